@@ -1,1 +1,36 @@
+//! The SQL schema of Spiral, for PostgreSQL and SQLite from one code base.
+//!
+//! Every change of the schema is one file `m<date>_<number>_<what>.rs` and one line in [`Migrator`].
+//! Migrations name tables and columns literally and never use the entities of `web-api`: a migration
+//! that has run somewhere must mean the same for ever, while entities go on changing.
+//!
+//! This crate knows SQL and nothing else of Spiral. It never starts by itself: the `migrate` binary and
+//! the all-in-one mode of `web-api` call [`migrate_up`].
 
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "MigrationTrait elides the lifetime of SchemaManager, and async_trait wants it written alike"
+)]
+
+mod connection;
+mod m20261123_000001_create_jobs;
+mod m20261123_000002_create_indices;
+mod runner;
+
+pub use connection::{ConnectError, connect, redacted};
+pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
+
+use sea_orm_migration::prelude::*;
+
+/// The ordered list of migrations.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_create_jobs::Migration),
+            Box::new(m20261123_000002_create_indices::Migration),
+        ]
+    }
+}

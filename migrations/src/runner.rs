@@ -1,0 +1,119 @@
+//! Runs the migrations under a lock, so that any number of processes may start at once.
+//!
+//! sea-orm-migration has no lock of its own: of three replicas that start together, two fail. Here the whole
+//! run is one transaction that first takes an advisory lock (PostgreSQL) or the write lock (SQLite). Either
+//! everything is applied or nothing. The price: no `CREATE INDEX CONCURRENTLY` in a migration.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::{MigrationStatus, MigratorTrait};
+
+use crate::Migrator;
+
+/// Any number will do, as long as nobody else on this database takes it.
+const ADVISORY_LOCK: i64 = 7_236_450_192_837_465;
+
+/// Why the schema is as it was: a run that fails changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error("could not take the migration lock")]
+    Lock(#[source] DbErr),
+    #[error("could not read which migrations are applied")]
+    Status(#[source] DbErr),
+    #[error("a migration failed; nothing was changed")]
+    Run(#[source] DbErr),
+    #[error("could not commit; nothing was changed")]
+    Commit(#[source] DbErr),
+}
+
+/// One migration and whether this database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationState {
+    pub name: String,
+    pub applied: bool,
+}
+
+/// Applies what is missing and returns the names, in order; empty when the schema is up to date.
+pub async fn migrate_up(database: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
+    let transaction = begin_locked(database).await?;
+    let before = states(&transaction).await?;
+    // Without this, a role that may not create tables could not even find that there is nothing to do.
+    if before.iter().all(|migration| migration.applied) {
+        return Ok(Vec::new());
+    }
+    Migrator::up(&transaction, None)
+        .await
+        .map_err(MigrateError::Run)?;
+    transaction.commit().await.map_err(MigrateError::Commit)?;
+    Ok(before
+        .into_iter()
+        .filter(|migration| !migration.applied)
+        .map(|migration| migration.name)
+        .collect())
+}
+
+/// Takes back the last `steps` migrations and returns their names, newest first. Their data is gone.
+pub async fn migrate_down(database: &DatabaseConnection, steps: u32) -> Result<Vec<String>, MigrateError> {
+    let transaction = begin_locked(database).await?;
+    let mut names: Vec<String> = states(&transaction)
+        .await?
+        .into_iter()
+        .filter(|migration| migration.applied)
+        .map(|migration| migration.name)
+        .collect();
+    names.reverse();
+    names.truncate(usize::try_from(steps).unwrap_or(usize::MAX));
+    if names.is_empty() {
+        return Ok(names);
+    }
+    Migrator::down(&transaction, Some(steps))
+        .await
+        .map_err(MigrateError::Run)?;
+    transaction.commit().await.map_err(MigrateError::Commit)?;
+    Ok(names)
+}
+
+/// Every migration that this build knows, in order. Changes nothing, also not on an empty database.
+pub async fn status(database: &DatabaseConnection) -> Result<Vec<MigrationState>, MigrateError> {
+    states(database).await
+}
+
+async fn states<C: ConnectionTrait>(database: &C) -> Result<Vec<MigrationState>, MigrateError> {
+    let migrations = Migrator::get_migration_with_status_read_only(database)
+        .await
+        .map_err(MigrateError::Status)?;
+    Ok(migrations
+        .iter()
+        .map(|migration| MigrationState {
+            name: migration.name().to_owned(),
+            applied: migration.status() == MigrationStatus::Applied,
+        })
+        .collect())
+}
+
+async fn begin_locked(database: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateError> {
+    let options = TransactionOptions {
+        // SQLite's own default takes the write lock at the first write, too late to have read under it.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = database
+        .begin_with_options(options)
+        .await
+        .map_err(MigrateError::Lock)?;
+    if database.get_database_backend() == DbBackend::Postgres {
+        // A pool's statement timeout would also bound the wait for the lock and the migrations themselves.
+        for statement in [
+            "SET LOCAL statement_timeout = 0".to_owned(),
+            format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
+        ] {
+            transaction
+                .execute_unprepared(&statement)
+                .await
+                .map_err(MigrateError::Lock)?;
+        }
+    }
+    Ok(transaction)
+}
