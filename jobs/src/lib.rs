@@ -1,1 +1,16 @@
+//! Spiral's functions, the queue engine on Redis, and the worker that runs them.
+//!
+//! Read in this order: [`function`] (what a team writes), [`catalog`] (the list of them), [`job`] (what travels),
+//! [`queue`] (how it travels), [`worker`] (how it runs). This crate knows neither SQL nor HTTP.
 
+pub mod backoff;
+pub mod catalog;
+pub mod context;
+pub mod error;
+pub mod function;
+pub mod functions;
+pub mod job;
+pub mod output;
+pub mod queue;
+pub mod settings;
+pub mod worker;

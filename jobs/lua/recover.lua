@@ -1,0 +1,57 @@
+-- Takes the jobs of a worker whose lease has lapsed. Their attempt counts; those that have none left are dead.
+--
+-- KEYS  1 jobs  2 waiting  3 attempts  4 events  5 wake  6 workers  7 worker-info  8 running:{worker}
+-- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
+-- Returns { orphans queued again, orphans dead, 1 when some are left }, or {} when the lease has not lapsed.
+-- Cost  O(n) for n jobs taken, with one parse of an envelope each.
+local jobs, waiting, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local wake, workers, worker_info, running = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local worker, most = ARGV[1], tonumber(ARGV[2])
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local lapses = redis.call('ZSCORE', workers, worker)
+if not lapses or tonumber(lapses) > now then
+  return {}
+end
+
+local held = redis.call('HRANDFIELD', running, most, 'WITHVALUES')
+local taken, again, returned, made, over, ended = {}, {}, {}, {}, {}, {}
+for at = 1, #held, 2 do
+  local id, attempt = held[at], tonumber(held[at + 1])
+  taken[#taken + 1] = id
+  local envelope = redis.call('HGET', jobs, id)
+  local readable, job = pcall(cjson.decode, envelope or '')
+  if envelope and readable and attempt < (tonumber(job.max_attempts) or 1) then
+    again[#again + 1] = id
+    returned[#returned + 1] = id .. ':' .. attempt
+    made[#made + 1] = id
+    made[#made + 1] = attempt
+  elseif envelope then
+    over[#over + 1] = id
+    ended[#ended + 1] = id .. ':' .. attempt .. ':' .. (readable and tostring(job['function']) or '')
+  end
+end
+
+if #taken > 0 then
+  redis.call('HDEL', running, unpack(taken))
+end
+if #again > 0 then
+  redis.call('HSET', attempts, unpack(made))
+  redis.call('LPUSH', waiting, unpack(again))
+  redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'd', table.concat(returned, ' '))
+  if redis.call('LLEN', wake) == 0 then
+    redis.call('RPUSH', wake, 1)
+  end
+end
+if #over > 0 then
+  redis.call('HDEL', jobs, unpack(over))
+  redis.call('HDEL', attempts, unpack(over))
+  redis.call('XADD', events, '*', 't', 'crashed', 'w', worker, 'd', table.concat(ended, ' '))
+end
+local left = redis.call('EXISTS', running)
+if left == 0 then
+  redis.call('ZREM', workers, worker)
+  redis.call('HDEL', worker_info, worker)
+end
+return { #again, #over, left }

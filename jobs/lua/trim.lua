@@ -1,0 +1,40 @@
+-- Drops events that the group has recorded. The newest stay a while for followers that come back to a position,
+-- unless there are very many.
+--
+-- KEYS  1 events
+-- ARGV  1 group  2 how long to keep recorded entries, in ms  3 the number of entries past which they are not kept
+-- Returns the number of entries dropped.
+-- Cost  O(d) for d entries dropped.
+local events, group, keep, crowd = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+if redis.call('EXISTS', events) == 0 then
+  return 0
+end
+
+-- The first entry that is not yet recorded: what is pending, else what follows the last one delivered.
+local recorded
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', events)) do
+  local info = {}
+  for at = 1, #fields, 2 do
+    info[fields[at]] = fields[at + 1]
+  end
+  if info['name'] == group then
+    recorded = info['last-delivered-id']
+  end
+end
+if not recorded then
+  return 0
+end
+local oldest_pending = redis.call('XPENDING', events, group)[2]
+if oldest_pending then
+  recorded = oldest_pending
+end
+
+if redis.call('XLEN', events) > crowd then
+  return redis.call('XTRIM', events, 'MINID', recorded)
+end
+local clock = redis.call('TIME')
+local old = clock[1] * 1000 + math.floor(clock[2] / 1000) - keep
+if old < tonumber(string.match(recorded, '^%d+')) then
+  return redis.call('XTRIM', events, 'MINID', string.format('%.0f', old))
+end
+return redis.call('XTRIM', events, 'MINID', recorded)

@@ -1,0 +1,235 @@
+//! THE list of functions: name to schema, policy and code. Adding a function is one file in `functions/` and one
+//! line in [`Catalog::new`]; the API, its documentation and the form follow from the input type.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::catalog::check::InputCheck;
+use crate::context::JobContext;
+use crate::error::Error;
+use crate::function::{Function, JobError, Policy};
+use crate::functions::fibonacci::Fibonacci;
+use crate::job::QueueName;
+use crate::settings::{Lookup, Problem, Reader};
+
+mod check;
+
+pub use check::InputError;
+
+/// The settings of the functions that come with Spiral.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// The largest index that `fibonacci` accepts.
+    pub fibonacci_max_index: u64,
+}
+
+impl Default for FunctionSettings {
+    fn default() -> Self {
+        Self {
+            fibonacci_max_index: 10_000_000,
+        }
+    }
+}
+
+impl FunctionSettings {
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(lookup);
+        let default = Self::default();
+        let settings = Self {
+            fibonacci_max_index: reader.number(
+                "SPIRAL_FIBONACCI_MAX_INDEX",
+                default.fibonacci_max_index,
+                // F(2^32) would have 900 million digits; 100 million take GMP about five seconds.
+                1..=100_000_000,
+            ),
+        };
+        reader.finish(settings)
+    }
+}
+
+/// All functions that this build can run.
+pub struct Catalog {
+    entries: BTreeMap<&'static str, CatalogEntry>,
+}
+
+impl Catalog {
+    /// The functions of this build.
+    ///
+    /// # Errors
+    /// [`Error::Function`] when one of them has a name or a schema that cannot be used.
+    pub fn new(settings: &FunctionSettings) -> Result<Self, Error> {
+        Self::empty().with(Fibonacci {
+            max_index: settings.fibonacci_max_index,
+        })
+    }
+
+    /// No functions: for tests and benchmarks that bring their own.
+    pub fn empty() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a function.
+    ///
+    /// # Errors
+    /// [`Error::Function`] when its name is taken or illegal, or its schema is no JSON Schema.
+    pub fn with<F: Function>(mut self, function: F) -> Result<Self, Error> {
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if F::NAME.is_empty() || F::NAME.len() > 64 || !F::NAME.chars().all(legal) {
+            return Err(Error::Function(
+                F::NAME,
+                "its name is not 1 to 64 of a-z, 0-9, _ and -".to_owned(),
+            ));
+        }
+        if self
+            .entries
+            .insert(F::NAME, CatalogEntry::of(function)?)
+            .is_some()
+        {
+            return Err(Error::Function(F::NAME, "there are two of this name".to_owned()));
+        }
+        Ok(self)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&CatalogEntry> {
+        self.entries.get(name)
+    }
+
+    /// All functions, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &CatalogEntry> {
+        self.entries.values()
+    }
+
+    /// The queues that the functions run in, each once, by name.
+    pub fn queues(&self) -> Vec<QueueName> {
+        let mut queues: Vec<QueueName> = self.iter().map(|entry| entry.policy.queue.clone()).collect();
+        queues.sort();
+        queues.dedup();
+        queues
+    }
+}
+
+/// One function with everything there is to know of it.
+pub struct CatalogEntry {
+    name: &'static str,
+    description: &'static str,
+    policy: Policy,
+    input_schema: Value,
+    output_schema: Value,
+    check: InputCheck,
+    run: Arc<dyn Run>,
+}
+
+impl CatalogEntry {
+    fn of<F: Function>(function: F) -> Result<Self, Error> {
+        let input_schema = function.input_schema().to_value();
+        Ok(Self {
+            name: F::NAME,
+            description: F::DESCRIPTION,
+            policy: function.policy(),
+            check: InputCheck::new(F::NAME, &input_schema)?,
+            input_schema,
+            output_schema: schemars::schema_for!(F::Output).to_value(),
+            run: Arc::new(function),
+        })
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn description(&self) -> &'static str {
+        self.description
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The JSON Schema of the input.
+    pub fn input_schema(&self) -> &Value {
+        &self.input_schema
+    }
+
+    /// The JSON Schema of the output.
+    pub fn output_schema(&self) -> &Value {
+        &self.output_schema
+    }
+
+    /// Checks an input against the schema and the type, as the worker will read it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with a JSON pointer to its place.
+    pub fn check_input(&self, input: &Value) -> Result<(), Vec<InputError>> {
+        self.check.check(input)?;
+        // The type has the last word: it may be stricter than its schema (5.0 is an integer to JSON Schema).
+        self.run.read(input).map_err(|message| {
+            vec![InputError {
+                pointer: String::new(),
+                message,
+            }]
+        })
+    }
+
+    /// The key under which the output of this input is kept for other jobs, if it is.
+    pub fn memo_key(&self, input: &RawValue) -> Option<String> {
+        self.run.memo_key(input)
+    }
+
+    /// Runs one attempt on the JSON text of an input; the output is JSON text as well.
+    pub(crate) fn run(
+        &self,
+        context: JobContext,
+        input: &RawValue,
+    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput> {
+        Arc::clone(&self.run).run(context, input)
+    }
+}
+
+/// The input does not have the function's type.
+#[derive(Debug)]
+pub(crate) struct BadInput(pub(crate) String);
+
+/// A [`Function`] without its types.
+trait Run: Send + Sync {
+    fn read(&self, input: &Value) -> Result<(), String>;
+    fn memo_key(&self, input: &RawValue) -> Option<String>;
+    fn run(
+        self: Arc<Self>,
+        context: JobContext,
+        input: &RawValue,
+    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput>;
+}
+
+impl<F: Function> Run for F {
+    fn read(&self, input: &Value) -> Result<(), String> {
+        serde::Deserialize::deserialize(input)
+            .map(|_: F::Input| ())
+            .map_err(|error: serde_json::Error| error.to_string())
+    }
+
+    fn memo_key(&self, input: &RawValue) -> Option<String> {
+        Function::memo_key(self, &serde_json::from_str(input.get()).ok()?)
+    }
+
+    fn run(
+        self: Arc<Self>,
+        context: JobContext,
+        input: &RawValue,
+    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput> {
+        let input: F::Input =
+            serde_json::from_str(input.get()).map_err(|error| BadInput(error.to_string()))?;
+        Ok(Box::pin(async move {
+            let output = Function::run(self.as_ref(), context, input).await?;
+            serde_json::value::to_raw_value(&output)
+                .map_err(|error| JobError::fatal(format!("the output is no JSON: {error}")))
+        }))
+    }
+}

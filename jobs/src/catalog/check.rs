@@ -1,0 +1,221 @@
+//! Checks an input against a function's JSON Schema and says what is wrong in words for the caller.
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// Problems told at once; a caller mends the first few before reading more.
+const MOST_PROBLEMS: usize = 20;
+
+/// One thing that is wrong with an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// JSON pointer (RFC 6901) to the place within the input; empty for the input itself.
+    pub pointer: String,
+    pub message: String,
+}
+
+pub(super) struct InputCheck {
+    schema: Value,
+    validator: Validator,
+}
+
+impl InputCheck {
+    pub(super) fn new(function: &'static str, schema: &Value) -> Result<Self, Error> {
+        let validator = jsonschema::validator_for(schema).map_err(|error| {
+            Error::Function(function, format!("its input schema cannot be used: {error}"))
+        })?;
+        Ok(Self {
+            schema: schema.clone(),
+            validator,
+        })
+    }
+
+    pub(super) fn check(&self, input: &Value) -> Result<(), Vec<InputError>> {
+        let problems: Vec<InputError> = self
+            .validator
+            .iter_errors(input)
+            .flat_map(|error| self.explain(&error))
+            .take(MOST_PROBLEMS)
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn explain(&self, error: &ValidationError<'_>) -> Vec<InputError> {
+        let place = error.instance_path().as_str().to_owned();
+        let at = |pointer: String, message: String| vec![InputError { pointer, message }];
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the library's own words serve for rare keywords"
+        )]
+        match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                at(format!("{place}/{}", escape(name)), "is missing".to_owned())
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+                .iter()
+                .map(|name| InputError {
+                    pointer: format!("{place}/{}", escape(name)),
+                    message: "is not a field of this input".to_owned(),
+                })
+                .collect(),
+            ValidationErrorKind::Minimum { .. }
+            | ValidationErrorKind::Maximum { .. }
+            | ValidationErrorKind::ExclusiveMinimum { .. }
+            | ValidationErrorKind::ExclusiveMaximum { .. } => {
+                at(place, self.range(error).unwrap_or_else(|| error.to_string()))
+            }
+            ValidationErrorKind::Type { .. } => at(place, self.type_message(error)),
+            _ => at(place, error.to_string()),
+        }
+    }
+
+    /// "must be a whole number from 0 to 10,000,000", out of the schema of the place that failed.
+    fn range(&self, error: &ValidationError<'_>) -> Option<String> {
+        let schema = self.schema_of(error)?;
+        let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(grouped);
+        let noun = if schema.get("type")?.as_str()? == "integer" {
+            "a whole number"
+        } else {
+            "a number"
+        };
+        Some(match (bound("minimum"), bound("maximum")) {
+            (Some(low), Some(high)) => format!("must be {noun} from {low} to {high}"),
+            (Some(low), None) => format!("must be {noun} of at least {low}"),
+            (None, Some(high)) => format!("must be {noun} of at most {high}"),
+            (None, None) => return None,
+        })
+    }
+
+    fn type_message(&self, error: &ValidationError<'_>) -> String {
+        if let Some(range) = self.range(error) {
+            return range;
+        }
+        match self
+            .schema_of(error)
+            .and_then(|schema| schema.get("type"))
+            .and_then(Value::as_str)
+        {
+            Some("integer") => "must be a whole number".to_owned(),
+            Some("object") => "must be an object".to_owned(),
+            Some("array") => "must be an array".to_owned(),
+            Some("boolean") => "must be true or false".to_owned(),
+            Some(name) => format!("must be a {name}"),
+            None => error.to_string(),
+        }
+    }
+
+    /// The part of the schema that holds the keyword which failed.
+    fn schema_of(&self, error: &ValidationError<'_>) -> Option<&Value> {
+        let (holder, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
+        self.schema.pointer(holder)
+    }
+}
+
+/// A name as one step of a JSON pointer.
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// 10000000 as "10,000,000".
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::grouped;
+    use crate::catalog::{Catalog, FunctionSettings};
+
+    fn problems(input: &Value) -> Vec<(String, String)> {
+        let catalog = Catalog::new(&FunctionSettings::default()).unwrap();
+        let problems = catalog
+            .get("fibonacci")
+            .unwrap()
+            .check_input(input)
+            .err()
+            .unwrap_or_default();
+        problems
+            .into_iter()
+            .map(|problem| (problem.pointer, problem.message))
+            .collect()
+    }
+
+    #[test]
+    fn good_inputs_pass() {
+        for index in [0, 1, 90, 10_000_000] {
+            assert_eq!(problems(&json!({ "index": index })), [], "{index}");
+        }
+    }
+
+    #[test]
+    fn bad_indices_are_told_with_their_place_and_the_limits() {
+        let huge: Value = serde_json::from_str("99999999999999999999").unwrap();
+        for bad in [
+            json!(-1),
+            json!(1.5),
+            json!("12"),
+            json!("abc"),
+            json!(null),
+            json!(10_000_001),
+            huge,
+            json!([1]),
+        ] {
+            let found = problems(&json!({ "index": bad }));
+            assert!(!found.is_empty(), "{bad}");
+            for (pointer, message) in found {
+                assert_eq!(pointer, "/index", "{bad}");
+                assert_eq!(message, "must be a whole number from 0 to 10,000,000", "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn missing_and_unknown_fields_are_named() {
+        assert_eq!(
+            problems(&json!({})),
+            [("/index".to_owned(), "is missing".to_owned())]
+        );
+        assert_eq!(
+            problems(&json!({ "index": 1, "a/b": 2 })),
+            [("/a~1b".to_owned(), "is not a field of this input".to_owned())]
+        );
+        assert_eq!(
+            problems(&json!([])),
+            [(String::new(), "must be an object".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_whole_number_written_with_a_fraction_is_refused_by_the_type() {
+        assert_eq!(problems(&json!({ "index": 5.0 })).len(), 1);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(
+            [0, 999, 1_000, -12_345, 10_000_000].map(grouped),
+            ["0", "999", "1,000", "-12,345", "10,000,000"]
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! What can go wrong between this crate and Redis. Knows no HTTP.
+
+use std::time::Duration;
+
+use apalis_redis::RedisError;
+
+use crate::job::ParseError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis cannot be reached, or refuses to serve (loading, read-only, out of memory, cluster down).
+    #[error("Redis is not available")]
+    Unavailable(#[source] RedisError),
+    /// Redis did not answer in time.
+    #[error("Redis did not answer within {0:?}")]
+    Timeout(Duration),
+    /// Redis answered with something that should not be there.
+    #[error("Redis answered what it should not: {0}")]
+    Protocol(String),
+    /// A command failed for a reason of its own.
+    #[error("a Redis command failed")]
+    Command(#[source] RedisError),
+    /// The address of Redis cannot be used.
+    #[error("the Redis address cannot be used: {0}")]
+    Address(String),
+    /// The position in the event stream was trimmed away; read everything again.
+    #[error("the events after this position are gone")]
+    Expired,
+    /// A function of the catalog cannot be used.
+    #[error("the function {0:?} cannot be used: {1}")]
+    Function(&'static str, String),
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+impl Error {
+    /// True when waiting may help: the same call can go through later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+    }
+}
+
+impl From<RedisError> for Error {
+    fn from(error: RedisError) -> Self {
+        use redis::{ErrorKind, ServerErrorKind};
+        #[expect(clippy::wildcard_enum_match_arm, reason = "Redis's own list of errors grows")]
+        match error.kind() {
+            ErrorKind::Io
+            | ErrorKind::ClusterConnectionNotFound
+            | ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly,
+            ) => Self::Unavailable(error),
+            _ if matches!(
+                error.code(),
+                Some("OOM" | "MISCONF" | "NOREPLICAS" | "UNKILLABLE" | "BUSY")
+            ) =>
+            {
+                Self::Unavailable(error)
+            }
+            _ if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Command(error),
+        }
+    }
+}

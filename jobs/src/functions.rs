@@ -1,0 +1,3 @@
+//! The functions that come with Spiral, one file each. [`crate::catalog`] lists them.
+
+pub mod fibonacci;

@@ -1,0 +1,167 @@
+//! The output of a job: its JSON text, how it is kept (large ones compressed), and the short view of it that
+//! travels with events and lies in SQL.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Outputs up to this size, in bytes of JSON text, are kept and shown whole everywhere; larger ones are
+/// compressed, and events and SQL hold a preview alone.
+pub const INLINE_MAX: usize = 4096;
+
+/// Characters that a preview shows at each end of a longer text.
+const PREVIEW_END: usize = 100;
+
+/// zstd's level 1: on decimal digits it is within 2.3 % of the raw number, and higher levels are no smaller.
+const ZSTD_LEVEL: i32 = 1;
+
+/// The first bytes of every zstd frame (RFC 8878, section 3.1.1); no JSON text begins with them.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What there is to say of an output in a few bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OutputSummary {
+    /// Bytes of the JSON text.
+    pub size: u64,
+    /// The output itself, when it has at most [`INLINE_MAX`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Box<RawValue>>,
+    /// The text (of a string: its characters, else the JSON), shortened in the middle past 201 characters.
+    pub preview: String,
+    /// Characters, when the output is a string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
+}
+
+impl OutputSummary {
+    /// Describes an output given as JSON text.
+    pub fn of(output: &RawValue) -> Self {
+        let json = output.get();
+        let text = string_content(json);
+        Self {
+            size: json.len() as u64,
+            json: (json.len() <= INLINE_MAX).then(|| output.to_owned()),
+            preview: shorten(text.as_deref().unwrap_or(json), 2 * PREVIEW_END + 1, PREVIEW_END),
+            length: text.map(|text| text.chars().count() as u64),
+        }
+    }
+}
+
+/// The characters of a JSON string; `None` for any other JSON.
+fn string_content(json: &str) -> Option<String> {
+    let bare = json.strip_prefix('"')?.strip_suffix('"')?;
+    // Without a backslash the text stands for itself: two million digits need no parser.
+    if bare.contains('\\') {
+        serde_json::from_str(json).ok()
+    } else {
+        Some(bare.to_owned())
+    }
+}
+
+/// `text` as it is up to `longest` characters, else its first and last `end` characters around an ellipsis.
+pub fn shorten(text: &str, longest: usize, end: usize) -> String {
+    if text.len() <= longest || text.chars().nth(longest).is_none() {
+        return text.to_owned();
+    }
+    let head_end = text.char_indices().nth(end).map_or(text.len(), |(at, _)| at);
+    let tail_start = text
+        .char_indices()
+        .rev()
+        .nth(end.saturating_sub(1))
+        .map_or(0, |(at, _)| at);
+    format!("{}…{}", &text[..head_end], &text[tail_start..])
+}
+
+/// The same JSON with a long string shortened as in a preview: what the list of values shows.
+pub(crate) fn shortened_json(output: &RawValue, longest: usize) -> Box<RawValue> {
+    let shortened = string_content(output.get())
+        .filter(|text| text.len() > longest)
+        .and_then(|text| serde_json::value::to_raw_value(&shorten(&text, longest, PREVIEW_END)).ok());
+    shortened.unwrap_or_else(|| output.to_owned())
+}
+
+/// The bytes under which Redis keeps an output: JSON text, compressed when it is large.
+pub(crate) fn pack(json: &str) -> Vec<u8> {
+    if json.len() <= INLINE_MAX {
+        return json.as_bytes().to_vec();
+    }
+    // Compressing into memory cannot fail; were it to, the plain text is as good.
+    zstd::bulk::compress(json.as_bytes(), ZSTD_LEVEL).unwrap_or_else(|_| json.as_bytes().to_vec())
+}
+
+/// The JSON text out of what [`pack`] made. `Err` when the bytes are damaged or grow beyond `limit` bytes.
+pub(crate) fn unpack(packed: Bytes, limit: u64) -> std::io::Result<Bytes> {
+    if !packed.starts_with(&ZSTD_MAGIC) {
+        return Ok(packed);
+    }
+    let mut json = Vec::new();
+    zstd::stream::read::Decoder::new(packed.as_ref())?
+        .take(limit + 1)
+        .read_to_end(&mut json)?;
+    if json.len() as u64 > limit {
+        return Err(std::io::Error::other(format!(
+            "the output is larger than {limit} bytes"
+        )));
+    }
+    Ok(Bytes::from(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(value: &serde_json::Value) -> Box<RawValue> {
+        serde_json::value::to_raw_value(value).unwrap()
+    }
+
+    #[test]
+    fn small_outputs_are_summed_up_whole() {
+        let summary = OutputSummary::of(&raw(&serde_json::json!("2880067194370816120")));
+        assert_eq!((summary.size, summary.length), (21, Some(19)));
+        assert_eq!(summary.preview, "2880067194370816120");
+        assert_eq!(summary.json.unwrap().get(), "\"2880067194370816120\"");
+
+        let summary = OutputSummary::of(&raw(&serde_json::json!({"sent": true})));
+        assert_eq!(
+            (summary.preview.as_str(), summary.length),
+            ("{\"sent\":true}", None)
+        );
+    }
+
+    #[test]
+    fn large_outputs_keep_both_ends() {
+        let digits = "1".repeat(3_000) + &"2".repeat(3_000);
+        let summary = OutputSummary::of(&raw(&digits.clone().into()));
+        assert!(summary.json.is_none());
+        assert_eq!(summary.length, Some(6_000));
+        assert_eq!(
+            summary.preview,
+            format!("{}…{}", "1".repeat(100), "2".repeat(100))
+        );
+    }
+
+    #[test]
+    fn shortening_counts_characters_not_bytes() {
+        assert_eq!(shorten("äöüßé", 5, 2), "äöüßé");
+        assert_eq!(shorten("äöüßéx", 5, 2), "äö…éx");
+        assert_eq!(shorten("", 5, 2), "");
+    }
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        for json in ["null".to_owned(), format!("\"{}\"", "7".repeat(INLINE_MAX * 3))] {
+            let packed = pack(&json);
+            assert!(packed.len() <= json.len());
+            assert_eq!(unpack(Bytes::from(packed), 1 << 20).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_grows_past_the_limit_is_refused() {
+        let packed = Bytes::from(pack(&format!("\"{}\"", "7".repeat(1 << 20))));
+        assert!(unpack(packed.clone(), 1 << 10).is_err());
+        assert!(unpack(packed.slice(..20), 1 << 21).is_err());
+    }
+}

@@ -1,0 +1,313 @@
+//! The queue on Redis: what the API and the worker may ask of it. Every call is one bounded script or command.
+//! Only this module and its children know keys, scripts and the Redis client.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use redis::{cmd, pipe};
+use serde_json::value::RawValue;
+use ulid::Ulid;
+
+use crate::error::Error;
+use crate::job::{Envelope, JobId, QueueName};
+use crate::output;
+
+pub mod backend;
+mod connection;
+pub mod events;
+mod keys;
+mod lease;
+mod memo;
+mod scripts;
+
+pub use connection::RedisSettings;
+
+use connection::Connection;
+use events::{JobEvent, Position, Recorder, Tail};
+use keys::Keys;
+use scripts::BATCH;
+
+/// Inputs up to this many bytes travel with the event that announces a job.
+const INPUT_IN_EVENT_MAX: usize = 256;
+
+/// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
+const PUSH_BYTES_MAX: usize = 4 << 20;
+
+/// Stretches of time by which outputs are grouped, within one time to live.
+const STRETCHES_PER_TTL: u64 = 24;
+
+/// The largest output that is read back, in bytes of JSON.
+const OUTPUT_MAX: u64 = 256 << 20;
+
+/// A handle on all queues in one Redis: cheap to clone, shared by a process, reconnecting by itself.
+#[derive(Clone)]
+pub struct Queues {
+    connection: Connection,
+    settings: Arc<RedisSettings>,
+}
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pushed {
+    /// Jobs that were put in.
+    pub pushed: usize,
+    /// Jobs that Redis knew already.
+    pub known: usize,
+}
+
+/// How much there is in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    pub queued: u64,
+    /// Waiting for a time: `run_at` or the next attempt.
+    pub scheduled: u64,
+    pub running: u64,
+    /// Workers whose lease holds.
+    pub workers: u64,
+    /// Results that came too late and were dropped, ever.
+    pub stale_results: u64,
+}
+
+impl Queues {
+    /// Makes ready to talk to Redis; whether it is there shows with the first call.
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the URL cannot be used.
+    #[expect(
+        clippy::unused_async,
+        reason = "the connection is bound to the runtime that it is made in"
+    )]
+    pub async fn connect(settings: &RedisSettings) -> Result<Self, Error> {
+        Ok(Self {
+            connection: Connection::new(settings)?,
+            settings: Arc::new(settings.clone()),
+        })
+    }
+
+    /// Asks Redis whether it is there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] or [`Error::Timeout`] when it is not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.connection.command(&cmd("PING")).await
+    }
+
+    /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// Some of the jobs may have been put in when Redis fails on the way; push them all again.
+    pub async fn push(&self, queue: &QueueName, jobs: &[Envelope]) -> Result<Pushed, Error> {
+        let keys = self.keys(queue);
+        let mut done = Pushed::default();
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take(BATCH).take_while(|job| {
+                let first = bytes == 0;
+                bytes += job.input.get().len() + 256;
+                first || bytes <= PUSH_BYTES_MAX
+            });
+            let (batch, after) = rest.split_at(fits.count());
+            let pushed = self.push_batch(&keys, batch).await?;
+            done.pushed += pushed;
+            done.known += batch.len() - pushed;
+            rest = after;
+        }
+        Ok(done)
+    }
+
+    async fn push_batch(&self, keys: &Keys, jobs: &[Envelope]) -> Result<usize, Error> {
+        let mut call = scripts::PUSH.key(keys.jobs());
+        call.key(keys.waiting())
+            .key(keys.scheduled())
+            .key(keys.attempts())
+            .key(keys.events())
+            .key(keys.wake());
+        for job in jobs {
+            let due = job.run_at.map_or(0, |time| time.timestamp_millis().max(0));
+            let event = JobEvent::Queued {
+                id: job.id,
+                function: job.function.clone(),
+                input: (job.input.get().len() <= INPUT_IN_EVENT_MAX).then(|| job.input.clone()),
+                run_at: job.run_at,
+                max_attempts: job.max_attempts,
+            };
+            call.arg(job.id.to_string())
+                .arg(json(job)?)
+                .arg(due)
+                .arg(job.attempt)
+                .arg(json(&event)?);
+        }
+        self.connection.script(&call).await
+    }
+
+    /// Which of these jobs Redis does not hold: neither waiting, nor scheduled, nor running.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn unknown(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        let jobs = self.keys(queue).jobs();
+        let mut unknown = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let mut calls = pipe();
+            for id in batch {
+                calls.hexists(&jobs, id.to_string());
+            }
+            let held: Vec<bool> = self.connection.pipeline(&calls).await?;
+            unknown.extend(
+                batch
+                    .iter()
+                    .zip(held)
+                    .filter(|(_, held)| !held)
+                    .map(|(id, _)| *id),
+            );
+        }
+        Ok(unknown)
+    }
+
+    /// The JSON text of a finished job's output. `None` when it has expired, or was `null`, or is in the memo.
+    ///
+    /// # Errors
+    /// When Redis fails or the bytes there are damaged.
+    pub async fn output(&self, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
+        let keys = self.keys(queue);
+        let latest = self.stretch();
+        let mut calls = pipe();
+        // The output lies in the stretch in which its job finished: at most a time to live ago.
+        for age in 0..=STRETCHES_PER_TTL + 1 {
+            calls
+                .cmd("HGET")
+                .arg(keys.outputs(latest.saturating_sub(age)))
+                .arg(id.to_string());
+        }
+        let found: Vec<Option<Bytes>> = self.connection.pipeline(&calls).await?;
+        found.into_iter().flatten().next().map(unpacked).transpose()
+    }
+
+    /// The whole output that a pure function gave for `key` (see `Function::memo_key`), as JSON text.
+    ///
+    /// # Errors
+    /// When Redis fails or the bytes there are damaged.
+    pub async fn memo(&self, queue: &QueueName, function: &str, key: &str) -> Result<Option<Bytes>, Error> {
+        memo::get(self, queue, function, key).await
+    }
+
+    /// Up to `limit` memo keys of a function with their outputs, long ones shortened in the middle.
+    /// For `fibonacci` this is the hash of index -> value.
+    ///
+    /// # Errors
+    /// When Redis fails or holds something else there.
+    pub async fn memo_list(
+        &self,
+        queue: &QueueName,
+        function: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Box<RawValue>)>, Error> {
+        memo::list(self, queue, function, limit).await
+    }
+
+    /// How much there is in a queue.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
+        let keys = self.keys(queue);
+        let mut calls = pipe();
+        calls
+            .llen(keys.waiting())
+            .zcard(keys.scheduled())
+            .get(keys.stale_results())
+            .cmd("ZRANGE")
+            .arg(keys.workers())
+            .arg(0)
+            .arg(9_999)
+            .arg("WITHSCORES");
+        let (queued, scheduled, stale, workers): (u64, u64, Option<u64>, Vec<(String, f64)>) =
+            self.connection.pipeline(&calls).await?;
+        let mut running = 0;
+        if !workers.is_empty() {
+            let mut calls = pipe();
+            for (worker, _) in &workers {
+                calls.hlen(keys.running(worker));
+            }
+            running = self
+                .connection
+                .pipeline::<Vec<u64>>(&calls)
+                .await?
+                .into_iter()
+                .sum();
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 are exact in an f64"
+        )]
+        let now = now_ms() as f64;
+        let alive = workers.iter().filter(|(_, lapses)| *lapses > now).count();
+        Ok(Depth {
+            queued,
+            scheduled,
+            running,
+            workers: alive as u64,
+            stale_results: stale.unwrap_or_default(),
+        })
+    }
+
+    /// A random text that stays the same as long as Redis keeps its data. Another one means that Redis came back
+    /// empty, and that everything unfinished has to be pushed again.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn instance(&self) -> Result<String, Error> {
+        let key = keys::instance(&self.settings.key_prefix);
+        let fresh = Ulid::generate().to_string();
+        let mut set = cmd("SET");
+        set.arg(&key).arg(&fresh).arg("NX").arg("GET");
+        let before: Option<String> = self.connection.command(&set).await?;
+        Ok(before.unwrap_or(fresh))
+    }
+
+    /// Reads the events of these queues as one of a group: each entry is given to one reader and comes again until
+    /// it is acknowledged. `consumer` is the name of this process.
+    pub fn recorder(&self, queues: &[QueueName], consumer: &str) -> Recorder {
+        Recorder::new(self.clone(), queues, consumer)
+    }
+
+    /// Follows the events of these queues after `position`, or from now on.
+    pub fn tail(&self, queues: &[QueueName], position: Option<Position>) -> Tail {
+        Tail::new(self.clone(), queues, position)
+    }
+
+    fn keys(&self, queue: &QueueName) -> Keys {
+        Keys::new(&self.settings.key_prefix, queue)
+    }
+
+    /// The number of the present stretch of time; outputs of one stretch expire together.
+    fn stretch(&self) -> u64 {
+        now_ms() / (self.ttl_ms() / STRETCHES_PER_TTL).max(1)
+    }
+
+    fn ttl_ms(&self) -> u64 {
+        u64::try_from(self.settings.result_ttl.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
+    }
+}
+
+fn unpacked(packed: Bytes) -> Result<Bytes, Error> {
+    output::unpack(packed, OUTPUT_MAX).map_err(|error| Error::Protocol(format!("a damaged output: {error}")))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The fields of a stream entry by name.
+type Fields = HashMap<String, String>;

@@ -1,0 +1,162 @@
+//! What happened to jobs, as the scripts append it to a queue's event stream, and the two ways to read it:
+//! [`Recorder`] as a group that acknowledges, [`Tail`] as a plain follower.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::job::{JobId, ParseError, QueueName};
+use crate::output::OutputSummary;
+
+mod position;
+mod recorder;
+mod tail;
+mod wire;
+
+pub use position::Position;
+pub use recorder::Recorder;
+pub use tail::Tail;
+
+/// The place of an entry in a stream: milliseconds of Redis's clock and a counter within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EventId {
+    pub ms: u64,
+    pub seq: u64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parts = text
+            .split_once('-')
+            .and_then(|(ms, seq)| Some((ms.parse().ok()?, seq.parse().ok()?)));
+        let (ms, seq) = parts.ok_or_else(|| ParseError::new(text, "the id of an event"))?;
+        Ok(Self { ms, seq })
+    }
+}
+
+/// One entry of a stream: everything that one script did.
+#[derive(Debug, Clone)]
+pub struct EventBatch {
+    pub id: EventId,
+    pub queue: QueueName,
+    /// When it happened, by Redis's clock.
+    pub at: DateTime<Utc>,
+    pub events: Vec<JobEvent>,
+}
+
+/// A step in the life of a job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum JobEvent {
+    /// Came into Redis: queued, or scheduled when `run_at` is ahead.
+    Queued {
+        id: JobId,
+        function: String,
+        /// `None` when it is longer than 256 bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Box<RawValue>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run_at: Option<DateTime<Utc>>,
+        max_attempts: u32,
+    },
+    /// More jobs came into Redis at once than it is of use to name.
+    QueuedMany { count: u64 },
+    /// A worker took it: running.
+    Started { id: JobId, attempt: u32, worker: String },
+    /// An attempt ended.
+    Finished(Box<Finished>),
+    /// Given back without an outcome: queued again. `attempt` is how many attempts count.
+    Returned {
+        id: JobId,
+        attempt: u32,
+        reason: ReturnReason,
+    },
+    /// Its time has come: scheduled or retrying before, queued now.
+    Promoted { id: JobId },
+}
+
+/// An attempt and how it ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finished {
+    pub id: JobId,
+    pub attempt: u32,
+    pub function: String,
+    pub worker: String,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    pub outcome: Outcome,
+}
+
+/// How an attempt ended, and the state of the job with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Outcome {
+    Completed {
+        output: OutputSummary,
+    },
+    Retrying {
+        error: AttemptError,
+        run_at: DateTime<Utc>,
+    },
+    Dead {
+        error: AttemptError,
+    },
+    Cancelled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnReason {
+    /// Its worker stopped in order.
+    Stopped,
+    /// Its worker's lease lapsed.
+    Orphaned,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptError {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The function said so.
+    Error,
+    /// The function panicked.
+    Panic,
+    /// It took longer than its policy allows.
+    Timeout,
+    /// Its worker vanished with it.
+    Crash,
+    /// The input does not have the function's type.
+    BadInput,
+    /// No worker of this build knows the function.
+    UnknownFunction,
+}
+
+impl ErrorKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+            Self::BadInput => "bad_input",
+            Self::UnknownFunction => "unknown_function",
+        }
+    }
+}

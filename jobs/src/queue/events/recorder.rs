@@ -1,0 +1,232 @@
+//! Reads events as one of a group, so that each is recorded by one process, and again until it is acknowledged.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::streams::{StreamAutoClaimReply, StreamReadReply};
+use redis::{RedisError, cmd};
+use tokio::time::Instant;
+
+use super::{EventBatch, EventId, wire};
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::{Queues, scripts};
+
+/// The group that brings SQL up to date.
+const GROUP: &str = "recorder";
+/// Entries read at once; an entry is what one script did, up to 500 jobs.
+const ENTRIES: usize = 32;
+/// Entries that another process has held for so long are taken over from it.
+const CLAIM_AFTER: Duration = Duration::from_secs(30);
+/// Followers may come back to a position of this age.
+const KEEP: Duration = Duration::from_mins(2);
+/// Past this many entries recorded ones are dropped at once.
+const CROWD: usize = 1_000;
+const TRIM_EVERY: Duration = Duration::from_secs(1);
+
+pub struct Recorder {
+    queues: Queues,
+    names: Vec<QueueName>,
+    consumer: String,
+    connection: Option<MultiplexedConnection>,
+    /// Entries that this consumer was given and did not acknowledge come first after a (re)connection.
+    backlog_after: Option<EventId>,
+    claimed_at: Option<Instant>,
+    trimmed_at: Option<Instant>,
+}
+
+impl Recorder {
+    pub(crate) fn new(queues: Queues, names: &[QueueName], consumer: &str) -> Self {
+        Self {
+            queues,
+            names: names.to_vec(),
+            consumer: consumer.to_owned(),
+            connection: None,
+            backlog_after: None,
+            claimed_at: None,
+            trimmed_at: None,
+        }
+    }
+
+    /// The next entries, oldest first; none when nothing happened within `block`.
+    ///
+    /// # Errors
+    /// When Redis fails. Nothing is lost: the next call begins with what was not acknowledged.
+    pub async fn read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
+        let result = self.try_read(block).await;
+        if result.is_err() {
+            self.connection = None;
+        }
+        result
+    }
+
+    async fn try_read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
+        if self.connection.is_none() {
+            self.create_groups().await?;
+            self.connection = Some(self.queues.connection.blocking().await?);
+            self.backlog_after = Some(EventId::default());
+        }
+        if let Some(after) = self.backlog_after {
+            let backlog = self.read_group(&after.to_string(), None).await?;
+            // Queues are read side by side: the least advanced one decides where to go on; events may come twice.
+            self.backlog_after = backlog.iter().map(|batch| batch.id).max();
+            if self.backlog_after.is_some() {
+                return Ok(backlog);
+            }
+        }
+        let claimed = self.claim().await?;
+        if !claimed.is_empty() {
+            return Ok(claimed);
+        }
+        self.read_group(">", Some(block)).await
+    }
+
+    async fn read_group(&mut self, after: &str, block: Option<Duration>) -> Result<Vec<EventBatch>, Error> {
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP")
+            .arg(GROUP)
+            .arg(&self.consumer)
+            .arg("COUNT")
+            .arg(ENTRIES);
+        if let Some(block) = block {
+            read.arg("BLOCK").arg(block.as_millis().max(1).to_string());
+        }
+        read.arg("STREAMS");
+        for name in &self.names {
+            read.arg(self.queues.keys(name).events());
+        }
+        for _ in &self.names {
+            read.arg(after);
+        }
+        let Some(connection) = self.connection.as_mut() else {
+            return Ok(Vec::new());
+        };
+        // The server ends the wait by itself; past that it is not answering.
+        let patience = block.unwrap_or_default() + self.queues.settings.timeout;
+        let reply: Option<StreamReadReply> =
+            match tokio::time::timeout(patience, read.query_async(connection)).await {
+                Ok(reply) => reply?,
+                Err(_elapsed) => return Err(Error::Timeout(patience)),
+            };
+        let mut batches = Vec::new();
+        for stream in reply.map(|reply| reply.keys).unwrap_or_default() {
+            let Some(name) = self
+                .names
+                .iter()
+                .find(|name| self.queues.keys(name).events() == stream.key)
+            else {
+                continue;
+            };
+            for entry in &stream.ids {
+                batches.push(wire::read(name, entry)?);
+            }
+        }
+        batches.sort_by_key(|batch| batch.id);
+        Ok(batches)
+    }
+
+    /// Takes over entries of processes that are gone.
+    async fn claim(&mut self) -> Result<Vec<EventBatch>, Error> {
+        let pause = CLAIM_AFTER / 3;
+        if self.claimed_at.is_some_and(|at| at.elapsed() < pause) {
+            return Ok(Vec::new());
+        }
+        self.claimed_at = Some(Instant::now());
+        let mut batches = Vec::new();
+        for name in &self.names {
+            let mut claim = cmd("XAUTOCLAIM");
+            claim
+                .arg(self.queues.keys(name).events())
+                .arg(GROUP)
+                .arg(&self.consumer);
+            claim
+                .arg(CLAIM_AFTER.as_millis().to_string())
+                .arg("0-0")
+                .arg("COUNT")
+                .arg(ENTRIES);
+            let reply: StreamAutoClaimReply = self.queues.connection.command(&claim).await?;
+            for entry in &reply.claimed {
+                batches.push(wire::read(name, entry)?);
+            }
+        }
+        Ok(batches)
+    }
+
+    async fn create_groups(&self) -> Result<(), Error> {
+        for name in &self.names {
+            let mut create = cmd("XGROUP");
+            create
+                .arg("CREATE")
+                .arg(self.queues.keys(name).events())
+                .arg(GROUP)
+                .arg("0")
+                .arg("MKSTREAM");
+            match self.queues.connection.command::<()>(&create).await {
+                Err(Error::Command(error)) if error.code() == Some("BUSYGROUP") => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that these entries are recorded. They are dropped from the stream by and by.
+    ///
+    /// # Errors
+    /// When Redis fails; the entries then come again.
+    pub async fn ack(&mut self, batches: &[EventBatch]) -> Result<(), Error> {
+        for name in &self.names {
+            let mut ack = cmd("XACK");
+            ack.arg(self.queues.keys(name).events()).arg(GROUP);
+            let mut any = false;
+            for batch in batches.iter().filter(|batch| batch.queue == *name) {
+                ack.arg(batch.id.to_string());
+                any = true;
+            }
+            if any {
+                self.queues.connection.command::<u64>(&ack).await?;
+            }
+        }
+        if self.trimmed_at.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
+            self.trimmed_at = Some(Instant::now());
+            for name in &self.names {
+                let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
+                trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
+                self.queues.connection.script::<u64>(&trim).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// True when the whole group has recorded everything that is in the streams.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn drained(&self) -> Result<bool, Error> {
+        drained(&self.queues, &self.names).await
+    }
+}
+
+pub(crate) async fn drained(queues: &Queues, names: &[QueueName]) -> Result<bool, Error> {
+    for name in names {
+        let mut info = cmd("XINFO");
+        info.arg("GROUPS").arg(queues.keys(name).events());
+        let groups: redis::streams::StreamInfoGroupsReply = match queues.connection.command(&info).await {
+            Ok(groups) => groups,
+            Err(Error::Command(error)) if no_such_key(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let Some(group) = groups.groups.iter().find(|group| group.name == GROUP) else {
+            return Ok(false);
+        };
+        if group.pending > 0 || group.lag.is_none_or(|lag| lag > 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn no_such_key(error: &RedisError) -> bool {
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("no such key"))
+}

@@ -1,0 +1,116 @@
+//! How an entry of the event stream is written, compact because there is one for every batch, and read back.
+
+use chrono::{DateTime, Utc};
+use redis::streams::StreamId;
+
+use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Outcome, ReturnReason};
+use crate::error::Error;
+use crate::job::{JobId, QueueName};
+use crate::queue::Fields;
+
+/// Reads one entry. An entry of a kind that this build does not know (a newer version wrote it) has no events.
+pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
+    let id: EventId = entry.id.parse()?;
+    let fields: Fields = entry
+        .map
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
+        .collect();
+    let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+    let at = i64::try_from(id.ms)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis)
+        .unwrap_or_default();
+    let data = field("d");
+
+    let events = match field("t") {
+        "queued" => from_json::<JobEvent>(data)?,
+        "queued_many" => vec![JobEvent::QueuedMany {
+            count: data.parse().unwrap_or_default(),
+        }],
+        "finished" => {
+            let finished = from_json::<Finished>(data)?;
+            finished
+                .into_iter()
+                .map(|finished| JobEvent::Finished(Box::new(finished)))
+                .collect()
+        }
+        "started" => attempts(data)?
+            .into_iter()
+            .map(|(id, attempt, _)| JobEvent::Started {
+                id,
+                attempt,
+                worker: field("w").to_owned(),
+            })
+            .collect(),
+        "returned" => {
+            let reason = if field("r") == "orphaned" {
+                ReturnReason::Orphaned
+            } else {
+                ReturnReason::Stopped
+            };
+            let returned = attempts(data)?.into_iter();
+            returned
+                .map(|(id, attempt, _)| JobEvent::Returned { id, attempt, reason })
+                .collect()
+        }
+        "promoted" => data
+            .split_whitespace()
+            .map(|id| Ok(JobEvent::Promoted { id: id.parse()? }))
+            .collect::<Result<_, Error>>()?,
+        "crashed" => attempts(data)?
+            .into_iter()
+            .map(|(id, attempt, function)| crashed(id, attempt, function, field("w"), at))
+            .collect(),
+        unknown => {
+            tracing::warn!(kind = unknown, event = %id, "skipped an event of a kind that this version does not know");
+            Vec::new()
+        }
+    };
+    Ok(EventBatch {
+        id,
+        queue: queue.clone(),
+        at,
+        events,
+    })
+}
+
+fn text(value: &redis::Value) -> Option<String> {
+    redis::from_redis_value_ref(value).ok()
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(data: &str) -> Result<Vec<T>, Error> {
+    serde_json::from_str(data).map_err(|error| Error::Protocol(format!("an event that is no JSON: {error}")))
+}
+
+/// Reads `id:attempt` or `id:attempt:function`, separated by blanks.
+fn attempts(data: &str) -> Result<Vec<(JobId, u32, &str)>, Error> {
+    data.split_whitespace()
+        .map(|item| {
+            let mut parts = item.splitn(3, ':');
+            let id = parts.next().unwrap_or_default().parse()?;
+            let attempt = parts.next().and_then(|attempt| attempt.parse().ok());
+            let attempt =
+                attempt.ok_or_else(|| Error::Protocol(format!("an event without an attempt: {item:?}")))?;
+            Ok((id, attempt, parts.next().unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// A job whose last attempt ended with its worker.
+fn crashed(id: JobId, attempt: u32, function: &str, worker: &str, at: DateTime<Utc>) -> JobEvent {
+    JobEvent::Finished(Box::new(Finished {
+        id,
+        attempt,
+        function: function.to_owned(),
+        worker: worker.to_owned(),
+        started_at: at,
+        finished_at: at,
+        outcome: Outcome::Dead {
+            error: AttemptError {
+                kind: ErrorKind::Crash,
+                message: format!("the worker {worker} vanished during attempt {attempt}, the last one"),
+            },
+        },
+    }))
+}

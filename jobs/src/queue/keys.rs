@@ -1,0 +1,104 @@
+//! Every Redis key that Spiral uses. No other file builds one.
+//!
+//! The keys of one queue share the hash tag `{queue}`, so that a script may touch them all on a Redis Cluster and
+//! queues spread over its nodes.
+
+use crate::job::QueueName;
+
+/// The names of one queue's keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    base: String,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str, queue: &QueueName) -> Self {
+        Self {
+            base: format!("{prefix}:{{{queue}}}"),
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.base)
+    }
+
+    /// Hash: id -> envelope, for every job that is not finished.
+    pub(crate) fn jobs(&self) -> String {
+        self.key("jobs")
+    }
+
+    /// List of ids that wait for a worker; the next one is on the left.
+    pub(crate) fn waiting(&self) -> String {
+        self.key("waiting")
+    }
+
+    /// Sorted set: id -> time in ms at which it is due. Callers' `run_at` and retries alike.
+    pub(crate) fn scheduled(&self) -> String {
+        self.key("scheduled")
+    }
+
+    /// Hash: id -> attempts made. Only jobs that have failed or been orphaned are in it.
+    pub(crate) fn attempts(&self) -> String {
+        self.key("attempts")
+    }
+
+    /// Sorted set: worker -> time in ms at which its lease ends.
+    pub(crate) fn workers(&self) -> String {
+        self.key("workers")
+    }
+
+    /// Hash: worker -> what it says of itself (JSON).
+    pub(crate) fn worker_info(&self) -> String {
+        self.key("worker-info")
+    }
+
+    /// Hash of one worker: id -> the attempt that it runs.
+    pub(crate) fn running(&self, worker: &str) -> String {
+        self.key(&format!("running:{worker}"))
+    }
+
+    /// List of at most one token: somebody should fetch.
+    pub(crate) fn wake(&self) -> String {
+        self.key("wake")
+    }
+
+    /// Stream of what happened to jobs.
+    pub(crate) fn events(&self) -> String {
+        self.key("events")
+    }
+
+    /// Counter of results that came too late.
+    pub(crate) fn stale_results(&self) -> String {
+        self.key("stale-results")
+    }
+
+    /// Hash: id -> output, of the jobs that finished in one stretch of time. It expires as a whole.
+    pub(crate) fn outputs(&self, stretch: u64) -> String {
+        self.key(&format!("outputs:{stretch}"))
+    }
+
+    /// Hash: memo key -> output as it is shown (long values shortened). For `fibonacci` this is index -> value.
+    pub(crate) fn memo(&self, function: &str) -> String {
+        self.key(&format!("memo:{function}"))
+    }
+
+    /// Hash: memo key -> whole output, compressed, of those that are too long to be shown.
+    pub(crate) fn memo_large(&self, function: &str) -> String {
+        self.key(&format!("memo:{function}:large"))
+    }
+
+    /// Sorted set: memo key -> time in ms at which it was last written.
+    pub(crate) fn memo_written(&self, function: &str) -> String {
+        self.key(&format!("memo:{function}:written"))
+    }
+
+    /// Counter: bytes that the memo of a function holds.
+    pub(crate) fn memo_bytes(&self, function: &str) -> String {
+        self.key(&format!("memo:{function}:bytes"))
+    }
+}
+
+/// A random text that lives as long as the data does: another one means that Redis came back empty.
+pub(crate) fn instance(prefix: &str) -> String {
+    format!("{prefix}:instance")
+}

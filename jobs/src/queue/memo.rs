@@ -1,0 +1,107 @@
+//! The memo of pure functions: outputs kept for later jobs of the same input, bounded in bytes.
+
+use bytes::Bytes;
+use redis::{cmd, pipe};
+use serde_json::value::RawValue;
+
+use super::{BATCH, Queues, scripts, unpacked};
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::output;
+
+/// Characters past which a value is shown shortened.
+const SHOWN_MAX: usize = 1_000;
+
+/// An output under its memo key, in the two forms that Redis keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoEntry {
+    key: String,
+    shown: String,
+    /// Packed; empty when `shown` is the whole.
+    whole: Vec<u8>,
+}
+
+impl MemoEntry {
+    pub(crate) fn new(key: String, output: &RawValue) -> Self {
+        let shown = output::shortened_json(output, SHOWN_MAX);
+        let is_whole = shown.get().len() == output.get().len();
+        let whole = if is_whole {
+            Vec::new()
+        } else {
+            output::pack(output.get())
+        };
+        Self {
+            key,
+            shown: shown.get().to_owned(),
+            whole,
+        }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.key.len() + self.shown.len() + self.whole.len()
+    }
+}
+
+pub(super) async fn get(
+    queues: &Queues,
+    queue: &QueueName,
+    function: &str,
+    key: &str,
+) -> Result<Option<Bytes>, Error> {
+    let keys = queues.keys(queue);
+    let mut calls = pipe();
+    calls
+        .hget(keys.memo_large(function), key)
+        .hget(keys.memo(function), key);
+    let (whole, shown): (Option<Bytes>, Option<Bytes>) = queues.connection.pipeline(&calls).await?;
+    whole.or(shown).map(unpacked).transpose()
+}
+
+pub(super) async fn list(
+    queues: &Queues,
+    queue: &QueueName,
+    function: &str,
+    limit: usize,
+) -> Result<Vec<(String, Box<RawValue>)>, Error> {
+    let memo = queues.keys(queue).memo(function);
+    let mut values = Vec::new();
+    let mut cursor = 0_u64;
+    while values.len() < limit {
+        let mut scan = cmd("HSCAN");
+        scan.arg(&memo).arg(cursor).arg("COUNT").arg(BATCH);
+        let (next, page): (u64, Vec<(String, String)>) = queues.connection.command(&scan).await?;
+        for (key, shown) in page {
+            let shown = RawValue::from_string(shown)
+                .map_err(|error| Error::Protocol(format!("a memo value that is no JSON: {error}")))?;
+            values.push((key, shown));
+        }
+        cursor = next;
+        if cursor == 0 {
+            break;
+        }
+    }
+    values.truncate(limit);
+    Ok(values)
+}
+
+/// Writes values that a function gave. Call it before the outcome is told, so that who hears of it finds them.
+pub(super) async fn put(
+    queues: &Queues,
+    queue: &QueueName,
+    function: &str,
+    entries: &[MemoEntry],
+) -> Result<(), Error> {
+    let keys = queues.keys(queue);
+    for batch in entries.chunks(BATCH) {
+        let mut call = scripts::MEMO.key(keys.memo(function));
+        call.key(keys.memo_large(function))
+            .key(keys.memo_written(function))
+            .key(keys.memo_bytes(function));
+        call.arg(queues.settings.memo_max_bytes);
+        for entry in batch {
+            call.arg(&entry.key).arg(&entry.shown).arg(&entry.whole);
+        }
+        queues.connection.script::<u64>(&call).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! The Lua scripts, one file each in `jobs/lua/`; each file's header names its keys, arguments, answer and cost.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// Jobs that one script handles at most: what keeps Redis free for others.
+pub(crate) const BATCH: usize = 500;
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal),* $(,)?) => {
+        $(pub(crate) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(include_str!(concat!("../../lua/", $file))));)*
+    };
+}
+
+scripts! {
+    FETCH = "fetch.lua",
+    FINISH = "finish.lua",
+    GIVE_BACK = "give_back.lua",
+    HEARTBEAT = "heartbeat.lua",
+    LEAVE = "leave.lua",
+    MEMO = "memo.lua",
+    PUSH = "push.lua",
+    RECOVER = "recover.lua",
+    TRIM = "trim.lua",
+}

@@ -1,0 +1,96 @@
+//! How a worker process is set up.
+
+use std::time::Duration;
+
+use crate::job::JobId;
+use crate::queue::RedisSettings;
+use crate::settings::{Lookup, Problem, Reader};
+
+/// How a worker runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSettings {
+    pub redis: RedisSettings,
+    /// Jobs that run at the same time in this process.
+    pub concurrency: usize,
+    /// How long Redis keeps this worker's jobs for it after its last heartbeat.
+    pub lease: Duration,
+    /// How long running jobs may go on after the order to stop; after that they are given back.
+    pub grace: Duration,
+    /// What the worker is called; a part that is new with every start is added.
+    pub name: String,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            redis: RedisSettings::default(),
+            concurrency: 100,
+            lease: Duration::from_secs(30),
+            grace: Duration::from_secs(25),
+            name: "worker".to_owned(),
+        }
+    }
+}
+
+impl WorkerSettings {
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(lookup);
+        let default = Self::default();
+        let concurrency = reader.number("SPIRAL_CONCURRENCY", default.concurrency as u64, 1..=5_000);
+        let host = reader.optional("HOSTNAME").unwrap_or(default.name);
+        let settings = Self {
+            redis: reader.group(RedisSettings::from_lookup(lookup)),
+            concurrency: usize::try_from(concurrency).unwrap_or(default.concurrency),
+            lease: reader.duration("SPIRAL_LEASE", default.lease),
+            grace: reader.duration("SPIRAL_GRACE", default.grace),
+            name: reader.text("SPIRAL_WORKER_NAME", &host),
+        };
+        if settings.lease < settings.redis.timeout {
+            let message = format!(
+                "must not be shorter than SPIRAL_REDIS_TIMEOUT ({:?}), or a slow answer costs the lease",
+                settings.redis.timeout
+            );
+            reader.problem("SPIRAL_LEASE", message);
+        }
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if settings.name.len() > 100 || !settings.name.chars().all(legal) {
+            let message = format!("{:?} is not up to 100 letters, digits, -, _ and .", settings.name);
+            reader.problem("SPIRAL_WORKER_NAME", message);
+        }
+        reader.finish(settings)
+    }
+
+    /// A name that no other process ever had: Redis tells workers apart by it.
+    pub(crate) fn unique_name(&self) -> String {
+        let id = JobId::new().to_string();
+        format!("{}-{}-{}", self.name, std::process::id(), &id[id.len() - 6..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_contradict_each_other_are_told() {
+        let lookup = |name: &str| match name {
+            "SPIRAL_LEASE" => Some("1s".to_owned()),
+            "SPIRAL_CONCURRENCY" => Some("0".to_owned()),
+            "SPIRAL_REDIS_URL" => Some("http://secret@example.org".to_owned()),
+            _ => None,
+        };
+        let problems = WorkerSettings::from_lookup(&lookup).unwrap_err();
+        let mut names: Vec<&str> = problems.iter().map(|problem| problem.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["SPIRAL_CONCURRENCY", "SPIRAL_LEASE", "SPIRAL_REDIS_URL"]);
+        assert!(!format!("{problems:?}").contains("secret"));
+    }
+
+    #[test]
+    fn two_starts_never_share_a_name() {
+        let settings = WorkerSettings::default();
+        assert_ne!(settings.unique_name(), settings.unique_name());
+    }
+}
