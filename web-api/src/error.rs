@@ -1,0 +1,243 @@
+//! What can go wrong with a request. The only place that picks an HTTP status.
+
+use std::error::Error as StdError;
+
+use salvo::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use salvo::http::{Method, StatusCode};
+use salvo::oapi::{Components, EndpointOutRegister, Operation};
+use salvo::prelude::*;
+
+use crate::problem::{self, FieldError};
+
+/// A cause that is told to the log and never to the caller.
+pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Why a request gets no good answer. The text of each is what the caller reads as `detail`.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("There is no function named {name:?}. GET /api/v1/functions lists those there are.")]
+    UnknownFunction { name: String },
+    #[error("There is no job with the id {id:?}.")]
+    UnknownJob { id: String },
+    #[error("{message}")]
+    InvalidJson { message: String },
+    #[error("{}", list(.fields))]
+    InvalidParameter { fields: Vec<FieldError> },
+    #[error("{}", list(.fields))]
+    InvalidInput { fields: Vec<FieldError> },
+    #[error("{message}")]
+    UnsupportedMediaType { message: String },
+    #[error("The body is larger than the {limit} bytes that are allowed.")]
+    BodyTooLarge { limit: String },
+    #[error("The body did not arrive in time.")]
+    BodyTooSlow,
+    #[error("This Idempotency-Key was used for another call before. Use a new key for a new call.")]
+    IdempotencyKeyReused,
+    #[error("The job is {state}; its output is there once it is completed.")]
+    NotFinished { state: &'static str },
+    #[error("The job is {state}, so there is no output.")]
+    NoOutput { state: &'static str },
+    #[error("The output is no longer kept. Call the function again to compute it anew.")]
+    OutputExpired,
+    #[error("Send the access token: \"Authorization: Bearer TOKEN\".")]
+    Unauthorized,
+    #[error("A page of another site may not change anything here.")]
+    CrossSite,
+    #[error("{limit} clients follow the live feed, and no more are allowed. Try again later.")]
+    TooManyClients { limit: usize },
+    #[error("More calls arrive than can be recorded. Try again in a moment.")]
+    Busy,
+    #[error("{what} cannot be reached at the moment. Try again in a few seconds.")]
+    Unavailable { what: &'static str, cause: Cause },
+    #[error("Something went wrong on our side. The log tells more under this request id.")]
+    Internal { cause: Cause },
+    #[error("There is nothing at {path}. GET /api/docs/ describes what there is.")]
+    NotFound { path: String },
+    #[error("{method} is not possible at {path}.")]
+    MethodNotAllowed { method: Method, path: String },
+    #[error("{message}")]
+    Other { status: StatusCode, message: String },
+}
+
+impl ApiError {
+    pub fn invalid_parameter(name: &str, message: impl Into<String>) -> Self {
+        Self::InvalidParameter {
+            fields: vec![FieldError::new(name, message)],
+        }
+    }
+
+    pub fn invalid_input(pointer: &str, message: impl Into<String>) -> Self {
+        Self::InvalidInput {
+            fields: vec![FieldError::new(pointer, message)],
+        }
+    }
+
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal { cause: cause.into() }
+    }
+
+    /// The error for a status that Salvo set by itself.
+    pub fn from_status(status: StatusCode, req: &Request) -> Self {
+        let path = req.uri().path().to_owned();
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound { path },
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed {
+                method: req.method().clone(),
+                path,
+            },
+            StatusCode::INTERNAL_SERVER_ERROR => Self::internal("the handler panicked; see the line above"),
+            _ => {
+                let reason = status
+                    .canonical_reason()
+                    .unwrap_or("The request cannot be answered");
+                Self::Other {
+                    status,
+                    message: format!("{reason}."),
+                }
+            }
+        }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownFunction { .. } | Self::UnknownJob { .. } | Self::NotFound { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::InvalidJson { .. } | Self::InvalidParameter { .. } => StatusCode::BAD_REQUEST,
+            Self::InvalidInput { .. } | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotFinished { .. } | Self::NoOutput { .. } => StatusCode::CONFLICT,
+            Self::OutputExpired => StatusCode::GONE,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyClients { .. } | Self::Busy | Self::Unavailable { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Other { status, .. } => *status,
+        }
+    }
+
+    /// The stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownFunction { .. } => "unknown_function",
+            Self::UnknownJob { .. } => "unknown_job",
+            Self::InvalidJson { .. } => "invalid_json",
+            Self::InvalidParameter { .. } => "invalid_parameter",
+            Self::InvalidInput { .. } => "invalid_input",
+            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::NotFinished { .. } => "not_finished",
+            Self::NoOutput { .. } => "no_output",
+            Self::OutputExpired => "output_expired",
+            Self::Unauthorized => "unauthorized",
+            Self::CrossSite => "cross_site",
+            Self::TooManyClients { .. } => "too_many_clients",
+            Self::Busy => "busy",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Internal { .. } => "internal",
+            Self::NotFound { .. } => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::Other { .. } => "other",
+        }
+    }
+
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::UnknownFunction { .. } => "There is no such function",
+            Self::UnknownJob { .. } => "There is no such job",
+            Self::InvalidJson { .. } => "The body is not JSON",
+            Self::InvalidParameter { .. } => "A parameter is not valid",
+            Self::InvalidInput { .. } => "The input is not valid",
+            Self::UnsupportedMediaType { .. } => "The body has the wrong media type",
+            Self::BodyTooLarge { .. } => "The body is too large",
+            Self::BodyTooSlow => "The body came too slowly",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another call",
+            Self::NotFinished { .. } => "The job has not finished",
+            Self::NoOutput { .. } => "The job has no output",
+            Self::OutputExpired => "The output has expired",
+            Self::Unauthorized => "The access token is missing or wrong",
+            Self::CrossSite => "The request comes from another site",
+            Self::TooManyClients { .. } => "Too many clients",
+            Self::Busy => "Too much at once",
+            Self::Unavailable { .. } => "A part of the service is away",
+            Self::Internal { .. } => "Internal error",
+            Self::NotFound { .. } => "There is nothing here",
+            Self::MethodNotAllowed { .. } => "The method is not possible here",
+            Self::Other { .. } => "The request cannot be answered",
+        }
+    }
+
+    pub fn fields(&self) -> &[FieldError] {
+        if let Self::InvalidParameter { fields } | Self::InvalidInput { fields } = self {
+            fields
+        } else {
+            &[]
+        }
+    }
+
+    /// The headers that belong to the status.
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let header = match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "2")),
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer realm=\"spiral\"")),
+            _ => None,
+        };
+        header
+            .map(|(name, value)| (name, HeaderValue::from_static(value)))
+            .into_iter()
+    }
+
+    /// Tells the log what the caller must not know. Callers' own mistakes are in the request line already.
+    fn log(&self) {
+        if let Self::Unavailable { what, cause } = self {
+            tracing::warn!(what, error = %chain(cause.as_ref()), "a part of the service is away");
+        } else if let Self::Internal { cause } = self {
+            tracing::error!(error = %chain(cause.as_ref()), "internal error");
+        }
+    }
+}
+
+/// The fields and their messages as one sentence each.
+fn list(fields: &[FieldError]) -> String {
+    let texts = fields.iter().map(|error| match error.field.as_str() {
+        "" => format!("The body {}", error.message),
+        field => format!("{field}: {}", error.message),
+    });
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+/// An error and all that caused it, in one line.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Many errors repeat their source in their own text.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[async_trait]
+impl Writer for ApiError {
+    async fn write(mut self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
+        self.log();
+        problem::render(&self, req, depot, res);
+    }
+}
+
+impl EndpointOutRegister for ApiError {
+    /// Every endpoint names its problems itself, with the words that fit it.
+    fn register(_components: &mut Components, _operation: &mut Operation) {}
+}

@@ -1,0 +1,37 @@
+//! The functions that can be called, as callers see them.
+
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::scalar::AnyJson;
+
+/// A function that can be called.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Function"))]
+pub struct Function {
+    #[salvo(schema(example = "fibonacci"))]
+    pub name: String,
+    /// What it does, in one or two sentences.
+    pub description: String,
+    /// The queue that its jobs go through.
+    #[salvo(schema(example = "default"))]
+    pub queue: String,
+    /// How often it is tried, unless the caller says otherwise.
+    #[salvo(schema(minimum = 1))]
+    pub max_attempts: u32,
+    /// How long one attempt may take, in seconds.
+    pub timeout_seconds: f64,
+    /// JSON Schema of its argument.
+    #[salvo(schema(required = true))]
+    pub input_schema: AnyJson,
+    /// JSON Schema of its return value.
+    #[salvo(schema(required = true))]
+    pub output_schema: AnyJson,
+}
+
+/// All functions, by name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "FunctionList"))]
+pub struct FunctionList {
+    pub functions: Vec<Function>,
+}

@@ -1,0 +1,117 @@
+//! A job as callers see it, lists of them, and the body that makes one.
+
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::scalar::{AnyJson, Timestamp};
+
+/// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[salvo(schema(name = "JobState"))]
+pub enum State {
+    /// Waits for the time that its caller asked for.
+    Scheduled,
+    /// Waits for a worker.
+    Queued,
+    /// A worker holds it.
+    Running,
+    /// An attempt failed; waits for the next one.
+    Retrying,
+    /// Has its output.
+    Completed,
+    /// Gave up after its last attempt.
+    Dead,
+    /// Called off by a person.
+    Cancelled,
+}
+
+/// Why the latest attempt of a job failed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobError"))]
+pub struct AttemptError {
+    /// `error`, `panic`, `timeout`, `crash` or `bad_input`.
+    pub kind: String,
+    /// What happened, in words.
+    pub message: String,
+}
+
+/// One call of a function.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Job"))]
+pub struct Job {
+    /// A ULID: ids sort by the time at which the jobs were made.
+    #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
+    pub id: String,
+    /// The name of the function.
+    #[salvo(schema(example = "fibonacci"))]
+    pub function: String,
+    /// The queue that the job goes through.
+    #[salvo(schema(example = "default"))]
+    pub queue: String,
+    pub state: State,
+    /// The argument of the function, as it was sent.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
+    /// Attempts made so far; 0 before the first.
+    #[salvo(schema(minimum = 0))]
+    pub attempt: u32,
+    /// How often the function is tried before the job is dead.
+    #[salvo(schema(minimum = 1))]
+    pub max_attempts: u32,
+    /// Not before this time: what the caller asked for, or the wait before the next attempt.
+    #[salvo(schema(required = true))]
+    pub run_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    /// When the latest attempt began.
+    #[salvo(schema(required = true))]
+    pub started_at: Option<Timestamp>,
+    /// When the job reached its final state.
+    #[salvo(schema(required = true))]
+    pub finished_at: Option<Timestamp>,
+    /// Why the latest attempt failed; null when it did not.
+    #[salvo(schema(required = true))]
+    pub error: Option<AttemptError>,
+    /// The value that the function returned, when its JSON text has at most 4096 bytes; else null: see `result_url`.
+    #[salvo(schema(required = true))]
+    pub output: Option<AnyJson>,
+    /// Bytes of the output's JSON text.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub output_size: Option<u64>,
+    /// Characters of the output, when it is a string.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub output_length: Option<u64>,
+    /// The output as text, shortened in the middle to at most 201 characters.
+    #[salvo(schema(required = true))]
+    pub output_preview: Option<String>,
+    /// Where the whole output can be read; null until there is one.
+    #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
+    pub result_url: Option<String>,
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobPage"))]
+pub struct JobPage {
+    pub jobs: Vec<Job>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[salvo(schema(required = true))]
+    pub next_cursor: Option<String>,
+}
+
+/// A call of a function.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "NewJob"))]
+pub struct NewJob {
+    /// The argument of the function; its shape is the function's `input_schema`.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
+    /// How often to try at most; the function's own limit when it is missing.
+    #[salvo(schema(minimum = 1, maximum = 100))]
+    pub max_attempts: Option<u32>,
+    /// Not before this time, at most a year ahead.
+    pub run_at: Option<Timestamp>,
+    /// Not before this many seconds from now, at most a year; not together with `run_at`.
+    #[salvo(schema(minimum = 0, maximum = 31_536_000))]
+    pub delay_seconds: Option<u64>,
+}

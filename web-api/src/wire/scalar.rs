@@ -1,0 +1,54 @@
+//! Single values that several shapes share: a moment and a piece of JSON of any shape.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use salvo::oapi::schema::{BasicType, KnownFormat, Object, Schema, SchemaFormat, SchemaType};
+use salvo::oapi::{Components, RefOr, ToSchema};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A moment as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub DateTime<Utc>);
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl ToSchema for Timestamp {
+    fn to_schema(_components: &mut Components) -> RefOr<Schema> {
+        Object::with_type(BasicType::String)
+            .format(SchemaFormat::KnownFormat(KnownFormat::DateTime))
+            .example("2026-01-02T03:04:05.678Z")
+            .into()
+    }
+}
+
+/// JSON of any shape, handed on as the text that it is.
+#[derive(Debug, Clone)]
+pub struct AnyJson(pub Box<RawValue>);
+
+impl From<Box<RawValue>> for AnyJson {
+    fn from(json: Box<RawValue>) -> Self {
+        Self(json)
+    }
+}
+
+impl Serialize for AnyJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl ToSchema for AnyJson {
+    fn to_schema(_components: &mut Components) -> RefOr<Schema> {
+        Object::with_type(SchemaType::AnyValue).into()
+    }
+}
