@@ -1,1 +1,51 @@
-fn main() {}
+//! `cargo xtask COMMAND`: reads the command and hands it to its file.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to the developer is its job"
+)]
+
+use std::process::ExitCode;
+
+use xtask::cli::{Command, HELP};
+use xtask::interrupt::Interrupted;
+use xtask::{bench, check, cli, interrupt, migration, openapi, test, up};
+
+fn main() -> ExitCode {
+    let command = match cli::parse(lexopt::Parser::from_env()) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("{error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match interrupt::listen().and_then(|()| run(&command)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.is::<Interrupted>() => {
+            println!("\nStopped.");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command; `false` means that it ran to its end and found something wrong.
+fn run(command: &Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Help => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        Command::Up(options) => up::run(options).map(|()| true),
+        Command::Test(options) => test::run(options),
+        Command::Check => check::run(),
+        Command::Bench(arguments) => bench::run(arguments).map(|()| true),
+        Command::Openapi => openapi::run().map(|()| true),
+        Command::Migration { name } => migration::run(name).map(|()| true),
+    }
+}

@@ -1,0 +1,276 @@
+//! The command line: what may be typed, and the help that says so.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+/// Printed for `--help` and below every usage error.
+pub const HELP: &str = "\
+Spiral's developer commands
+
+  cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
+  cargo xtask test [rust|frontend|e2e] [-- ARGS]  run the tests against private Redis, PostgreSQL, nginx, Chromium
+  cargo xtask check                               formatting, lints, types, docs, generated files
+  cargo xtask bench [-- ARGS]                     the benchmarks (release build)
+  cargo xtask openapi                             write web-api/openapi.json and the frontend's types
+  cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
+
+Each installs what it misses (apt-get, where it may) and says what it does.";
+
+/// One command with its options.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The help was asked for, or nothing was.
+    Help,
+    /// `up`
+    Up(UpOptions),
+    /// `test`
+    Test(TestOptions),
+    /// `check`
+    Check,
+    /// `bench`, with what is handed on to the benchmark program.
+    Bench(Vec<OsString>),
+    /// `openapi`
+    Openapi,
+    /// `migration NAME`
+    Migration {
+        /// The words of the new file, in `snake_case`.
+        name: String,
+    },
+}
+
+/// The options of `up`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UpOptions {
+    /// Where to listen on 127.0.0.1.
+    pub port: u16,
+    /// The data folder; `None` is `data` in the checkout.
+    pub data: Option<PathBuf>,
+}
+
+/// The options of `test`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TestOptions {
+    /// What to run, in this order.
+    pub parts: Vec<Part>,
+    /// Handed on to the runner; only with exactly one part.
+    pub arguments: Vec<OsString>,
+}
+
+/// A part of the test suite with a runner of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `cargo test` over the workspace.
+    Rust,
+    /// Vitest.
+    Frontend,
+    /// Playwright through nginx.
+    EndToEnd,
+}
+
+impl Part {
+    /// Every part, in the order in which they run.
+    pub const ALL: [Self; 3] = [Self::Rust, Self::Frontend, Self::EndToEnd];
+
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Frontend => "frontend",
+            Self::EndToEnd => "e2e",
+        }
+    }
+}
+
+/// Reads the whole command line.
+pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
+    let command = match parser.next()? {
+        None | Some(Long("help") | Short('h')) => return Ok(Command::Help),
+        Some(Value(word)) => word.string()?,
+        Some(option) => return Err(option.unexpected().into()),
+    };
+    match command.as_str() {
+        "help" => Ok(Command::Help),
+        "up" => up(&mut parser),
+        "test" => test(&mut parser),
+        "check" => end(&mut parser, Command::Check),
+        "bench" => Ok(match rest(&mut parser, "bench")? {
+            Some(arguments) => Command::Bench(arguments),
+            None => Command::Help,
+        }),
+        "openapi" => end(&mut parser, Command::Openapi),
+        "migration" => migration(&mut parser),
+        other => bail!("there is no command `{other}`"),
+    }
+}
+
+fn up(parser: &mut lexopt::Parser) -> Result<Command> {
+    let mut options = UpOptions {
+        port: 8080,
+        data: None,
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("port") => {
+                let value = parser.value()?.string()?;
+                options.port = value.parse().ok().filter(|port| *port != 0).with_context(|| {
+                    format!("`--port {value}` is not a port: give a number from 1 to 65535")
+                })?;
+            }
+            Long("data") => options.data = Some(parser.value()?.into()),
+            Long("help") | Short('h') => return Ok(Command::Help),
+            other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::Up(options))
+}
+
+fn test(parser: &mut lexopt::Parser) -> Result<Command> {
+    let mut parts = Vec::new();
+    // lexopt swallows `--`, so what follows it is told apart before it is asked.
+    loop {
+        if let Some(arguments) = after_dashes(parser) {
+            if parts.len() != 1 {
+                bail!("`-- ARGS` goes to one runner: name it, e.g. `cargo xtask test rust -- ARGS`");
+            }
+            return Ok(Command::Test(TestOptions { parts, arguments }));
+        }
+        match parser.next()? {
+            None => break,
+            Some(Long("help") | Short('h')) => return Ok(Command::Help),
+            Some(Value(word)) => {
+                let word = word.string()?;
+                let part = Part::ALL.into_iter().find(|part| part.name() == word);
+                parts.push(
+                    part.ok_or_else(|| {
+                        anyhow!("there is no part `{word}`: rust, frontend and e2e there are")
+                    })?,
+                );
+            }
+            Some(option) => return Err(option.unexpected().into()),
+        }
+    }
+    if parts.is_empty() {
+        parts.extend(Part::ALL);
+    }
+    Ok(Command::Test(TestOptions {
+        parts,
+        arguments: Vec::new(),
+    }))
+}
+
+/// The arguments after `--`, when that is what comes next.
+fn after_dashes(parser: &mut lexopt::Parser) -> Option<Vec<OsString>> {
+    let mut raw = parser.try_raw_args()?;
+    raw.next_if(|argument| argument == "--")?;
+    Some(raw.collect())
+}
+
+/// Nothing, or `--` and what is to be handed on; `None` means that help was asked for.
+fn rest(parser: &mut lexopt::Parser, command: &str) -> Result<Option<Vec<OsString>>> {
+    if let Some(arguments) = after_dashes(parser) {
+        return Ok(Some(arguments));
+    }
+    match parser.next()? {
+        None => Ok(Some(Vec::new())),
+        Some(Long("help") | Short('h')) => Ok(None),
+        Some(Long(_) | Short(_) | Value(_)) => {
+            bail!("arguments for the runner go behind two dashes: `cargo xtask {command} -- ARGS`")
+        }
+    }
+}
+
+fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
+    match parser.next()? {
+        None => Ok(command),
+        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+fn migration(parser: &mut lexopt::Parser) -> Result<Command> {
+    match parser.next()? {
+        Some(Value(name)) => {
+            let name = name.string()?;
+            end(parser, Command::Migration { name })
+        }
+        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(other) => Err(other.unexpected().into()),
+        None => bail!("`migration` needs a name, e.g. `cargo xtask migration add_tags`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Command> {
+        parse(lexopt::Parser::from_args(words.iter().copied()))
+    }
+
+    #[test]
+    fn up_has_the_documented_defaults() {
+        assert_eq!(
+            read(&["up"]).unwrap(),
+            Command::Up(UpOptions {
+                port: 8080,
+                data: None
+            })
+        );
+    }
+
+    #[test]
+    fn up_takes_a_port_and_a_folder() {
+        let expected = UpOptions {
+            port: 9000,
+            data: Some("/tmp/x".into()),
+        };
+        assert_eq!(
+            read(&["up", "--port", "9000", "--data=/tmp/x"]).unwrap(),
+            Command::Up(expected)
+        );
+    }
+
+    #[test]
+    fn a_bad_port_is_named() {
+        for port in ["0", "65536", "abc", "-1"] {
+            let error = read(&["up", &format!("--port={port}")]).unwrap_err().to_string();
+            assert!(error.contains(port) && error.contains("1 to 65535"), "{error}");
+        }
+    }
+
+    #[test]
+    fn test_without_words_means_every_part() {
+        let expected = TestOptions {
+            parts: Part::ALL.into(),
+            arguments: Vec::new(),
+        };
+        assert_eq!(read(&["test"]).unwrap(), Command::Test(expected));
+    }
+
+    #[test]
+    fn one_part_may_get_arguments() {
+        let expected = TestOptions {
+            parts: vec![Part::Rust],
+            arguments: ["-p", "jobs", "--", "--nocapture"].map(OsString::from).into(),
+        };
+        let words = ["test", "rust", "--", "-p", "jobs", "--", "--nocapture"];
+        assert_eq!(read(&words).unwrap(), Command::Test(expected));
+        assert!(read(&["test", "--", "x"]).is_err());
+    }
+
+    #[test]
+    fn unknown_words_are_refused() {
+        for words in [
+            vec!["fly"],
+            vec!["test", "java"],
+            vec!["check", "x"],
+            vec!["up", "8080"],
+            vec!["migration"],
+        ] {
+            assert!(read(&words).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Where things are: the checkout, what cargo builds, programs on the machine.
+
+use std::env;
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The folder of the checkout.
+pub fn root() -> PathBuf {
+    // Asked at run time first: one target folder may serve several checkouts.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .filter(|folder| folder.ends_with("xtask"))
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    manifest
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// A path in the checkout.
+pub fn path(relative: &str) -> PathBuf {
+    root().join(relative)
+}
+
+/// Where cargo puts the programs of the dev profile. This program lies there, wherever that is set.
+pub fn dev_binaries() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot tell where this program lies")?;
+    let mut folder = own.parent().context("this program lies nowhere")?;
+    // Test programs lie one level deeper.
+    if folder.file_name() == Some(OsStr::new("deps")) {
+        folder = folder.parent().context("this program lies nowhere")?;
+    }
+    Ok(folder.to_path_buf())
+}
+
+/// A program that cargo has built in the dev profile.
+pub fn dev_binary(name: &str) -> Result<PathBuf> {
+    let file = dev_binaries()?.join(name);
+    if !file.is_file() {
+        bail!("cargo did not build `{name}`: there is no {}", file.display());
+    }
+    Ok(file)
+}
+
+/// A program on the machine. Debian keeps servers in `sbin`, which is not on everybody's PATH.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let usual = [
+        "/usr/sbin",
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/opt/homebrew/bin",
+    ]
+    .map(PathBuf::from);
+    env::split_paths(&on_path)
+        .chain(usual)
+        .map(|folder| folder.join(program))
+        .find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// A path as a developer types it: relative to where they stand, when that is shorter.
+pub fn shown(path: &Path) -> String {
+    let relative = env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    relative
+        .unwrap_or_else(|| path.to_path_buf())
+        .display()
+        .to_string()
+}
+
+/// A port on loopback that nobody listens on at the moment.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("there is no free port")?;
+    Ok(listener.local_addr().context("there is no free port")?.port())
+}
+
+/// A loopback address.
+pub fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_the_workspace() {
+        assert!(path("Cargo.toml").is_file());
+        assert!(path("xtask/src/project.rs").is_file());
+    }
+
+    #[test]
+    fn programs_are_found_and_folders_are_not() {
+        assert!(find("sh").is_some());
+        assert!(find("no-such-program-here").is_none());
+        assert!(find(".").is_none());
+    }
+}

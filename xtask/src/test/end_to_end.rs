@@ -1,0 +1,92 @@
+//! The whole of Spiral as in production, each part a process of its own, and a browser in front of it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+
+use super::watch;
+use crate::nginx::{Nginx, Site};
+use crate::postgres::Postgres;
+use crate::redis::Redis;
+use crate::server::{self, Server};
+use crate::tally::{self, Tally};
+use crate::{frontend, http, install, process, project, say};
+
+/// What the browser's address leads to. Fields end from the first to the last, callers before the called.
+struct Stack {
+    nginx: Nginx,
+    _web_api: Server,
+    _worker: Server,
+    _redis: Redis,
+}
+
+/// Starts the stack and runs Playwright against it.
+pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
+    let folder = tempfile::Builder::new()
+        .prefix("spiral-e2e-")
+        .tempdir()
+        .context("no temporary folder")?;
+    let stack = Stack::start(postgres, folder.path())?;
+    let mut playwright = frontend::script("e2e", arguments)?;
+    playwright.env("SPIRAL_E2E_URL", format!("http://127.0.0.1:{}", stack.nginx.port));
+    if let Some(chromium) = install::chromium() {
+        playwright.env("SPIRAL_CHROMIUM", chromium);
+    }
+    // Nobody opens a report here, and a test that was focused by mistake hides the others.
+    playwright.env("PLAYWRIGHT_HTML_OPEN", "never").env("CI", "1");
+    watch(&mut playwright, tally::playwright)
+}
+
+impl Stack {
+    fn start(postgres: &Postgres, folder: &Path) -> Result<Self> {
+        let step = say::Step::begin("stack", "starting PostgreSQL, Redis, worker, web-api and nginx");
+        let database = "spiral_e2e";
+        postgres.create(database)?;
+        let mut migrate = process::sealed_command(project::dev_binary("migrate")?);
+        process::run_quietly(
+            migrate
+                .arg("up")
+                .env("SPIRAL_DATABASE_URL", postgres.url(database)),
+        )?;
+
+        let redis = Redis::start(folder)?;
+        let settings = |command: &mut Command| {
+            command
+                .env("SPIRAL_REDIS_URL", redis.url())
+                .env("SPIRAL_LOG_FORMAT", "text");
+        };
+        let grace = Duration::from_secs(20);
+        let mut worker = server::command(project::dev_binary("worker")?);
+        settings(&mut worker);
+        let worker =
+            Server::start("worker", &mut worker, &folder.join("worker.log"))?.ends_with(Signal::TERM, grace);
+
+        let port = project::free_port()?;
+        let mut web_api = server::command(project::dev_binary("web-api")?);
+        settings(&mut web_api);
+        web_api
+            .env("SPIRAL_DATABASE_URL", postgres.url(database))
+            .env("SPIRAL_LISTEN", format!("127.0.0.1:{port}"));
+        let web_api = Server::start("web-api", &mut web_api, &folder.join("web-api.log"))?;
+        let mut web_api = web_api.ends_with(Signal::TERM, grace);
+        web_api.wait_until(Duration::from_mins(1), || {
+            http::status(port, "/readyz") == Some(200)
+        })?;
+
+        let nginx = Nginx::start(&Site {
+            api: &format!("127.0.0.1:{port}"),
+            root: &frontend::dist(),
+        })?;
+        step.end(&format!("http://127.0.0.1:{} answers", nginx.port));
+        Ok(Self {
+            nginx,
+            _web_api: web_api,
+            _worker: worker,
+            _redis: redis,
+        })
+    }
+}
