@@ -4,21 +4,31 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbErr,
+    sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions},
+};
 
 /// Between two attempts to reach the database.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How long a SQLite writer waits for another one, here another migration.
 const SQLITE_BUSY: Duration = Duration::from_mins(1);
 
+/// A URL that names no database that Spiral can use. The text has no password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{shown:?} is not the URL of a PostgreSQL or SQLite database, such as \
+     postgres://spiral@localhost/spiral or sqlite://spiral.db"
+)]
+pub struct UrlError {
+    shown: String,
+}
+
 /// Why there is no connection. The URL in the text has no password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error(
-        "the database URL must begin with postgres://, postgresql:// or sqlite: (for example \
-         postgres://spiral@localhost/spiral or sqlite://spiral.db?mode=rwc), not {0:?}"
-    )]
-    Scheme(String),
+    #[error(transparent)]
+    Url(#[from] UrlError),
     #[error("the database at {url} was not reachable within {} s", .waited.as_secs())]
     Away {
         url: String,
@@ -34,16 +44,27 @@ pub enum ConnectError {
     },
 }
 
+/// The URL as the driver wants it: `postgresql://` is a common spelling that `sea-orm` does not know.
+pub fn checked_url(url: &str) -> Result<String, UrlError> {
+    let normal = match url.strip_prefix("postgresql://") {
+        Some(rest) => format!("postgres://{rest}"),
+        None => url.to_owned(),
+    };
+    let usable = normal.starts_with("postgres://") && normal.parse::<PgConnectOptions>().is_ok()
+        || normal.starts_with("sqlite:") && normal.parse::<SqliteConnectOptions>().is_ok();
+    if usable {
+        Ok(normal)
+    } else {
+        Err(UrlError { shown: redacted(url) })
+    }
+}
+
 /// Connects, and keeps trying for `wait` while the database cannot be reached.
 ///
 /// # Errors
 /// At once for what waiting does not mend (an unknown scheme, a wrong password, no such database).
 pub async fn connect(url: &str, wait: Duration) -> Result<DatabaseConnection, ConnectError> {
-    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-    if !matches!(scheme, "postgres" | "postgresql" | "sqlite") {
-        return Err(ConnectError::Scheme(scheme.to_owned()));
-    }
-    let mut options = ConnectOptions::new(url);
+    let mut options = ConnectOptions::new(checked_url(url)?);
     options
         .max_connections(1)
         .sqlx_logging(false)
@@ -155,13 +176,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_foreign_scheme_is_refused_at_once() {
-        let error = connect("mysql://root@db/spiral", Duration::from_mins(1))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, ConnectError::Scheme(ref scheme) if scheme == "mysql"),
-            "{error}"
+    async fn a_url_that_cannot_work_is_refused_at_once() {
+        for url in [
+            "mysql://root@db/spiral",
+            "spiral.db",
+            "postgres://spiral:secret@db:port/spiral",
+            "",
+        ] {
+            let error = connect(url, Duration::from_mins(1)).await.unwrap_err();
+            assert!(matches!(error, ConnectError::Url(_)), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        assert_eq!(
+            checked_url("postgresql://db/spiral").unwrap(),
+            "postgres://db/spiral"
         );
     }
 

@@ -17,7 +17,7 @@ mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
 mod runner;
 
-pub use connection::{ConnectError, connect, redacted};
+pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
 pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
 
 use sea_orm_migration::prelude::*;

@@ -2,9 +2,14 @@
 
 pub mod answer;
 pub mod endpoints;
+pub mod enqueue;
 pub mod error;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;
+pub mod outcomes;
 pub mod problem;
+pub mod reconcile;
+pub mod record;
+pub mod store;
 pub mod wire;

@@ -1,0 +1,266 @@
+//! Takes new jobs from requests to their rows and on to the queue.
+//!
+//! Group commit: the jobs that arrive while one commit runs share the next one. Nobody waits for company: a lone job
+//! is committed at once. A caller is answered right after the commit; the push follows, and when it fails the row is
+//! there for `reconcile`. This module picks no HTTP status and reads no request.
+
+mod push;
+mod request_hash;
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jobs::{job::JobId, queue::Queues};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    reconcile::Wake,
+    store::{
+        Store, StoreError,
+        job::{Inserted, Job, NewJob},
+    },
+};
+pub use request_hash::request_hash;
+
+/// Jobs in one commit.
+const BATCH: usize = 500;
+/// Jobs that may wait for their commit. At that point the database is seconds behind, and "try later" is kinder.
+const WAITING: usize = 5_000;
+/// Longest `Idempotency-Key`, in characters. PostgreSQL's index would take ten times as much.
+pub const KEY_MAX: usize = 255;
+/// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
+const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
+
+/// A job that has its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enqueued {
+    pub job: Job,
+    /// False when an earlier request with the same key had made it.
+    pub created: bool,
+}
+
+/// Why there is no new job. Nothing is stored, unless the database failed after it was told to commit.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EnqueueError {
+    /// The key belongs to another request.
+    #[error("the idempotency key was used for another request, that of job {first}")]
+    KeyReused { first: JobId },
+    #[error("an idempotency key has 1 to {KEY_MAX} characters")]
+    Key,
+    /// The value at this JSON pointer cannot be stored.
+    #[error("the text at {pointer:?} holds the character U+0000, which cannot be stored")]
+    Unstorable { pointer: String },
+    /// Too many jobs wait for their commit.
+    #[error("{WAITING} jobs wait to be recorded already")]
+    Full,
+    /// This process is about to end.
+    #[error("this process is stopping")]
+    Stopping,
+    #[error("the job could not be recorded")]
+    Store(#[source] Arc<StoreError>),
+}
+
+impl EnqueueError {
+    /// The same call may succeed later; HTTP says 503.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Full | Self::Stopping => true,
+            Self::Store(error) => error.is_unavailable(),
+            Self::KeyReused { .. } | Self::Key | Self::Unstorable { .. } => false,
+        }
+    }
+}
+
+/// The way in for requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Enqueuer {
+    waiting: mpsc::Sender<Waiting>,
+}
+
+struct Waiting {
+    job: NewJob,
+    answer: oneshot::Sender<Result<Enqueued, EnqueueError>>,
+}
+
+impl Enqueuer {
+    /// The way in, and the role behind it that has to run for anything to happen. The role ends after `shutdown`, when
+    /// everything that was taken in is committed and pushed.
+    pub fn new(
+        store: Store,
+        queues: Queues,
+        wake: Wake,
+        shutdown: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (waiting, arrivals) = mpsc::channel(WAITING);
+        (Self { waiting }, run(store, queues, wake, arrivals, shutdown))
+    }
+
+    /// Records the job and hands it to the queue. Returns when it is committed.
+    ///
+    /// A job that is dropped half-way (its caller went away) may still be recorded and run.
+    pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued, EnqueueError> {
+        if let Some(idempotency) = &job.idempotency {
+            let length = idempotency.key.chars().count();
+            if !(1..=KEY_MAX).contains(&length) || idempotency.key.contains('\0') {
+                return Err(EnqueueError::Key);
+            }
+        }
+        if let Some(pointer) = nul_in(&job.input) {
+            return Err(EnqueueError::Unstorable { pointer });
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.waiting
+            .try_send(Waiting { job, answer })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => EnqueueError::Full,
+                mpsc::error::TrySendError::Closed(_) => EnqueueError::Stopping,
+            })?;
+        outcome.await.unwrap_or(Err(EnqueueError::Stopping))
+    }
+}
+
+async fn run(
+    store: Store,
+    queues: Queues,
+    wake: Wake,
+    mut arrivals: mpsc::Receiver<Waiting>,
+    shutdown: CancellationToken,
+) {
+    let (pusher, pushing) = push::pusher(queues, wake);
+    let committing = async move {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled(), if !arrivals.is_closed() => arrivals.close(),
+                taken = arrivals.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    let batch = std::mem::take(&mut batch);
+                    if let Err(error) = commit(&store, batch, &pusher).await {
+                        // Those that came meanwhile would wait as long for the same answer.
+                        while let Ok(waiting) = arrivals.try_recv() {
+                            answer(waiting, Err(error.clone()));
+                        }
+                    }
+                }
+            }
+        }
+    };
+    tokio::join!(committing, pushing);
+}
+
+/// Commits a batch and answers its callers. A job that the database refuses fails alone.
+///
+/// # Errors
+/// When the database is away: its callers know, and so should those behind them.
+async fn commit(store: &Store, batch: Vec<Waiting>, pusher: &push::Pusher) -> Result<(), EnqueueError> {
+    let mut batches = VecDeque::from([batch]);
+    let mut away = None;
+    while let Some(mut batch) = batches.pop_front() {
+        let jobs: Vec<NewJob> = batch.iter().map(|waiting| waiting.job.clone()).collect();
+        let result = match &away {
+            None => insert(store, &jobs).await.map_err(Arc::new),
+            Some(error) => Err(Arc::clone(error)),
+        };
+        match result {
+            Ok(inserted) => {
+                pusher.push(inserted.iter().filter_map(|inserted| match inserted {
+                    Inserted::Created(job) => Some(job),
+                    Inserted::Existing(_) | Inserted::KeyReused(_) => None,
+                }));
+                for (waiting, inserted) in batch.into_iter().zip(inserted) {
+                    answer(waiting, outcome(inserted));
+                }
+            }
+            Err(error) if !error.is_unavailable() && batch.len() > 1 => {
+                let second = batch.split_off(batch.len() / 2);
+                batches.push_front(second);
+                batches.push_front(batch);
+            }
+            Err(error) => {
+                if error.is_unavailable() {
+                    away = Some(Arc::clone(&error));
+                }
+                for waiting in batch {
+                    answer(waiting, Err(EnqueueError::Store(Arc::clone(&error))));
+                }
+            }
+        }
+    }
+    away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
+}
+
+async fn insert(store: &Store, jobs: &[NewJob]) -> Result<Vec<Inserted>, StoreError> {
+    let start = Instant::now();
+    match store.job_insert_many(jobs).await {
+        Err(error) if error.is_unavailable() && start.elapsed() < WORTH_ANOTHER_TRY => {
+            store.job_insert_many(jobs).await
+        }
+        result => result,
+    }
+}
+
+fn outcome(inserted: Inserted) -> Result<Enqueued, EnqueueError> {
+    match inserted {
+        Inserted::Created(job) => {
+            let labels = [
+                ("queue", job.queue.to_string()),
+                ("function", job.function.clone()),
+            ];
+            metrics::counter!("spiral_jobs_enqueued_total", &labels).increment(1);
+            Ok(Enqueued { job, created: true })
+        }
+        Inserted::Existing(job) => Ok(Enqueued { job, created: false }),
+        Inserted::KeyReused(first) => Err(EnqueueError::KeyReused { first }),
+    }
+}
+
+/// A caller that has gone needs no answer.
+fn answer(waiting: Waiting, outcome: Result<Enqueued, EnqueueError>) {
+    waiting.answer.send(outcome).ok();
+}
+
+/// The JSON pointer of the first text with a NUL: PostgreSQL can store it neither in a text nor in JSON.
+fn nul_in(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(at, item)| nul_in(item).map(|rest| format!("/{at}{rest}"))),
+        Value::Object(fields) => fields.iter().find_map(|(name, item)| {
+            let rest = if name.contains('\0') {
+                Some(String::new())
+            } else {
+                nul_in(item)
+            };
+            rest.map(|rest| format!("/{}{rest}", name.replace('~', "~0").replace('/', "~1")))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_and_named() {
+        assert_eq!(
+            nul_in(&json!({"a": ["b", {"c/d": "e\u{0}"}]})),
+            Some("/a/1/c~1d".to_owned())
+        );
+        assert_eq!(nul_in(&json!("\u{0}")), Some(String::new()));
+        assert_eq!(nul_in(&json!({"a\u{0}": 1})), Some("/a\u{0}".to_owned()));
+        assert_eq!(nul_in(&json!({"a": ["b", null, 1, "\\u0000"]})), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! The SQL record: every row and every query of Spiral, for PostgreSQL and SQLite alike.
+//!
+//! One file a table; a method is named after its table first ([`Store::job_get`]). No other module of this
+//! crate sees sea-orm or SQL. The store never migrates: `migrate up` does, or the all-in-one mode.
+
+pub mod index;
+pub mod job;
+pub mod settings;
+
+mod error;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use self::{error::StoreError, settings::DatabaseSettings};
+
+/// How long a SQLite writer waits for a writer of another process.
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// A connection that rested this long is asked for a sign of life before it is used.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
+
+/// The handle on the database. Cheap to clone; all clones share one pool.
+#[derive(Clone)]
+pub struct Store {
+    database: DatabaseConnection,
+    /// No call takes longer, however silent the database is.
+    limit: Duration,
+    /// SQLite has one writer at a time. Queueing here is fair and wakes at once; its own busy handler sleeps and polls.
+    write_gate: Option<Arc<Mutex<()>>>,
+}
+
+impl Store {
+    /// Prepares the pool. A PostgreSQL that is away is no error: calls fail until it is there.
+    ///
+    /// # Errors
+    /// When the URL cannot be used, or the SQLite file cannot be opened or created.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, StoreError> {
+        let mut options = ConnectOptions::new(settings.url.as_str());
+        options
+            .max_connections(settings.max_connections)
+            .min_connections(settings.min_connections)
+            .acquire_timeout(settings.acquire_timeout)
+            .statement_timeout(settings.statement_timeout)
+            .test_before_acquire_if_idle_for(IDLE_BEFORE_PING)
+            .set_application_name("spiral-web-api")
+            .connect_lazy(true)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Normal)
+                    .busy_timeout(SQLITE_BUSY)
+                    .foreign_keys(true)
+            });
+        let database = Database::connect(options)
+            .await
+            .map_err(|source| StoreError::new("connect", source))?;
+        let sqlite = database.get_database_backend() == DbBackend::Sqlite;
+        Ok(Self {
+            database,
+            limit: settings.acquire_timeout + settings.statement_timeout,
+            write_gate: sqlite.then(|| Arc::new(Mutex::new(()))),
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.bounded("ping", self.database.ping()).await
+    }
+
+    /// Closes the pool, for an orderly end.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.database
+            .close()
+            .await
+            .map_err(|source| StoreError::new("close", source))
+    }
+
+    /// Runs one operation, never longer than the limit: a server that was cut off from the network answers nothing,
+    /// not even an error.
+    async fn bounded<T>(
+        &self,
+        operation: &'static str,
+        future: impl Future<Output = Result<T, DbErr>> + Send,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.limit, future).await {
+            Ok(result) => result.map_err(|source| StoreError::new(operation, source)),
+            Err(_elapsed) => Err(StoreError::Timeout {
+                operation,
+                limit: self.limit,
+            }),
+        }
+    }
+
+    /// Held around every write. Nothing to wait for on PostgreSQL.
+    async fn write_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.write_gate {
+            Some(gate) => Some(gate.lock().await),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The table `jobs`: its rows, and the queries that read them. [`insert`] and [`events`] write them.
+
+pub mod events;
+pub mod insert;
+
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use jobs::job::{Envelope, JobId, JobState, QueueName};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Value as SqlValue},
+};
+use serde_json::{Value, value::RawValue};
+
+use super::{Store, StoreError};
+pub use insert::Inserted;
+
+pub(super) mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "jobs")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub function: String,
+        pub queue: String,
+        #[sea_orm(column_type = "JsonBinary")]
+        pub input: Json,
+        pub state: String,
+        pub attempt: i32,
+        pub max_attempts: i32,
+        pub timeout_ms: i64,
+        pub run_at: Option<DateTimeUtc>,
+        pub idempotency_key: Option<String>,
+        pub request_hash: Option<String>,
+        pub error_kind: Option<String>,
+        pub error_message: Option<String>,
+        #[sea_orm(column_type = "JsonBinary", nullable)]
+        pub output: Option<Json>,
+        pub output_size: Option<i64>,
+        pub output_length: Option<i64>,
+        pub output_preview: Option<String>,
+        pub worker: Option<String>,
+        pub traceparent: Option<String>,
+        pub created_at: DateTimeUtc,
+        pub started_at: Option<DateTimeUtc>,
+        pub finished_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The states from which a job still moves on. The index `jobs_unfinished` holds rows in exactly these.
+const UNFINISHED: [JobState; 4] = [
+    JobState::Scheduled,
+    JobState::Queued,
+    JobState::Running,
+    JobState::Retrying,
+];
+
+/// One call of a function: what users see of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    pub id: JobId,
+    pub function: String,
+    pub queue: QueueName,
+    pub input: Value,
+    pub state: JobState,
+    /// Attempts that were begun; 0 before the first.
+    pub attempt: u32,
+    pub max_attempts: u32,
+    pub timeout: Duration,
+    /// When its caller wants it to run, or when the next attempt is due.
+    pub run_at: Option<DateTime<Utc>>,
+    pub idempotency: Option<Idempotency>,
+    /// The last attempt's error; none once a job has completed.
+    pub error: Option<JobError>,
+    pub output: Option<Output>,
+    /// The worker that had it last.
+    pub worker: Option<String>,
+    pub traceparent: Option<String>,
+    pub created_at: DateTime<Utc>,
+    /// When the last attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it reached its final state.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Why the last attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    pub kind: String,
+    pub message: String,
+}
+
+/// What SQL knows of an output: all of a small one, the measure of a large one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Bytes of the JSON text.
+    pub size: u64,
+    /// Characters, when it is a string.
+    pub length: Option<u64>,
+    /// Text, shortened in the middle.
+    pub preview: String,
+    /// The whole value, when it is small.
+    pub json: Option<Value>,
+}
+
+/// The caller's key against doing the same twice, and the mark of the request that brought it first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// 1 to 255 characters.
+    pub key: String,
+    /// See [`crate::enqueue::request_hash`].
+    pub request_hash: String,
+}
+
+/// A job that is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    pub id: JobId,
+    pub function: String,
+    pub queue: QueueName,
+    pub input: Value,
+    pub max_attempts: u32,
+    pub timeout: Duration,
+    pub run_at: Option<DateTime<Utc>>,
+    pub idempotency: Option<Idempotency>,
+    pub traceparent: Option<String>,
+}
+
+/// Which jobs a list holds. `None` is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    pub state: Option<JobState>,
+    pub function: Option<String>,
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub jobs: Vec<Job>,
+    /// The cursor of the next page; `None` on the last one.
+    pub next: Option<JobId>,
+}
+
+/// A job without an outcome: enough to ask the queue whether it knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedJob {
+    pub id: JobId,
+    pub queue: QueueName,
+}
+
+impl Job {
+    /// The job as a worker needs it, to push it once more.
+    ///
+    /// The attempt it was in when the queue was lost does not count against its limit: that one did not fail.
+    pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
+        Ok(Envelope {
+            id: self.id,
+            function: self.function.clone(),
+            input: RawValue::from_string(serde_json::to_string(&self.input)?)?,
+            attempt: Ord::min(self.attempt, self.max_attempts.saturating_sub(1)),
+            max_attempts: self.max_attempts,
+            timeout_ms: millis(self.timeout),
+            run_at: self.run_at,
+            traceparent: self.traceparent.clone(),
+        })
+    }
+}
+
+impl NewJob {
+    /// The row that this job becomes at `now`.
+    pub fn into_job(self, now: DateTime<Utc>) -> Job {
+        // SQLite keeps nanoseconds and PostgreSQL microseconds; the API shows milliseconds: keep what all can.
+        let run_at = self.run_at.map(|at| at.trunc_subsecs(3));
+        let ahead = run_at.is_some_and(|at| at > now);
+        Job {
+            id: self.id,
+            function: self.function,
+            queue: self.queue,
+            input: self.input,
+            state: if ahead {
+                JobState::Scheduled
+            } else {
+                JobState::Queued
+            },
+            attempt: 0,
+            max_attempts: self.max_attempts,
+            timeout: self.timeout,
+            run_at,
+            idempotency: self.idempotency,
+            error: None,
+            output: None,
+            worker: None,
+            traceparent: self.traceparent,
+            created_at: self.id.created_at(),
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}
+
+impl Store {
+    pub async fn job_get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let query = row::Entity::find_by_id(id.to_string());
+        self.bounded("job_get", query.one(&self.database))
+            .await?
+            .map(Job::try_from)
+            .transpose()
+    }
+
+    /// Those of `ids` that exist, in no particular order.
+    pub async fn job_get_many(&self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = row::Entity::find().filter(row::Column::Id.is_in(ids.iter().map(JobId::to_string)));
+        let rows = self.bounded("job_get_many", query.all(&self.database)).await?;
+        rows.into_iter().map(Job::try_from).collect()
+    }
+
+    /// Newest first, older than `cursor`.
+    pub async fn job_list(
+        &self,
+        filter: &JobFilter,
+        cursor: Option<JobId>,
+        limit: u64,
+    ) -> Result<Page, StoreError> {
+        let mut query = row::Entity::find();
+        if let Some(state) = filter.state {
+            query = query.filter(row::Column::State.eq(state.as_str()));
+        }
+        if let Some(function) = &filter.function {
+            query = query.filter(row::Column::Function.eq(function.as_str()));
+        }
+        if let Some(cursor) = cursor {
+            query = query.filter(row::Column::Id.lt(cursor.to_string()));
+        }
+        // One more than asked for tells whether there is a next page.
+        let query = query
+            .order_by_desc(row::Column::Id)
+            .limit(limit.saturating_add(1));
+        let rows = self.bounded("job_list", query.all(&self.database)).await?;
+        let mut jobs = rows
+            .into_iter()
+            .map(Job::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = jobs.len() > limit;
+        jobs.truncate(limit);
+        Ok(Page {
+            next: jobs.last().filter(|_| more).map(|job| job.id),
+            jobs,
+        })
+    }
+
+    /// Jobs without an outcome that are younger than `after`, oldest first.
+    pub async fn job_unfinished(
+        &self,
+        after: Option<JobId>,
+        limit: u64,
+    ) -> Result<Vec<UnfinishedJob>, StoreError> {
+        // Constants, not parameters: PostgreSQL must see that the partial index fits, also in a generic plan.
+        let states = UNFINISHED.map(|state| Expr::Constant(SqlValue::from(state.as_str())));
+        let mut query = row::Entity::find()
+            .select_only()
+            .columns([row::Column::Id, row::Column::Queue])
+            .filter(Expr::col(row::Column::State).is_in(states));
+        if let Some(after) = after {
+            query = query.filter(row::Column::Id.gt(after.to_string()));
+        }
+        let query = query
+            .order_by_asc(row::Column::Id)
+            .limit(limit)
+            .into_tuple::<(String, String)>();
+        let rows = self.bounded("job_unfinished", query.all(&self.database)).await?;
+        rows.into_iter()
+            .map(|(id, queue)| {
+                Ok(UnfinishedJob {
+                    id: parsed(&id, "id", &id)?,
+                    queue: parsed(&id, "queue", &queue)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl TryFrom<row::Model> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let output = row.output_size.map(|size| Output {
+            size: size.unsigned_abs(),
+            length: row.output_length.map(i64::unsigned_abs),
+            preview: row.output_preview.unwrap_or_default(),
+            json: row.output,
+        });
+        Ok(Self {
+            id: parsed(&row.id, "id", &row.id)?,
+            queue: parsed(&row.id, "queue", &row.queue)?,
+            state: parsed(&row.id, "state", &row.state)?,
+            function: row.function,
+            input: row.input,
+            attempt: row.attempt.unsigned_abs(),
+            max_attempts: row.max_attempts.unsigned_abs(),
+            timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
+            run_at: row.run_at,
+            idempotency: row
+                .idempotency_key
+                .zip(row.request_hash)
+                .map(|(key, request_hash)| Idempotency { key, request_hash }),
+            error: row.error_kind.map(|kind| JobError {
+                kind,
+                message: row.error_message.unwrap_or_default(),
+            }),
+            output,
+            worker: row.worker,
+            traceparent: row.traceparent,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+fn parsed<T: std::str::FromStr>(row: &str, column: &str, text: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| StoreError::Row {
+        row: format!("job {row}"),
+        problem: format!("{column}: {error}"),
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,197 @@
+//! What events mean for the rows of `jobs`, and the one statement that brings many rows up to date.
+//!
+//! Events come at least once, and with several recorders not always in order. So no event is applied blindly: each
+//! change has a guard that its row must pass, and a row in a final state passes none.
+
+mod change;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use jobs::{
+    job::{JobId, JobState},
+    queue::events::EventBatch,
+};
+use sea_orm::{
+    ConnectionTrait, DbErr,
+    sea_query::{
+        CaseStatement, Expr, ExprTrait, Func, IntoIden, Query, TableRef, UpdateStatement, Value, ValueTuple,
+    },
+};
+
+use super::{UNFINISHED, parsed, row::Column};
+use crate::store::{Store, StoreError};
+
+use change::changes;
+pub use change::{Attempt, Change};
+
+/// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
+const CHUNK: usize = 500;
+const CHANGE: &str = "change";
+
+/// What came of a batch of events.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The changes that their rows let pass.
+    pub changes: Vec<AppliedChange>,
+    /// The jobs whose changes the database refuses for ever, and why.
+    pub refused: Vec<(JobId, StoreError)>,
+}
+
+/// A change that has reached its row.
+#[derive(Debug)]
+pub struct AppliedChange {
+    pub change: Change,
+    /// As it is in the row now.
+    pub run_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Brings the rows up to date. The same events once more change nothing.
+    ///
+    /// # Errors
+    /// When the database is away; part of the batch may have been applied, so give the whole of it again.
+    pub async fn job_apply_events(&self, batches: &[EventBatch]) -> Result<Applied, StoreError> {
+        let mut applied = Applied::default();
+        let mut left = changes(batches);
+        while !left.is_empty() {
+            let rest = left.split_off(left.len().min(CHUNK));
+            self.apply_or_split(left, &mut applied).await?;
+            left = rest;
+        }
+        Ok(applied)
+    }
+
+    /// A change that the database refuses must not sink the others: halves the chunk until it stands alone.
+    async fn apply_or_split(&self, chunk: Vec<Change>, applied: &mut Applied) -> Result<(), StoreError> {
+        let mut chunks = vec![chunk];
+        while let Some(mut chunk) = chunks.pop() {
+            match self.apply(&chunk).await {
+                Ok(passed) => {
+                    applied.changes.extend(chunk.into_iter().filter_map(|change| {
+                        let run_at = *passed.get(&change.id)?;
+                        Some(AppliedChange { change, run_at })
+                    }));
+                }
+                Err(error @ StoreError::Data { .. }) => {
+                    if let [only] = chunk.as_slice() {
+                        applied.refused.push((only.id, error));
+                    } else {
+                        chunks.push(chunk.split_off(chunk.len() / 2));
+                        chunks.push(chunk);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, changes: &[Change]) -> Result<HashMap<JobId, Option<DateTime<Utc>>>, StoreError> {
+        let statement = update(changes);
+        let _turn = self.write_turn().await;
+        let rows = self
+            .bounded("job_apply_events", self.database.query_all(&statement))
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let read = || Ok::<_, DbErr>((row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?));
+                let (id, run_at) = read().map_err(|source| StoreError::new("job_apply_events", source))?;
+                Ok((parsed(&id, "id", &id)?, run_at))
+            })
+            .collect()
+    }
+}
+
+/// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard RETURNING id, run_at`.
+/// Both databases name the columns of a bare VALUES list column1, column2 and so on.
+fn update(changes: &[Change]) -> UpdateStatement {
+    let [id, state, attempt, run_at, worker, started_at, finished_at] = new_columns(1);
+    let [
+        error_kind,
+        error_message,
+        output,
+        output_size,
+        output_length,
+        output_preview,
+    ] = new_columns(8);
+    let [below, running, due] = new_columns(14);
+    let old = |column: Column| Expr::col(("jobs", column));
+    let or_old = |new: &Expr, column: Column| Expr::from(Func::coalesce([new.clone(), old(column)]));
+    // A job that has completed has no error, whatever its earlier attempts met.
+    let error = |new: &Expr, column: Column| {
+        CaseStatement::new().case(
+            state.clone().ne(constant(JobState::Completed)),
+            or_old(new, column),
+        )
+    };
+    let waiting = [JobState::Scheduled, JobState::Retrying].map(constant);
+    let guard = old(Column::Attempt)
+        .lt(below)
+        .or(old(Column::State)
+            .eq(constant(JobState::Running))
+            .and(old(Column::Attempt).eq(running)))
+        .or(old(Column::State)
+            .is_in(waiting)
+            .and(due.clone().is_not_null())
+            .and(old(Column::RunAt).is_null().or(old(Column::RunAt).lte(due))));
+
+    let mut update = Query::update();
+    update
+        .table("jobs")
+        .value(Column::Attempt, or_old(&attempt, Column::Attempt))
+        .value(Column::RunAt, or_old(&run_at, Column::RunAt))
+        .value(Column::Worker, or_old(&worker, Column::Worker))
+        .value(Column::StartedAt, or_old(&started_at, Column::StartedAt))
+        .value(Column::FinishedAt, finished_at)
+        .value(Column::ErrorKind, error(&error_kind, Column::ErrorKind))
+        .value(Column::ErrorMessage, error(&error_message, Column::ErrorMessage))
+        .value(Column::Output, output)
+        .value(Column::OutputSize, output_size)
+        .value(Column::OutputLength, output_length)
+        .value(Column::OutputPreview, output_preview)
+        .value(Column::State, state)
+        .from(TableRef::ValuesList(
+            changes.iter().map(values).collect(),
+            CHANGE.into_iden(),
+        ))
+        .and_where(old(Column::Id).eq(id))
+        .and_where(old(Column::State).is_in(UNFINISHED.map(constant)))
+        .and_where(guard)
+        .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt)]));
+    update
+}
+
+fn new_columns<const N: usize>(first: usize) -> [Expr; N] {
+    std::array::from_fn(|at| Expr::col((CHANGE, format!("column{}", first + at))))
+}
+
+/// A literal: states are few, and PostgreSQL plans better when it sees them.
+fn constant(state: JobState) -> Expr {
+    Expr::Constant(Value::from(state.as_str()))
+}
+
+/// One row of the VALUES list, in the order that [`update`] takes it apart.
+fn values(change: &Change) -> ValueTuple {
+    let (kind, message) = change.error.clone().unzip();
+    let output = change.output.as_ref();
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    ValueTuple::Many(vec![
+        change.id.to_string().into(),
+        change.state.as_str().into(),
+        change.attempt.into(),
+        change.run_at.into(),
+        change.worker.clone().into(),
+        change.started_at.into(),
+        change.finished_at.into(),
+        kind.into(),
+        message.into(),
+        output.and_then(|output| output.json.clone()).into(),
+        output.map(|output| count(output.size)).into(),
+        output.and_then(|output| output.length).map(count).into(),
+        output.map(|output| output.preview.clone()).into(),
+        change.guard.below.into(),
+        change.guard.running.into(),
+        change.guard.due.into(),
+    ])
+}

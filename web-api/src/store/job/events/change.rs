@@ -1,0 +1,253 @@
+//! Folds the events of a batch into one change a job, and says which rows may take it. Pure rules, no SQL.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use jobs::{
+    job::{JobId, JobState, QueueName},
+    queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome, ReturnReason},
+};
+
+use super::super::{Output, insert::saturated};
+
+/// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
+
+/// What a row becomes. `None` keeps what is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub id: JobId,
+    pub queue: QueueName,
+    pub state: JobState,
+    pub attempt: Option<i32>,
+    pub run_at: Option<DateTime<Utc>>,
+    pub worker: Option<String>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Kind and message.
+    pub error: Option<(String, String)>,
+    pub output: Option<Output>,
+    /// The attempts that ended, for the metrics.
+    pub ended: Vec<Attempt>,
+    pub(super) guard: Guard,
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    pub function: String,
+    /// The state that it left the job in.
+    pub state: JobState,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+}
+
+/// Which unfinished rows take the change: any of the three is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Guard {
+    /// Rows whose attempt is lower than this one.
+    pub(super) below: i32,
+    /// Rows that run exactly this attempt.
+    pub(super) running: Option<i32>,
+    /// Rows that wait, scheduled or retrying, for a time not after this one.
+    pub(super) due: Option<DateTime<Utc>>,
+}
+
+impl Guard {
+    fn any() -> Self {
+        Self {
+            below: i32::MAX,
+            ..Self::default()
+        }
+    }
+
+    fn passes(&self, change: &Change) -> bool {
+        let waits = matches!(change.state, JobState::Scheduled | JobState::Retrying);
+        !change.state.is_final()
+            && (change.attempt.is_none_or(|attempt| attempt < self.below)
+                || change.state == JobState::Running && change.attempt == self.running
+                || waits
+                    && self
+                        .due
+                        .is_some_and(|due| change.run_at.is_none_or(|at| at <= due)))
+    }
+}
+
+/// One change for each job in the batches, in the order of their ids.
+pub(super) fn changes(batches: &[EventBatch]) -> Vec<Change> {
+    let mut changes = BTreeMap::<JobId, Change>::new();
+    for batch in batches {
+        for next in batch.events.iter().filter_map(|event| change(event, batch)) {
+            match changes.get_mut(&next.id) {
+                Some(change) if next.guard.passes(change) => change.then(next),
+                Some(_) => {}
+                None => {
+                    changes.insert(next.id, next);
+                }
+            }
+        }
+    }
+    changes.into_values().collect()
+}
+
+/// What one event means for its row; nothing when the row says it already.
+fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
+    let at = batch.at.trunc_subsecs(3);
+    let to = |id: JobId, state: JobState, guard: Guard| Change {
+        id,
+        queue: batch.queue.clone(),
+        state,
+        attempt: None,
+        run_at: None,
+        worker: None,
+        started_at: None,
+        finished_at: None,
+        error: None,
+        output: None,
+        ended: Vec::new(),
+        guard,
+    };
+    match event {
+        // The row was there before the job was pushed.
+        JobEvent::Queued { .. } | JobEvent::QueuedMany { .. } => None,
+        JobEvent::Started { id, attempt, worker } => {
+            let attempt = saturated(*attempt);
+            Some(Change {
+                attempt: Some(attempt),
+                worker: Some(storable(worker)),
+                started_at: Some(at),
+                ..to(
+                    *id,
+                    JobState::Running,
+                    Guard {
+                        below: attempt,
+                        ..Guard::default()
+                    },
+                )
+            })
+        }
+        JobEvent::Finished(finished) => Some(ended(finished, &to)),
+        JobEvent::Returned { id, attempt, reason } => {
+            let counted = saturated(*attempt);
+            let begun = match reason {
+                // The attempt that was broken off does not count.
+                ReturnReason::Stopped => counted.saturating_add(1),
+                ReturnReason::Orphaned => counted,
+            };
+            let guard = Guard {
+                below: begun,
+                running: Some(begun),
+                due: None,
+            };
+            Some(Change {
+                attempt: Some(counted),
+                ..to(*id, JobState::Queued, guard)
+            })
+        }
+        JobEvent::Promoted { id } => Some(to(
+            *id,
+            JobState::Queued,
+            Guard {
+                due: Some(at + CLOCK_SKEW),
+                ..Guard::default()
+            },
+        )),
+    }
+}
+
+fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) -> Change {
+    let attempt = saturated(finished.attempt);
+    let started_at = finished.started_at.trunc_subsecs(3);
+    let finished_at = finished.finished_at.trunc_subsecs(3);
+    let of = |error: &AttemptError| Some((error.kind.as_str().to_owned(), storable(&error.message)));
+    let last = |state| Change {
+        finished_at: Some(finished_at),
+        ..to(finished.id, state, Guard::any())
+    };
+    let change = match &finished.outcome {
+        Outcome::Completed { output } => Change {
+            output: Some(Output {
+                size: output.size,
+                length: output.length,
+                preview: storable(&output.preview),
+                json: output
+                    .json
+                    .as_ref()
+                    // PostgreSQL's JSON has no place for this one character; the queue still has the output.
+                    .filter(|json| !json.get().contains("\\u0000"))
+                    .and_then(|json| serde_json::from_str(json.get()).ok()),
+            }),
+            ..last(JobState::Completed)
+        },
+        Outcome::Dead { error } => Change {
+            error: of(error),
+            ..last(JobState::Dead)
+        },
+        Outcome::Cancelled => last(JobState::Cancelled),
+        Outcome::Retrying { error, run_at } => Change {
+            error: of(error),
+            run_at: Some(run_at.trunc_subsecs(3)),
+            ..to(
+                finished.id,
+                JobState::Retrying,
+                Guard {
+                    below: attempt,
+                    running: Some(attempt),
+                    due: None,
+                },
+            )
+        },
+    };
+    Change {
+        attempt: Some(attempt),
+        worker: Some(storable(&finished.worker)),
+        started_at: Some(started_at),
+        ended: vec![Attempt {
+            function: finished.function.clone(),
+            state: change.state,
+            started_at,
+            finished_at,
+        }],
+        ..change
+    }
+}
+
+impl Change {
+    /// Adds what came later. A row that takes either takes both.
+    fn then(&mut self, next: Self) {
+        let Self {
+            id: _,
+            queue: _,
+            state,
+            attempt,
+            run_at,
+            worker,
+            started_at,
+            finished_at,
+            error,
+            output,
+            ended,
+            guard,
+        } = next;
+        self.guard = Guard {
+            below: self.guard.below.max(guard.below),
+            running: guard.running.or(self.guard.running),
+            // An older promotion has nothing to say to a row that a later event is for.
+            due: guard.due,
+        };
+        self.state = state;
+        self.attempt = attempt.or(self.attempt);
+        self.run_at = run_at.or(self.run_at);
+        self.worker = worker.or(self.worker.take());
+        self.started_at = started_at.or(self.started_at);
+        self.finished_at = finished_at.or(self.finished_at);
+        self.error = error.or(self.error.take());
+        self.output = output.or(self.output.take());
+        self.ended.extend(ended);
+    }
+}
+
+/// PostgreSQL has no NUL in a text.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
