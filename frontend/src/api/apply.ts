@@ -1,0 +1,120 @@
+/** Brings patches into every cached query that shows jobs or Fibonacci values. */
+import type { QueryClient } from '@tanstack/react-query';
+import { fetchJob, JOB_LISTS, jobKey } from './jobs';
+import { insertJobs, matches, mergePatches, patchJob, patchList, type JobFilter, type JobPages } from './patch';
+import { patchLog } from './patch-log';
+import { throttle } from './throttle';
+import type { IndexSeen, Job, JobPatch } from './types';
+import { indicesQuery, valuesQuery } from './values';
+
+/** More unknown jobs than this in one go: reading the list again is cheaper. */
+const READ_AT_MOST = 5;
+const REREAD_MS = 2000;
+
+export function applyPatches(queryClient: QueryClient, incoming: readonly JobPatch[]): void {
+  const patches = new Map<string, JobPatch>();
+  for (const patch of incoming) {
+    const known = patches.get(patch.id);
+    patches.set(patch.id, known === undefined ? patch : mergePatches(known, patch));
+  }
+  const announced = incoming.filter((patch) => patch.state === 'queued' && patch.input !== undefined);
+  notedIndices(queryClient, announced);
+  patchLog.record(patches.values());
+
+  const missing = new Set<string>();
+  let cut = false;
+  for (const [key, pages] of cachedLists(queryClient)) {
+    const change = patchList(pages, key[2], patches);
+    if (change.pages !== pages) queryClient.setQueryData(key, change.pages);
+    for (const id of change.missing) missing.add(id);
+    cut ||= change.cut;
+  }
+  for (const patch of patches.values()) {
+    queryClient.setQueryData<Job>(jobKey(patch.id), (job) => (job === undefined ? undefined : patchJob(job, patch)));
+  }
+
+  if (cut || missing.size > READ_AT_MOST) rereadLists(queryClient);
+  else for (const id of missing) void readMissing(queryClient, id);
+  notedValues(queryClient, patches);
+}
+
+/** Puts a job that this page has just read or asked for into every list that it belongs to. */
+export function addJob(queryClient: QueryClient, read: Job): void {
+  const job = patchLog.job(read);
+  for (const [key, pages] of cachedLists(queryClient)) {
+    if (matches(job, key[2])) queryClient.setQueryData(key, insertJobs(pages, [job]));
+  }
+}
+
+type ListKey = readonly [string, string, JobFilter];
+
+function cachedLists(queryClient: QueryClient): [ListKey, JobPages][] {
+  return queryClient
+    .getQueriesData<JobPages>({ queryKey: JOB_LISTS })
+    .flatMap(([key, pages]) => (pages === undefined ? [] : [[key as unknown as ListKey, pages]]));
+}
+
+async function readMissing(queryClient: QueryClient, id: string): Promise<void> {
+  try {
+    addJob(queryClient, await fetchJob(id));
+  } catch {
+    // It will be there when the list is read again.
+  }
+}
+
+const rereads = new WeakMap<QueryClient, () => void>();
+
+function rereadLists(queryClient: QueryClient): void {
+  let reread = rereads.get(queryClient);
+  if (reread === undefined) {
+    reread = throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: JOB_LISTS }));
+    rereads.set(queryClient, reread);
+  }
+  reread();
+}
+
+function indexOf(input: unknown): number | null {
+  const index = typeof input === 'object' && input !== null ? (input as { index?: unknown }).index : undefined;
+  return typeof index === 'number' ? index : null;
+}
+
+/** "Indices seen": newest asked first. */
+function notedIndices(queryClient: QueryClient, announced: readonly JobPatch[]): void {
+  queryClient.setQueryData(indicesQuery.queryKey, (seen) => {
+    if (seen === undefined) return undefined;
+    let next: readonly IndexSeen[] = seen;
+    for (const patch of announced) {
+      const index = patch.function === 'fibonacci' ? indexOf(patch.input) : null;
+      if (index === null) continue;
+      const known = next.find((entry) => entry.index === index);
+      const entry: IndexSeen = {
+        index,
+        first_asked_at: known?.first_asked_at ?? patch.at,
+        last_asked_at: patch.at,
+        times_asked: (known?.times_asked ?? 0) + 1,
+      };
+      next = [entry, ...next.filter((other) => other.index !== index)];
+    }
+    return next === seen ? seen : [...next];
+  });
+}
+
+/** "Values calculated". A finished event does not repeat the input, so the job is looked up in the cached lists. */
+function notedValues(queryClient: QueryClient, patches: ReadonlyMap<string, JobPatch>): void {
+  const finished = [...patches.values()].filter((patch) => patch.state === 'completed');
+  if (finished.length === 0 || queryClient.getQueryData(valuesQuery.queryKey) === undefined) return;
+  const jobs = new Map(
+    cachedLists(queryClient).flatMap(([, { pages }]) => pages.flatMap((page) => page.jobs.map((job) => [job.id, job]))),
+  );
+  const values: Record<string, string> = {};
+  let unknown = false;
+  for (const { id } of finished) {
+    const job = jobs.get(id);
+    if (job === undefined) unknown = true;
+    const index = job?.function === 'fibonacci' ? indexOf(job.input) : null;
+    const value = typeof job?.output === 'string' ? job.output : job?.output_preview;
+    if (index !== null && value != null) values[index] = value;
+  }
+  queryClient.setQueryData(valuesQuery.queryKey, (known) => (known === undefined ? undefined : { ...known, ...values }));
+  if (unknown) void queryClient.invalidateQueries({ queryKey: valuesQuery.queryKey });
+}

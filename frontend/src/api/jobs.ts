@@ -1,0 +1,89 @@
+/** Jobs: one, lists of them, and asking for a new one. */
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { apiUrl, authorizedFetch, client, unwrap } from './client';
+import type { JobFilter } from './patch';
+import { patchLog } from './patch-log';
+import { problemOf, unreachable } from './problem';
+import type { Job, JobPage } from './types';
+
+export const JOB_LISTS = ['jobs', 'list'] as const;
+
+const PAGE_SIZE = 50;
+
+export function jobListQuery(filter: JobFilter) {
+  return infiniteQueryOptions({
+    queryKey: [...JOB_LISTS, filter],
+    queryFn: async ({ pageParam, signal }) => {
+      const query = {
+        limit: PAGE_SIZE,
+        ...(filter.state === undefined ? {} : { state: filter.state }),
+        ...(filter.function === undefined ? {} : { function: filter.function }),
+        ...(pageParam === null ? {} : { cursor: pageParam }),
+      };
+      return patchLog.page(unwrap(await client.GET('/api/v1/jobs', { params: { query }, signal })));
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? null,
+  });
+}
+
+export function allJobs(data: { readonly pages: readonly JobPage[] }): Job[] {
+  return data.pages.flatMap((page) => page.jobs);
+}
+
+export function jobKey(id: string) {
+  return ['jobs', 'one', id] as const;
+}
+
+export function jobQuery(id: string) {
+  return queryOptions({
+    queryKey: jobKey(id),
+    queryFn: async ({ signal }) => patchLog.job(await fetchJob(id, signal)),
+  });
+}
+
+export async function fetchJob(id: string, signal?: AbortSignal): Promise<Job> {
+  return unwrap(
+    await client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, ...(signal === undefined ? {} : { signal }) }),
+  );
+}
+
+export interface NewJob {
+  readonly function: string;
+  readonly input: unknown;
+  /** Makes sending twice harmless. */
+  readonly idempotencyKey: string;
+}
+
+export async function enqueueJob(job: NewJob): Promise<Job> {
+  return unwrap(
+    await client.POST('/api/v1/functions/{name}/jobs', {
+      params: { path: { name: job.function }, header: { 'Idempotency-Key': job.idempotencyKey } },
+      body: { input: job.input },
+    }),
+  );
+}
+
+/** Not `crypto.randomUUID`: that is missing on plain HTTP. */
+export function newIdempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function downloadUrl(id: string): string {
+  return `/api/v1/jobs/${id}/result?download=1`;
+}
+
+/** The whole output as text: a string bare, everything else as JSON. */
+export async function fetchOutputText(id: string): Promise<string> {
+  let response: Response;
+  try {
+    response = await authorizedFetch(
+      new Request(apiUrl(`/api/v1/jobs/${id}/result`), { headers: { accept: 'text/plain' } }),
+    );
+  } catch {
+    throw unreachable();
+  }
+  if (response.ok) return response.text();
+  const body: unknown = await response.json().catch(() => null);
+  throw problemOf(response.status, body);
+}

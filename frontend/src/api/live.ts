@@ -1,0 +1,96 @@
+/**
+ * Writes the event stream into the query cache, and nothing else: components read the cache only.
+ * After a reconnect, or when the server says `refresh`, everything on the page is read again.
+ */
+import { queryOptions, type QueryClient } from '@tanstack/react-query';
+import type { EventSourceMessage } from 'eventsource-parser';
+import { applyPatches } from './apply';
+import { apiUrl, authorizedFetch } from './client';
+import { parseJobPatch } from './event';
+import { followStream } from './stream';
+import { throttle } from './throttle';
+import type { JobPatch, LiveStatus } from './types';
+
+/** A burst changes the page at most this often. */
+const FLUSH_MS = 100;
+/** `refresh` can come many times a second while somebody enqueues in bulk. */
+const REFRESH_MS = 1000;
+/** A tab that nobody looks at gives its connection back: a browser has only six to one origin on HTTP/1.1. */
+const HIDDEN_MS = 60_000;
+
+export const liveQuery = queryOptions({
+  queryKey: ['live'],
+  queryFn: (): LiveStatus => 'connecting',
+  initialData: 'connecting',
+  staleTime: Infinity,
+  gcTime: Infinity,
+});
+
+export function refreshAll(queryClient: QueryClient): void {
+  for (const queryKey of [['jobs'], ['values']]) void queryClient.invalidateQueries({ queryKey });
+}
+
+/** Starts following; the function it returns stops. */
+export function startLive(queryClient: QueryClient): () => void {
+  let waiting: JobPatch[] = [];
+  const flush = throttle(FLUSH_MS, () => {
+    const patches = waiting;
+    waiting = [];
+    applyPatches(queryClient, patches);
+  });
+  const refresh = throttle(REFRESH_MS, () => {
+    refreshAll(queryClient);
+  });
+  const setStatus = (status: LiveStatus) => {
+    queryClient.setQueryData(liveQuery.queryKey, status);
+  };
+
+  const onEvents = (events: readonly EventSourceMessage[]) => {
+    for (const event of events) {
+      if (event.event === 'refresh') refresh();
+      if (event.event !== 'job') continue;
+      const patch = parseJobPatch(event.data);
+      if (patch !== null) waiting.push(patch);
+    }
+    if (waiting.length > 0) flush();
+  };
+
+  let opened = false;
+  let stop: AbortController | null = null;
+  const start = () => {
+    stop = new AbortController();
+    void followStream({
+      url: apiUrl('/api/v1/events'),
+      fetch: authorizedFetch,
+      signal: stop.signal,
+      onEvents,
+      onOpen: () => {
+        setStatus('open');
+        if (opened) refresh();
+        opened = true;
+      },
+      onCut: () => {
+        setStatus('reconnecting');
+      },
+    });
+  };
+
+  let hideTimer: ReturnType<typeof setTimeout> | undefined;
+  const onVisibility = () => {
+    clearTimeout(hideTimer);
+    if (document.visibilityState === 'hidden') {
+      hideTimer = setTimeout(() => {
+        stop?.abort();
+        stop = null;
+      }, HIDDEN_MS);
+    } else if (stop === null) start();
+  };
+  document.addEventListener('visibilitychange', onVisibility);
+  start();
+
+  return () => {
+    document.removeEventListener('visibilitychange', onVisibility);
+    clearTimeout(hideTimer);
+    stop?.abort();
+  };
+}

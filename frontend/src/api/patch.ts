@@ -1,0 +1,135 @@
+/** How patches from the event stream change jobs and lists of jobs. Pure: no cache, no network, no clock. */
+import type { InfiniteData } from '@tanstack/react-query';
+import type { Job, JobPage, JobPatch, JobState } from './types';
+
+/** A list grows live up to here; past it the oldest rows go and the list is read again when there is time. */
+export const LIST_LIMIT = 200;
+
+export interface JobFilter {
+  readonly state?: JobState | undefined;
+  readonly function?: string | undefined;
+}
+
+export type JobPages = InfiniteData<JobPage, string | null>;
+
+export function isFinal(state: JobState): boolean {
+  return state === 'completed' || state === 'dead' || state === 'cancelled';
+}
+
+export function matches(job: Job, filter: JobFilter): boolean {
+  return (
+    (filter.state === undefined || job.state === filter.state) &&
+    (filter.function === undefined || job.function === filter.function)
+  );
+}
+
+/** What a patch says about the job itself. */
+function changesOf(patch: JobPatch): Partial<Job> {
+  const { at: _at, worker: _worker, attempt, max_attempts, function: name, ...changes } = patch;
+  return {
+    ...changes,
+    ...(attempt == null ? {} : { attempt }),
+    ...(max_attempts == null ? {} : { max_attempts }),
+    ...(name == null ? {} : { function: name }),
+    ...(patch.state === 'completed' ? { result_url: `/api/v1/jobs/${patch.id}/result` } : {}),
+  };
+}
+
+/** A final state never changes, so whatever comes after it is old news. */
+export function patchJob(job: Job, patch: JobPatch): Job {
+  if (isFinal(job.state)) return job;
+  const next: Job = { ...job, ...changesOf(patch) };
+  // An error belongs to the attempt that failed; it is gone when a later one succeeds.
+  return next.state === 'completed' ? { ...next, error: null } : next;
+}
+
+/** The whole job of a patch that announces one; null when the patch does not carry enough and the job must be read. */
+export function jobOf(patch: JobPatch): Job | null {
+  if (patch.input === undefined || patch.function == null) return null;
+  const empty: Job = {
+    id: patch.id,
+    function: patch.function,
+    queue: patch.queue,
+    state: patch.state,
+    input: patch.input,
+    attempt: 0,
+    max_attempts: 0,
+    run_at: null,
+    created_at: patch.at,
+    started_at: null,
+    finished_at: null,
+    error: null,
+    output: null,
+    output_size: null,
+    output_length: null,
+    output_preview: null,
+    result_url: null,
+  };
+  return { ...empty, ...changesOf(patch) };
+}
+
+/** Two patches of one job, in the order of the stream, as one. */
+export function mergePatches(earlier: JobPatch, later: JobPatch): JobPatch {
+  return isFinal(earlier.state) ? earlier : { ...earlier, ...later };
+}
+
+export function patchPage(page: JobPage, patches: ReadonlyMap<string, JobPatch>): JobPage {
+  const jobs = page.jobs.map((job) => {
+    const patch = patches.get(job.id);
+    return patch === undefined ? job : patchJob(job, patch);
+  });
+  return jobs.some((job, row) => job !== page.jobs[row]) ? { ...page, jobs } : page;
+}
+
+export interface ListChange {
+  readonly pages: JobPages;
+  /** Jobs that belong in this list but must be read first. */
+  readonly missing: readonly string[];
+  /** Rows were dropped: what lies beyond is no longer known. */
+  readonly cut: boolean;
+}
+
+/** Applies patches to one cached list, newest first: changes rows, takes out what no longer fits the filter, puts in what is new. */
+export function patchList(pages: JobPages, filter: JobFilter, patches: ReadonlyMap<string, JobPatch>): ListChange {
+  const known = new Set(pages.pages.flatMap((page) => page.jobs.map((job) => job.id)));
+  const patched = pages.pages.map((page) => {
+    const next = patchPage(page, patches);
+    return next === page ? page : { ...next, jobs: next.jobs.filter((job) => matches(job, filter)) };
+  });
+
+  const oldest = pages.pages.at(-1);
+  const oldestId = oldest?.next_cursor ? (oldest.jobs.at(-1)?.id ?? '') : '';
+  const fresh: Job[] = [];
+  const missing: string[] = [];
+  for (const patch of patches.values()) {
+    // Ids are ordered by time: a smaller one belongs to a page that is not loaded.
+    if (known.has(patch.id) || patch.id < oldestId) continue;
+    if (filter.state !== undefined && patch.state !== filter.state) continue;
+    const job = jobOf(patch);
+    if (job === null) missing.push(patch.id);
+    else if (matches(job, filter)) fresh.push(job);
+  }
+
+  const changed = fresh.length > 0 || patched.some((page, i) => page !== pages.pages[i]);
+  if (!changed) return { pages, missing, cut: false };
+  const result = insertJobs({ ...pages, pages: patched }, fresh);
+  return { ...trim(result), missing };
+}
+
+/** Puts jobs into the first page, newest first; one that is there already is left as it is. */
+export function insertJobs(pages: JobPages, jobs: readonly Job[]): JobPages {
+  const [first, ...rest] = pages.pages;
+  if (first === undefined || jobs.length === 0) return pages;
+  const known = new Set(pages.pages.flatMap((page) => page.jobs.map((job) => job.id)));
+  const added = jobs.filter((job) => !known.has(job.id));
+  if (added.length === 0) return pages;
+  const merged = [...added, ...first.jobs].sort((a, b) => (a.id < b.id ? 1 : -1));
+  return { ...pages, pages: [{ ...first, jobs: merged }, ...rest] };
+}
+
+function trim(pages: JobPages): { pages: JobPages; cut: boolean } {
+  const [first] = pages.pages;
+  if (first === undefined || first.jobs.length <= LIST_LIMIT) return { pages, cut: false };
+  const kept: JobPage = { ...first, jobs: first.jobs.slice(0, LIST_LIMIT) };
+  return { pages: { pages: [kept], pageParams: pages.pageParams.slice(0, 1) }, cut: true };
+}

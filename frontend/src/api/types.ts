@@ -1,0 +1,15 @@
+/** Names for the schemas of the OpenAPI document. Nothing here is written by hand: change the API, then `npm run types`. */
+import type { components } from './schema.gen';
+
+type Schemas = components['schemas'];
+
+export type Job = Schemas['Job'];
+export type JobState = Schemas['JobState'];
+export type JobPage = Schemas['JobPage'];
+/** What the event stream says about one job. Fields that are absent are unchanged. */
+export type JobPatch = Schemas['JobPatch'];
+export type FunctionInfo = Schemas['Function'];
+export type IndexSeen = Schemas['Index'];
+export type Problem = Schemas['Problem'];
+/** Whether the stream of events is open. `connecting` is only the first time, before there is anything to lose. */
+export type LiveStatus = 'connecting' | 'open' | 'reconnecting';

@@ -1,0 +1,22 @@
+/** A job's state: a word and a mark, never colour alone. */
+import type { JobState } from '../api/types';
+import classes from './job-state.module.css';
+
+const TONE: Record<JobState, string> = {
+  scheduled: 'waiting',
+  queued: 'waiting',
+  running: 'running',
+  retrying: 'warn',
+  completed: 'good',
+  dead: 'bad',
+  cancelled: 'off',
+};
+
+export function JobStateBadge({ state }: { readonly state: JobState }) {
+  return (
+    <span className={classes.badge} data-tone={TONE[state]}>
+      <span className={classes.mark} aria-hidden="true" />
+      {state}
+    </span>
+  );
+}

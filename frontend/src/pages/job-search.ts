@@ -1,0 +1,22 @@
+/** What the address of the jobs page may carry: its filters. Anything else in it is ignored. */
+import type { JobFilter } from '../api/patch';
+import type { JobState } from '../api/types';
+
+export const JOB_STATES: readonly JobState[] = [
+  'scheduled',
+  'queued',
+  'running',
+  'retrying',
+  'completed',
+  'dead',
+  'cancelled',
+];
+
+export function parseJobSearch(search: Record<string, unknown>): JobFilter {
+  const state = JOB_STATES.find((known) => known === search.state);
+  const name = search.function;
+  return {
+    ...(state === undefined ? {} : { state }),
+    ...(typeof name === 'string' && name !== '' ? { function: name } : {}),
+  };
+}

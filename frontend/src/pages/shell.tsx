@@ -1,0 +1,56 @@
+/** What every page stands in: the header, the live stream, and the questions that can come at any time. */
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet } from '@tanstack/react-router';
+import { lazy, Suspense, useEffect, useSyncExternalStore, type ReactElement } from 'react';
+import { liveQuery, startLive } from '../api/live';
+import { subscribeToken, tokenState } from '../api/token';
+import { ColorSchemeSwitch } from '../components/color-scheme-switch';
+import { CutBanner } from '../components/cut-banner';
+import { Logo } from '../components/logo';
+import classes from './shell.module.css';
+
+/** Most people never see it. */
+const TokenDialog = lazy(() => import('./token-dialog'));
+
+export default function Shell(): ReactElement {
+  const queryClient = useQueryClient();
+  useEffect(() => startLive(queryClient), [queryClient]);
+  const { data: live } = useQuery(liveQuery);
+  const token = useSyncExternalStore(subscribeToken, tokenState);
+
+  return (
+    <>
+      <a className={classes.skip} href="#main">
+        Skip to the content
+      </a>
+      <header className={classes.header}>
+        <div className={classes.bar}>
+          <Link to="/" className={classes.brand} aria-label="Spiral, home">
+            <Logo />
+            <span>Spiral</span>
+          </Link>
+          <nav className={classes.nav} aria-label="Pages">
+            <Link to="/" activeOptions={{ exact: true }}>
+              Fibonacci
+            </Link>
+            <Link to="/jobs">Jobs</Link>
+          </nav>
+          <span className={classes.live} data-live={live}>
+            <span className={classes.liveDot} aria-hidden="true" />
+            <span className={classes.liveWord}>{live === 'open' ? 'Live' : 'Not live'}</span>
+          </span>
+          <ColorSchemeSwitch />
+        </div>
+      </header>
+      <main id="main" className={classes.main} tabIndex={-1}>
+        <Outlet />
+      </main>
+      <CutBanner cut={live === 'reconnecting' && !token.asking} />
+      {token.asking && (
+        <Suspense>
+          <TokenDialog refused={token.refused} />
+        </Suspense>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+/** THE list of pages. Each page is a file of its own that is loaded when somebody goes there. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { parseJobSearch } from './pages/job-search';
+import { PageError } from './pages/page-error';
+import Shell from './pages/shell';
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: lazyRouteComponent(() => import('./pages/not-found')),
+  errorComponent: PageError,
+});
+
+const fibonacci = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/fibonacci')),
+});
+
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs',
+  validateSearch: parseJobSearch,
+  component: lazyRouteComponent(() => import('./pages/jobs')),
+});
+
+const job = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs/$id',
+  component: lazyRouteComponent(() => import('./pages/job')),
+});
+
+const routeTree = root.addChildren([fibonacci, jobs, job]);
+
+export function createSpiralRouter() {
+  return createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createSpiralRouter>;
+  }
+}
