@@ -48,6 +48,18 @@ pub fn web_api() -> Result<PathBuf> {
     project::dev_binary("web-api")
 }
 
+fn is_first() -> Result<bool> {
+    Ok(!project::dev_binaries()?.join("web-api").exists())
+}
+
+fn hint(first: bool) -> &'static str {
+    if first {
+        " with all it depends on (once; 5 to 10 minutes)"
+    } else {
+        ""
+    }
+}
+
 /// Builds every program and test at once: the tests, the end-to-end stack and the OpenAPI document then share one
 /// build, because cargo chooses the features of the dependencies by what is built together.
 pub fn workspace() -> Result<()> {

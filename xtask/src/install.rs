@@ -144,28 +144,35 @@ pub fn chromium() -> Option<PathBuf> {
 
 /// The folder with PostgreSQL's own programs. Debian and Fedora keep them off the PATH, one folder a version.
 pub fn postgres_folder() -> Option<PathBuf> {
-    if let Some(initdb) = project::find("initdb") {
-        return initdb.parent().map(Path::to_path_buf);
-    }
     let mut found = Vec::new();
-    for (parent, tail) in [
-        ("/usr/lib/postgresql", "bin"),
-        ("/usr", "bin"),
-        ("/opt/homebrew/opt", "bin"),
+    for (parent, start) in [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/opt/homebrew/opt", "postgresql@"),
     ] {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-            let of_postgres = parent.ends_with("postgresql")
-                || name.starts_with("pgsql-")
-                || name.starts_with("postgresql@");
-            let folder = entry.path().join(tail);
-            if of_postgres && folder.join("initdb").is_file() {
-                found.push((digits.parse::<u32>().unwrap_or(0), folder));
+            if let Some(version) = name
+                .strip_prefix(start)
+                .and_then(|version| version.parse::<u32>().ok())
+            {
+                found.push((version, entry.path().join("bin")));
             }
         }
     }
-    found.into_iter().max().map(|(_, folder)| folder)
+    found.sort();
+    // What is on the PATH comes first; it may be a link into one of those folders.
+    let on_path = project::find("initdb").and_then(|file| file.canonicalize().ok());
+    let on_path = on_path.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let is_whole = |folder: &PathBuf| {
+        ["initdb", "postgres", "pg_isready", "createdb"]
+            .iter()
+            .all(|program| folder.join(program).is_file())
+    };
+    on_path
+        .into_iter()
+        .chain(found.into_iter().rev().map(|(_, folder)| folder))
+        .find(is_whole)
 }
 
 fn has_fonts() -> bool {

@@ -72,7 +72,8 @@ fn check_port(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let other = project::free_port()?;
+            let free = |other: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *other)).is_ok();
+            let other = (port.saturating_add(1)..=u16::MAX).find(free).unwrap_or(8080);
             bail!(
                 "Port {port} is in use by another program (perhaps Spiral runs already: http://127.0.0.1:{port}).\n\
                  Stop that one, or choose another port:\n\n  cargo xtask up --port {other}"
