@@ -31,13 +31,8 @@ fn cargo_program() -> OsString {
 /// Builds the one program that runs everything, for `up`.
 pub fn web_api() -> Result<PathBuf> {
     install::ensure(&install::FOR_BUILDING)?;
-    let first = !project::dev_binaries()?.join("web-api").exists();
-    let hint = if first {
-        "compiling (the first time 5 to 10 minutes, GMP and SQLite included)"
-    } else {
-        "compiling"
-    };
-    let step = say::Step::begin("server", hint);
+    let first = is_first()?;
+    let step = say::Step::begin("server", &format!("compiling{}", hint(first)));
     let mut command = cargo();
     command.args(["build", "--locked", "--package", "web-api", "--bin", "web-api"]);
     if !first {
@@ -66,7 +61,7 @@ pub fn workspace() -> Result<()> {
     install::ensure(&install::FOR_BUILDING)?;
     let step = say::Step::begin(
         "build",
-        "compiling the workspace and its tests (the first time 5 to 10 minutes)",
+        &format!("compiling the workspace and its tests{}", hint(is_first()?)),
     );
     process::run(cargo().args(WORKSPACE))?;
     step.end("compiled");

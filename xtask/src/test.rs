@@ -26,7 +26,7 @@ struct Outcome {
 /// Runs the parts and says whether all tests passed; its last line is `N passed, N failed`.
 pub fn run(options: &TestOptions) -> Result<bool> {
     println!("Spiral: testing. Servers are started for it on free ports and thrown away.\n");
-    prepare(&options.parts)?;
+    prepare(options)?;
     let uses_database = options.parts.iter().any(|part| *part != Part::Frontend);
     let postgres = if uses_database {
         Some(Postgres::start()?)
@@ -63,7 +63,8 @@ pub fn run(options: &TestOptions) -> Result<bool> {
 }
 
 /// Everything that takes long, before the first server is started.
-fn prepare(parts: &[Part]) -> Result<()> {
+fn prepare(options: &TestOptions) -> Result<()> {
+    let parts = &options.parts;
     let mut tools = Vec::new();
     if parts.contains(&Part::Rust) || parts.contains(&Part::EndToEnd) {
         tools.extend(install::FOR_BUILDING);
@@ -78,10 +79,20 @@ fn prepare(parts: &[Part]) -> Result<()> {
     } else if parts.contains(&Part::Frontend) {
         frontend::packages()?;
     }
-    if parts.iter().any(|part| *part != Part::Frontend) {
+    // One package alone gets other features of its dependencies, so a build of all would be of no use to it.
+    let needs_all = parts.contains(&Part::Rust) && !names_a_package(&options.arguments);
+    if needs_all || parts.contains(&Part::EndToEnd) {
         build::workspace()?;
     }
     Ok(())
+}
+
+/// Whether the arguments for cargo say `-p` or `--package`.
+fn names_a_package(arguments: &[OsString]) -> bool {
+    let own = arguments.iter().take_while(|argument| *argument != "--");
+    own.map(|argument| argument.to_string_lossy()).any(|argument| {
+        argument == "--package" || argument.starts_with("--package=") || argument.starts_with("-p")
+    })
 }
 
 fn rust(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
@@ -89,13 +100,7 @@ fn rust(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
     command
         .args(["test", "--locked", "--no-fail-fast"])
         .env("SPIRAL_TEST_POSTGRES_URL", postgres.url("postgres"));
-    let names_a_package =
-        |argument: &OsString| argument == "--package" || argument.to_string_lossy().starts_with("-p");
-    if !arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .any(names_a_package)
-    {
+    if !names_a_package(arguments) {
         command.arg("--workspace");
     }
     watch(command.args(arguments), tally::cargo)
@@ -136,4 +141,21 @@ fn report(outcomes: &[Outcome]) -> bool {
     }
     println!("\n{} passed, {} failed", all.passed, all.failed);
     all.failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_noticed() {
+        let named = |words: &[&str]| names_a_package(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(
+            named(&["-p", "jobs"])
+                && named(&["-pjobs"])
+                && named(&["--package=jobs"])
+                && named(&["--package", "jobs"])
+        );
+        assert!(!named(&["lifecycle"]) && !named(&["--", "-p"]) && !named(&[]));
+    }
 }

@@ -1,6 +1,7 @@
 //! The whole of Spiral as in production, each part a process of its own, and a browser in front of it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -38,7 +39,22 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
     }
     // Nobody opens a report here, and a test that was focused by mistake hides the others.
     playwright.env("PLAYWRIGHT_HTML_OPEN", "never").env("CI", "1");
-    watch(&mut playwright, tally::playwright)
+    let tally = watch(&mut playwright, tally::playwright)?;
+    if tally.failed > 0 {
+        show_logs(folder.path());
+    }
+    Ok(tally)
+}
+
+/// The servers' last words, which go away with their folder.
+fn show_logs(folder: &Path) {
+    for name in ["worker", "web-api"] {
+        let log = fs::read(folder.join(format!("{name}.log"))).unwrap_or_default();
+        println!(
+            "\nThe end of the {name}'s log:\n{}",
+            say::tail(&String::from_utf8_lossy(&log), 25)
+        );
+    }
 }
 
 impl Stack {
