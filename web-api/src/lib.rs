@@ -7,6 +7,7 @@ pub mod error;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;
+mod outage;
 pub mod outcomes;
 pub mod problem;
 pub mod reconcile;

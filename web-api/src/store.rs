@@ -24,6 +24,9 @@ const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// A connection that rested this long is asked for a sign of life before it is used.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
 
+/// Prepared statements that each connection keeps.
+const STATEMENTS: usize = 24;
+
 /// The handle on the database. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct Store {
@@ -50,6 +53,8 @@ impl Store {
             .set_application_name("spiral-web-api")
             .connect_lazy(true)
             .sqlx_logging(false)
+            // A batch of every size is a statement of its own, of up to 8,000 parameters: few are worth keeping prepared.
+            .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
             .map_sqlx_sqlite_opts(|sqlite| {
                 sqlite
                     .create_if_missing(true)
@@ -57,6 +62,7 @@ impl Store {
                     .synchronous(SqliteSynchronous::Normal)
                     .busy_timeout(SQLITE_BUSY)
                     .foreign_keys(true)
+                    .statement_cache_capacity(STATEMENTS)
             });
         let database = Database::connect(options)
             .await

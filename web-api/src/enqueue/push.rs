@@ -13,7 +13,7 @@ use jobs::{
 };
 use tokio::sync::mpsc;
 
-use crate::{reconcile::Wake, store::job::Job};
+use crate::{outage::Outage, reconcile::Wake, store::job::Job};
 
 /// Batches that may wait for a push.
 const WAITING: usize = 16;
@@ -66,7 +66,7 @@ impl Pusher {
 }
 
 async fn run(queues: Queues, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
-    let mut failing = false;
+    let mut outage = Outage::new("enqueuer, pushing to the queue");
     while let Some(batch) = batches.recv().await {
         if batch.committed.elapsed() > TOO_OLD {
             wake.wake();
@@ -74,13 +74,10 @@ async fn run(queues: Queues, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
         }
         for (queue, jobs) in &batch.jobs {
             match queues.push(queue, jobs).await {
-                Ok(_) => failing = false,
+                Ok(_) => outage.over(),
                 Err(error) => {
-                    // Once for an outage, not once for every batch in it.
-                    if !failing {
-                        tracing::warn!(%queue, jobs = jobs.len(), %error, "could not push: the reconciler will");
-                    }
-                    failing = true;
+                    // No pause: the next batch is the reconciler's by then.
+                    outage.failed(&error);
                     wake.wake();
                 }
             }

@@ -157,15 +157,19 @@ pub struct UnfinishedJob {
 }
 
 impl Job {
-    /// The job as a worker needs it, to push it once more.
-    ///
-    /// The attempt it was in when the queue was lost does not count against its limit: that one did not fail.
+    /// How many attempts to count when the job is pushed once more. At least one is left: an attempt during which the
+    /// queue was lost did not fail.
+    pub fn attempts_that_count(&self) -> u32 {
+        Ord::min(self.attempt, self.max_attempts.saturating_sub(1))
+    }
+
+    /// The job as a worker needs it.
     pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
         Ok(Envelope {
             id: self.id,
             function: self.function.clone(),
             input: RawValue::from_string(serde_json::to_string(&self.input)?)?,
-            attempt: Ord::min(self.attempt, self.max_attempts.saturating_sub(1)),
+            attempt: self.attempts_that_count(),
             max_attempts: self.max_attempts,
             timeout_ms: millis(self.timeout),
             run_at: self.run_at,

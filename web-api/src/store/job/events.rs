@@ -19,7 +19,7 @@ use sea_orm::{
     },
 };
 
-use super::{UNFINISHED, parsed, row::Column};
+use super::{Job, UNFINISHED, parsed, row::Column};
 use crate::store::{Store, StoreError};
 
 use change::changes;
@@ -62,6 +62,18 @@ impl Store {
         Ok(applied)
     }
 
+    /// Writes that these unfinished jobs wait again, because the queue has lost them. A row that has moved on since
+    /// it was read stays as it is.
+    pub async fn job_return(&self, jobs: &[Job]) -> Result<(), StoreError> {
+        let now = Utc::now();
+        let mut returned: Vec<Change> = jobs.iter().filter_map(|job| change::returned(job, now)).collect();
+        returned.sort_by_key(|change| change.id);
+        for chunk in returned.chunks(CHUNK) {
+            self.apply(chunk).await?;
+        }
+        Ok(())
+    }
+
     /// A change that the database refuses must not sink the others: halves the chunk until it stands alone.
     async fn apply_or_split(&self, chunk: Vec<Change>, applied: &mut Applied) -> Result<(), StoreError> {
         let mut chunks = vec![chunk];
@@ -74,8 +86,15 @@ impl Store {
                     }));
                 }
                 Err(error @ StoreError::Data { .. }) => {
-                    if let [only] = chunk.as_slice() {
-                        applied.refused.push((only.id, error));
+                    if let [only] = chunk.as_mut_slice() {
+                        // The state alone, at least: or the job would be run again and again.
+                        let id = only.id;
+                        only.strip();
+                        match self.apply(&chunk).await {
+                            Ok(_) | Err(StoreError::Data { .. }) => {}
+                            Err(other) => return Err(other),
+                        }
+                        applied.refused.push((id, error));
                     } else {
                         chunks.push(chunk.split_off(chunk.len() / 2));
                         chunks.push(chunk);

@@ -8,7 +8,7 @@ use jobs::{
     queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome, ReturnReason},
 };
 
-use super::super::{Output, insert::saturated};
+use super::super::{Job, Output, insert::saturated};
 
 /// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
@@ -93,20 +93,7 @@ pub(super) fn changes(batches: &[EventBatch]) -> Vec<Change> {
 /// What one event means for its row; nothing when the row says it already.
 fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
     let at = batch.at.trunc_subsecs(3);
-    let to = |id: JobId, state: JobState, guard: Guard| Change {
-        id,
-        queue: batch.queue.clone(),
-        state,
-        attempt: None,
-        run_at: None,
-        worker: None,
-        started_at: None,
-        finished_at: None,
-        error: None,
-        output: None,
-        ended: Vec::new(),
-        guard,
-    };
+    let to = |id: JobId, state: JobState, guard: Guard| Change::new(id, &batch.queue, state, guard);
     match event {
         // The row was there before the job was pushed.
         JobEvent::Queued { .. } | JobEvent::QueuedMany { .. } => None,
@@ -213,6 +200,35 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
 }
 
 impl Change {
+    fn new(id: JobId, queue: &QueueName, state: JobState, guard: Guard) -> Self {
+        Self {
+            id,
+            queue: queue.clone(),
+            state,
+            attempt: None,
+            run_at: None,
+            worker: None,
+            started_at: None,
+            finished_at: None,
+            error: None,
+            output: None,
+            ended: Vec::new(),
+            guard,
+        }
+    }
+
+    /// Leaves the state and the times, and drops every text that came from outside.
+    pub(super) fn strip(&mut self) {
+        self.worker = None;
+        if let Some((_, message)) = &mut self.error {
+            "the database refused the message".clone_into(message);
+        }
+        if let Some(output) = &mut self.output {
+            output.json = None;
+            output.preview.clear();
+        }
+    }
+
     /// Adds what came later. A row that takes either takes both.
     fn then(&mut self, next: Self) {
         let Self {
@@ -245,6 +261,30 @@ impl Change {
         self.output = output.or(self.output.take());
         self.ended.extend(ended);
     }
+}
+
+/// What a job becomes that the queue has lost; nothing when its row says so already.
+pub(super) fn returned(job: &Job, now: DateTime<Utc>) -> Option<Change> {
+    let ahead = job.run_at.is_some_and(|at| at > now);
+    let state = match job.state {
+        JobState::Completed | JobState::Dead | JobState::Cancelled => return None,
+        JobState::Retrying | JobState::Scheduled if ahead => job.state,
+        JobState::Running | JobState::Retrying | JobState::Scheduled | JobState::Queued => JobState::Queued,
+    };
+    // As in the envelope, or the row would take the next attempt for one that it has seen.
+    let attempt = job.attempts_that_count();
+    (state != job.state || attempt != job.attempt).then(|| Change {
+        attempt: Some(saturated(attempt)),
+        ..Change::new(
+            job.id,
+            &job.queue,
+            state,
+            Guard {
+                below: saturated(job.attempt).saturating_add(1),
+                ..Guard::default()
+            },
+        )
+    })
 }
 
 /// PostgreSQL has no NUL in a text.
