@@ -135,6 +135,7 @@ impl Answer {
         assert_eq!(self.header("cache-control"), "no-store");
         let id = self.header("x-request-id");
         for part in [
+            format!("{{\"type\":\"urn:problem-type:spiral:{code}\""),
             format!("\"status\":{status},"),
             format!("\"code\":\"{code}\""),
             format!("\"instance\":\"{instance}\""),
@@ -266,7 +267,7 @@ fn the_api_gets_what_it_needs_to_know() {
 fn an_indecent_request_id_is_replaced() {
     let api = plain_api();
     let served = Served::before(&api.address);
-    for id in ["\"quoted\"", "a b", &"x".repeat(65), ""] {
+    for id in ["\"quoted\"", "a b", &"x".repeat(129), ""] {
         let answer = served.get_with("/api/healthz", &format!("x-request-id: {id}\r\n"));
         let own = answer.header("x-request-id");
         assert!(
@@ -337,15 +338,15 @@ fn a_body_past_the_limit_is_a_problem_that_never_reaches_the_api() {
 fn an_api_that_is_away_is_a_problem_with_a_time_to_come_back() {
     let served = Served::before(&nobody());
     let answer = served.get("/api/v1/jobs?limit=1");
-    answer.is_problem(502, "api_unavailable", "/api/v1/jobs");
-    assert_eq!(answer.header("retry-after"), "5");
+    answer.is_problem(502, "unavailable", "/api/v1/jobs");
+    assert_eq!(answer.header("retry-after"), "2");
     served
         .get("/api/v1/events")
-        .is_problem(502, "api_unavailable", "/api/v1/events");
+        .is_problem(502, "unavailable", "/api/v1/events");
     // What the caller wrote into the path cannot break out of the JSON text.
     served
         .get("/api/v1/\"},{\"x\":\"")
-        .is_problem(502, "api_unavailable", "/api/v1/");
+        .is_problem(502, "unavailable", "/api/v1/");
 }
 
 #[test]
