@@ -21,8 +21,6 @@ pub use self::{error::StoreError, settings::DatabaseSettings};
 
 /// How long a SQLite writer waits for a writer of another process.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
-/// A connection that rested this long is asked for a sign of life before it is used.
-const IDLE_BEFORE_PING: Duration = Duration::from_secs(1);
 
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 24;
@@ -49,7 +47,8 @@ impl Store {
             .min_connections(settings.min_connections)
             .acquire_timeout(settings.acquire_timeout)
             .statement_timeout(settings.statement_timeout)
-            .test_before_acquire_if_idle_for(IDLE_BEFORE_PING)
+            // A round trip for every call, so that no call fails on a connection that died unnoticed.
+            .test_before_acquire(true)
             .set_application_name("spiral-web-api")
             .connect_lazy(true)
             .sqlx_logging(false)

@@ -1,0 +1,9 @@
+//! The API and its roles against a real PostgreSQL, SQLite and Redis. One binary, so that it links once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::panic, reason = "a failed expectation ends the test")]
+
+mod support;
+
+mod enqueue;
+mod list;
+mod store;

@@ -1,0 +1,307 @@
+//! Rows: what goes in comes out, keys against doing it twice, the indices that were asked for, and a database that is away.
+
+use std::time::{Duration, Instant};
+
+use chrono::{SubsecRound, TimeDelta, Utc};
+use jobs::{
+    job::{JobId, JobState},
+    queue::events::JobEvent,
+};
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use web_api::store::{
+    DatabaseSettings, Store, StoreError,
+    job::{Idempotency, Inserted, NewJob},
+};
+
+use crate::support::{
+    Database, TestDatabase, batch, eventually, finished, new_job, on_both_databases, proxy::Proxy,
+};
+
+fn keyed(index: u64, key: &str, hash: &str) -> NewJob {
+    let idempotency = Some(Idempotency {
+        key: key.to_owned(),
+        request_hash: hash.to_owned(),
+    });
+    NewJob {
+        idempotency,
+        ..new_job(index)
+    }
+}
+
+async fn inserted(store: &Store, job: NewJob) -> Inserted {
+    store.job_insert_many(&[job]).await.unwrap().remove(0)
+}
+
+async fn times_asked(store: &Store) -> Vec<(u64, u64)> {
+    let list = store.index_list(100).await.unwrap();
+    list.iter()
+        .map(|asked| (asked.index, asked.times_asked))
+        .collect()
+}
+
+on_both_databases! {
+    async fn a_row_comes_out_as_it_went_in(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let input = json!({"text": "ä€🦀 \" \\ ' ; DROP TABLE jobs; --", "n": [0, -1, 1.5, null, true, u64::MAX], "": {}});
+        let new = NewJob {
+            function: "échö".to_owned(),
+            input,
+            run_at: Some(Utc::now() + TimeDelta::hours(1)),
+            idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: "h".to_owned() }),
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+            ..new_job(0)
+        };
+        let Inserted::Created(answered) = inserted(&store, new.clone()).await else { panic!("not created") };
+        let read = store.job_get(new.id).await.unwrap().unwrap();
+        assert_eq!(read, answered, "what the caller is told is what is stored");
+        assert_eq!(read, new.clone().into_job(Utc::now()));
+        assert_eq!(read.state, JobState::Scheduled);
+        assert_eq!(read.run_at, new.run_at.map(|at| at.trunc_subsecs(3)));
+        assert_eq!(read.created_at, new.id.created_at());
+        assert_eq!(store.job_get(JobId::new()).await.unwrap(), None);
+        assert_eq!(store.job_get_many(&[new.id, JobId::new()]).await.unwrap(), [read]);
+    }
+
+    async fn a_batch_of_any_size_is_one_insert(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        assert!(store.job_insert_many(&[]).await.unwrap().is_empty());
+        let new: Vec<NewJob> = (0..500).map(new_job).collect();
+        let inserted = store.job_insert_many(&new).await.unwrap();
+        for (new, inserted) in new.iter().zip(inserted) {
+            assert!(matches!(inserted, Inserted::Created(job) if job.id == new.id), "answers come in order");
+        }
+        assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 500);
+    }
+
+    async fn the_same_request_with_the_same_key_gives_the_first_job(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let first = keyed(90, "order-1", "hash-90");
+        let Inserted::Created(job) = inserted(&store, first.clone()).await else { panic!("not created") };
+
+        assert_eq!(inserted(&store, keyed(90, "order-1", "hash-90")).await, Inserted::Existing(job));
+        assert_eq!(inserted(&store, keyed(91, "order-1", "hash-91")).await, Inserted::KeyReused(first.id));
+        // The key belongs to its function, and no key is no key.
+        let other = NewJob { function: "other".to_owned(), ..keyed(90, "order-1", "hash-90") };
+        assert!(matches!(inserted(&store, other).await, Inserted::Created(_)));
+        assert!(matches!(inserted(&store, new_job(90)).await, Inserted::Created(_)));
+        assert!(matches!(inserted(&store, new_job(90)).await, Inserted::Created(_)));
+
+        assert_eq!(times_asked(&store).await, [(90, 3)], "only jobs that were made count");
+        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 4);
+    }
+
+    async fn equal_keys_within_one_batch_give_one_job(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let batch = [keyed(1, "a", "1"), keyed(2, "b", "2"), keyed(1, "a", "1"), new_job(4), keyed(3, "a", "3")];
+        let answers = store.job_insert_many(&batch).await.unwrap();
+        assert!(matches!(&answers[0], Inserted::Created(job) if job.id == batch[0].id));
+        assert!(matches!(&answers[1], Inserted::Created(job) if job.id == batch[1].id));
+        assert!(matches!(&answers[2], Inserted::Existing(job) if job.id == batch[0].id));
+        assert!(matches!(&answers[3], Inserted::Created(job) if job.id == batch[3].id));
+        assert_eq!(answers[4], Inserted::KeyReused(batch[0].id));
+        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 3);
+    }
+
+    /// After a lost connection it is not known whether a commit went through.
+    async fn inserting_the_same_batch_again_changes_nothing(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let batch = [new_job(7), keyed(8, "a", "8"), new_job(7)];
+        let first = store.job_insert_many(&batch).await.unwrap();
+        let second = store.job_insert_many(&batch).await.unwrap();
+        assert_eq!(first, second);
+        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 3);
+        let mut asked = times_asked(&store).await;
+        asked.sort_unstable();
+        assert_eq!(asked, [(7, 2), (8, 1)]);
+    }
+
+    async fn concurrent_equal_keys_give_one_job(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let store = store.clone();
+                // Two keys in either order: a careless order of locks would deadlock.
+                tokio::spawn(async move {
+                    let batch = [keyed(1, "a", "1"), keyed(2, "b", "2")];
+                    let turned = [keyed(2, "b", "2"), keyed(1, "a", "1")];
+                    let (one, other) = tokio::join!(store.job_insert_many(&batch), store.job_insert_many(&turned));
+                    one.unwrap().into_iter().chain(other.unwrap()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let mut created = 0;
+        for task in tasks {
+            for answer in task.await.unwrap() {
+                match answer {
+                    Inserted::Created(_) => created += 1,
+                    Inserted::Existing(_) => {}
+                    Inserted::KeyReused(_) => panic!("the requests are the same"),
+                }
+            }
+        }
+        assert_eq!(created, 2);
+        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 2);
+    }
+
+    async fn indices_are_counted_with_their_first_and_last_time(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let at = |minutes| Utc::now().trunc_subsecs(3) - TimeDelta::minutes(minutes);
+        let (first, second, third) = (at(3), at(2), at(1));
+        store.index_record_many(&[(90, second), (1, second), (90, first)]).await.unwrap();
+        store.index_record_many(&[(90, third), (0, first), (1, first)]).await.unwrap();
+        store.index_record_many(&[]).await.unwrap();
+
+        let list = store.index_list(10).await.unwrap();
+        let summary: Vec<_> =
+            list.iter().map(|asked| (asked.index, asked.first_asked_at, asked.last_asked_at, asked.times_asked)).collect();
+        assert_eq!(summary[0], (90, first, third, 3));
+        // An earlier time that arrives late moves neither end of what the row says.
+        assert_eq!(summary[1], (1, second, second, 2));
+        assert_eq!(summary[2], (0, first, first, 1));
+        assert_eq!(store.index_list(1).await.unwrap().len(), 1);
+    }
+
+    async fn unfinished_jobs_are_walked_oldest_first(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let new: Vec<NewJob> = (0..5).map(new_job).collect();
+        store.job_insert_many(&new).await.unwrap();
+        let started = JobEvent::Started { id: new[3].id, attempt: 1, worker: "w".to_owned() };
+        store.job_apply_events(&[batch(vec![finished(new[1].id, 1), started])]).await.unwrap();
+        let ids = async |after, limit| {
+            let jobs = store.job_unfinished(after, limit).await.unwrap();
+            jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(None, 10).await, [new[0].id, new[2].id, new[3].id, new[4].id]);
+        assert_eq!(ids(None, 2).await, [new[0].id, new[2].id]);
+        assert_eq!(ids(Some(new[2].id), 10).await, [new[3].id, new[4].id]);
+    }
+
+    async fn data_that_the_database_refuses_is_told_from_a_database_that_is_away(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        refuse(&database, kind, "BEFORE INSERT", "traceparent", "poison").await;
+        let poison = NewJob { traceparent: Some("poison".to_owned()), ..new_job(1) };
+        let error = store.job_insert_many(&[new_job(2), poison]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Data { .. }), "{error:?}");
+        assert!(!error.is_unavailable());
+        assert!(store.job_unfinished(None, 10).await.unwrap().is_empty(), "all or nothing");
+        assert!(times_asked(&store).await.is_empty(), "all or nothing");
+    }
+
+    async fn a_database_without_tables_is_not_ready(kind) {
+        let database = Database::empty(kind).await;
+        let store = database.store().await;
+        store.ping().await.unwrap();
+        let error = store.job_get(JobId::new()).await.unwrap_err();
+        assert!(error.is_unavailable(), "{error:?}");
+    }
+}
+
+/// Makes the database refuse rows of `jobs` with `value` in `column`, as it would refuse bad data.
+pub(crate) async fn refuse(database: &Database, kind: TestDatabase, when: &str, column: &str, value: &str) {
+    let connection = database.connect().await;
+    let statements = match kind {
+        TestDatabase::Postgres => vec![
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RAISE check_violation USING MESSAGE = ''refused''; END'"
+                .to_owned(),
+            format!(
+                "CREATE TRIGGER refuse {when} ON jobs FOR EACH ROW WHEN (NEW.{column} = '{value}') \
+                 EXECUTE FUNCTION refuse()"
+            ),
+        ],
+        TestDatabase::Sqlite => vec![format!(
+            "CREATE TRIGGER refuse {when} ON jobs WHEN NEW.{column} = '{value}' \
+             BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )],
+    };
+    for statement in statements {
+        connection.execute_unprepared(&statement).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn postgres_that_is_away_fails_fast_and_comes_back_by_itself() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let proxy = Proxy::to(database.address()).await;
+    proxy.cut();
+    let settings = DatabaseSettings {
+        acquire_timeout: Duration::from_millis(500),
+        statement_timeout: Duration::from_millis(500),
+        ..DatabaseSettings::new(proxy.url(database.url(), &database.address()))
+    };
+    // It starts without its database.
+    let store = Store::connect(&settings).await.unwrap();
+    assert_away(&store).await;
+    proxy.restore();
+    let works = async || store.ping().await.ok();
+    eventually("the store works when the database is there", works).await;
+    store.job_insert_many(&[new_job(1)]).await.unwrap();
+
+    proxy.cut();
+    assert_away(&store).await;
+    proxy.restore();
+    eventually("the store works again", works).await;
+
+    // A network that swallows everything: no error ever comes, so the limit is the store's own.
+    proxy.silence();
+    assert_away(&store).await;
+    proxy.restore();
+    eventually("the store works again", works).await;
+    assert_eq!(store.job_unfinished(None, 10).await.unwrap().len(), 1);
+}
+
+async fn assert_away(store: &Store) {
+    let start = Instant::now();
+    let error = store.job_get(JobId::new()).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    let error = store.job_insert_many(&[new_job(2)]).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "two calls took {:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn sqlite_that_another_process_holds_is_away_and_comes_back() {
+    let database = Database::new(TestDatabase::Sqlite).await;
+    let store = Store::connect(&DatabaseSettings {
+        acquire_timeout: Duration::from_millis(200),
+        statement_timeout: Duration::from_millis(300),
+        ..database.settings()
+    })
+    .await
+    .unwrap();
+    let other = database.connect().await;
+    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let error = store.job_insert_many(&[new_job(1)]).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    // Readers are not held up by a writer.
+    assert!(store.job_unfinished(None, 10).await.unwrap().is_empty());
+    other.execute_unprepared("COMMIT").await.unwrap();
+    let insert = async || store.job_insert_many(&[new_job(1)]).await.ok();
+    eventually("the store writes again", insert).await;
+}
+
+#[tokio::test]
+async fn sqlite_is_set_up_for_many_readers_beside_a_writer() {
+    let database = Database::new(TestDatabase::Sqlite).await;
+    let store = database.store().await;
+    store.job_insert_many(&[new_job(1)]).await.unwrap();
+    assert!(
+        database.file().with_extension("db-wal").exists(),
+        "write-ahead log"
+    );
+    store.close().await.unwrap();
+}

@@ -1,0 +1,141 @@
+//! A database for each test, with the real migrations: a new one in the PostgreSQL that `cargo xtask test` starts, or a
+//! SQLite file in a folder that goes away with the test.
+
+use std::{path::PathBuf, thread, time::Duration};
+
+use jobs::job::JobId;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tempfile::TempDir;
+use web_api::store::{DatabaseSettings, Store};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TestDatabase {
+    Postgres,
+    Sqlite,
+}
+
+pub(crate) struct Database {
+    url: String,
+    place: Place,
+}
+
+enum Place {
+    Postgres { server: String, name: String },
+    Sqlite(TempDir),
+}
+
+impl Database {
+    pub(crate) async fn new(kind: TestDatabase) -> Self {
+        let database = Self::empty(kind).await;
+        let connection = database.connect().await;
+        migrations::migrate_up(&connection).await.unwrap();
+        connection.close().await.unwrap();
+        database
+    }
+
+    /// Without any table.
+    pub(crate) async fn empty(kind: TestDatabase) -> Self {
+        match kind {
+            TestDatabase::Postgres => {
+                let server = server_url();
+                let name = format!("test_{}", JobId::new().to_string().to_lowercase());
+                let admin = migrations::connect(&server, Duration::from_secs(10))
+                    .await
+                    .unwrap();
+                admin
+                    .execute_unprepared(&format!("CREATE DATABASE {name}"))
+                    .await
+                    .unwrap();
+                admin.close().await.unwrap();
+                let (authority, _) = server.rsplit_once('/').unwrap();
+                Self {
+                    url: format!("{authority}/{name}"),
+                    place: Place::Postgres { server, name },
+                }
+            }
+            TestDatabase::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}", folder.path().join("spiral.db").display());
+                Self {
+                    url,
+                    place: Place::Sqlite(folder),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Host and port of the server, for a proxy in front of it.
+    pub(crate) fn address(&self) -> String {
+        let (_, rest) = self.url.split_once("://").unwrap();
+        let authority = rest.split('/').next().unwrap();
+        authority.rsplit('@').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        let Place::Sqlite(folder) = &self.place else {
+            panic!("PostgreSQL has no file of its own")
+        };
+        folder.path().join("spiral.db")
+    }
+
+    pub(crate) fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            max_connections: 5,
+            ..DatabaseSettings::new(self.url.clone())
+        }
+    }
+
+    pub(crate) async fn store(&self) -> Store {
+        Store::connect(&self.settings()).await.unwrap()
+    }
+
+    /// A connection of its own, for looking behind the store.
+    pub(crate) async fn connect(&self) -> DatabaseConnection {
+        migrations::connect(&self.url, Duration::from_secs(10))
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Place::Postgres { server, name } = &self.place else {
+            return;
+        };
+        let (server, name) = (server.clone(), name.clone());
+        // The test's own runtime cannot be waited for in a drop.
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let Ok(admin) = migrations::connect(&server, Duration::ZERO).await else {
+                    return;
+                };
+                admin
+                    .execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)"))
+                    .await
+                    .ok();
+            });
+        });
+        dropping.join().ok();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how `cargo xtask test` tells tests where its PostgreSQL is"
+)]
+fn server_url() -> String {
+    std::env::var("SPIRAL_TEST_POSTGRES_URL").unwrap_or_else(|_| {
+        panic!(
+            "this test needs PostgreSQL: run `cargo xtask test`, which starts one, or set SPIRAL_TEST_POSTGRES_URL \
+             to a server on which databases may be created"
+        )
+    })
+}

@@ -1,0 +1,99 @@
+//! A redis-server of one test, on a socket in a folder that goes away with it.
+
+use std::{
+    os::unix::net::UnixStream,
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use jobs::queue::RedisSettings;
+use tempfile::TempDir;
+
+pub(crate) struct RedisServer {
+    folder: TempDir,
+    process: Mutex<Option<Child>>,
+}
+
+impl RedisServer {
+    pub(crate) fn start() -> Self {
+        let server = Self {
+            folder: tempfile::tempdir().unwrap(),
+            process: Mutex::new(None),
+        };
+        server.launch();
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}", self.folder.path().join("redis.sock").display())
+    }
+
+    pub(crate) fn settings(&self) -> RedisSettings {
+        RedisSettings {
+            url: self.url(),
+            timeout: Duration::from_secs(2),
+            ..RedisSettings::default()
+        }
+    }
+
+    /// Starts it again, with the data that it had.
+    pub(crate) fn launch(&self) {
+        let folder = self.folder.path();
+        let socket = folder.join("redis.sock");
+        // The shell ends the server, and tidies up, when the test process is gone, however it went.
+        let script = r#"redis-server "$@" & server=$!; read -r _; kill -9 $server; wait $server"#;
+        let process = Command::new("sh")
+            .args(["-c", script, "redis-server", "--port", "0", "--appendonly", "yes"])
+            .args([
+                "--appendfsync",
+                "always",
+                "--save",
+                "",
+                "--maxmemory-policy",
+                "noeviction",
+            ])
+            .arg("--unixsocket")
+            .arg(&socket)
+            .arg("--dir")
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        *self.process.lock().unwrap() = Some(process);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while UnixStream::connect(&socket).is_err() {
+            assert!(
+                Instant::now() < deadline,
+                "redis-server did not come up: is it installed?"
+            );
+            thread::yield_now();
+        }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&self) {
+        if let Some(mut process) = self.process.lock().unwrap().take() {
+            // The end of its input is the shell's order to kill the server.
+            drop(process.stdin.take());
+            process.wait().unwrap();
+            std::fs::remove_file(self.folder.path().join("redis.sock")).ok();
+        }
+    }
+
+    /// Comes back without any data.
+    pub(crate) fn wipe(&self) {
+        self.kill();
+        std::fs::remove_dir_all(self.folder.path().join("appendonlydir")).ok();
+        self.launch();
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
