@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::function::JobError;
 use crate::job::JobId;
+use crate::worker::panics;
 
 /// Given to a function with each attempt.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ impl JobContext {
     /// one of them per processor runs at a time; the rest wait in order.
     ///
     /// # Errors
-    /// [`JobError::Fatal`] when the process is ending. A panic goes on as a panic of the attempt.
+    /// [`JobError::Retry`] when the process is ending. A panic goes on as a panic of the attempt.
     pub async fn compute<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -45,14 +46,13 @@ impl JobContext {
         let handle = tokio::task::spawn_blocking(move || {
             // Held until the computation ends, even when the attempt was dropped before: processors are what it counts.
             let _slot = slot;
-            work()
+            panics::caught_here(work)
         });
         match handle.await {
-            Ok(value) => Ok(value),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_ended) => Err(JobError::retry("the worker is ending")),
-            },
+            Ok(Ok(value)) => Ok(value),
+            // The panic of the computation is the panic of the attempt.
+            Ok(Err(panicked)) => std::panic::resume_unwind(Box::new(panicked)),
+            Err(_ended) => Err(JobError::retry("the worker is ending")),
         }
     }
 }

@@ -14,23 +14,20 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output;
 
-pub mod backend;
+pub(crate) mod claims;
 mod connection;
 pub mod events;
 mod keys;
-mod lease;
-mod memo;
+pub(crate) mod memo;
 mod scripts;
 
 pub use connection::RedisSettings;
 
 use connection::Connection;
-use events::{JobEvent, Position, Recorder, Tail};
+use events::wire::Queued;
+use events::{Position, Recorder, Tail};
 use keys::Keys;
 use scripts::BATCH;
-
-/// Inputs up to this many bytes travel with the event that announces a job.
-const INPUT_IN_EVENT_MAX: usize = 256;
 
 /// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
 const PUSH_BYTES_MAX: usize = 4 << 20;
@@ -127,18 +124,11 @@ impl Queues {
             .key(keys.wake());
         for job in jobs {
             let due = job.run_at.map_or(0, |time| time.timestamp_millis().max(0));
-            let event = JobEvent::Queued {
-                id: job.id,
-                function: job.function.clone(),
-                input: (job.input.get().len() <= INPUT_IN_EVENT_MAX).then(|| job.input.clone()),
-                run_at: job.run_at,
-                max_attempts: job.max_attempts,
-            };
             call.arg(job.id.to_string())
                 .arg(json(job)?)
                 .arg(due)
                 .arg(job.attempt)
-                .arg(json(&event)?);
+                .arg(json(&Queued::of(job))?);
         }
         self.connection.script(&call).await
     }

@@ -185,7 +185,7 @@ mod tests {
     fn durations_have_a_unit() {
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
-        assert_eq!(parse_duration("2h"), Some(Duration::from_secs(7_200)));
+        assert_eq!(parse_duration("2h"), Some(Duration::from_hours(2)));
         for bad in [
             "",
             "30",

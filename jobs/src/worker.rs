@@ -1,18 +1,248 @@
-//! The worker runtime.
+//! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
+//! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
+//!
+//! [`fetcher`], [`finisher`], [`heartbeat`] and [`recoverer`] are one task each; apalis runs the attempts between the
+//! first two.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use apalis::layers::WorkerBuilderExt;
+use apalis::prelude::{Data, WorkerBuilder};
+use apalis_core::error::BoxDynError;
+use apalis_core::worker::ext::parallelize::ParallelizeExt;
+use apalis_redis::RedisTask;
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogEntry};
+use crate::context::Threads;
 use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::Queues;
+use crate::queue::claims::{Claims, Ended};
 
+use attempt::Runner;
+use backend::SpiralBackend;
+use fetcher::{Assignment, Fetcher};
+use finisher::{Finisher, Message};
+use heartbeat::{About, Heartbeat};
+use held::Held;
+use recoverer::Recoverer;
+
+mod attempt;
+mod backend;
+mod fetcher;
+mod finisher;
+mod heartbeat;
+mod held;
+pub(crate) mod panics;
+mod patience;
+mod recoverer;
 mod settings;
 
 pub use settings::WorkerSettings;
 
-/// Runs jobs until `shutdown`.
-pub async fn run(_s: WorkerSettings, _c: Arc<Catalog>, shutdown: CancellationToken) -> Result<(), Error> {
-    shutdown.cancelled().await;
+/// How long the last words to Redis may take when a worker ends; after that leases lapse by themselves.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Runs the jobs of every queue in the catalog until `shutdown`; then running jobs get the grace period, the rest is
+/// given back. Dropping the future ends the worker at once, as a crash would.
+///
+/// # Errors
+/// Only at the start: [`Error::Address`] when the settings cannot be used.
+pub async fn run(
+    settings: WorkerSettings,
+    catalog: Arc<Catalog>,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    panics::remember_places();
+    let name = settings.unique_name();
+    let queues = Queues::connect(&settings.redis).await?;
+    let worker = Worker {
+        claims: Claims::new(queues.clone(), &name, settings.lease),
+        queues: catalog.queues(),
+        held: Arc::new(Held::new(settings.concurrency)),
+        settings,
+        shutdown,
+    };
+    tracing::info!(
+        worker = name,
+        queues = ?worker.queues,
+        functions = ?catalog.iter().map(CatalogEntry::name).collect::<Vec<_>>(),
+        concurrency = worker.settings.concurrency,
+        "the worker is ready for jobs"
+    );
+    let runner = Runner {
+        catalog,
+        queues,
+        held: Arc::clone(&worker.held),
+        threads: Threads::one_per_processor(),
+        worker: name,
+    };
+    worker.run(runner).await;
     Ok(())
+}
+
+struct Worker {
+    settings: WorkerSettings,
+    claims: Claims,
+    queues: Vec<QueueName>,
+    held: Arc<Held>,
+    shutdown: CancellationToken,
+}
+
+impl Worker {
+    async fn run(&self, runner: Runner) {
+        let (task_sender, tasks) = mpsc::unbounded_channel();
+        let (message_sender, messages) = mpsc::unbounded_channel();
+        let fetching = role(self.fetcher(task_sender).run());
+        let _finishing = role(
+            Finisher {
+                claims: self.claims.clone(),
+                held: Arc::clone(&self.held),
+                inbox: messages,
+            }
+            .run(),
+        );
+        let _beating = role(self.heartbeat().run());
+        let _recovering = role(self.recoverer().run());
+        let _grace = role(end_of_grace(
+            Arc::clone(&self.held),
+            self.shutdown.clone(),
+            self.settings.grace,
+        ));
+
+        self.attempts(runner, tasks, message_sender.clone()).await;
+
+        // The fetcher first: what it fetches last is given back with the rest.
+        let last_words = async {
+            let _joined = fetching.await;
+            self.farewell(&message_sender).await
+        };
+        let worker = self.claims.worker();
+        match tokio::time::timeout(FAREWELL, last_words).await {
+            Ok(Ok(given_back)) => tracing::info!(worker, given_back, "the worker has stopped"),
+            Ok(Err(error)) => {
+                tracing::warn!(worker, %error, "could not give jobs back; their lease will lapse");
+            }
+            Err(_elapsed) => {
+                let jobs = self.held.len();
+                tracing::warn!(
+                    worker,
+                    jobs,
+                    "could not give jobs back in time; their lease will lapse"
+                );
+            }
+        }
+    }
+
+    /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt.
+    async fn attempts(
+        &self,
+        runner: Runner,
+        tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
+        finisher: mpsc::UnboundedSender<Message>,
+    ) {
+        let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
+        let worker = WorkerBuilder::new(self.claims.worker())
+            .backend(SpiralBackend::new(
+                &first_queue,
+                self.settings.lease,
+                tasks,
+                finisher,
+            ))
+            .data(Arc::new(runner))
+            .concurrency(self.settings.concurrency)
+            .parallelize(tokio::spawn)
+            .catch_panic()
+            .build(run_attempt);
+        let shutdown = self.shutdown.clone();
+        // Boxed, because the compiler cannot prove the type of apalis's future `Send` through another async fn.
+        let running: BoxFuture<'static, _> = Box::pin(worker.run_until(async move {
+            shutdown.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        }));
+        if let Err(error) = running.await {
+            tracing::error!(%error, "apalis's worker ended with an error");
+        }
+    }
+
+    fn fetcher(&self, tasks: mpsc::UnboundedSender<RedisTask<Assignment>>) -> Fetcher {
+        Fetcher {
+            claims: self.claims.clone(),
+            queues: self.queues.clone(),
+            held: Arc::clone(&self.held),
+            tasks,
+            stop: self.shutdown.clone(),
+        }
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            claims: self.claims.clone(),
+            queues: self.queues.clone(),
+            held: Arc::clone(&self.held),
+            lease: self.settings.lease,
+            about: About::new(self.settings.concurrency),
+        }
+    }
+
+    fn recoverer(&self) -> Recoverer {
+        Recoverer {
+            claims: self.claims.clone(),
+            queues: self.queues.clone(),
+            lease: self.settings.lease,
+            stop: self.shutdown.clone(),
+        }
+    }
+
+    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back.
+    async fn farewell(&self, finisher: &mpsc::UnboundedSender<Message>) -> Result<u64, Error> {
+        let (done, told) = oneshot::channel();
+        if finisher.send(Message::Flush(done)).is_ok() {
+            let _ended = told.await;
+        }
+        let mut given_back = 0;
+        for queue in &self.queues {
+            let held = self.held.snapshot().into_iter();
+            let left: Vec<_> = held
+                .filter(|(_, job)| job.queue == *queue)
+                .map(|(id, job)| (id, job.attempt))
+                .collect();
+            given_back += self.claims.give_back(queue, &left).await?;
+            if !self.claims.leave(queue).await? {
+                let worker = self.claims.worker();
+                tracing::warn!(worker, %queue, "Redis counts jobs as held that this worker does not know");
+            }
+        }
+        Ok(given_back)
+    }
+}
+
+/// Starts one of the worker's tasks. It ends with the worker, also when that is dropped.
+fn role(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(work))
+}
+
+/// Calls off what still runs when the grace period is over.
+async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Duration) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(grace).await;
+    tracing::warn!(
+        jobs = held.len(),
+        "the grace period is over; giving the rest back"
+    );
+    held.stop_all();
+}
+
+/// What apalis calls for each job.
+async fn run_attempt(
+    assignment: Assignment,
+    runner: Data<Arc<Runner>>,
+) -> Result<Option<Ended>, BoxDynError> {
+    Ok(runner.run(assignment).await)
 }

@@ -111,16 +111,26 @@ impl Connection {
         self.bounded(invocation.invoke_async(&mut connection)).await
     }
 
-    /// Runs a single command.
+    /// Runs a single command that may run twice: after a restart of Redis the first call finds a dead connection.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
         let mut connection = self.shared.clone();
-        self.bounded(command.query_async(&mut connection)).await
+        match self.bounded(command.query_async(&mut connection)).await {
+            Err(Error::Unavailable(error)) if error.is_connection_dropped() => {
+                self.bounded(command.query_async(&mut connection)).await
+            }
+            result => result,
+        }
     }
 
-    /// Runs commands that go out together.
+    /// Runs commands that go out together and may run twice.
     pub(crate) async fn pipeline<T: FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Result<T, Error> {
         let mut connection = self.shared.clone();
-        self.bounded(pipeline.query_async(&mut connection)).await
+        match self.bounded(pipeline.query_async(&mut connection)).await {
+            Err(Error::Unavailable(error)) if error.is_connection_dropped() => {
+                self.bounded(pipeline.query_async(&mut connection)).await
+            }
+            result => result,
+        }
     }
 
     async fn bounded<T>(&self, call: impl Future<Output = Result<T, RedisError>>) -> Result<T, Error> {

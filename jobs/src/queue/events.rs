@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::job::{JobId, ParseError, QueueName};
+use crate::job::{JobId, JobState, ParseError, QueueName};
 use crate::output::OutputSummary;
 
 mod position;
 mod recorder;
 mod tail;
-mod wire;
+pub(crate) mod wire;
 
 pub use position::Position;
 pub use recorder::Recorder;
@@ -56,17 +56,14 @@ pub struct EventBatch {
 }
 
 /// A step in the life of a job.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug, Clone)]
 pub enum JobEvent {
     /// Came into Redis: queued, or scheduled when `run_at` is ahead.
     Queued {
         id: JobId,
         function: String,
         /// `None` when it is longer than 256 bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<Box<RawValue>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         run_at: Option<DateTime<Utc>>,
         max_attempts: u32,
     },
@@ -99,8 +96,9 @@ pub struct Finished {
 }
 
 /// How an attempt ended, and the state of the job with it.
+// Tagged from outside: serde cannot carry a `RawValue` through the buffer that an inner tag needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Completed {
         output: OutputSummary,
@@ -115,8 +113,7 @@ pub enum Outcome {
     Cancelled,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReturnReason {
     /// Its worker stopped in order.
     Stopped,
@@ -146,6 +143,18 @@ pub enum ErrorKind {
     BadInput,
     /// No worker of this build knows the function.
     UnknownFunction,
+}
+
+impl Outcome {
+    /// The state of the job after this attempt.
+    pub const fn state(&self) -> JobState {
+        match self {
+            Self::Completed { .. } => JobState::Completed,
+            Self::Retrying { .. } => JobState::Retrying,
+            Self::Dead { .. } => JobState::Dead,
+            Self::Cancelled => JobState::Cancelled,
+        }
+    }
 }
 
 impl ErrorKind {

@@ -2,11 +2,60 @@
 
 use chrono::{DateTime, Utc};
 use redis::streams::StreamId;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Outcome, ReturnReason};
 use crate::error::Error;
-use crate::job::{JobId, QueueName};
+use crate::job::{Envelope, JobId, QueueName};
 use crate::queue::Fields;
+
+/// Inputs up to this many bytes travel with the event that announces a job.
+const INPUT_IN_EVENT_MAX: usize = 256;
+
+/// A job that came into Redis, as the push script appends it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Queued {
+    id: JobId,
+    function: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_at: Option<DateTime<Utc>>,
+    max_attempts: u32,
+}
+
+impl Queued {
+    pub(crate) fn of(job: &Envelope) -> Self {
+        Self {
+            id: job.id,
+            function: job.function.clone(),
+            input: (job.input.get().len() <= INPUT_IN_EVENT_MAX).then(|| job.input.clone()),
+            run_at: job.run_at,
+            max_attempts: job.max_attempts,
+        }
+    }
+}
+
+impl From<Queued> for JobEvent {
+    fn from(
+        Queued {
+            id,
+            function,
+            input,
+            run_at,
+            max_attempts,
+        }: Queued,
+    ) -> Self {
+        Self::Queued {
+            id,
+            function,
+            input,
+            run_at,
+            max_attempts,
+        }
+    }
+}
 
 /// Reads one entry. An entry of a kind that this build does not know (a newer version wrote it) has no events.
 pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
@@ -24,7 +73,10 @@ pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Er
     let data = field("d");
 
     let events = match field("t") {
-        "queued" => from_json::<JobEvent>(data)?,
+        "queued" => from_json::<Queued>(data)?
+            .into_iter()
+            .map(JobEvent::from)
+            .collect(),
         "queued_many" => vec![JobEvent::QueuedMany {
             count: data.parse().unwrap_or_default(),
         }],

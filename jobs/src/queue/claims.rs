@@ -1,0 +1,286 @@
+//! The worker's side of a queue: take jobs under a lease, end their attempts, give them back, take over orphans.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, Value, cmd};
+
+use super::events::Finished;
+use super::memo::{self, MemoEntry};
+use super::{Queues, json, scripts};
+use crate::error::Error;
+use crate::job::{Envelope, JobId, QueueName};
+
+pub(crate) use super::scripts::BATCH;
+
+/// A job in the hands of this worker.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) queue: QueueName,
+    pub(crate) id: JobId,
+    pub(crate) attempt: u32,
+    /// `Err` when what lies in Redis is no envelope that this version can read.
+    pub(crate) envelope: Result<Envelope, String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) claims: Vec<Claim>,
+    /// How long until the next scheduled job is due.
+    pub(crate) next_due: Option<Duration>,
+}
+
+/// An attempt that ended, ready to be told.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) queue: QueueName,
+    pub(crate) finished: Finished,
+    /// The wait before the next attempt; `None` when there is none.
+    pub(crate) again_in: Option<Duration>,
+    pub(crate) keep: Keep,
+}
+
+/// What Redis keeps of an output, beside the summary in the event.
+#[derive(Debug)]
+pub(crate) enum Keep {
+    Nothing,
+    /// Packed, under the job's id.
+    Output(Vec<u8>),
+    /// Under the memo key of its function.
+    Memo(MemoEntry),
+}
+
+impl Ended {
+    /// Bytes that it sends to Redis, about.
+    pub(crate) fn size(&self) -> usize {
+        512 + match &self.keep {
+            Keep::Nothing => 0,
+            Keep::Output(bytes) => bytes.len(),
+            Keep::Memo(entry) => entry.size(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    pub(crate) queued_again: u64,
+    pub(crate) dead: u64,
+    pub(crate) more: bool,
+}
+
+/// One worker's link to its queues.
+#[derive(Clone)]
+pub(crate) struct Claims {
+    pub(crate) queues: Queues,
+    worker: Arc<str>,
+    lease: Duration,
+}
+
+impl Claims {
+    pub(crate) fn new(queues: Queues, worker: &str, lease: Duration) -> Self {
+        Self {
+            queues,
+            worker: Arc::from(worker),
+            lease,
+        }
+    }
+
+    pub(crate) fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Takes up to `most` jobs. When this fails the jobs may be taken all the same: [`Self::heartbeat`] shows them.
+    pub(crate) async fn fetch(&self, queue: &QueueName, most: usize) -> Result<Fetched, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::FETCH.key(keys.jobs());
+        call.key(keys.waiting())
+            .key(keys.scheduled())
+            .key(keys.attempts())
+            .key(keys.events());
+        call.key(keys.wake())
+            .key(keys.workers())
+            .key(keys.running(&self.worker));
+        call.arg(&*self.worker)
+            .arg(most.min(BATCH))
+            .arg(millis(self.lease));
+        let reply: Vec<Value> = self.queues.connection.script(&call).await?;
+
+        let mut reply = reply.into_iter();
+        let next_due: i64 = read(reply.next())?;
+        let mut claims = Vec::with_capacity(reply.len() / 3);
+        while let Some(id) = reply.next() {
+            let id: String = read(Some(id))?;
+            let attempt = read(reply.next())?;
+            let envelope: Vec<u8> = read(reply.next())?;
+            let envelope = serde_json::from_slice(&envelope)
+                .map_err(|error| format!("the job in Redis cannot be read: {error}"));
+            claims.push(Claim {
+                queue: queue.clone(),
+                id: id.parse()?,
+                attempt,
+                envelope,
+            });
+        }
+        Ok(Fetched {
+            claims,
+            next_due: u64::try_from(next_due).ok().map(Duration::from_millis),
+        })
+    }
+
+    /// Tells how attempts of one queue ended, at most [`BATCH`] of them. For each: whether it counted, or came too
+    /// late. May be called again when it failed: what counted the first time is then "too late".
+    pub(crate) async fn finish(&self, queue: &QueueName, ended: &[Ended]) -> Result<Vec<bool>, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::FINISH.key(keys.jobs());
+        call.key(keys.scheduled())
+            .key(keys.attempts())
+            .key(keys.events())
+            .key(keys.wake());
+        call.key(keys.stale_results())
+            .key(keys.outputs(self.queues.stretch()))
+            .key(keys.running(&self.worker));
+        let ttl = self.queues.ttl_ms();
+        call.arg(ttl + ttl / super::STRETCHES_PER_TTL);
+        for ended in ended {
+            let Finished { id, attempt, .. } = ended.finished;
+            call.arg(id.to_string()).arg(attempt);
+            match ended.again_in {
+                Some(wait) => call.arg(millis(wait)),
+                None => call.arg("end"),
+            };
+            call.arg(json(&ended.finished)?);
+            match &ended.keep {
+                Keep::Output(bytes) => call.arg(bytes),
+                Keep::Nothing | Keep::Memo(_) => call.arg(""),
+            };
+        }
+        let counted: Vec<u64> = self.queues.connection.script(&call).await?;
+        Ok(counted.into_iter().map(|counted| counted == 1).collect())
+    }
+
+    /// Keeps values for later jobs of the same input.
+    pub(crate) async fn memo_put(
+        &self,
+        queue: &QueueName,
+        function: &str,
+        entries: &[MemoEntry],
+    ) -> Result<(), Error> {
+        memo::put(&self.queues, queue, function, entries).await
+    }
+
+    /// Gives jobs back unfinished; their attempts do not count. Returns how many this worker still held.
+    pub(crate) async fn give_back(&self, queue: &QueueName, jobs: &[(JobId, u32)]) -> Result<u64, Error> {
+        let keys = self.queues.keys(queue);
+        let mut given = 0;
+        for batch in jobs.chunks(BATCH) {
+            let mut call = scripts::GIVE_BACK.key(keys.waiting());
+            call.key(keys.attempts())
+                .key(keys.events())
+                .key(keys.wake())
+                .key(keys.running(&self.worker));
+            for (id, attempt) in batch {
+                call.arg(id.to_string()).arg(attempt);
+            }
+            given += self.queues.connection.script::<u64>(&call).await?;
+        }
+        Ok(given)
+    }
+
+    /// Renews the lease and tells what Redis thinks that this worker holds.
+    pub(crate) async fn heartbeat(&self, queue: &QueueName, info: &str) -> Result<Vec<(JobId, u32)>, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::HEARTBEAT.key(keys.workers());
+        call.key(keys.worker_info()).key(keys.running(&self.worker));
+        call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
+        let held: Vec<(String, u32)> = self.queues.connection.script(&call).await?;
+        held.into_iter()
+            .map(|(id, attempt)| Ok((id.parse()?, attempt)))
+            .collect()
+    }
+
+    /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
+    pub(crate) async fn leave(&self, queue: &QueueName) -> Result<bool, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::LEAVE.key(keys.workers());
+        call.key(keys.worker_info())
+            .key(keys.running(&self.worker))
+            .arg(&*self.worker);
+        self.queues.connection.script(&call).await
+    }
+
+    /// Workers whose lease has lapsed, this one never.
+    pub(crate) async fn lapsed(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+        let mut range = cmd("ZRANGEBYSCORE");
+        range
+            .arg(self.queues.keys(queue).workers())
+            .arg("-inf")
+            .arg(super::now_ms());
+        range.arg("LIMIT").arg(0).arg(10);
+        let mut lapsed: Vec<String> = self.queues.connection.command(&range).await?;
+        lapsed.retain(|worker| **worker != *self.worker);
+        Ok(lapsed)
+    }
+
+    /// Takes over jobs of a worker whose lease has lapsed; `None` when it has not.
+    pub(crate) async fn recover(&self, queue: &QueueName, worker: &str) -> Result<Option<Recovered>, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::RECOVER.key(keys.jobs());
+        call.key(keys.waiting())
+            .key(keys.attempts())
+            .key(keys.events())
+            .key(keys.wake());
+        call.key(keys.workers())
+            .key(keys.worker_info())
+            .key(keys.running(worker));
+        call.arg(worker).arg(BATCH);
+        let reply: Vec<u64> = self.queues.connection.script(&call).await?;
+        Ok(match *reply {
+            [queued_again, dead, more] => Some(Recovered {
+                queued_again,
+                dead,
+                more: more == 1,
+            }),
+            _ => None,
+        })
+    }
+
+    /// A connection on which [`wake`] may block.
+    pub(crate) async fn blocking(&self) -> Result<MultiplexedConnection, Error> {
+        self.queues.connection.blocking().await
+    }
+
+    /// Waits until somebody says that one of these queues has work, or for `longest`.
+    pub(crate) async fn wait_for_work(
+        &self,
+        connection: &mut MultiplexedConnection,
+        queues: &[QueueName],
+        longest: Duration,
+    ) -> Result<(), Error> {
+        let mut pop = cmd("BLPOP");
+        for queue in queues {
+            pop.arg(self.queues.keys(queue).wake());
+        }
+        pop.arg(longest.as_secs_f64().max(0.001));
+        let patience = longest + self.queues.settings.timeout;
+        match tokio::time::timeout(patience, pop.query_async::<Value>(connection)).await {
+            Ok(reply) => reply.map(drop).map_err(Error::from),
+            Err(_elapsed) => Err(Error::Timeout(patience)),
+        }
+    }
+}
+
+fn read<T: FromRedisValue>(value: Option<Value>) -> Result<T, Error> {
+    let value = value.ok_or_else(|| Error::Protocol("a reply that is too short".to_owned()))?;
+    redis::from_redis_value(value).map_err(|error| Error::Protocol(error.to_string()))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Now, to the millisecond that events and rows keep.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(i64::try_from(super::now_ms()).unwrap_or_default()).unwrap_or_default()
+}

@@ -1,0 +1,245 @@
+//! Runs one attempt of one job: finds the function, looks into the memo, minds the timeout, catches panics, and
+//! says how it ended and what follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::fetcher::Assignment;
+use super::held::Held;
+use super::panics::{self, Panicked};
+use crate::backoff::Backoff;
+use crate::catalog::{BadInput, Catalog, CatalogEntry};
+use crate::context::{JobContext, Threads};
+use crate::function::JobError;
+use crate::job::{Envelope, JobId, QueueName};
+use crate::output::{self, OutputSummary};
+use crate::queue::Queues;
+use crate::queue::claims::{Claim, Ended, Keep, now};
+use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
+use crate::queue::memo::MemoEntry;
+
+/// The longest error message that is kept, in characters.
+const MESSAGE_MAX: usize = 2_000;
+
+/// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).
+const UNKNOWN_FUNCTION_WAIT: Duration = Duration::from_secs(10);
+
+/// What every attempt of this process shares.
+pub(crate) struct Runner {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) queues: Queues,
+    pub(crate) held: Arc<Held>,
+    pub(crate) threads: Threads,
+    pub(crate) worker: String,
+}
+
+/// How running a function went.
+enum Ran {
+    Output(Box<RawValue>, Keep),
+    Failed(AttemptError, Next),
+    /// Called off: there is no outcome.
+    Stopped,
+}
+
+/// What follows a failure.
+enum Next {
+    /// The policy's backoff, while attempts are left.
+    Backoff,
+    /// This wait, while attempts are left.
+    Wait(Duration),
+    /// This wait, however many attempts there were.
+    WaitAnyway(Duration),
+    Dead,
+}
+
+impl Runner {
+    /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
+    /// worker's already.
+    pub(crate) async fn run(&self, assignment: Assignment) -> Option<Ended> {
+        let Claim {
+            queue,
+            id,
+            attempt,
+            envelope,
+        } = assignment.claim;
+        let started_at = now();
+        let clock = Instant::now();
+        let (function, ran, backoff, max_attempts) = match envelope {
+            Err(message) => (
+                String::new(),
+                failed(ErrorKind::BadInput, &message, Next::Dead),
+                Backoff::default(),
+                attempt,
+            ),
+            Ok(envelope) => match self.catalog.get(&envelope.function) {
+                None => {
+                    let message = format!("this worker knows no function {:?}", envelope.function);
+                    let next = Next::WaitAnyway(UNKNOWN_FUNCTION_WAIT);
+                    let ran = failed(ErrorKind::UnknownFunction, &message, next);
+                    (envelope.function, ran, Backoff::default(), envelope.max_attempts)
+                }
+                Some(entry) => {
+                    let context = JobContext {
+                        id,
+                        attempt,
+                        max_attempts: envelope.max_attempts,
+                        stop: assignment.stop.clone(),
+                        threads: self.threads.clone(),
+                    };
+                    let ran = self.run_function(entry, &queue, context, &envelope).await;
+                    (
+                        envelope.function,
+                        ran,
+                        entry.policy().backoff.clone(),
+                        envelope.max_attempts,
+                    )
+                }
+            },
+        };
+        self.held.ran(clock.elapsed());
+
+        let (outcome, again_in, keep) = match ran {
+            Ran::Stopped => {
+                tracing::debug!(job = %id, attempt, function, "called off");
+                return None;
+            }
+            Ran::Output(json, keep) => (
+                Outcome::Completed {
+                    output: OutputSummary::of(&json),
+                },
+                None,
+                keep,
+            ),
+            Ran::Failed(error, next) => {
+                let left = attempt < max_attempts;
+                let again_in = match next {
+                    Next::Backoff if left => Some(backoff.wait(attempt, &mut rand::rng())),
+                    Next::Wait(wait) if left => Some(wait),
+                    Next::WaitAnyway(wait) => Some(wait),
+                    Next::Backoff | Next::Wait(_) | Next::Dead => None,
+                };
+                log_failure(id, &function, attempt, max_attempts, &error, again_in);
+                let outcome = match again_in {
+                    Some(wait) => Outcome::Retrying {
+                        error,
+                        run_at: now() + wait,
+                    },
+                    None => Outcome::Dead { error },
+                };
+                (outcome, again_in, Keep::Nothing)
+            }
+        };
+        let finished = Finished {
+            id,
+            attempt,
+            function,
+            worker: self.worker.clone(),
+            started_at,
+            finished_at: now(),
+            outcome,
+        };
+        Some(Ended {
+            queue,
+            finished,
+            again_in,
+            keep,
+        })
+    }
+
+    async fn run_function(
+        &self,
+        entry: &CatalogEntry,
+        queue: &QueueName,
+        context: JobContext,
+        envelope: &Envelope,
+    ) -> Ran {
+        let memo_key = entry.memo_key(&envelope.input);
+        if let Some(output) = self.remembered(queue, entry.name(), memo_key.as_deref()).await {
+            return Ran::Output(output, Keep::Nothing);
+        }
+        let stop = context.stop.clone();
+        let run = match entry.run(context, &envelope.input) {
+            Ok(run) => run,
+            Err(BadInput(message)) => return failed(ErrorKind::BadInput, &message, Next::Dead),
+        };
+        let limit = Duration::from_millis(envelope.timeout_ms);
+        let result = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ran::Stopped,
+            result = tokio::time::timeout(limit, panics::caught(run)) => result,
+        };
+        match result {
+            Ok(Ok(Ok(output))) => {
+                let keep = keep(&output, memo_key);
+                Ran::Output(output, keep)
+            }
+            Ok(Ok(Err(JobError::Retry(message)))) => failed(ErrorKind::Error, &message, Next::Backoff),
+            Ok(Ok(Err(JobError::RetryAfter(wait, message)))) => {
+                failed(ErrorKind::Error, &message, Next::Wait(wait))
+            }
+            Ok(Ok(Err(JobError::Fatal(message)))) => failed(ErrorKind::Error, &message, Next::Dead),
+            Ok(Err(Panicked(message))) => failed(ErrorKind::Panic, &message, Next::Backoff),
+            Err(_elapsed) => {
+                // A computation on a thread of its own sees this at its next check point.
+                stop.cancel();
+                failed(
+                    ErrorKind::Timeout,
+                    &format!("took longer than {limit:?}"),
+                    Next::Backoff,
+                )
+            }
+        }
+    }
+
+    /// The output of an earlier job of the same input.
+    async fn remembered(
+        &self,
+        queue: &QueueName,
+        function: &str,
+        key: Option<&str>,
+    ) -> Option<Box<RawValue>> {
+        match self.queues.memo(queue, function, key?).await {
+            Ok(json) => RawValue::from_string(String::from_utf8(json?.into()).ok()?).ok(),
+            Err(error) => {
+                // The memo saves time; without it the function runs.
+                tracing::debug!(%error, function, "the memo could not be read");
+                None
+            }
+        }
+    }
+}
+
+fn keep(output: &RawValue, memo_key: Option<String>) -> Keep {
+    match memo_key {
+        Some(key) => Keep::Memo(MemoEntry::new(key, output)),
+        None if output.get() == "null" => Keep::Nothing,
+        None => Keep::Output(output::pack(output.get())),
+    }
+}
+
+fn failed(kind: ErrorKind, message: &str, next: Next) -> Ran {
+    let message = output::shorten(message, MESSAGE_MAX, MESSAGE_MAX / 2 - 1);
+    Ran::Failed(AttemptError { kind, message }, next)
+}
+
+fn log_failure(
+    id: JobId,
+    function: &str,
+    attempt: u32,
+    max_attempts: u32,
+    error: &AttemptError,
+    again_in: Option<Duration>,
+) {
+    let kind = error.kind.as_str();
+    let error = &error.message;
+    if let Some(wait) = again_in {
+        let message = "an attempt failed; there will be another";
+        tracing::info!(job = %id, function, attempt, max_attempts, kind, error, again_in = ?wait, message);
+    } else {
+        let message = "an attempt failed, and the job is dead";
+        tracing::warn!(job = %id, function, attempt, max_attempts, kind, error, message);
+    }
+}

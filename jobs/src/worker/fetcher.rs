@@ -1,0 +1,120 @@
+//! Fetches jobs while there is room for them, and sleeps until there is work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::task_id::TaskId;
+use apalis_redis::RedisTask;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::held::Held;
+use super::patience::Patience;
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::claims::{BATCH, Claim, Claims};
+
+/// An idle worker asks at least this often: a safety net under the wake list.
+const IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// A claim on its way to the function, with the token that calls it off.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) claim: Claim,
+    pub(crate) stop: CancellationToken,
+}
+
+pub(crate) struct Fetcher {
+    pub(crate) claims: Claims,
+    pub(crate) queues: Vec<QueueName>,
+    pub(crate) held: Arc<Held>,
+    pub(crate) tasks: mpsc::UnboundedSender<RedisTask<Assignment>>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Fetcher {
+    /// Runs until it is stopped. What was fetched by then is in `held`.
+    pub(crate) async fn run(self) {
+        let mut patience = Patience::new("fetch");
+        let mut wake: Option<MultiplexedConnection> = None;
+        while !self.stop.is_cancelled() {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = self.held.wait_for_room() => {}
+            }
+            // A fetch that has begun is never dropped: its jobs would be held by nobody until the next heartbeats.
+            let idle_for = match self.fetch_all().await {
+                Ok(Some(idle_for)) => idle_for,
+                Ok(None) => {
+                    patience.succeeded();
+                    continue;
+                }
+                Err(error) => {
+                    wake = None;
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = patience.failed(&error) => continue,
+                    }
+                }
+            };
+            patience.succeeded();
+            let woken = tokio::select! {
+                () = self.stop.cancelled() => break,
+                woken = self.sleep(&mut wake, idle_for) => woken,
+            };
+            if let Err(error) = woken {
+                wake = None;
+                tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    () = patience.failed(&error) => {}
+                }
+            }
+        }
+    }
+
+    /// Fetches from every queue in turn. When there was nothing: for how long to sleep.
+    async fn fetch_all(&self) -> Result<Option<Duration>, Error> {
+        let mut idle_for = IDLE_POLL;
+        let mut any = false;
+        for queue in &self.queues {
+            let room = self.held.room();
+            if room == 0 {
+                return Ok(None);
+            }
+            let fetched = self.claims.fetch(queue, room.min(BATCH)).await?;
+            idle_for = idle_for.min(fetched.next_due.unwrap_or(IDLE_POLL));
+            any |= !fetched.claims.is_empty();
+            for claim in fetched.claims {
+                self.hand_on(claim);
+            }
+        }
+        Ok((!any).then_some(idle_for))
+    }
+
+    fn hand_on(&self, claim: Claim) {
+        let stop = self.held.add(&claim);
+        let mut task = TaskBuilder::new(())
+            .task_id(TaskId::from_string(claim.id.to_string()))
+            // apalis counts an attempt up when it begins to run.
+            .attempt(usize::try_from(claim.attempt.saturating_sub(1)).unwrap_or_default());
+        if let Ok(envelope) = &claim.envelope {
+            task = task.max_attempts(usize::try_from(envelope.max_attempts).unwrap_or(usize::MAX));
+        }
+        let task = task.build().map_args(|()| Assignment { claim, stop });
+        // The receiver goes away only when the worker has ended; the job is then given back with the rest.
+        let _ended = self.tasks.send(task);
+    }
+
+    async fn sleep(&self, wake: &mut Option<MultiplexedConnection>, longest: Duration) -> Result<(), Error> {
+        if longest.is_zero() {
+            return Ok(());
+        }
+        let connection = match wake {
+            Some(connection) => connection,
+            None => wake.insert(self.claims.blocking().await?),
+        };
+        self.claims.wait_for_work(connection, &self.queues, longest).await
+    }
+}

@@ -1,0 +1,62 @@
+//! Takes over the jobs of workers whose lease has lapsed. Every worker looks; the script decides who was first.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use tokio_util::sync::CancellationToken;
+
+use super::patience::Patience;
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::claims::Claims;
+
+pub(crate) struct Recoverer {
+    pub(crate) claims: Claims,
+    pub(crate) queues: Vec<QueueName>,
+    pub(crate) lease: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Recoverer {
+    pub(crate) async fn run(self) {
+        let mut patience = Patience::new("recover");
+        let pause = (self.lease / 20).clamp(Duration::from_millis(50), Duration::from_secs(1));
+        loop {
+            // Jitter, so that workers that started together do not look together.
+            let wait = pause.mul_f64(rand::rng().random_range(0.5..=1.0));
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            match self.recover_all().await {
+                Ok(()) => patience.succeeded(),
+                Err(error) => tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = patience.failed(&error) => {}
+                },
+            }
+        }
+    }
+
+    async fn recover_all(&self) -> Result<(), Error> {
+        for queue in &self.queues {
+            for worker in self.claims.lapsed(queue).await? {
+                while let Some(recovered) = self.claims.recover(queue, &worker).await? {
+                    if recovered.queued_again + recovered.dead > 0 {
+                        tracing::warn!(
+                            %queue,
+                            worker,
+                            queued_again = recovered.queued_again,
+                            dead = recovered.dead,
+                            "took over the jobs of a worker that vanished"
+                        );
+                    }
+                    if !recovered.more {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The queue and the worker against a real Redis.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::panic, reason = "a failed expectation ends the test")]
+
+mod crash;
+mod functions;
+mod lifecycle;
+mod support;
