@@ -31,8 +31,9 @@ const job = createRoute({
 
 const routeTree = root.addChildren([fibonacci, jobs, job]);
 
+/** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {
-  return createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true });
+  return createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, search: { strict: true } });
 }
 
 declare module '@tanstack/react-router' {

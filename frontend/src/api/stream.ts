@@ -54,6 +54,9 @@ export async function followStream(options: StreamOptions): Promise<void> {
         },
       });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      connection.signal.addEventListener('abort', () => {
+        reader.cancel().catch(() => undefined);
+      });
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;

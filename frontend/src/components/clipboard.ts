@@ -14,9 +14,11 @@ export async function copyText(text: string): Promise<void> {
   area.value = text;
   area.readOnly = true;
   area.style.position = 'fixed';
+  area.style.top = '0';
   area.style.opacity = '0';
   const focused = document.activeElement;
   document.body.append(area);
+  area.focus();
   area.select();
   // Deprecated, and the only way on plain HTTP.
   // eslint-disable-next-line @typescript-eslint/no-deprecated

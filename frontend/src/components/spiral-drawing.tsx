@@ -33,18 +33,13 @@ export function SpiralDrawing({ index, busy }: Props) {
           y={square.y}
           width={square.side}
           height={square.side}
-          style={{ '--depth': `${depth(rank, spiral.squares.length)}%` }}
+          style={{ '--fill': `var(--square-${Math.min(rank, 5)})` }}
         />
       ))}
       <path key={index} className={classes.curve} d={spiral.curve} pathLength={1} />
       {spiral.squares.map((square, rank) => rank < 6 && <Label key={rank} square={square} />)}
     </svg>
   );
-}
-
-/** How far a square's colour has gone from the outer to the inner one. */
-function depth(rank: number, count: number): number {
-  return count < 2 ? 0 : Math.round(100 * Math.sqrt(rank / Math.max(count - 1, 4)));
 }
 
 function Label({ square: { k, x, y, side } }: { readonly square: Square }) {

@@ -1,8 +1,19 @@
 /** A job's input and output as text. */
+import { shortenMiddle } from '../components/shorten';
 import type { Job } from '../api/types';
 
 export function jsonText(value: unknown): string {
   return value === undefined ? '' : JSON.stringify(value);
+}
+
+/** A job as one writes a call: `fibonacci(index: 90)`. */
+export function callText(job: Pick<Job, 'function' | 'input'>): string {
+  const input: unknown = job.input;
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    return `${job.function}(${shortenMiddle(jsonText(input), 24).text})`;
+  }
+  const fields = Object.entries(input).map(([name, value]) => `${name}: ${shortenMiddle(jsonText(value), 16).text}`);
+  return `${job.function}(${shortenMiddle(fields.join(', '), 40).text})`;
 }
 
 /** The output, or its preview when it is too large to be sent along; null while there is none. */

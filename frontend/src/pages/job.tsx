@@ -10,10 +10,9 @@ import { Heading } from '../components/heading';
 import { JobStateBadge } from '../components/job-state';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
-import { shortenMiddle } from '../components/shorten';
 import { durationText, exactTime } from '../components/time-text';
 import { ValueText } from '../components/value-text';
-import { jsonText, outputText } from './job-text';
+import { callText, jsonText, outputText } from './job-text';
 import classes from './job.module.css';
 import { OutputActions } from './output-actions';
 
@@ -27,7 +26,7 @@ export default function JobPage(): ReactElement {
       <Link to="/jobs" className={classes.back}>
         All jobs
       </Link>
-      <Heading title={job.data === undefined ? 'Job' : title(job.data)}>
+      <Heading title={job.data === undefined ? 'Job' : callText(job.data)}>
         <span className={classes.id}>{id}</span>
       </Heading>
       <div className={classes.card}>
@@ -47,10 +46,6 @@ export default function JobPage(): ReactElement {
       </div>
     </>
   );
-}
-
-function title(job: Job): string {
-  return `${job.function} ${shortenMiddle(jsonText(job.input), 24).text}`;
 }
 
 function Facts({ job }: { readonly job: Job }) {

@@ -75,7 +75,8 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
           classNames={{ input: classes.input ?? '', label: classes.label ?? '' }}
           label="Index"
           description={schema === undefined ? 'A whole number' : `${rangeText(limits)}.`}
-          inputWrapperOrder={['label', 'description', 'input']}
+          inputWrapperOrder={['label', 'description', 'input', 'error']}
+          // The field's description for a screen reader; for the eye it stands below, where there is room for it.
           errorProps={{ className: 'visually-hidden' }}
           name="index"
           inputMode="numeric"
@@ -93,13 +94,9 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
         </Button>
       </div>
       <div className={classes.below}>
-        {error !== null ? (
-          <p className={classes.error} aria-hidden="true">
-            {error}
-          </p>
-        ) : failure !== null ? (
+        {error !== null || failure !== null ? (
           <p className={classes.error} role="alert">
-            {failure.message}
+            {error ?? failure?.message}
           </p>
         ) : (
           <p className={classes.examples}>

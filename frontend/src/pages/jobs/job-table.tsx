@@ -12,26 +12,35 @@ import classes from './jobs.module.css';
 
 export function JobTable({ jobs }: { readonly jobs: readonly Job[] }) {
   return (
-    <table className={classes.table}>
+    // The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away.
+    <table className={classes.table} role="table">
       <caption className="visually-hidden">Jobs, newest first</caption>
-      <thead>
-        <tr>
-          <th scope="col">State</th>
-          <th scope="col" className={classes.wide}>
+      <thead role="rowgroup">
+        <tr role="row">
+          <th role="columnheader" scope="col">
+            State
+          </th>
+          <th role="columnheader" scope="col" className={classes.wide}>
             Function
           </th>
-          <th scope="col">Input</th>
-          <th scope="col">Output</th>
-          <th scope="col" className={classes.wide}>
+          <th role="columnheader" scope="col">
+            Input
+          </th>
+          <th role="columnheader" scope="col">
+            Output
+          </th>
+          <th role="columnheader" scope="col" className={classes.wide}>
             Attempts
           </th>
-          <th scope="col" className={classes.wide}>
+          <th role="columnheader" scope="col" className={classes.wide}>
             Duration
           </th>
-          <th scope="col">Age</th>
+          <th role="columnheader" scope="col">
+            Age
+          </th>
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         {jobs.map((job) => (
           <Row key={job.id} job={job} />
         ))}
@@ -42,24 +51,24 @@ export function JobTable({ jobs }: { readonly jobs: readonly Job[] }) {
 
 const Row = memo(function Row({ job }: { readonly job: Job }) {
   return (
-    <tr>
-      <td>
+    <tr role="row">
+      <td role="cell">
         <JobStateBadge state={job.state} />
       </td>
-      <td className={classes.wide}>{job.function}</td>
-      <td className={classes.input}>
+      <td role="cell" className={classes.wide}>{job.function}</td>
+      <td role="cell" className={classes.input}>
         <Link to="/jobs/$id" params={{ id: job.id }}>
           {shortenMiddle(jsonText(job.input), 20).text}
         </Link>
       </td>
-      <td className={classes.output}>
+      <td role="cell" className={classes.output}>
         <Output job={job} />
       </td>
-      <td className={classes.wide}>{`${job.attempt} of ${job.max_attempts}`}</td>
-      <td className={classes.wide}>
+      <td role="cell" className={classes.wide}>{`${job.attempt} of ${job.max_attempts}`}</td>
+      <td role="cell" className={classes.wide}>
         {job.started_at != null && job.finished_at != null ? durationText(job.started_at, job.finished_at) : '–'}
       </td>
-      <td className={classes.age}>
+      <td role="cell" className={classes.age}>
         <Age at={job.created_at} />
       </td>
     </tr>

@@ -1,0 +1,81 @@
+import { QueryClient } from '@tanstack/react-query';
+import { expect, test, vi } from 'vitest';
+import { id, job, patch, queuedPatch } from '../testing/jobs';
+import { startSpiral } from '../testing/spiral';
+import { addJob, applyPatches } from './apply';
+import { jobKey, jobListQuery } from './jobs';
+import type { JobPages } from './patch';
+import type { Job } from './types';
+import { indicesQuery, valuesQuery } from './values';
+
+const FIBONACCI = jobListQuery({ function: 'fibonacci' }).queryKey;
+
+function cacheWith(...jobs: Job[]): QueryClient {
+  const queryClient = new QueryClient();
+  queryClient.setQueryData<JobPages>(FIBONACCI, { pages: [{ jobs, next_cursor: null }], pageParams: [null] });
+  queryClient.setQueryData(indicesQuery.queryKey, []);
+  queryClient.setQueryData(valuesQuery.queryKey, {});
+  return queryClient;
+}
+
+function listed(queryClient: QueryClient): Job[] {
+  return queryClient.getQueryData<JobPages>(FIBONACCI)?.pages[0]?.jobs ?? [];
+}
+
+test('the states of one job in one burst end in its last', () => {
+  const queryClient = cacheWith();
+  applyPatches(queryClient, [
+    queuedPatch(101),
+    patch(101, { attempt: 1 }),
+    patch(101, { state: 'completed', output: '573147844013817084101', output_length: 21 }),
+  ]);
+  expect(listed(queryClient)).toMatchObject([{ id: id(101), state: 'completed', output: '573147844013817084101' }]);
+});
+
+test('an unknown id without input is read and put in', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(102, { state: 'running', attempt: 1 })];
+  const queryClient = cacheWith(job(100));
+  applyPatches(queryClient, [patch(102, { attempt: 1 })]);
+  await vi.waitFor(() => {
+    expect(listed(queryClient).map((one) => one.id)).toEqual([id(102), id(100)]);
+  });
+});
+
+test('a single job that is shown follows too', () => {
+  const queryClient = new QueryClient();
+  queryClient.setQueryData(jobKey(id(103)), job(103));
+  applyPatches(queryClient, [patch(103)]);
+  expect(queryClient.getQueryData<Job>(jobKey(id(103)))?.state).toBe('running');
+  applyPatches(queryClient, [patch(104)]);
+  expect(queryClient.getQueryData(jobKey(id(104)))).toBeUndefined();
+});
+
+test('an index that is asked for again moves to the front and counts', () => {
+  const queryClient = cacheWith();
+  applyPatches(queryClient, [queuedPatch(105), queuedPatch(106)]);
+  applyPatches(queryClient, [queuedPatch(107, { input: { index: 105 }, at: '2026-01-02T03:05:00.000Z' })]);
+  expect(queryClient.getQueryData(indicesQuery.queryKey)).toMatchObject([
+    { index: 105, times_asked: 2, last_asked_at: '2026-01-02T03:05:00.000Z' },
+    { index: 106, times_asked: 1 },
+  ]);
+});
+
+test('a value appears when its job is completed, also one that is only a preview', () => {
+  const queryClient = cacheWith(job(108), job(109));
+  applyPatches(queryClient, [
+    patch(108, { state: 'completed', output: '16641027750620563662096' }),
+    patch(109, { state: 'completed', output_preview: '12…89', output_length: 20_899 }),
+  ]);
+  expect(queryClient.getQueryData(valuesQuery.queryKey)).toEqual({
+    108: '16641027750620563662096',
+    109: '12…89',
+  });
+});
+
+test('a job that was asked for here does not undo what the stream has said already', () => {
+  const queryClient = cacheWith();
+  applyPatches(queryClient, [queuedPatch(110), patch(110, { state: 'completed', output: '1' })]);
+  addJob(queryClient, job(110));
+  expect(listed(queryClient)).toMatchObject([{ id: id(110), state: 'completed' }]);
+});

@@ -1,0 +1,88 @@
+/** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
+import { http, HttpResponse } from 'msw';
+import type { IndexSeen, Job, JobPatch } from '../api/types';
+import { api, server } from './server';
+
+export interface Spiral {
+  jobs: Job[];
+  indices: IndexSeen[];
+  values: Record<string, string>;
+  /** Requests for the event stream so far, with the id that each resumed after. */
+  readonly resumed: (string | null)[];
+  readonly send: (patch: JobPatch) => void;
+  readonly refresh: () => void;
+  readonly cut: () => void;
+}
+
+const SCHEMA = {
+  type: 'object',
+  required: ['index'],
+  properties: { index: { type: 'integer', minimum: 0, maximum: 10_000_000 } },
+};
+
+export function startSpiral(): Spiral {
+  const encoder = new TextEncoder();
+  let stream: ReadableStreamDefaultController<Uint8Array> | null = null;
+  let sequence = 0;
+  const write = (event: string, data: unknown) => {
+    sequence += 1;
+    stream?.enqueue(encoder.encode(`id: default:${sequence}-0\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+  };
+  const spiral: Spiral = {
+    jobs: [],
+    indices: [],
+    values: {},
+    resumed: [],
+    send: (patch) => {
+      write('job', patch);
+    },
+    refresh: () => {
+      write('refresh', { reason: 'bulk' });
+    },
+    cut: () => {
+      stream?.close();
+      stream = null;
+    },
+  };
+
+  server.use(
+    api.get('/api/v1/functions', ({ response }) =>
+      response(200).json({
+        functions: [
+          {
+            name: 'fibonacci',
+            description: 'Fibonacci numbers.',
+            queue: 'default',
+            max_attempts: 3,
+            timeout_seconds: 60,
+            input_schema: SCHEMA,
+            output_schema: { type: 'string' },
+          },
+        ],
+      }),
+    ),
+    api.get('/api/v1/jobs', ({ request, response }) => {
+      const state = new URL(request.url).searchParams.get('state');
+      const jobs = spiral.jobs.filter((job) => state === null || job.state === state);
+      return response(200).json({ jobs, next_cursor: null });
+    }),
+    api.get('/api/v1/jobs/{id}', ({ params, response }) => {
+      const job = spiral.jobs.find(({ id }) => id === params.id);
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json(job);
+    }),
+    api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
+    api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
+    // Not through the typed one: the document calls the stream a string.
+    http.get('*/api/v1/events', ({ request }) => {
+      spiral.resumed.push(request.headers.get('Last-Event-ID'));
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          stream = controller;
+          controller.enqueue(encoder.encode('retry: 10\n\n'));
+        },
+      });
+      return new HttpResponse(body, { headers: { 'content-type': 'text/event-stream' } });
+    }),
+  );
+  return spiral;
+}
