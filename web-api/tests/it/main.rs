@@ -4,6 +4,7 @@
 
 mod support;
 
+mod apply_events;
 mod enqueue;
 mod list;
 mod store;
