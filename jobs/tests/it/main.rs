@@ -5,4 +5,5 @@
 mod crash;
 mod functions;
 mod lifecycle;
+mod streams;
 mod support;
