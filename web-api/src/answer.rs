@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::error::ApiError;
 
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 /// What a handler answers when all went well.
 #[derive(Debug)]
 pub struct Answer {
@@ -44,6 +46,16 @@ impl Answer {
     pub fn location(mut self, path: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(path) {
             self.headers.push((LOCATION, value));
+        }
+        self
+    }
+
+    /// Says that an idempotency key was used for the same call before, and that this is the answer of that time.
+    #[must_use]
+    pub fn replayed(mut self, replayed: bool) -> Self {
+        if replayed {
+            self.headers
+                .push((IDEMPOTENT_REPLAYED, HeaderValue::from_static("true")));
         }
         self
     }

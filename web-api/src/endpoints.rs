@@ -1,32 +1,71 @@
 //! THE list of paths: every endpoint of the HTTP API and where it is reached.
 
+mod call;
+mod docs;
 mod events;
 mod functions;
 mod health;
 mod jobs;
+mod output;
 mod results;
 mod values;
 
 use salvo::prelude::*;
+
+use crate::config::Token;
+use crate::guard::Guard;
+
+/// Every path of the API. With a token, only those that tell nothing are open to everybody.
+pub fn router(token: Option<&Token>) -> Router {
+    let guard = || Guard::new(token.cloned());
+    Router::new()
+        .push(health())
+        .push(Router::with_path("metrics").hoop(guard()).get(health::metrics))
+        .push(
+            Router::with_path("api")
+                .push(health())
+                .push(Router::with_path("metrics").hoop(guard()).get(health::metrics))
+                .push(Router::with_path("openapi.json").get(docs::document))
+                .push(Router::with_path("docs/{**file}").get(docs::Docs::new())),
+        )
+        .push(api().hoop(guard()))
+}
 
 /// The paths that the OpenAPI document describes.
 pub fn described() -> Router {
     Router::new()
         .push(Router::with_path("healthz").get(health::healthz))
         .push(Router::with_path("readyz").get(health::readyz))
+        .push(api())
+}
+
+fn api() -> Router {
+    Router::with_path("api")
         .push(
-            Router::with_path("api")
-                .push(
-                    Router::with_path("v1")
-                        .push(Router::with_path("functions").get(functions::list))
-                        .push(Router::with_path("functions/{name}/jobs").post(functions::call))
-                        .push(Router::with_path("jobs").get(jobs::list))
-                        .push(Router::with_path("jobs/{id}").get(jobs::get))
-                        .push(Router::with_path("jobs/{id}/result").get(results::get))
-                        .push(Router::with_path("events").get(events::follow)),
-                )
-                .push(Router::with_path("values").post(values::ask))
-                .push(Router::with_path("values/all").get(values::all))
-                .push(Router::with_path("values/current").get(values::current)),
+            Router::with_path("v1")
+                .push(Router::with_path("functions").get(functions::list))
+                .push(Router::with_path("functions/{name}/jobs").post(functions::call))
+                .push(Router::with_path("jobs").get(jobs::list))
+                .push(Router::with_path("jobs/{id}").get(jobs::get))
+                .push(Router::with_path("jobs/{id}/result").get(results::get))
+                .push(Router::with_path("events").get(events::follow)),
+        )
+        .push(Router::with_path("values").post(values::ask))
+        .push(Router::with_path("values/all").get(values::all))
+        .push(Router::with_path("values/current").get(values::current))
+}
+
+/// Load balancers ask with HEAD as well.
+fn health() -> Router {
+    Router::new()
+        .push(
+            Router::with_path("healthz")
+                .get(health::healthz)
+                .head(health::healthz),
+        )
+        .push(
+            Router::with_path("readyz")
+                .get(health::readyz)
+                .head(health::readyz),
         )
 }

@@ -8,6 +8,7 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
 use crate::problem::{self, FieldError};
+use crate::store::StoreError;
 
 /// A cause that is told to the log and never to the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -47,6 +48,8 @@ pub enum ApiError {
     TooManyClients { limit: usize },
     #[error("More calls arrive than can be recorded. Try again in a moment.")]
     Busy,
+    #[error("This server is about to stop. Try again in a moment.")]
+    Stopping,
     #[error("{what} cannot be reached at the moment. Try again in a few seconds.")]
     Unavailable { what: &'static str, cause: Cause },
     #[error("Something went wrong on our side. The log tells more under this request id.")]
@@ -113,7 +116,7 @@ impl ApiError {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooManyClients { .. } | Self::Busy | Self::Unavailable { .. } => {
+            Self::TooManyClients { .. } | Self::Busy | Self::Stopping | Self::Unavailable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -140,6 +143,7 @@ impl ApiError {
             Self::CrossSite => "cross_site",
             Self::TooManyClients { .. } => "too_many_clients",
             Self::Busy => "busy",
+            Self::Stopping => "stopping",
             Self::Unavailable { .. } => "unavailable",
             Self::Internal { .. } => "internal",
             Self::NotFound { .. } => "not_found",
@@ -166,6 +170,7 @@ impl ApiError {
             Self::CrossSite => "The request comes from another site",
             Self::TooManyClients { .. } => "Too many clients",
             Self::Busy => "Too much at once",
+            Self::Stopping => "The server is stopping",
             Self::Unavailable { .. } => "A part of the service is away",
             Self::Internal { .. } => "Internal error",
             Self::NotFound { .. } => "There is nothing here",
@@ -227,6 +232,32 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_unavailable() {
+            Self::Unavailable {
+                what: "The database",
+                cause: error.into(),
+            }
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl From<jobs::error::Error> for ApiError {
+    fn from(error: jobs::error::Error) -> Self {
+        if error.is_unavailable() {
+            Self::Unavailable {
+                what: "The queue",
+                cause: error.into(),
+            }
+        } else {
+            Self::internal(error)
+        }
+    }
 }
 
 #[async_trait]

@@ -1,28 +1,113 @@
-//! The Prometheus metrics of this process. Base units, no label with an unbounded set of values.
+//! The Prometheus metrics of this process. Base units, and no label with an unbounded set of values.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use salvo::http::Method;
+use tokio_util::sync::CancellationToken;
 
-/// Buckets of the request histogram, in seconds: from an answer out of memory to a long wait for an outcome.
-pub const REQUEST_BUCKETS: [f64; 13] = [
+use crate::error::chain;
+use crate::state::Inner;
+
+const REQUEST_SECONDS: &str = "spiral_http_request_duration_seconds";
+
+/// Seconds: from an answer out of memory to a long wait for an outcome.
+const BUCKETS: [f64; 13] = [
     0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
+
+/// How often what was counted is summed up, so that nothing piles up when nobody reads the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Begins to collect. All servers of a process share one collection.
+///
+/// # Errors
+/// When another library collects already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
+        .install_recorder()?;
+    describe();
+    Ok(HANDLE.get_or_init(|| handle).clone())
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "Time to an answer, by method, path and status; 499: the caller left."
+    );
+    describe_gauge!("spiral_jobs", "Jobs in Redis by queue and state.");
+    describe_gauge!("spiral_workers", "Workers whose lease holds, by queue.");
+    describe_counter!(
+        "spiral_stale_results_total",
+        "Results that came too late and were dropped, by queue."
+    );
+    describe_gauge!(
+        "spiral_event_clients",
+        "Clients that follow the live feed of this process."
+    );
+    describe_gauge!("spiral_build_info", "1, with the version as a label.");
+    metrics::gauge!("spiral_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Sums up now and then, until the shutdown.
+pub async fn upkeep(handle: PrometheusHandle, shutdown: CancellationToken) {
+    while tokio::time::timeout(UPKEEP, shutdown.cancelled()).await.is_err() {
+        handle.run_upkeep();
+    }
+}
 
 /// One request was answered.
 pub fn request(method: &Method, matched: &str, status: u16, took: Duration) {
     let labels = [
-        ("method", metrics_method(method).to_owned()),
+        ("method", method_label(method).to_owned()),
         ("path", matched.to_owned()),
         ("status", status.to_string()),
     ];
-    metrics::histogram!("spiral_http_request_duration_seconds", &labels).record(took.as_secs_f64());
+    metrics::histogram!(REQUEST_SECONDS, &labels).record(took.as_secs_f64());
 }
 
 /// The method as a label: callers may invent methods, so the set is closed here.
-fn metrics_method(method: &Method) -> &str {
+fn method_label(method: &Method) -> &str {
     match method.as_str() {
         name @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => name,
         _ => "other",
     }
+}
+
+/// Everything as text, the numbers of the queues as of now.
+pub async fn render(state: &Inner) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "no server has 2^53 of anything")]
+    let number = |count: u64| count as f64;
+    metrics::gauge!("spiral_event_clients").set(number(state.feed.clients() as u64));
+    for queue in state.catalog.queues() {
+        let depth = state.queues.depth(&queue).await;
+        if let Err(error) = &depth {
+            tracing::warn!(%queue, error = %chain(error), "the depth of the queue cannot be told");
+        }
+        let name = queue.to_string();
+        let depth = depth.ok();
+        let counts = [
+            ("queued", depth.map(|depth| depth.queued)),
+            ("scheduled", depth.map(|depth| depth.scheduled)),
+            ("running", depth.map(|depth| depth.running)),
+        ];
+        // What is not known is no number: an old one would look like a queue that stands still.
+        for (job_state, count) in counts {
+            metrics::gauge!("spiral_jobs", "queue" => name.clone(), "state" => job_state)
+                .set(count.map_or(f64::NAN, number));
+        }
+        metrics::gauge!("spiral_workers", "queue" => name.clone())
+            .set(depth.map_or(f64::NAN, |depth| number(depth.workers)));
+        if let Some(depth) = depth {
+            metrics::counter!("spiral_stale_results_total", "queue" => name).absolute(depth.stale_results);
+        }
+    }
+    state.metrics.render()
 }

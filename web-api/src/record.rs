@@ -17,6 +17,7 @@ use crate::{
     error::chain,
     outage::Outage,
     outcomes::Outcomes,
+    pulse::Pulse,
     store::{
         Store,
         job::events::{Applied, AppliedChange},
@@ -27,7 +28,14 @@ use crate::{
 const BLOCK: Duration = Duration::from_millis(500);
 
 /// Records until `shutdown`. What is applied but not acknowledged then comes again and changes nothing.
-pub async fn run(store: Store, mut recorder: Recorder, outcomes: Outcomes, shutdown: CancellationToken) {
+/// `pulse` beats whenever SQL is up to date with what was read.
+pub async fn run(
+    store: Store,
+    mut recorder: Recorder,
+    outcomes: Outcomes,
+    pulse: Pulse,
+    shutdown: CancellationToken,
+) {
     let mut queue = Outage::new("recorder, reading the queue's events");
     let mut database = Outage::new("recorder, writing to the database");
     while !shutdown.is_cancelled() {
@@ -41,6 +49,7 @@ pub async fn run(store: Store, mut recorder: Recorder, outcomes: Outcomes, shutd
         };
         queue.over();
         if batches.is_empty() {
+            pulse.beat();
             continue;
         }
         let applied = loop {
@@ -53,6 +62,7 @@ pub async fn run(store: Store, mut recorder: Recorder, outcomes: Outcomes, shutd
             }
         };
         database.over();
+        pulse.beat();
         tell(&applied, &batches);
         fulfil(&store, &outcomes, &batches).await;
         if let Err(error) = recorder.ack(&batches).await {

@@ -1,10 +1,14 @@
 //! The live feed as server-sent events.
 
+use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::error::ApiError;
 use crate::problem::Problem;
+use crate::state::AppState;
+
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow all jobs live
 ///
@@ -21,12 +25,21 @@ use crate::problem::Problem;
         (status_code = 200, description = "The events, until either side ends the connection.", content(
             ("text/event-stream" = String),
         )),
-        (status_code = 400, description = "`Last-Event-ID` is not a position of this feed.", body = Problem,
-            content_type = "application/problem+json"),
         (status_code = 503, description = "Too many clients follow already.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn follow(_req: &mut Request, _depot: &mut Depot, _res: &mut Response) -> Result<(), ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn follow(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
+    let last_event_id = req
+        .headers()
+        .get("last-event-id")
+        .map(|id| id.to_str().unwrap_or_default());
+    let client = AppState::of(depot)?.feed.join(last_event_id)?;
+    let headers = res.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // Proxies like nginx hold answers back to fill their buffers, unless they are told not to.
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    res.stream(client.frames());
+    Ok(())
 }

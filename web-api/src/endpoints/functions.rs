@@ -1,13 +1,25 @@
 //! The functions there are, and calling one of them.
 
+use std::time::Duration;
+
+use chrono::Utc;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
+use serde::Serialize;
 
+use super::call::{Call, Called};
 use crate::answer::Answer;
+use crate::body::{self, Fields};
 use crate::error::ApiError;
 use crate::problem::Problem;
+use crate::query::Query;
+use crate::state::AppState;
+use crate::store::job as record;
 use crate::wire::function::FunctionList;
 use crate::wire::job::{Job, NewJob};
+
+/// How far ahead a job may be planned, in seconds.
+const A_YEAR: u64 = 31_536_000;
 
 /// List the functions
 ///
@@ -17,8 +29,9 @@ use crate::wire::job::{Job, NewJob};
     tags("functions"),
     responses((status_code = 200, description = "The functions, by name.", body = FunctionList)),
 )]
-pub async fn list(_depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+    let functions = AppState::of(depot)?.catalog.iter().map(Into::into).collect();
+    Ok(Answer::ok(&FunctionList { functions })?.tagged())
 }
 
 /// Call a function
@@ -58,6 +71,52 @@ pub async fn list(_depot: &mut Depot) -> Result<Answer, ApiError> {
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn call(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let name = req.param::<String>("name").unwrap_or_default();
+    let Some(function) = state.catalog.get(&name) else {
+        return Err(ApiError::UnknownFunction { name });
+    };
+    let mut query = Query::of(req);
+    let wait = query.wait();
+    query.finish()?;
+    let asked = read(body::json(req, state.settings.body_limit).await?)?;
+    let Called { job, replayed } = asked.make(state, function, req, wait).await?;
+    Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
+}
+
+/// The fields of the body, each with its limits.
+fn read(body: serde_json::Value) -> Result<Call, ApiError> {
+    let mut fields = Fields::of(body)?;
+    let input = fields.any("input");
+    let max_attempts = fields.number("max_attempts", 1, 100);
+    let run_at = fields.time("run_at");
+    let delay = fields.number("delay_seconds", 0, A_YEAR);
+    if input.is_none() {
+        fields.wrong("/input", "is missing");
+    }
+    if run_at.is_some() && delay.is_some() {
+        fields.wrong("/delay_seconds", "must not be sent together with run_at");
+    }
+    if run_at.is_some_and(|time| time.signed_duration_since(Utc::now()).num_seconds() > A_YEAR.cast_signed())
+    {
+        fields.wrong("/run_at", "must be within a year from now");
+    }
+    fields.finish()?;
+    Ok(Call {
+        input: input.unwrap_or_default(),
+        max_attempts: max_attempts.and_then(|number| u32::try_from(number).ok()),
+        run_at,
+        delay: delay.map(Duration::from_secs),
+    })
+}
+
+/// 200 with what is finished, 202 with what is not.
+pub(super) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<Answer, ApiError> {
+    let status = if job.state.is_final() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok(Answer::json(status, body)?.location(&format!("/api/v1/jobs/{}", job.id)))
 }

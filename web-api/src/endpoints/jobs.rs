@@ -1,11 +1,15 @@
 //! Jobs: a list of them, and one of them.
 
+use jobs::job::JobId;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::problem::Problem;
+use crate::query::Query;
+use crate::state::{AppState, Inner};
+use crate::store::job::{self as record, JobFilter};
 use crate::wire::job::{Job, JobPage, State};
 
 /// List jobs
@@ -28,8 +32,23 @@ use crate::wire::job::{Job, JobPage, State};
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let mut query = Query::of(req);
+    let filter = JobFilter {
+        state: query.parsed("state"),
+        function: query.parsed("function"),
+    };
+    let cursor = query.parsed::<JobId>("cursor");
+    let limit = query.number("limit", 1..=500).unwrap_or(50);
+    query.finish()?;
+    let page = state.store.job_list(&filter, cursor, limit).await?;
+    let jobs = page.jobs.iter().map(Into::into).collect();
+    Ok(Answer::ok(&JobPage {
+        jobs,
+        next_cursor: page.next.map(|id| id.to_string()),
+    })?
+    .tagged())
 }
 
 /// Read a job
@@ -45,6 +64,17 @@ pub async fn list(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiE
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let job = find(AppState::of(depot)?, req).await?;
+    Ok(Answer::ok(&Job::from(&job))?.tagged())
+}
+
+/// The job that the path names. A text that is no id names no job.
+pub(super) async fn find(state: &Inner, req: &Request) -> Result<record::Job, ApiError> {
+    let id = req.param::<String>("id").unwrap_or_default();
+    let job = match id.parse::<JobId>() {
+        Ok(id) => state.store.job_get(id).await?,
+        Err(_) => None,
+    };
+    job.ok_or(ApiError::UnknownJob { id })
 }

@@ -1,12 +1,26 @@
 //! The routes of the original demo: ask for a Fibonacci number, see which were asked for and which are known.
 
+use jobs::job::JobState;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use super::call::{Call, Called};
+use super::functions::answer;
+use super::output;
 use crate::answer::Answer;
+use crate::body;
 use crate::error::ApiError;
 use crate::problem::Problem;
+use crate::query::Query;
+use crate::state::AppState;
+use crate::wire::job::Job;
 use crate::wire::value::{CurrentValues, IndexList, NewValue, Value};
+
+const FIBONACCI: &str = "fibonacci";
+/// How many indices the list shows.
+const MOST_SHOWN: u64 = 1_000;
+/// How many values the list shows: shortened, they are a few megabytes at most.
+const MOST_VALUES: usize = 5_000;
 
 /// Ask for a Fibonacci number
 #[endpoint(
@@ -37,8 +51,38 @@ use crate::wire::value::{CurrentValues, IndexList, NewValue, Value};
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn ask(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let Some(function) = state.catalog.get(FIBONACCI) else {
+        return Err(ApiError::UnknownFunction {
+            name: FIBONACCI.to_owned(),
+        });
+    };
+    let mut query = Query::of(req);
+    let wait = query.wait();
+    query.finish()?;
+    let input = body::json(req, state.settings.body_limit).await?;
+    body::must_be_object(&input)?;
+    let index = input
+        .get("index")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or_default();
+    let Called { job, replayed } = Call::of(input).make(state, function, req, wait).await?;
+    let value = if job.state == JobState::Completed {
+        output::whole(state, &job).await?
+    } else {
+        None
+    };
+    let value = value.map(output::as_json).transpose()?;
+    Ok(answer(
+        &job,
+        &Value {
+            index,
+            value,
+            job: Job::from(&job),
+        },
+    )?
+    .replayed(replayed))
 }
 
 /// The indices that were asked for
@@ -53,8 +97,12 @@ pub async fn ask(_req: &mut Request, _depot: &mut Depot) -> Result<Answer, ApiEr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn all(_depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn all(depot: &mut Depot) -> Result<Answer, ApiError> {
+    let indices = AppState::of(depot)?.store.index_list(MOST_SHOWN).await?;
+    Ok(Answer::ok(&IndexList {
+        indices: indices.into_iter().map(Into::into).collect(),
+    })?
+    .tagged())
 }
 
 /// The values that are known
@@ -70,6 +118,18 @@ pub async fn all(_depot: &mut Depot) -> Result<Answer, ApiError> {
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn current(_depot: &mut Depot) -> Result<Answer, ApiError> {
-    Err(ApiError::internal("not yet"))
+pub async fn current(depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let Some(function) = state.catalog.get(FIBONACCI) else {
+        return Answer::ok(&CurrentValues::default());
+    };
+    let values = state
+        .queues
+        .memo_list(&function.policy().queue, FIBONACCI, MOST_VALUES)
+        .await?;
+    let values = values
+        .into_iter()
+        .map(|(index, value)| (index, value.into()))
+        .collect();
+    Ok(Answer::ok(&CurrentValues(values))?.tagged())
 }

@@ -1,5 +1,6 @@
 //! The functions that can be called, as callers see them.
 
+use jobs::catalog::CatalogEntry;
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
@@ -27,6 +28,21 @@ pub struct Function {
     /// JSON Schema of its return value.
     #[salvo(schema(required = true))]
     pub output_schema: AnyJson,
+}
+
+impl From<&CatalogEntry> for Function {
+    fn from(entry: &CatalogEntry) -> Self {
+        let policy = entry.policy();
+        Self {
+            name: entry.name().to_owned(),
+            description: entry.description().to_owned(),
+            queue: policy.queue.to_string(),
+            max_attempts: policy.max_attempts,
+            timeout_seconds: policy.timeout.as_secs_f64(),
+            input_schema: entry.input_schema().clone().into(),
+            output_schema: entry.output_schema().clone().into(),
+        }
+    }
 }
 
 /// All functions, by name.

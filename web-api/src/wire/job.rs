@@ -1,9 +1,11 @@
 //! A job as callers see it, lists of them, and the body that makes one.
 
+use jobs::job::JobState;
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::scalar::{AnyJson, Timestamp};
+use crate::store::job as record;
 
 /// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,6 +26,20 @@ pub enum State {
     Dead,
     /// Called off by a person.
     Cancelled,
+}
+
+impl From<JobState> for State {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Scheduled => Self::Scheduled,
+            JobState::Queued => Self::Queued,
+            JobState::Running => Self::Running,
+            JobState::Retrying => Self::Retrying,
+            JobState::Completed => Self::Completed,
+            JobState::Dead => Self::Dead,
+            JobState::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 /// Why the latest attempt of a job failed.
@@ -87,6 +103,34 @@ pub struct Job {
     /// Where the whole output can be read; null until there is one.
     #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
     pub result_url: Option<String>,
+}
+
+impl From<&record::Job> for Job {
+    fn from(job: &record::Job) -> Self {
+        let output = job.output.as_ref();
+        Self {
+            id: job.id.to_string(),
+            function: job.function.clone(),
+            queue: job.queue.to_string(),
+            state: job.state.into(),
+            input: job.input.clone().into(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            run_at: job.run_at.map(Into::into),
+            created_at: job.created_at.into(),
+            started_at: job.started_at.map(Into::into),
+            finished_at: job.finished_at.map(Into::into),
+            error: job.error.as_ref().map(|error| AttemptError {
+                kind: error.kind.clone(),
+                message: error.message.clone(),
+            }),
+            output: output.and_then(|output| output.json.clone()).map(Into::into),
+            output_size: output.map(|output| output.size),
+            output_length: output.and_then(|output| output.length),
+            output_preview: output.map(|output| output.preview.clone()),
+            result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
+        }
+    }
 }
 
 /// A page of jobs, newest first.

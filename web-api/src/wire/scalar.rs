@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use salvo::oapi::schema::{BasicType, KnownFormat, Object, Schema, SchemaFormat, SchemaType};
 use salvo::oapi::{Components, RefOr, ToSchema};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A moment as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`.
@@ -31,19 +32,23 @@ impl ToSchema for Timestamp {
     }
 }
 
-/// JSON of any shape, handed on as the text that it is.
-#[derive(Debug, Clone)]
-pub struct AnyJson(pub Box<RawValue>);
+/// JSON of any shape: a value, or the text that it is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum AnyJson {
+    Value(Value),
+    Text(Box<RawValue>),
+}
 
-impl From<Box<RawValue>> for AnyJson {
-    fn from(json: Box<RawValue>) -> Self {
-        Self(json)
+impl From<Value> for AnyJson {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
     }
 }
 
-impl Serialize for AnyJson {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+impl From<Box<RawValue>> for AnyJson {
+    fn from(text: Box<RawValue>) -> Self {
+        Self::Text(text)
     }
 }
 

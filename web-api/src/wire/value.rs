@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::job::Job;
 use super::scalar::{AnyJson, Timestamp};
+use crate::store::index::AskedIndex;
 
 /// Asks for one Fibonacci number.
 #[derive(Debug, Clone, ToSchema)]
@@ -42,6 +43,17 @@ pub struct Index {
     pub times_asked: u64,
 }
 
+impl From<AskedIndex> for Index {
+    fn from(asked: AskedIndex) -> Self {
+        Self {
+            index: asked.index,
+            first_asked_at: asked.first_asked_at.into(),
+            last_asked_at: asked.last_asked_at.into(),
+            times_asked: asked.times_asked,
+        }
+    }
+}
+
 /// The indices that were asked for, the latest first, at most 1,000.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "IndexList"))]
@@ -50,7 +62,7 @@ pub struct IndexList {
 }
 
 /// Index to value. Values of more than 1,000 digits are shortened in the middle with "…".
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[salvo(schema(name = "CurrentValues", value_type = BTreeMap<String, String>))]
 #[serde(transparent)]
 pub struct CurrentValues(pub BTreeMap<String, AnyJson>);

@@ -1,0 +1,150 @@
+//! Puts the parts of one process together: the roles that run beside the HTTP server, and what its handlers share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jobs::catalog::Catalog;
+use jobs::job::JobId;
+use jobs::queue::Queues;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ServerSettings;
+use crate::enqueue::Enqueuer;
+use crate::live::Feed;
+use crate::outcomes::Outcomes;
+use crate::pulse::Pulse;
+use crate::reconcile::{self, ReconcileSettings, Wake};
+use crate::state::{AppState, Inner};
+use crate::store::Store;
+use crate::{metrics, record};
+
+/// How long the roles may take to finish what they began.
+const FAREWELL: Duration = Duration::from_secs(15);
+
+/// The roles of a running process.
+pub struct App {
+    state: AppState,
+    roles: JoinSet<&'static str>,
+    end: CancellationToken,
+}
+
+/// A role ended though nobody told it to: it panicked, and the process is of no use any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the role {0} ended by itself")]
+pub struct RoleEnded(String);
+
+impl App {
+    /// Starts the roles. `shutdown` ends live events and waiting requests; the roles go on until [`App::end`].
+    ///
+    /// # Errors
+    /// When metrics cannot be collected.
+    pub fn start(
+        settings: ServerSettings,
+        catalog: Arc<Catalog>,
+        store: Store,
+        queues: Queues,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let metrics = metrics::install()?;
+        let end = CancellationToken::new();
+        let outcomes = Outcomes::new(store.clone());
+        let wake = Wake::new();
+        let recorder = Pulse::default();
+        let names = catalog.queues();
+        let mut roles = JoinSet::new();
+
+        let (enqueuer, enqueuing) = Enqueuer::new(store.clone(), queues.clone(), wake.clone(), end.clone());
+        spawn(&mut roles, "enqueue", enqueuing);
+        let reader = queues.recorder(&names, &format!("web-api-{}", JobId::new()));
+        let recording = record::run(
+            store.clone(),
+            reader,
+            outcomes.clone(),
+            recorder.clone(),
+            end.clone(),
+        );
+        spawn(&mut roles, "record", recording);
+        let reconciling = reconcile::run(
+            store.clone(),
+            queues.clone(),
+            wake,
+            ReconcileSettings::default(),
+            end.clone(),
+        );
+        spawn(&mut roles, "reconcile", reconciling);
+        let feed = Feed::new(queues.clone(), names, settings.event_clients, shutdown.clone());
+        // It ends with the shutdown, and that is in order: then it waits for the others.
+        let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
+        spawn(&mut roles, "live", async move {
+            following.await;
+            ended.cancelled().await;
+        });
+        spawn(
+            &mut roles,
+            "metrics",
+            metrics::upkeep(metrics.clone(), end.clone()),
+        );
+
+        let state = AppState::new(Inner {
+            settings,
+            catalog,
+            store,
+            queues,
+            enqueuer,
+            outcomes,
+            feed,
+            recorder,
+            metrics,
+            started: Instant::now(),
+            shutdown,
+        });
+        Ok(Self { state, roles, end })
+    }
+
+    pub fn state(&self) -> AppState {
+        self.state.clone()
+    }
+
+    /// Adds a role that other modules bring. It has to end by itself once it is told to.
+    pub fn add_role(&mut self, name: &'static str, role: impl Future<Output = ()> + Send + 'static) {
+        spawn(&mut self.roles, name, role);
+    }
+
+    /// Resolves when a role ends that should not.
+    pub async fn failed(&mut self) -> RoleEnded {
+        match self.roles.join_next().await {
+            Some(Ok(name)) => RoleEnded(name.to_owned()),
+            Some(Err(error)) => RoleEnded(error.to_string()),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the roles, which finish what they began, and waits for them.
+    pub async fn end(mut self) {
+        self.end.cancel();
+        let all = async {
+            while let Some(ended) = self.roles.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a role ended badly");
+                }
+            }
+        };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            tracing::warn!(
+                "some roles did not end in time; what they did not finish is taken up at the next start"
+            );
+        }
+    }
+}
+
+fn spawn(
+    roles: &mut JoinSet<&'static str>,
+    name: &'static str,
+    role: impl Future<Output = ()> + Send + 'static,
+) {
+    roles.spawn(async move {
+        role.await;
+        name
+    });
+}

@@ -1,0 +1,178 @@
+//! The fields of a JSON object, taken one by one; what nobody took is unknown.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::problem::FieldError;
+
+/// The fields of a body that are still to be looked at, and what was wrong with those that were.
+#[derive(Debug)]
+pub struct Fields {
+    rest: Map<String, Value>,
+    known: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// The fields of `body`, which must be an object.
+    pub fn of(body: Value) -> Result<Self, ApiError> {
+        must_be_object(&body)?;
+        let rest = if let Value::Object(rest) = body {
+            rest
+        } else {
+            Map::new()
+        };
+        Ok(Self {
+            rest,
+            known: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// Notes what is wrong with the field at `pointer`.
+    pub fn wrong(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+        self.errors.push(FieldError::new(pointer, message));
+    }
+
+    /// A field of any shape, `null` included.
+    pub fn any(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.rest.remove(name)
+    }
+
+    /// A field that may be missing; `null` counts as missing.
+    fn optional(&mut self, name: &'static str) -> Option<Value> {
+        self.any(name).filter(|value| !value.is_null())
+    }
+
+    /// A whole number from `low` to `high`, when the field is there.
+    pub fn number(&mut self, name: &'static str, low: u64, high: u64) -> Option<u64> {
+        let value = self.optional(name)?;
+        let number = value.as_u64().filter(|number| (low..=high).contains(number));
+        if number.is_none() {
+            self.wrong(
+                format!("/{name}"),
+                format!("must be a whole number from {low} to {}", grouped(high)),
+            );
+        }
+        number
+    }
+
+    /// An RFC 3339 time, when the field is there.
+    pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
+        let value = self.optional(name)?;
+        let time = value
+            .as_str()
+            .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        if time.is_none() {
+            self.wrong(
+                format!("/{name}"),
+                "must be a time such as \"2026-01-02T03:04:05Z\"",
+            );
+        }
+        time.map(|time| time.to_utc())
+    }
+
+    /// The end of the fields: an error when one is left, or one was wrong.
+    pub fn finish(mut self) -> Result<(), ApiError> {
+        let known = self.known.join(", ");
+        for name in self.rest.keys().take(20) {
+            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            self.errors.push(FieldError::new(
+                pointer,
+                format!("is not known here; the fields are: {known}"),
+            ));
+        }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::InvalidInput { fields: self.errors })
+        }
+    }
+}
+
+/// An error when the body is anything but an object.
+pub fn must_be_object(body: &Value) -> Result<(), ApiError> {
+    if body.is_object() {
+        return Ok(());
+    }
+    let message = format!(
+        "must be a JSON object, such as {{\"index\": 90}}, not {}",
+        kind(body)
+    );
+    Err(ApiError::invalid_input("", message))
+}
+
+/// A kind of JSON value in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A number with commas between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn problems(fields: Fields) -> Vec<(String, String)> {
+        let Err(ApiError::InvalidInput { fields }) = fields.finish() else {
+            return Vec::new();
+        };
+        fields
+            .into_iter()
+            .map(|error| (error.field, error.message))
+            .collect()
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_unknown() {
+        let mut fields = Fields::of(json!({"input": {}, "maxattempts": 3})).unwrap();
+        fields.any("input");
+        fields.number("max_attempts", 1, 100);
+        let message = "is not known here; the fields are: input, max_attempts".to_owned();
+        assert_eq!(problems(fields), [("/maxattempts".to_owned(), message)]);
+    }
+
+    #[test]
+    fn every_wrong_field_is_told() {
+        let mut fields =
+            Fields::of(json!({"max_attempts": 0, "run_at": "tomorrow", "delay_seconds": null})).unwrap();
+        assert_eq!(fields.number("max_attempts", 1, 31_536_000), None);
+        assert_eq!(fields.time("run_at"), None);
+        assert_eq!(fields.number("delay_seconds", 0, 9), None);
+        let problems = problems(fields);
+        assert_eq!(problems.len(), 2);
+        assert_eq!(problems[0].1, "must be a whole number from 1 to 31,536,000");
+        assert_eq!(problems[1].0, "/run_at");
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_refused() {
+        let error = Fields::of(json!([1])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "The body must be a JSON object, such as {\"index\": 90}, not an array"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! The settings of `web-api`, read from the environment once, checked as a whole before anything starts.
+//! Defaults live here and nowhere else; `.env.example` lists every name, and a test compares the two.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use jobs::catalog::FunctionSettings;
+use jobs::logging::LogSettings;
+use jobs::queue::RedisSettings;
+use jobs::settings::{Lookup, Problem, Reader};
+use jobs::worker::WorkerSettings;
+use subtle::ConstantTimeEq as _;
+
+use crate::store::DatabaseSettings;
+
+/// An access token that is easy to guess is none.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What the HTTP server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    pub listen: SocketAddr,
+    /// Callers must send it as `Authorization: Bearer`; without one everybody may do everything.
+    pub token: Option<Token>,
+    /// The largest body, in bytes.
+    pub body_limit: u64,
+    /// How many clients may follow the live feed at the same time.
+    pub event_clients: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            token: None,
+            body_limit: 1 << 20,
+            event_clients: 1_000,
+        }
+    }
+}
+
+impl ServerSettings {
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(lookup);
+        let default = Self::default();
+        let token = reader.optional("SPIRAL_TOKEN");
+        if token
+            .as_ref()
+            .is_some_and(|token| token.len() < SHORTEST_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()))
+        {
+            // The message must not repeat a secret.
+            let message =
+                format!("must have at least {SHORTEST_TOKEN} printable ASCII characters and no spaces");
+            reader.problem("SPIRAL_TOKEN", message);
+        }
+        let clients = reader.number("SPIRAL_EVENT_CLIENTS", default.event_clients as u64, 1..=100_000);
+        let settings = Self {
+            listen: reader.parsed("SPIRAL_LISTEN", default.listen),
+            token: token.map(Token),
+            body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
+            event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
+        };
+        reader.finish(settings)
+    }
+
+    /// Whether only this machine can reach the server.
+    pub fn is_private(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+}
+
+/// Everything that `web-api` serves with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub redis: RedisSettings,
+    pub functions: FunctionSettings,
+    pub log: LogSettings,
+}
+
+impl Config {
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let server = gather(&mut problems, ServerSettings::from_lookup(lookup));
+        let database = gather(&mut problems, DatabaseSettings::from_lookup(lookup));
+        let redis = gather(&mut problems, RedisSettings::from_lookup(lookup));
+        let functions = gather(&mut problems, FunctionSettings::from_lookup(lookup));
+        let log = gather(&mut problems, LogSettings::from_lookup(lookup));
+        match (server, database, redis, functions, log) {
+            (Some(server), Some(database), Some(redis), Some(functions), Some(log)) => Ok(Self {
+                server,
+                database,
+                redis,
+                functions,
+                log,
+            }),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// Everything that the all-in-one mode runs with: there the database and Redis are its own.
+#[derive(Debug, Clone)]
+pub struct AllInOneConfig {
+    pub config: Config,
+    pub worker: WorkerSettings,
+}
+
+impl AllInOneConfig {
+    /// # Errors
+    /// Every setting that cannot be used.
+    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        // Whatever the environment says of a database or a Redis is meant for another process.
+        let own = |name: &str| match name {
+            "SPIRAL_DATABASE_URL" => Some("sqlite://spiral.db".to_owned()),
+            "SPIRAL_REDIS_URL" => Some("unix:///redis.sock".to_owned()),
+            _ => lookup(name),
+        };
+        let mut problems = Vec::new();
+        let config = gather(&mut problems, Config::from_lookup(&own));
+        let worker = gather(&mut problems, WorkerSettings::from_lookup(&own));
+        problems.dedup();
+        match (config, worker) {
+            (Some(config), Some(worker)) => Ok(Self { config, worker }),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn gather<T>(problems: &mut Vec<Problem>, group: Result<T, Vec<Problem>>) -> Option<T> {
+    match group {
+        Ok(settings) => Some(settings),
+        Err(found) => {
+            for problem in found {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+            None
+        }
+    }
+}
+
+/// The access token. It is never shown, and compared in a time that does not depend on how much of it is right.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    pub fn matches(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_of_all_groups_are_told_at_once() {
+        let lookup = |name: &str| match name {
+            "SPIRAL_LISTEN" => Some("everywhere".to_owned()),
+            "SPIRAL_TOKEN" => Some("sesame".to_owned()),
+            "SPIRAL_FIBONACCI_MAX_INDEX" => Some("many".to_owned()),
+            "SPIRAL_LOG_FORMAT" => Some("xml".to_owned()),
+            _ => None,
+        };
+        let problems = Config::from_lookup(&lookup).unwrap_err();
+        let names: Vec<&str> = problems.iter().map(|problem| problem.name).collect();
+        let expected = [
+            "SPIRAL_TOKEN",
+            "SPIRAL_LISTEN",
+            "SPIRAL_DATABASE_URL",
+            "SPIRAL_FIBONACCI_MAX_INDEX",
+            "SPIRAL_LOG_FORMAT",
+        ];
+        assert_eq!(names, expected);
+        assert!(!jobs::settings::explain(&problems).contains("sesame"));
+    }
+
+    #[test]
+    fn all_in_one_brings_its_own_database_and_redis() {
+        let lookup = |name: &str| (name == "SPIRAL_REDIS_URL").then(|| "nonsense".to_owned());
+        let config = AllInOneConfig::from_lookup(&lookup).unwrap();
+        assert!(config.config.server.is_private());
+        let problems = AllInOneConfig::from_lookup(&|name| (name == "SPIRAL_LEASE").then(|| "x".to_owned()));
+        assert_eq!(problems.unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_token_is_compared_and_never_shown() {
+        let token = Token("0123456789abcdef".to_owned());
+        assert!(token.matches("0123456789abcdef"));
+        assert!(
+            !token.matches("0123456789abcdeF") && !token.matches("") && !token.matches("0123456789abcdef0")
+        );
+        assert!(!format!("{token:?}").contains("0123"));
+    }
+}

@@ -1,0 +1,226 @@
+//! Calling a function: from a checked input to a recorded job and, for a caller who waits, to its outcome.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use jobs::catalog::CatalogEntry;
+use jobs::job::JobId;
+use salvo::Request;
+use salvo::http::HeaderMap;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, request_hash};
+use crate::error::ApiError;
+use crate::outcomes::Waiter;
+use crate::problem::FieldError;
+use crate::state::Inner;
+use crate::store::job::{Idempotency, Job, NewJob};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const TRACEPARENT: &str = "traceparent";
+
+/// One call, as far as its body says.
+pub(super) struct Call {
+    pub(super) input: Value,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) run_at: Option<DateTime<Utc>>,
+    pub(super) delay: Option<Duration>,
+}
+
+/// What became of a call.
+pub(super) struct Called {
+    /// As it was last seen: finished, or not in time.
+    pub(super) job: Job,
+    /// The key was used for the same call before, and this is the job of that time.
+    pub(super) replayed: bool,
+}
+
+impl Call {
+    pub(super) fn of(input: Value) -> Self {
+        Self {
+            input,
+            max_attempts: None,
+            run_at: None,
+            delay: None,
+        }
+    }
+
+    /// Checks the input, records the job, and waits for its outcome when the caller wants to.
+    pub(super) async fn make(
+        self,
+        state: &Inner,
+        function: &CatalogEntry,
+        req: &Request,
+        wait: Option<Duration>,
+    ) -> Result<Called, ApiError> {
+        let deadline = wait.map(|wait| Instant::now() + wait);
+        function.check_input(&self.input).map_err(|errors| {
+            let field = |error: &jobs::catalog::InputError| match error.pointer.as_str() {
+                "" => "/input".to_owned(),
+                pointer => pointer.to_owned(),
+            };
+            let fields = errors
+                .iter()
+                .map(|error| FieldError::new(field(error), error.message.clone()));
+            ApiError::InvalidInput {
+                fields: fields.collect(),
+            }
+        })?;
+        let job = self.into_job(function, req.headers())?;
+        // Waiting begins before the job exists, so that no outcome is too fast for it.
+        let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
+        let id = job.id;
+        let Enqueued { mut job, created } = state.enqueuer.enqueue(job).await?;
+        if let Some(deadline) = deadline {
+            if job.id != id {
+                waiter = Some(state.outcomes.wait_for(job.id));
+                job = latest(state, job.id).await?.unwrap_or(job);
+            }
+            if let Some(mut waiter) = waiter
+                && !job.state.is_final()
+            {
+                job = outcome(state, &mut waiter, job, deadline).await?;
+            }
+        }
+        Ok(Called {
+            job,
+            replayed: !created,
+        })
+    }
+
+    fn into_job(self, function: &CatalogEntry, headers: &HeaderMap) -> Result<NewJob, ApiError> {
+        let policy = function.policy();
+        let delay_seconds = self.delay.map(|delay| delay.as_secs());
+        let idempotency = match text_header(headers, IDEMPOTENCY_KEY)? {
+            Some(key) => Some(Idempotency {
+                key: checked_key(key)?,
+                request_hash: request_hash(&json!({
+                    "input": self.input, "max_attempts": self.max_attempts, "run_at": self.run_at,
+                    "delay_seconds": delay_seconds,
+                })),
+            }),
+            None => None,
+        };
+        let after_delay = delay_seconds.and_then(|seconds| {
+            Utc::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
+        });
+        Ok(NewJob {
+            id: JobId::new(),
+            function: function.name().to_owned(),
+            queue: policy.queue.clone(),
+            input: self.input,
+            max_attempts: self.max_attempts.unwrap_or(policy.max_attempts),
+            timeout: policy.timeout,
+            run_at: self.run_at.or(after_delay),
+            idempotency,
+            traceparent: traceparent(headers),
+        })
+    }
+}
+
+/// The job once it is finished, or as it is at the deadline or when the server is about to end.
+async fn outcome(state: &Inner, waiter: &mut Waiter, job: Job, deadline: Instant) -> Result<Job, ApiError> {
+    tokio::select! {
+        job = waiter.outcome() => return Ok(Job::clone(&job)),
+        () = tokio::time::sleep_until(deadline) => {}
+        () = state.shutdown.cancelled() => {}
+    }
+    Ok(latest(state, job.id).await?.unwrap_or(job))
+}
+
+async fn latest(state: &Inner, id: JobId) -> Result<Option<Job>, ApiError> {
+    Ok(state.store.job_get(id).await?)
+}
+
+/// A header as text; one that holds other bytes is refused.
+fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ApiError> {
+    let not_text = |_| ApiError::invalid_parameter(name, "must be printable ASCII characters");
+    headers
+        .get(name)
+        .map(|value| value.to_str().map_err(not_text))
+        .transpose()
+}
+
+fn checked_key(key: &str) -> Result<String, ApiError> {
+    let key = key.trim();
+    if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        Ok(key.to_owned())
+    } else {
+        let message = format!("must have 1 to {KEY_MAX} printable ASCII characters");
+        Err(ApiError::invalid_parameter("Idempotency-Key", message))
+    }
+}
+
+/// The caller's W3C trace context, when it is one. A broken one is ignored, as its specification says.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(TRACEPARENT)?.to_str().ok()?.trim();
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |part: &&str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+    };
+    let lengths = parts.iter().map(|part| part.len()).take(4).eq([2, 32, 16, 2]);
+    let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let good = lengths && parts.iter().all(hex) && parts[0] != "ff" && !zero(parts[1]) && !zero(parts[2]);
+    // Version 00 has four parts; later ones may have more.
+    (good && (parts.len() == 4 || parts[0] != "00") && text.len() <= 256).then(|| text.to_owned())
+}
+
+impl From<EnqueueError> for ApiError {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::KeyReused { .. } => Self::IdempotencyKeyReused,
+            EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
+            EnqueueError::Unstorable { pointer } => {
+                Self::invalid_input(&pointer, "must not hold the character U+0000")
+            }
+            EnqueueError::Full => Self::Busy,
+            EnqueueError::Stopping => Self::Stopping,
+            EnqueueError::Store(ref cause) if cause.is_unavailable() => Self::Unavailable {
+                what: "The database",
+                cause: error.into(),
+            },
+            EnqueueError::Store(_) => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use salvo::http::HeaderValue;
+
+    use super::*;
+
+    fn trace(text: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, HeaderValue::from_static(text));
+        traceparent(&headers)
+    }
+
+    #[test]
+    fn a_trace_context_is_kept_when_it_is_one() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace(good).as_deref(), Some(good));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(trace(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_is_printable_and_short() {
+        assert_eq!(checked_key(" order 17 ").unwrap(), "order 17");
+        assert!(
+            checked_key("").is_err()
+                && checked_key(&"x".repeat(256)).is_err()
+                && checked_key("a\tb").is_err()
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The OpenAPI document, and a page to read it. The page brings its own script as a file, so that the strict
+//! Content-Security-Policy of the rest holds for it as well.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use salvo::http::{ResBody, StatusCode};
+use salvo::oapi::swagger_ui::SwaggerUi;
+use salvo::prelude::*;
+
+use crate::error::ApiError;
+use crate::openapi;
+
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Spiral: the API</title>
+    <link rel="stylesheet" href="./swagger-ui.css">
+    <link rel="icon" type="image/png" href="./favicon-32x32.png">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="./swagger-ui-bundle.js"></script>
+    <script src="./start.js"></script>
+  </body>
+</html>
+"#;
+
+const SCRIPT: &str = r##"window.addEventListener("load", () => {
+  window.ui = SwaggerUIBundle({
+    url: "../openapi.json",
+    dom_id: "#swagger-ui",
+    deepLinking: true,
+    validatorUrl: null,
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: "BaseLayout",
+  });
+});
+"##;
+
+static DOCUMENT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+    openapi::text()
+        .map(Bytes::from)
+        .map_err(|error| error.to_string())
+});
+
+/// The OpenAPI document.
+#[handler]
+pub async fn document(res: &mut Response) -> Result<(), ApiError> {
+    let text = DOCUMENT
+        .as_ref()
+        .map_err(|error| ApiError::internal(error.as_str()))?;
+    send(res, "application/json", text.clone());
+    Ok(())
+}
+
+/// The page at `/api/docs/` and its files.
+#[derive(Debug)]
+pub(super) struct Docs(SwaggerUi);
+
+impl Docs {
+    pub(super) fn new() -> Self {
+        Self(SwaggerUi::new("../openapi.json"))
+    }
+}
+
+#[async_trait]
+impl Handler for Docs {
+    async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+        let file = req.params().tail().unwrap_or_default();
+        match file {
+            "" if !req.uri().path().ends_with('/') => {
+                res.status_code(StatusCode::PERMANENT_REDIRECT);
+                res.headers_mut()
+                    .insert(LOCATION, HeaderValue::from_static("docs/"));
+            }
+            "" | "index.html" => send(
+                res,
+                "text/html; charset=utf-8",
+                Bytes::from_static(PAGE.as_bytes()),
+            ),
+            "start.js" => send(
+                res,
+                "text/javascript; charset=utf-8",
+                Bytes::from_static(SCRIPT.as_bytes()),
+            ),
+            _ => self.0.handle(req, depot, res, ctrl).await,
+        }
+    }
+}
+
+fn send(res: &mut Response, kind: &'static str, body: Bytes) {
+    res.headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    res.headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    res.body(ResBody::Once(body));
+}

@@ -1,0 +1,42 @@
+//! Where the whole output of a job is, however large.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use crate::error::ApiError;
+use crate::state::Inner;
+use crate::store::job::Job;
+use crate::wire::scalar::AnyJson;
+
+/// The JSON text of a completed job's output: out of the row when it is small, else out of Redis. `None` when it is no
+/// longer kept.
+pub(super) async fn whole(state: &Inner, job: &Job) -> Result<Option<Bytes>, ApiError> {
+    let Some(output) = &job.output else {
+        return Ok(None);
+    };
+    if let Some(json) = &output.json {
+        return Ok(Some(serde_json::to_vec(json).map_err(ApiError::internal)?.into()));
+    }
+    if output.preview == "null" && output.length.is_none() {
+        return Ok(Some(Bytes::from_static(b"null")));
+    }
+    if let Some(key) = memo_key(state, job)
+        && let Some(json) = state.queues.memo(&job.queue, &job.function, &key).await?
+    {
+        return Ok(Some(json));
+    }
+    Ok(state.queues.output(&job.queue, job.id).await?)
+}
+
+fn memo_key(state: &Inner, job: &Job) -> Option<String> {
+    let input = serde_json::value::to_raw_value(&job.input).ok()?;
+    state.catalog.get(&job.function)?.memo_key(&input)
+}
+
+/// The text as a part of a larger answer.
+pub(super) fn as_json(text: Bytes) -> Result<AnyJson, ApiError> {
+    let text = String::from_utf8(text.into()).map_err(ApiError::internal)?;
+    RawValue::from_string(text)
+        .map(AnyJson::Text)
+        .map_err(ApiError::internal)
+}

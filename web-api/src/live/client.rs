@@ -1,0 +1,163 @@
+//! One client of the live feed: a stream of server-sent events that never misses an entry and never repeats one.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::stream;
+use jobs::error::Error;
+use jobs::queue::events::{Position, Tail};
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+
+use super::{Feed, Item, frame};
+use crate::error::chain;
+
+/// How often a client hears from us when nothing happens.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Waits for an entry that should be there: no longer than Redis takes to say that there is none.
+const GLANCE: Duration = Duration::from_millis(1);
+
+/// A client that joined; [`Client::frames`] is what it reads.
+pub struct Client {
+    feed: Feed,
+    _place: OwnedSemaphorePermit,
+    items: broadcast::Receiver<Item>,
+    /// What this client has been given.
+    seen: Position,
+    stage: Stage,
+}
+
+enum Stage {
+    Hello,
+    /// Where it was is not known any more.
+    Anew,
+    /// Reads the streams by itself until it is where the feed was when it joined.
+    CatchUp {
+        tail: Box<Tail>,
+        goal: Position,
+    },
+    Follow,
+    End,
+}
+
+impl Client {
+    pub(super) fn new(
+        feed: &Feed,
+        place: OwnedSemaphorePermit,
+        items: broadcast::Receiver<Item>,
+        joined: Position,
+        last_event_id: Option<&str>,
+    ) -> Self {
+        let (seen, stage) = match last_event_id.map(str::parse::<Position>) {
+            None => (joined, Stage::Hello),
+            Some(Ok(position)) => {
+                let tail = Box::new(feed.queues.tail(&feed.names, Some(position.clone())));
+                (position, Stage::CatchUp { tail, goal: joined })
+            }
+            // A browser gives up for good on an answer that is no stream: a strange id is treated like an old one.
+            Some(Err(_)) => (joined, Stage::Anew),
+        };
+        Self {
+            feed: feed.clone(),
+            _place: place,
+            items,
+            seen,
+            stage,
+        }
+    }
+
+    /// The events as they go over the wire, until the server ends or the client is too far behind.
+    pub fn frames(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+        stream::unfold(self, |mut client| async {
+            let bytes = client.next().await?;
+            Some((Ok(bytes), client))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.stage, Stage::Follow) {
+            Stage::Hello => Some(frame::hello(&self.seen)),
+            Stage::Anew => Some(self.begin_anew("expired")),
+            Stage::CatchUp { tail, goal } => self.catch_up(tail, goal).await,
+            Stage::Follow => self.follow().await,
+            Stage::End => None,
+        }
+    }
+
+    /// One read of the streams; the shared feed meanwhile keeps what comes.
+    async fn catch_up(&mut self, mut tail: Box<Tail>, goal: Position) -> Option<Bytes> {
+        let read = tokio::select! {
+            () = self.feed.shutdown.cancelled() => return None,
+            read = tail.next(GLANCE) => read,
+        };
+        match read {
+            Ok(batches) => {
+                let mut text = Vec::new();
+                for batch in &batches {
+                    self.seen.advance(&batch.queue, batch.id);
+                    text.extend_from_slice(&frame::of_batch(batch, &self.seen));
+                }
+                // A queue that the client never heard of begins where the streams ended when this read began.
+                for name in self.feed.names.iter() {
+                    if let Some(id) = tail.position().get(name) {
+                        self.seen.advance(name, id);
+                    }
+                }
+                if !batches.is_empty() && !self.is_at(&goal) {
+                    self.stage = Stage::CatchUp { tail, goal };
+                    return Some(text.into());
+                }
+                let mut hello = frame::hello(&self.seen).to_vec();
+                hello.extend_from_slice(&text);
+                Some(hello.into())
+            }
+            Err(Error::Expired) => Some(self.begin_anew("expired")),
+            Err(error) => {
+                // The browser comes back by itself, with the same position.
+                tracing::debug!(error = chain(&error), "a client cannot catch up");
+                None
+            }
+        }
+    }
+
+    fn is_at(&self, goal: &Position) -> bool {
+        self.feed
+            .names
+            .iter()
+            .all(|name| self.seen.get(name) >= goal.get(name))
+    }
+
+    async fn follow(&mut self) -> Option<Bytes> {
+        loop {
+            let item = tokio::select! {
+                () = self.feed.shutdown.cancelled() => return None,
+                item = self.items.recv() => item,
+                () = tokio::time::sleep(KEEP_ALIVE) => return Some(frame::keep_alive()),
+            };
+            match item {
+                Ok(Item::Entry { queue, id, frames }) => {
+                    if self.seen.get(&queue).is_none_or(|seen| seen < id) {
+                        self.seen.advance(&queue, id);
+                        return Some(frames);
+                    }
+                }
+                Ok(Item::Lost) => return Some(self.begin_anew("expired")),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    // Too slow: it starts over with a new connection, and reads everything again.
+                    let bytes = self.begin_anew("behind");
+                    self.stage = Stage::End;
+                    return Some(bytes);
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// Goes on with what happens from now on; the client reads the rest.
+    fn begin_anew(&mut self, reason: &str) -> Bytes {
+        self.items = self.feed.items.subscribe();
+        self.seen = self.feed.position();
+        frame::refresh(reason, &self.seen)
+    }
+}

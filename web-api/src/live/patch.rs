@@ -1,0 +1,184 @@
+//! An event of the queue as the patch of a job that browsers apply.
+
+use jobs::job::{JobId, JobState};
+use jobs::queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome};
+
+use crate::wire::event::JobPatch;
+use crate::wire::job;
+
+/// The patch; `None` for an event that is about no single job.
+pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
+    Some(match event {
+        JobEvent::Queued {
+            id,
+            function,
+            input,
+            run_at,
+            max_attempts,
+        } => {
+            let ahead = run_at.is_some_and(|time| time > batch.at);
+            let state = if ahead {
+                JobState::Scheduled
+            } else {
+                JobState::Queued
+            };
+            JobPatch {
+                function: Some(function.clone()),
+                input: input.clone().map(Into::into),
+                max_attempts: Some(*max_attempts),
+                run_at: run_at.map(Into::into),
+                ..bare(batch, *id, state)
+            }
+        }
+        JobEvent::QueuedMany { .. } => return None,
+        JobEvent::Started { id, attempt, worker } => JobPatch {
+            attempt: Some(*attempt),
+            worker: Some(worker.clone()),
+            started_at: Some(batch.at.into()),
+            ..bare(batch, *id, JobState::Running)
+        },
+        JobEvent::Finished(finished) => of_finished(batch, finished),
+        JobEvent::Returned { id, attempt, .. } => JobPatch {
+            attempt: Some(*attempt),
+            ..bare(batch, *id, JobState::Queued)
+        },
+        JobEvent::Promoted { id } => bare(batch, *id, JobState::Queued),
+    })
+}
+
+fn of_finished(batch: &EventBatch, finished: &Finished) -> JobPatch {
+    let with = |state| JobPatch {
+        function: Some(finished.function.clone()),
+        attempt: Some(finished.attempt),
+        worker: Some(finished.worker.clone()),
+        started_at: Some(finished.started_at.into()),
+        ..bare(batch, finished.id, state)
+    };
+    let end = Some(finished.finished_at.into());
+    match &finished.outcome {
+        Outcome::Completed { output } => JobPatch {
+            finished_at: end,
+            output: output.json.clone().map(Into::into),
+            output_size: Some(output.size),
+            output_length: output.length,
+            output_preview: Some(output.preview.clone()),
+            ..with(JobState::Completed)
+        },
+        Outcome::Retrying { error, run_at } => JobPatch {
+            error: Some(of_error(error)),
+            run_at: Some((*run_at).into()),
+            ..with(JobState::Retrying)
+        },
+        Outcome::Dead { error } => JobPatch {
+            finished_at: end,
+            error: Some(of_error(error)),
+            ..with(JobState::Dead)
+        },
+        Outcome::Cancelled => JobPatch {
+            finished_at: end,
+            ..with(JobState::Cancelled)
+        },
+    }
+}
+
+fn of_error(error: &AttemptError) -> job::AttemptError {
+    job::AttemptError {
+        kind: error.kind.as_str().to_owned(),
+        message: error.message.clone(),
+    }
+}
+
+fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
+    JobPatch {
+        id: id.to_string(),
+        function: None,
+        queue: batch.queue.to_string(),
+        state: state.into(),
+        attempt: None,
+        at: batch.at.into(),
+        input: None,
+        max_attempts: None,
+        run_at: None,
+        started_at: None,
+        finished_at: None,
+        error: None,
+        output: None,
+        output_size: None,
+        output_length: None,
+        output_preview: None,
+        worker: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use jobs::output::OutputSummary;
+    use jobs::queue::events::EventId;
+    use serde_json::json;
+
+    use super::*;
+
+    fn batch() -> EventBatch {
+        let at: DateTime<Utc> = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        EventBatch {
+            id: EventId::default(),
+            queue: "default".parse().unwrap(),
+            at,
+            events: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_new_job_comes_with_all_that_a_table_shows() {
+        let (batch, id) = (batch(), JobId::new());
+        let input = serde_json::value::to_raw_value(&json!({"index": 90})).unwrap();
+        let event = JobEvent::Queued {
+            id,
+            function: "fibonacci".to_owned(),
+            input: Some(input),
+            run_at: None,
+            max_attempts: 3,
+        };
+        let patch = serde_json::to_value(of(&batch, &event).unwrap()).unwrap();
+        let expected = json!({"id": id, "function": "fibonacci", "queue": "default", "state": "queued",
+            "at": "2026-01-02T03:04:05.678Z", "input": {"index": 90}, "max_attempts": 3});
+        assert_eq!(patch, expected);
+    }
+
+    #[test]
+    fn a_completed_job_comes_with_its_output() {
+        let batch = batch();
+        let output = serde_json::value::to_raw_value("55").unwrap();
+        let event = JobEvent::Finished(Box::new(Finished {
+            id: JobId::new(),
+            attempt: 2,
+            function: "fibonacci".to_owned(),
+            worker: "w".to_owned(),
+            started_at: batch.at,
+            finished_at: batch.at,
+            outcome: Outcome::Completed {
+                output: OutputSummary::of(&output),
+            },
+        }));
+        let patch = serde_json::to_value(of(&batch, &event).unwrap()).unwrap();
+        assert_eq!(
+            (&patch["state"], &patch["output"], &patch["output_length"]),
+            (&json!("completed"), &json!("55"), &json!(2))
+        );
+        assert_eq!(patch.get("error"), None);
+    }
+
+    #[test]
+    fn a_job_for_later_is_scheduled() {
+        let batch = batch();
+        let event = JobEvent::Queued {
+            id: JobId::new(),
+            function: "f".to_owned(),
+            input: None,
+            run_at: Some(batch.at + chrono::Duration::seconds(1)),
+            max_attempts: 1,
+        };
+        assert_eq!(of(&batch, &event).unwrap().state, job::State::Scheduled);
+    }
+}

@@ -1,0 +1,59 @@
+//! The plain mode: the API of one of any number of processes, with a database and a Redis that others run.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jobs::catalog::Catalog;
+use jobs::queue::Queues;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::endpoints;
+use crate::server::Listening;
+use crate::store::Store;
+
+/// Serves until `shutdown`, then answers what is under way and ends.
+///
+/// # Errors
+/// When it cannot start, or a part that should go on for ever ends.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Config {
+        server,
+        database,
+        redis,
+        functions,
+        log: _,
+    } = config;
+    let listening =
+        Listening::bind(server.listen).with_context(|| format!("cannot listen on {}", server.listen))?;
+    if !server.is_private() && server.token.is_none() {
+        tracing::warn!(
+            address = %listening.address(),
+            "everybody who reaches this address may call functions: set SPIRAL_TOKEN, unless a proxy guards it"
+        );
+    }
+    let catalog = Arc::new(Catalog::new(&functions)?);
+    let store = Store::connect(&database)
+        .await
+        .context("cannot use the database")?;
+    let queues = Queues::connect(&redis).await.context("cannot use Redis")?;
+    let router = endpoints::router(server.token.as_ref());
+    let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
+    tracing::info!(
+        address = %format_args!("http://{}", listening.address()), version = env!("CARGO_PKG_VERSION"),
+        "the API is ready"
+    );
+    let result = tokio::select! {
+        served = listening.serve(router, app.state(), shutdown.clone()) => served.context("the HTTP server failed"),
+        error = app.failed() => Err(error.into()),
+    };
+    shutdown.cancel();
+    app.end().await;
+    store
+        .close()
+        .await
+        .context("the database was not closed in order")?;
+    tracing::info!("ended in order");
+    result
+}

@@ -1,0 +1,59 @@
+//! What the handlers work with: one value, made at the start and shared by all requests.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jobs::catalog::Catalog;
+use jobs::queue::Queues;
+use metrics_exporter_prometheus::PrometheusHandle;
+use salvo::Depot;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ServerSettings;
+use crate::enqueue::Enqueuer;
+use crate::error::ApiError;
+use crate::live::Feed;
+use crate::outcomes::Outcomes;
+use crate::pulse::Pulse;
+use crate::store::Store;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    inner: Arc<Inner>,
+}
+
+/// The parts, by name.
+pub struct Inner {
+    pub settings: ServerSettings,
+    pub catalog: Arc<Catalog>,
+    pub store: Store,
+    pub queues: Queues,
+    pub enqueuer: Enqueuer,
+    pub outcomes: Outcomes,
+    pub feed: Feed,
+    /// The recorder's.
+    pub recorder: Pulse,
+    pub metrics: PrometheusHandle,
+    pub started: Instant,
+    /// Requests that wait for an outcome end with it.
+    pub shutdown: CancellationToken,
+}
+
+impl AppState {
+    pub fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The state of the server that handles this request.
+    pub fn of(depot: &Depot) -> Result<&Inner, ApiError> {
+        match depot.get_typed::<Self>() {
+            Ok(state) => Ok(state.inner.as_ref()),
+            Err(_absent) => Err(ApiError::internal(
+                "the server was put together without its state",
+            )),
+        }
+    }
+}
