@@ -40,11 +40,11 @@ pub fn web_api() -> Result<PathBuf> {
     }
     process::run(&mut command)?;
     step.end("compiled");
-    project::dev_binary("web-api")
+    project::binary("web-api")
 }
 
 fn is_first() -> Result<bool> {
-    Ok(!project::dev_binaries()?.join("web-api").exists())
+    Ok(!project::binaries()?.join("web-api").exists())
 }
 
 fn hint(first: bool) -> &'static str {

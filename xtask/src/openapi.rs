@@ -72,7 +72,7 @@ fn types_file() -> Result<PathBuf> {
 }
 
 fn document() -> Result<String> {
-    let text = process::run_quietly(process::sealed_command(project::dev_binary("web-api")?).arg("openapi"))?;
+    let text = process::run_quietly(process::sealed_command(project::binary("web-api")?).arg("openapi"))?;
     if !text.trim_start().starts_with('{') {
         bail!("`web-api openapi` printed no document");
     }

@@ -24,8 +24,8 @@ pub fn path(relative: &str) -> PathBuf {
     root().join(relative)
 }
 
-/// Where cargo puts the programs of the dev profile. This program lies there, wherever that is set.
-pub fn dev_binaries() -> Result<PathBuf> {
+/// Where cargo put this program, and the others of the same profile.
+pub fn binaries() -> Result<PathBuf> {
     let own = env::current_exe().context("cannot tell where this program lies")?;
     let mut folder = own.parent().context("this program lies nowhere")?;
     // Test programs lie one level deeper.
@@ -35,9 +35,9 @@ pub fn dev_binaries() -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
-/// A program that cargo has built in the dev profile.
-pub fn dev_binary(name: &str) -> Result<PathBuf> {
-    let file = dev_binaries()?.join(name);
+/// A program that cargo has built in the profile of this one.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let file = binaries()?.join(name);
     if !file.is_file() {
         bail!("cargo did not build `{name}`: there is no {}", file.display());
     }

@@ -62,7 +62,7 @@ impl Stack {
         let step = say::Step::begin("stack", "starting PostgreSQL, Redis, worker, web-api and nginx");
         let database = "spiral_e2e";
         postgres.create(database)?;
-        let mut migrate = process::sealed_command(project::dev_binary("migrate")?);
+        let mut migrate = process::sealed_command(project::binary("migrate")?);
         process::run_quietly(
             migrate
                 .arg("up")
@@ -76,13 +76,13 @@ impl Stack {
                 .env("SPIRAL_LOG_FORMAT", "text");
         };
         let grace = Duration::from_secs(20);
-        let mut worker = server::command(project::dev_binary("worker")?);
+        let mut worker = server::command(project::binary("worker")?);
         settings(&mut worker);
         let worker =
             Server::start("worker", &mut worker, &folder.join("worker.log"))?.ends_with(Signal::TERM, grace);
 
         let port = project::free_port()?;
-        let mut web_api = server::command(project::dev_binary("web-api")?);
+        let mut web_api = server::command(project::binary("web-api")?);
         settings(&mut web_api);
         web_api
             .env("SPIRAL_DATABASE_URL", postgres.url(database))
