@@ -1,0 +1,86 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { calculate, expect, indexField, jobRow, openLive, test } from './spiral';
+
+/** Everything that moves has come to rest: axe measures colours, and a fading element has none of its own. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((animation) => animation.effect?.getComputedTiming().iterations !== Infinity)
+        .map((animation) => animation.finished.catch(() => undefined)),
+    ),
+  );
+}
+
+async function expectNoViolation(page: Page): Promise<void> {
+  await settle(page);
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+}
+
+async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const [content, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  expect(content).toBeLessThanOrEqual(room);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [1280, 390]) {
+    test.describe(`${colorScheme}, ${width} pixels`, () => {
+      test.use({ colorScheme, viewport: { width, height: 844 } });
+
+      test('the first page', async ({ page }) => {
+        await openLive(page);
+        await calculate(page, 1000);
+        await expect(jobRow(page, 1000)).toContainText('209 digits in');
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+        await indexField(page).fill('1.5');
+        await indexField(page).press('Enter');
+        await expect(page.getByRole('alert')).toBeVisible();
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+      });
+
+      test('the jobs, and one job', async ({ page, request }) => {
+        const answer = await request.post('/api/values?wait=30s', { data: { index: 100_000 } });
+        expect(answer.status()).toBe(200);
+        await page.goto('/jobs');
+        const link = page.getByRole('link', { name: '{"index":100000}' }).first();
+        await expect(link).toBeVisible();
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+        await link.click();
+        await expect(page.getByRole('heading', { name: 'fibonacci(index: 100000)' })).toBeVisible();
+        await expect(page.getByText('20,899 characters')).toBeVisible();
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+      });
+
+      test('no such page', async ({ page }) => {
+        await page.goto('/no/such/page');
+        await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+      });
+
+      test('the banner of a cut stream', async ({ page, context, watch }) => {
+        watch.allow(/ERR_INTERNET_DISCONNECTED|Failed to load resource/u);
+        await openLive(page);
+        await context.setOffline(true);
+        await expect(page.getByText(/^Reconnecting/u)).toBeVisible();
+        await expectNoViolation(page);
+        await expectNoSidewaysScroll(page);
+      });
+    });
+  }
+}
+
+test('a table on a narrow screen is still a table', async ({ page, request }) => {
+  await request.post('/api/values?wait=30s', { data: { index: 10 } });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto('/jobs');
+  await expect(page.getByRole('table', { name: 'Jobs, newest first' })).toBeVisible();
+  await expect(page.getByRole('row').nth(1).getByRole('cell').first()).toBeVisible();
+});

@@ -1,0 +1,94 @@
+import { calculate, expect, jobRow, openLive, test } from './spiral';
+
+test('a link to the jobs works when it is opened directly, with its filters', async ({ page, request }) => {
+  await request.post('/api/values?wait=30s', { data: { index: 80 } });
+  await page.goto('/jobs?state=completed&function=fibonacci');
+  await expect(page.getByRole('heading', { name: 'Jobs' })).toBeVisible();
+  await expect(page.getByLabel('State')).toHaveValue('completed');
+  await expect(page.getByRole('row').filter({ hasText: '{"index":80}' }).first()).toBeVisible();
+  await page.getByLabel('State').selectOption('dead');
+  await expect(page).toHaveURL(/state=dead/u);
+  await expect(page.getByText('No job fits these filters')).toBeVisible();
+  await page.reload();
+  await expect(page.getByLabel('State')).toHaveValue('dead');
+});
+
+test('older jobs come page by page', async ({ page, request }) => {
+  await Promise.all(Array.from({ length: 55 }, (_, index) => request.post('/api/values', { data: { index } })));
+  await page.goto('/jobs');
+  await expect(page.getByRole('row')).toHaveCount(51);
+  await page.getByRole('button', { name: 'Show older jobs' }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBeGreaterThan(55);
+});
+
+test('from page to page without loading anew, and back', async ({ page }) => {
+  await openLive(page);
+  await calculate(page, 81);
+  await jobRow(page, 81).getByRole('link', { name: 'F(81)', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'fibonacci(index: 81)' })).toBeVisible();
+  await expect(page).toHaveTitle('fibonacci(index: 81) · Spiral');
+  await page.goBack();
+  await expect(jobRow(page, 81)).toBeVisible();
+});
+
+test('an address that is no page says so', async ({ page }) => {
+  await page.goto('/no/such/page');
+  await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  await page.getByRole('link', { name: 'See all jobs' }).click();
+  await expect(page).toHaveURL(/\/jobs$/u);
+});
+
+test('a job that does not exist says so', async ({ page, watch }) => {
+  watch.allow(/404/u);
+  await page.goto('/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S');
+  await expect(page.getByText('There is no job with this id')).toBeVisible();
+});
+
+test('security headers are there, and no page breaks them', async ({ page }) => {
+  const violations: string[] = [];
+  await page.exposeFunction('violated', (what: string) => violations.push(what));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      (window as unknown as { violated: (what: string) => void }).violated(`${violatedDirective} ${blockedURI}`);
+    });
+  });
+  for (const address of ['/', '/jobs', '/no/such/page']) {
+    const response = await page.goto(address);
+    const headers = response?.headers() ?? {};
+    const policy = headers['content-security-policy'] ?? '';
+    expect(policy).toMatch(/(?:script-src|default-src) 'self'/u);
+    expect(/script-src[^;]*/u.exec(policy)?.[0] ?? '').not.toContain('unsafe-inline');
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    await expect(page.getByText('Live', { exact: true })).toBeVisible();
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  }
+  expect(violations).toEqual([]);
+});
+
+test('nothing is loaded from anywhere else', async ({ page, baseURL }) => {
+  const hosts = new Set<string>();
+  page.on('request', (request) => hosts.add(new URL(request.url()).origin));
+  await openLive(page);
+  await page.goto('/jobs');
+  await expect(page.getByRole('heading', { name: 'Jobs' })).toBeVisible();
+  expect([...hosts]).toEqual([new URL(baseURL ?? '').origin]);
+});
+
+for (const address of ['/', '/jobs']) {
+  test(`nothing moves while ${address} loads`, async ({ page, request }) => {
+    await request.post('/api/values?wait=30s', { data: { index: 82 } });
+    await page.addInitScript(() => {
+      const shifts: number[] = [];
+      Object.assign(window, { shifts });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) shifts.push((entry as unknown as { value: number }).value);
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    await page.goto(address);
+    await expect(page.getByText('Live', { exact: true })).toBeVisible();
+    await expect(page.locator('main :is(li, td)').getByText('completed').first()).toBeVisible();
+    await page.evaluate(() => document.fonts.ready);
+    const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+    expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);
+  });
+}
