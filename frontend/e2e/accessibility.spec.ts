@@ -53,7 +53,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expectNoSidewaysScroll(page);
         await link.click();
         await expect(page.getByRole('heading', { name: 'fibonacci(index: 100000)' })).toBeVisible();
-        await expect(page.getByText('20,899 characters')).toBeVisible();
+        await expect(page.getByText('20,899 characters', { exact: true })).toBeVisible();
         await expectNoViolation(page);
         await expectNoSidewaysScroll(page);
       });

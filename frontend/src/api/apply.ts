@@ -33,7 +33,7 @@ export function applyPatches(queryClient: QueryClient, incoming: readonly JobPat
     queryClient.setQueryData<Job>(jobKey(patch.id), (job) => (job === undefined ? undefined : patchJob(job, patch)));
   }
 
-  if (cut || missing.size > READ_AT_MOST) rereadLists(queryClient);
+  if (cut || missing.size > READ_AT_MOST) reread(queryClient).lists();
   else for (const id of missing) void readMissing(queryClient, id);
   notedValues(queryClient, patches);
 }
@@ -62,15 +62,23 @@ async function readMissing(queryClient: QueryClient, id: string): Promise<void> 
   }
 }
 
-const rereads = new WeakMap<QueryClient, () => void>();
+interface Rereads {
+  readonly lists: () => void;
+  readonly values: () => void;
+}
 
-function rereadLists(queryClient: QueryClient): void {
-  let reread = rereads.get(queryClient);
-  if (reread === undefined) {
-    reread = throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: JOB_LISTS }));
-    rereads.set(queryClient, reread);
-  }
-  reread();
+const rereads = new WeakMap<QueryClient, Rereads>();
+
+/** Reading again is for what cannot be known from patches alone; a burst of those is one reading. */
+function reread(queryClient: QueryClient): Rereads {
+  const known = rereads.get(queryClient);
+  if (known !== undefined) return known;
+  const made: Rereads = {
+    lists: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: JOB_LISTS })),
+    values: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: valuesQuery.queryKey })),
+  };
+  rereads.set(queryClient, made);
+  return made;
 }
 
 function indexOf(input: unknown): number | null {
@@ -116,5 +124,5 @@ function notedValues(queryClient: QueryClient, patches: ReadonlyMap<string, JobP
     if (index !== null && value != null) values[index] = value;
   }
   queryClient.setQueryData(valuesQuery.queryKey, (known) => (known === undefined ? undefined : { ...known, ...values }));
-  if (unknown) void queryClient.invalidateQueries({ queryKey: valuesQuery.queryKey });
+  if (unknown) reread(queryClient).values();
 }

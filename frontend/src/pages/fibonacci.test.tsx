@@ -178,6 +178,22 @@ test('indices and values are listed, and an index goes back into the form', asyn
   expect(screen.getByText('267914296')).toBeVisible();
 });
 
+test('values stand in the order in which they were asked for', async () => {
+  const spiral = startSpiral();
+  spiral.indices = [30, 10, 20].map((index) => ({ index, first_asked_at: AT, last_asked_at: AT, times_asked: 1 }));
+  spiral.values = { '10': '55', '20': '6765', '30': '832040', '40': '102334155', '50': '12586269025' };
+  open('/');
+  const values = within(await screen.findByRole('region', { name: 'Values calculated' }));
+  expect(await values.findByText('832040')).toBeVisible();
+  expect(values.getAllByRole('term').map((name) => name.textContent)).toEqual([
+    'F(30)',
+    'F(10)',
+    'F(20)',
+    'F(50)',
+    'F(40)',
+  ]);
+});
+
 test('lists that cannot be read say so, and can be read again', async () => {
   const spiral = startSpiral();
   let broken = true;

@@ -1,8 +1,9 @@
-/** Every value in the results hash, by index, as in the original demo. */
+/** Every value in the results hash, as in the original demo; what was asked for last comes first. */
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { asApiError } from '../../api/problem';
-import { valuesQuery } from '../../api/values';
+import type { IndexSeen } from '../../api/types';
+import { indicesQuery, valuesQuery } from '../../api/values';
 import { CopyButton } from '../../components/copy-button';
 import { Empty, Failed, LoadingRows } from '../../components/notice';
 import { fibonacciDigits, formatDigits, formatNumber } from '../../components/numbers';
@@ -14,13 +15,13 @@ const FEW = 6;
 export function ValuesCalculated() {
   const [all, setAll] = useState(false);
   const values = useQuery(valuesQuery);
-  // An object's integer keys come in ascending order.
-  const entries = values.data === undefined ? [] : Object.entries(values.data);
+  const { data: indices } = useQuery(indicesQuery);
+  const entries = newestFirst(values.data ?? {}, indices ?? []);
   return (
     <section aria-labelledby="values-calculated">
       <div className={classes.sectionHead}>
         <h2 id="values-calculated">Values calculated</h2>
-        {values.isSuccess && <span className={classes.note}>{formatNumber(entries.length)}, by index</span>}
+        {values.isSuccess && <span className={classes.note}>{formatNumber(entries.length)}, newest first</span>}
       </div>
       <div className={classes.card}>
         {values.isPending ? (
@@ -33,7 +34,7 @@ export function ValuesCalculated() {
           <>
             <dl className={classes.rows}>
               {entries.slice(0, all ? undefined : FEW).map(([index, value]) => (
-                <Value key={index} index={Number(index)} value={value} />
+                <Value key={index} index={index} value={value} />
               ))}
             </dl>
             {entries.length > FEW && (
@@ -53,6 +54,15 @@ export function ValuesCalculated() {
       </div>
     </section>
   );
+}
+
+/** Values whose index is no longer among those remembered come last, the largest first. */
+function newestFirst(values: Readonly<Record<string, string>>, indices: readonly IndexSeen[]): [number, string][] {
+  const asked = new Map(indices.map(({ index }, place) => [index, place]));
+  const place = (index: number) => asked.get(index) ?? Infinity;
+  return Object.entries(values)
+    .map(([index, value]): [number, string] => [Number(index), value])
+    .sort(([a], [b]) => (place(a) === place(b) ? b - a : place(a) - place(b)));
 }
 
 function Value({ index, value }: { readonly index: number; readonly value: string }) {
