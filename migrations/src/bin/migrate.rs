@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(code) => code,
         Err(error) => {
-            say(&mut io::stderr(), &format!("migrate: {error:#}"));
+            say(&mut io::stderr(), &format!("migrate: {}", explain(&error)));
             match error.downcast_ref::<ConnectError>() {
                 Some(ConnectError::Away { .. }) => ExitCode::from(AWAY),
                 Some(_) | None => ExitCode::FAILURE,
@@ -115,6 +115,22 @@ async fn execute(command: &Command, database: &DatabaseConnection, url: &str) ->
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The error and its causes in one line, without those that the line says already.
+fn explain(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |line, cause| {
+            if line.is_empty() {
+                cause
+            } else if line.contains(&cause) {
+                line
+            } else {
+                format!("{line}: {cause}")
+            }
+        })
 }
 
 #[expect(

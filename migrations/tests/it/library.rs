@@ -8,15 +8,11 @@ use crate::support::{Database, TestDatabase, on_both_databases};
 /// The names of all tables and indexes that Spiral made.
 async fn objects(database: &DatabaseConnection) -> Vec<String> {
     let backend = database.get_database_backend();
-    let query = match backend {
-        DbBackend::Postgres => {
-            "SELECT relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace \
-             WHERE n.nspname = 'public' AND relkind IN ('r', 'i') AND relname NOT LIKE 'seaql%' ORDER BY 1"
-        }
-        DbBackend::Sqlite => {
-            "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE 'seaql%' ORDER BY 1"
-        }
-        other => panic!("{other:?}"),
+    let query = if backend == DbBackend::Postgres {
+        "SELECT relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace \
+         WHERE n.nspname = 'public' AND relkind IN ('r', 'i') AND relname NOT LIKE 'seaql%' ORDER BY 1"
+    } else {
+        "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE 'seaql%' ORDER BY 1"
     };
     let rows = database
         .query_all_raw(Statement::from_string(backend, query))

@@ -54,11 +54,10 @@ impl Database {
             .unwrap()
     }
 
-    /// Everything a test may forget to tidy up is in a folder that goes by itself, or in this database.
     pub(crate) async fn remove(self) {
         match self.place {
             Place::Postgres { server, name } => {
-                admin(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+                admin(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
             }
             Place::Sqlite(folder) => folder.close().unwrap(),
         }
