@@ -162,6 +162,7 @@ async fn run(
 /// When the database is away: its callers know, and so should those behind them.
 async fn commit(store: &Store, batch: Vec<Waiting>, pusher: &push::Pusher) -> Result<(), EnqueueError> {
     let mut batches = VecDeque::from([batch]);
+    let mut created = Vec::new();
     let mut away = None;
     while let Some(mut batch) = batches.pop_front() {
         let jobs: Vec<NewJob> = batch.iter().map(|waiting| waiting.job.clone()).collect();
@@ -171,10 +172,7 @@ async fn commit(store: &Store, batch: Vec<Waiting>, pusher: &push::Pusher) -> Re
         };
         match result {
             Ok(inserted) => {
-                pusher.push(inserted.iter().filter_map(|inserted| match inserted {
-                    Inserted::Created(job) => Some(job),
-                    Inserted::Existing(_) | Inserted::KeyReused(_) => None,
-                }));
+                created.extend(push::envelopes(&inserted));
                 for (waiting, inserted) in batch.into_iter().zip(inserted) {
                     answer(waiting, outcome(inserted));
                 }
@@ -194,6 +192,7 @@ async fn commit(store: &Store, batch: Vec<Waiting>, pusher: &push::Pusher) -> Re
             }
         }
     }
+    pusher.push(created).await;
     away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
 }
 

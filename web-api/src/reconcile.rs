@@ -6,7 +6,10 @@
 
 mod round;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use jobs::{job::JobId, queue::Queues};
@@ -41,24 +44,45 @@ impl Default for ReconcileSettings {
 
 /// Asks the reconciler to look after rows that were not pushed. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Wake(Arc<Notify>);
+pub struct Wake {
+    notify: Arc<Notify>,
+    /// When it was first asked, since it last looked.
+    asked: Arc<Mutex<Option<DateTime<Utc>>>>,
+}
 
 impl Wake {
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// A push has failed just now.
     pub fn wake(&self) {
-        self.0.notify_one();
+        self.asked().get_or_insert_with(Utc::now);
+        self.notify.notify_one();
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Rows whose push failed.
-struct Unpushed {
+/// Rows that were too young for a round and may have been lost.
+struct Young {
     /// Not older than this.
     since: DateTime<Utc>,
     /// A round that begins after this moment finds the last of them old enough.
     until: Instant,
+}
+
+impl Young {
+    /// The rows that were young at `time`, and those of `before`.
+    fn at(time: DateTime<Utc>, before: Option<Self>, min_age: Duration) -> Self {
+        let since = time - min_age;
+        Self {
+            since: before.map_or(since, |before| before.since.min(since)),
+            until: Instant::now() + min_age,
+        }
+    }
 }
 
 /// Reconciles until `shutdown`. Never ends of an error.
@@ -72,49 +96,55 @@ pub async fn run(
     let mut outage = Outage::new("reconciler");
     let mut instance = None;
     let mut next_round = Instant::now();
-    let mut unpushed: Option<Unpushed> = None;
+    let mut young: Option<Young> = None;
     let mut next_look = Instant::now();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = wake.0.notified() => {
-                let now = Utc::now();
-                let until = Instant::now() + settings.min_age;
-                // Rows may have waited for their push for as long as one is thought to take.
-                let since = unpushed.map_or(now - settings.min_age, |unpushed| unpushed.since);
-                unpushed = Some(Unpushed { since, until });
+            () = wake.notify.notified() => {
+                let asked = wake.asked().take().unwrap_or_else(Utc::now);
+                young = Some(Young::at(asked, young, settings.min_age));
                 continue;
             }
             () = tokio::time::sleep_until(next_look) => {}
         }
         let begun = Instant::now();
-        let result = async {
+        let begun_at = Utc::now();
+        let look = async {
             let present = queues.instance().await?;
             let other = instance.as_ref() != Some(&present);
             let from = if other || begun >= next_round {
                 None
-            } else if let Some(unpushed) = &unpushed {
-                Some(JobId::lower_bound(unpushed.since))
+            } else if let Some(young) = &young {
+                Some(JobId::lower_bound(young.since))
             } else {
                 return Ok(None);
             };
             round::round(&store, &queues, from, settings.min_age).await?;
-            Ok::<_, round::RoundError>(Some((present, from.is_none())))
+            Ok::<_, round::RoundError>(Some(Done {
+                present,
+                other,
+                full: from.is_none(),
+            }))
         };
         // A round may take minutes; nothing in it suffers from being cut off.
         let result = tokio::select! {
             () = shutdown.cancelled() => return,
-            result = result => result,
+            result = look => result,
         };
         let pause = match result {
             Ok(done) => {
                 outage.over();
-                if let Some((present, full)) = done {
-                    if full {
-                        next_round = Instant::now() + jittered(settings.interval);
-                        instance = Some(present);
+                if let Some(done) = done {
+                    young = young.filter(|young| begun < young.until);
+                    if done.other {
+                        // What was pushed last is lost too, and was too young for this round.
+                        young = Some(Young::at(begun_at, young, settings.min_age));
                     }
-                    unpushed = unpushed.filter(|unpushed| begun < unpushed.until);
+                    if done.full {
+                        next_round = Instant::now() + jittered(settings.interval);
+                        instance = Some(done.present);
+                    }
                 }
                 settings.tick
             }
@@ -122,4 +152,13 @@ pub async fn run(
         };
         next_look = Instant::now() + pause;
     }
+}
+
+/// A round that came to its end.
+struct Done {
+    present: String,
+    /// The queue is not the one it was.
+    other: bool,
+    /// It walked all rows.
+    full: bool,
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use jobs::job::JobId;
 use serde_json::json;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use web_api::{
     enqueue::{EnqueueError, Enqueuer, KEY_MAX},
@@ -20,24 +19,6 @@ use crate::{
     store::refuse,
     support::{TestDatabase, TestEnv, eventually, new_job, on_both_databases, proxy::Proxy},
 };
-
-struct Role {
-    enqueuer: Enqueuer,
-    stop: CancellationToken,
-    run: JoinHandle<()>,
-}
-
-impl Role {
-    fn start(env: &TestEnv, store: &Store) -> Self {
-        let stop = CancellationToken::new();
-        let (enqueuer, role) = Enqueuer::new(store.clone(), env.queues.clone(), Wake::new(), stop.clone());
-        Self {
-            enqueuer,
-            stop,
-            run: tokio::spawn(role),
-        }
-    }
-}
 
 /// Waits until the queue holds exactly these jobs.
 async fn assert_pushed(env: &TestEnv, ids: &[JobId]) {
@@ -57,9 +38,9 @@ async fn assert_pushed(env: &TestEnv, ids: &[JobId]) {
 on_both_databases! {
     async fn many_callers_at_once_are_all_recorded_and_pushed(kind) {
         let env = TestEnv::new(kind).await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..1_200).map(new_job).collect();
-        let answers = join_all(new.iter().map(|job| role.enqueuer.enqueue(job.clone()))).await;
+        let answers = join_all(new.iter().map(|job| enqueuer.enqueue(job.clone()))).await;
         for (new, answer) in new.iter().zip(answers) {
             let enqueued = answer.unwrap();
             assert!(enqueued.created && enqueued.job.id == new.id);
@@ -72,17 +53,17 @@ on_both_databases! {
 
     async fn equal_keys_at_once_make_one_job_and_one_push(kind) {
         let env = TestEnv::new(kind).await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let keyed = |hash: &str| NewJob {
             idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: hash.to_owned() }),
             ..new_job(90)
         };
-        let answers = join_all((0..50).map(|_| role.enqueuer.enqueue(keyed("same")))).await;
+        let answers = join_all((0..50).map(|_| enqueuer.enqueue(keyed("same")))).await;
         let enqueued: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert_eq!(enqueued.iter().filter(|enqueued| enqueued.created).count(), 1);
         let first = enqueued[0].job.id;
         assert!(enqueued.iter().all(|enqueued| enqueued.job.id == first));
-        let reused = role.enqueuer.enqueue(keyed("other")).await.unwrap_err();
+        let reused = enqueuer.enqueue(keyed("other")).await.unwrap_err();
         assert!(matches!(reused, EnqueueError::KeyReused { first: id } if id == first), "{reused:?}");
         assert!(!reused.is_unavailable());
         assert_pushed(&env, &[first]).await;
@@ -91,11 +72,11 @@ on_both_databases! {
     async fn a_job_that_cannot_be_stored_fails_alone(kind) {
         let env = TestEnv::new(kind).await;
         refuse(&env.database, kind, "BEFORE INSERT", "traceparent", "poison").await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..300)
             .map(|n| NewJob { traceparent: (n % 100 == 50).then(|| "poison".to_owned()), ..new_job(n) })
             .collect();
-        let answers = join_all(new.iter().map(|job| role.enqueuer.enqueue(job.clone()))).await;
+        let answers = join_all(new.iter().map(|job| enqueuer.enqueue(job.clone()))).await;
         let mut good = Vec::new();
         for (new, answer) in new.iter().zip(answers) {
             match (&new.traceparent, answer) {
@@ -110,13 +91,13 @@ on_both_databases! {
 
     async fn what_no_database_could_hold_is_refused_at_once(kind) {
         let env = TestEnv::new(kind).await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let nul = NewJob { input: json!({"index": 1, "note": ["a\u{0}b"]}), ..new_job(1) };
-        let error = role.enqueuer.enqueue(nul).await.unwrap_err();
+        let error = enqueuer.enqueue(nul).await.unwrap_err();
         assert!(matches!(&error, EnqueueError::Unstorable { pointer } if pointer == "/note/0"), "{error:?}");
         for (key, fits) in [(String::new(), false), ("ä".repeat(KEY_MAX + 1), false), ("🦀".repeat(KEY_MAX), true)] {
             let idempotency = Some(Idempotency { key, request_hash: String::new() });
-            let answer = role.enqueuer.enqueue(NewJob { idempotency, ..new_job(1) }).await;
+            let answer = enqueuer.enqueue(NewJob { idempotency, ..new_job(1) }).await;
             assert_eq!(answer.is_ok(), fits, "{answer:?}");
         }
         assert_eq!(env.store.job_unfinished(None, 10).await.unwrap().len(), 1);
@@ -124,11 +105,11 @@ on_both_databases! {
 
     async fn while_redis_is_away_jobs_are_still_recorded(kind) {
         let env = TestEnv::new(kind).await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         env.redis.kill();
         let start = Instant::now();
         for index in 0..20 {
-            role.enqueuer.enqueue(new_job(index)).await.unwrap();
+            enqueuer.enqueue(new_job(index)).await.unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(2), "a caller does not wait for the push: {:?}", start.elapsed());
         assert_eq!(env.store.job_unfinished(None, 100).await.unwrap().len(), 20);
@@ -136,16 +117,16 @@ on_both_databases! {
 
     async fn the_end_leaves_nobody_without_an_answer(kind) {
         let env = TestEnv::new(kind).await;
-        let role = Role::start(&env, &env.store);
+        let (enqueuer, role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..700).map(new_job).collect();
         let answers = join_all(new.iter().enumerate().map(async |(at, job)| {
             if at == 600 {
-                role.stop.cancel();
+                role.order_to_stop();
             }
-            role.enqueuer.enqueue(job.clone()).await
+            enqueuer.enqueue(job.clone()).await
         }))
         .await;
-        role.run.await.unwrap();
+        role.stop().await;
         let mut recorded = Vec::new();
         for (new, answer) in new.iter().zip(answers) {
             match answer {
@@ -158,7 +139,7 @@ on_both_databases! {
         let rows = env.store.job_unfinished(None, 1_000).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), recorded);
         assert_pushed(&env, &recorded).await;
-        assert!(matches!(role.enqueuer.enqueue(new_job(1)).await, Err(EnqueueError::Stopping)));
+        assert!(matches!(enqueuer.enqueue(new_job(1)).await, Err(EnqueueError::Stopping)));
     }
 }
 
@@ -172,11 +153,11 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
     })
     .await
     .unwrap();
-    let role = Role::start(&env, &store);
-    role.enqueuer.enqueue(new_job(0)).await.unwrap();
+    let (enqueuer, _role) = env.enqueuer(&store, &Wake::new());
+    enqueuer.enqueue(new_job(0)).await.unwrap();
     proxy.cut();
     let start = Instant::now();
-    let answers = join_all((0..2_000).map(|index| role.enqueuer.enqueue(new_job(index)))).await;
+    let answers = join_all((0..2_000).map(|index| enqueuer.enqueue(new_job(index)))).await;
     assert!(
         answers
             .iter()
@@ -185,7 +166,7 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     proxy.restore();
     let enqueued = eventually("jobs are recorded again", async || {
-        role.enqueuer.enqueue(new_job(1)).await.ok()
+        enqueuer.enqueue(new_job(1)).await.ok()
     })
     .await;
     let pushed = async || {
@@ -203,10 +184,10 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_was_restarted_costs_no_caller_an_error() {
     let env = TestEnv::new(TestDatabase::Postgres).await;
-    let role = Role::start(&env, &env.store);
+    let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
     let admin = env.database.connect().await;
     for index in 0..10 {
-        role.enqueuer.enqueue(new_job(index)).await.unwrap();
+        enqueuer.enqueue(new_job(index)).await.unwrap();
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                     WHERE datname = current_database() AND application_name = 'spiral-web-api'";
         sea_orm::ConnectionTrait::execute_unprepared(&admin, kill)

@@ -7,4 +7,6 @@ mod support;
 mod apply_events;
 mod enqueue;
 mod list;
+mod reconcile;
+mod record;
 mod store;

@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod roles;
 
 use std::{
     future::Future,
