@@ -28,7 +28,7 @@ pub enum ApiError {
     InvalidInput { fields: Vec<FieldError> },
     #[error("{message}")]
     UnsupportedMediaType { message: String },
-    #[error("The body is larger than the {limit} bytes that are allowed.")]
+    #[error("The body is larger than the limit of {limit}.")]
     BodyTooLarge { limit: String },
     #[error("The body did not arrive in time.")]
     BodyTooSlow,

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use jobs::logging;
 use jobs::settings::{Problem, environment, explain};
-use tokio::signal::unix::{SignalKind, signal};
+use jobs::signals::Signals;
 use tokio_util::sync::CancellationToken;
 use web_api::all_in_one::{self, Options};
 use web_api::config::{AllInOneConfig, Config, ServerSettings};
@@ -100,34 +100,17 @@ where
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let shutdown = CancellationToken::new();
+        let signals = Signals::listen().context("signals cannot be heard")?;
         let work = work(shutdown.clone());
         tokio::select! {
             result = work => result.map(|()| ExitCode::SUCCESS),
-            signals = watch(shutdown) => signals.map(|()| ExitCode::from(130)),
+            () = signals.second_after(&shutdown) => {
+                tracing::warn!("a second signal: stopping at once; what is unfinished goes on at the next start");
+                Ok(ExitCode::from(130))
+            }
         }
     });
     // Computations that are under way have threads of their own; what they would give is computed again.
     runtime.shutdown_background();
     result
-}
-
-/// Turns the first signal into the order to stop; returns at the second.
-async fn watch(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listen = |kind| signal(kind).context("cannot listen for signals");
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    for first in [true, false] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-        if first {
-            tracing::info!("stopping; a second signal does not wait");
-            shutdown.cancel();
-        }
-    }
-    tracing::warn!("stopped at once");
-    Ok(())
 }

@@ -18,6 +18,16 @@ use crate::store::Store;
 /// # Errors
 /// When it cannot start, or a part that should go on for ever ends.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let address = config.server.listen;
+    let listening = Listening::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    run_on(listening, config, shutdown).await
+}
+
+/// The same on a socket that listens already.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(listening: Listening, config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let Config {
         server,
         database,
@@ -25,8 +35,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         functions,
         log: _,
     } = config;
-    let listening =
-        Listening::bind(server.listen).with_context(|| format!("cannot listen on {}", server.listen))?;
     if !server.is_private() && server.token.is_none() {
         tracing::warn!(
             address = %listening.address(),

@@ -5,8 +5,15 @@
 mod support;
 
 mod apply_events;
+mod bad_input;
+mod calls;
 mod enqueue;
+mod env_example;
 mod list;
+mod live;
+mod live;
+mod openapi;
 mod reconcile;
 mod record;
+mod results;
 mod store;

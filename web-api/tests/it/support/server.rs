@@ -1,0 +1,185 @@
+//! A web-api on a free port with a worker beside it, as they are shipped, and a client to talk to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobs::catalog::{Catalog, FunctionSettings};
+use jobs::logging::LogSettings;
+use jobs::queue::{Queues, RedisSettings};
+use jobs::worker::{self, WorkerSettings};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use web_api::config::{Config, ServerSettings};
+use web_api::serve;
+use web_api::server::Listening;
+
+use super::{Database, RedisServer, TestDatabase, eventually};
+
+/// A server of one test, which ends with it.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    pub(crate) redis: RedisServer,
+    pub(crate) database: Database,
+    running: JoinHandle<anyhow::Result<()>>,
+    shutdown: CancellationToken,
+    _end: DropGuard,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl TestServer {
+    /// With a worker.
+    pub(crate) async fn start(kind: TestDatabase) -> Self {
+        let server = Self::start_with(kind, |_| ()).await;
+        server.start_worker();
+        server
+    }
+
+    /// Without a worker, so that jobs stay as they are.
+    pub(crate) async fn idle(kind: TestDatabase) -> Self {
+        Self::start_with(kind, |_| ()).await
+    }
+
+    /// Without a worker, set up as the test likes.
+    pub(crate) async fn start_with(kind: TestDatabase, set_up: impl FnOnce(&mut Config)) -> Self {
+        let redis = RedisServer::start();
+        let database = Database::new(kind).await;
+        let mut config = Config {
+            server: ServerSettings::default(),
+            database: database.settings(),
+            redis: settings(&redis),
+            functions: FunctionSettings::default(),
+            log: LogSettings::default(),
+        };
+        set_up(&mut config);
+        let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listening.address();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(serve::run_on(listening, config, shutdown.clone()));
+        Self {
+            address,
+            client: Client::builder().pool_max_idle_per_host(4).build().unwrap(),
+            redis,
+            database,
+            running,
+            _end: shutdown.clone().drop_guard(),
+            shutdown,
+        }
+    }
+
+    pub(crate) fn start_worker(&self) {
+        let settings = WorkerSettings {
+            redis: settings(&self.redis),
+            grace: Duration::ZERO,
+            ..WorkerSettings::default()
+        };
+        let catalog = Arc::new(Catalog::new(&FunctionSettings::default()).unwrap());
+        tokio::spawn(worker::run(settings, catalog, self.shutdown.clone()));
+    }
+
+    /// Until all roles have begun: the live feed as well.
+    pub(crate) async fn wait_until_ready(&self) {
+        eventually("the server is ready", || async {
+            (self.get("/readyz").await.status == StatusCode::OK).then_some(())
+        })
+        .await;
+    }
+
+    /// The queues that the server works with.
+    pub(crate) async fn queues(&self) -> Queues {
+        Queues::connect(&settings(&self.redis)).await.unwrap()
+    }
+
+    /// Tells the server to stop and waits until it has.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        self.running.await.unwrap()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    /// Posts a text as `application/json`, whatever it is.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/json");
+        Answer::of(request.body(body.into())).await
+    }
+
+    /// The job once it has reached `state`.
+    pub(crate) async fn job_in_state(&self, id: &str, state: &str) -> Value {
+        eventually(&format!("the job {id} is {state}"), || async {
+            let job = self.get(&format!("/api/v1/jobs/{id}")).await.json();
+            (job["state"] == state).then_some(job)
+        })
+        .await
+    }
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The problem, after a look at what every problem has.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["type"], format!("urn:problem-type:spiral:{code}"));
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        for member in ["title", "detail", "instance"] {
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member} of {problem}"
+            );
+        }
+        assert!(problem["errors"].is_array(), "{problem}");
+        problem
+    }
+}
+
+fn settings(redis: &RedisServer) -> RedisSettings {
+    RedisSettings {
+        timeout: Duration::from_secs(1),
+        ..redis.settings()
+    }
+}
