@@ -27,13 +27,19 @@ async fn live() -> TestServer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_clients_see_a_job_go_through_its_states() {
     let server = live().await;
-    let mut one = EventClient::open(&server, None).await;
-    let mut two = EventClient::open(&server, None).await;
+    let mut one = EventClient::begin(&server).await;
+    let mut two = EventClient::begin(&server).await;
     let id = ask(&server, 90).await;
     let queued = one.next_named().await.data;
-    assert_eq!((&queued["id"], &queued["state"], &queued["input"]), (&json!(id), &json!("queued"), &json!({"index": 90})));
+    assert_eq!(
+        (&queued["id"], &queued["state"], &queued["input"]),
+        (&json!(id), &json!("queued"), &json!({"index": 90}))
+    );
     assert_eq!(one.states_of(&id, "completed").await, ["running", "completed"]);
-    assert_eq!(two.states_of(&id, "completed").await, ["queued", "running", "completed"]);
+    assert_eq!(
+        two.states_of(&id, "completed").await,
+        ["queued", "running", "completed"]
+    );
     // What the last patch said is what the job is.
     let id = ask(&server, 91).await;
     let patch = loop {
@@ -43,7 +49,19 @@ async fn two_clients_see_a_job_go_through_its_states() {
         }
     };
     let job = server.job_in_state(&id, "completed").await;
-    for field in ["id", "function", "queue", "state", "attempt", "started_at", "finished_at", "output", "output_size", "output_length", "output_preview"] {
+    for field in [
+        "id",
+        "function",
+        "queue",
+        "state",
+        "attempt",
+        "started_at",
+        "finished_at",
+        "output",
+        "output_size",
+        "output_length",
+        "output_preview",
+    ] {
         assert_eq!(patch[field], job[field], "{field}");
     }
 }
@@ -52,7 +70,7 @@ async fn two_clients_see_a_job_go_through_its_states() {
 async fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
     let server = live().await;
     let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut client = EventClient::open(&server, None).await;
+    let mut client = EventClient::begin(&server).await;
     let asking = async {
         for index in 0..150 {
             ask(&server, index).await;
@@ -60,7 +78,11 @@ async fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
     };
     let following = async {
         let mut read = 0;
-        while seen.len() < 150 || seen.values().any(|states| states.last().is_none_or(|state| state != "completed")) {
+        while seen.len() < 150
+            || seen
+                .values()
+                .any(|states| states.last().is_none_or(|state| state != "completed"))
+        {
             let event = client.next_named().await;
             assert_eq!(event.name, "job");
             let [id, state] = ["id", "state"].map(|name| event.data[name].as_str().unwrap().to_owned());
@@ -69,7 +91,7 @@ async fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
             // Only between entries: the browser, too, goes on after the last id that it saw.
             if read % 7 == 0 && event.id.is_some() {
                 let last = client.last_id.clone();
-                client = EventClient::open(&server, Some(&last)).await;
+                client = EventClient::resume(&server, &last).await;
             }
         }
     };
@@ -82,13 +104,16 @@ async fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_was_away_gets_what_happened_meanwhile() {
     let server = live().await;
-    let client = EventClient::open(&server, None).await;
+    let client = EventClient::begin(&server).await;
     let last = client.last_id.clone();
     drop(client);
     let id = ask(&server, 90).await;
     server.job_in_state(&id, "completed").await;
-    let mut client = EventClient::open(&server, Some(&last)).await;
-    assert_eq!(client.states_of(&id, "completed").await, ["queued", "running", "completed"]);
+    let mut client = EventClient::resume(&server, &last).await;
+    assert_eq!(
+        client.states_of(&id, "completed").await,
+        ["queued", "running", "completed"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,9 +121,13 @@ async fn a_position_that_is_not_known_any_more_asks_to_read_again() {
     let server = live().await;
     ask(&server, 1).await;
     for strange in ["default:1-1", "default:99999999999999-0", "nonsense", "%00"] {
-        let mut client = EventClient::open(&server, Some(strange)).await;
+        let mut client = EventClient::resume(&server, strange).await;
         let event = client.next_named().await;
-        assert_eq!((event.name.as_str(), &event.data), ("refresh", &json!({"reason": "expired"})), "{strange}");
+        assert_eq!(
+            (event.name.as_str(), &event.data),
+            ("refresh", &json!({"reason": "expired"})),
+            "{strange}"
+        );
         assert!(event.id.is_some_and(|id| id.starts_with("default:")));
         let id = ask(&server, 2).await;
         client.states_of(&id, "completed").await;
@@ -108,12 +137,15 @@ async fn a_position_that_is_not_known_any_more_asks_to_read_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_comes_back_empty_asks_to_read_again_and_the_feed_goes_on() {
     let server = live().await;
-    let mut client = EventClient::open(&server, None).await;
+    let mut client = EventClient::begin(&server).await;
     let id = ask(&server, 1).await;
     client.states_of(&id, "completed").await;
     server.redis.wipe();
     let event = client.next_named().await;
-    assert_eq!((event.name.as_str(), &event.data), ("refresh", &json!({"reason": "expired"})));
+    assert_eq!(
+        (event.name.as_str(), &event.data),
+        ("refresh", &json!({"reason": "expired"}))
+    );
     let id = ask(&server, 2).await;
     client.states_of(&id, "completed").await;
 }
@@ -121,7 +153,7 @@ async fn a_redis_that_comes_back_empty_asks_to_read_again_and_the_feed_goes_on()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_restarts_with_its_data_breaks_nothing() {
     let server = live().await;
-    let mut client = EventClient::open(&server, None).await;
+    let mut client = EventClient::begin(&server).await;
     let before = ask(&server, 1).await;
     client.states_of(&before, "completed").await;
     server.redis.kill();
@@ -135,8 +167,8 @@ async fn a_redis_that_restarts_with_its_data_breaks_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn there_is_a_limit_to_clients_and_a_place_is_free_again() {
     let server = TestServer::start_with(TestDatabase::Sqlite, |config| config.server.event_clients = 2).await;
-    let one = EventClient::open(&server, None).await;
-    let _two = EventClient::open(&server, None).await;
+    let one = EventClient::begin(&server).await;
+    let _two = EventClient::begin(&server).await;
     let full = server.get("/api/v1/events").await;
     full.problem(503, "too_many_clients");
     assert!(!full.header("retry-after").is_empty());
@@ -151,8 +183,11 @@ async fn there_is_a_limit_to_clients_and_a_place_is_free_again() {
 async fn the_stop_of_the_server_ends_the_feed_and_waiting_calls_at_once() {
     let server = TestServer::idle(TestDatabase::Sqlite).await;
     server.wait_until_ready().await;
-    let mut client = EventClient::open(&server, None).await;
-    let waiting = server.request(reqwest::Method::POST, "/api/values?wait=60s").json(&json!({"index": 90})).send();
+    let mut client = EventClient::begin(&server).await;
+    let waiting = server
+        .request(reqwest::Method::POST, "/api/values?wait=60s")
+        .json(&json!({"index": 90}))
+        .send();
     let waiting = tokio::spawn(waiting);
     let queued = client.next_named().await;
     let begin = Instant::now();
@@ -169,13 +204,16 @@ async fn the_stop_of_the_server_ends_the_feed_and_waiting_calls_at_once() {
 async fn a_client_that_does_not_read_is_sent_away_and_holds_up_nobody() {
     let server = TestServer::start_with(TestDatabase::Sqlite, |_| ()).await;
     server.wait_until_ready().await;
-    let mut slow = EventClient::open(&server, None).await;
-    let mut quick = EventClient::open(&server, None).await;
+    let mut slow = EventClient::begin(&server).await;
+    let mut quick = EventClient::begin(&server).await;
     // More than the socket's buffers and the backlog take: entries of 50 jobs with long inputs each.
     let queues = server.queues().await;
     let told = async {
         for round in 0..1_500 {
-            queues.push(&"default".parse().unwrap(), &wide_jobs(round)).await.unwrap();
+            queues
+                .push(&"default".parse().unwrap(), &wide_jobs(round))
+                .await
+                .unwrap();
         }
     };
     let read = async {
@@ -191,7 +229,10 @@ async fn a_client_that_does_not_read_is_sent_away_and_holds_up_nobody() {
             last = event;
         }
     }
-    assert_eq!((last.name.as_str(), &last.data), ("refresh", &json!({"reason": "behind"})));
+    assert_eq!(
+        (last.name.as_str(), &last.data),
+        ("refresh", &json!({"reason": "behind"}))
+    );
     assert!(last.id.is_some());
 }
 

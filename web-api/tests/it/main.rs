@@ -11,7 +11,6 @@ mod enqueue;
 mod env_example;
 mod list;
 mod live;
-mod live;
 mod openapi;
 mod reconcile;
 mod record;

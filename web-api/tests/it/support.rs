@@ -4,11 +4,8 @@ pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod proxy;
 pub(crate) mod redis;
-<<<<<<< HEAD
 pub(crate) mod roles;
-=======
 pub(crate) mod server;
->>>>>>> 089bc0c (web-api: tests of calls, results and bad input through a real server; .env.example)
 
 use std::{
     future::Future,

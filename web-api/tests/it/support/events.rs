@@ -7,6 +7,7 @@ use futures::stream::BoxStream;
 use reqwest::{Method, Response};
 use serde_json::Value;
 
+use super::eventually;
 use super::server::TestServer;
 
 /// How long the next event may take.
@@ -29,23 +30,41 @@ pub(crate) struct EventClient {
 }
 
 impl EventClient {
-    pub(crate) async fn open(server: &TestServer, last_event_id: Option<&str>) -> Self {
-        let response = Self::ask(server, last_event_id).await;
+    /// Begins now, once the feed of the server has begun.
+    pub(crate) async fn begin(server: &TestServer) -> Self {
+        eventually("the live feed begins", || async {
+            let mut client = Self::of(Self::ask(server, None).await);
+            // The first words say where it stands.
+            let hello = client.next().await?;
+            assert_eq!(hello.name, "");
+            hello.id.is_some().then_some(client)
+        })
+        .await
+    }
+
+    /// Comes back with the id that it saw last.
+    pub(crate) async fn resume(server: &TestServer, last_event_id: &str) -> Self {
+        Self::of(Self::ask(server, Some(last_event_id)).await)
+    }
+
+    fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert!(!response.headers().contains_key("content-encoding"));
-        let mut client =
-            Self { chunks: response.bytes_stream().boxed(), text: String::new(), last_id: String::new() };
-        if last_event_id.is_none() {
-            // The first words say where it stands.
-            assert_eq!(client.next().await, Some(Event { id: Some(client.last_id.clone()), ..Event::default() }));
+        Self {
+            chunks: response.bytes_stream().boxed(),
+            text: String::new(),
+            last_id: String::new(),
         }
-        client
     }
 
     pub(crate) async fn ask(server: &TestServer, last_event_id: Option<&str>) -> Response {
-        let request = server.request(Method::GET, "/api/v1/events").header("accept-encoding", "gzip");
-        let request = last_event_id.iter().fold(request, |request, id| request.header("last-event-id", *id));
+        let request = server
+            .request(Method::GET, "/api/v1/events")
+            .header("accept-encoding", "gzip");
+        let request = last_event_id
+            .iter()
+            .fold(request, |request, id| request.header("last-event-id", *id));
         request.send().await.unwrap()
     }
 
@@ -54,11 +73,12 @@ impl EventClient {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let event = read(block);
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 self.last_id = event.id.clone().unwrap_or_else(|| self.last_id.clone());
                 return Some(event);
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.chunks.next()).await.expect("an event");
+            let chunk = tokio::time::timeout(PATIENCE, self.chunks.next()).await.unwrap();
             self.text.push_str(std::str::from_utf8(&chunk?.ok()?).unwrap());
         }
     }
@@ -66,7 +86,7 @@ impl EventClient {
     /// The next event about a job, or a request to read again.
     pub(crate) async fn next_named(&mut self) -> Event {
         loop {
-            let event = self.next().await.expect("the stream goes on");
+            let event = self.next().await.unwrap();
             if !event.name.is_empty() {
                 return event;
             }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use web_api::{
     enqueue::Enqueuer,
     outcomes::Outcomes,
+    pulse::Pulse,
     reconcile::{self, ReconcileSettings, Wake},
     record,
     store::{Store, job::NewJob},
@@ -81,7 +82,7 @@ impl TestEnv {
     /// Records as the process of that name.
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
-        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), stop))
+        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), Pulse::default(), stop))
     }
 
     /// Rounds only when there is a reason, and rows of some age.
