@@ -6,5 +6,6 @@ mod contract;
 mod crash;
 mod functions;
 mod lifecycle;
+mod model;
 mod streams;
 mod support;

@@ -20,13 +20,24 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct RedisServer {
     folder: TempDir,
     process: Mutex<Option<Child>>,
+    fsync: &'static str,
 }
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
+        Self::start_with("always")
+    }
+
+    /// One that may lose its last second, for tests that make very many calls and never kill it.
+    pub(crate) fn start_fast() -> Self {
+        Self::start_with("no")
+    }
+
+    fn start_with(fsync: &'static str) -> Self {
         let server = Self {
             folder: tempfile::tempdir().unwrap(),
             process: Mutex::new(None),
+            fsync,
         };
         server.launch();
         server
@@ -47,7 +58,7 @@ impl RedisServer {
                 "--appendonly",
                 "yes",
                 "--appendfsync",
-                "always",
+                self.fsync,
                 "--save",
                 "",
             ])
