@@ -27,7 +27,18 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         .current_dir(project::root())
         .stdin(Stdio::null())
         .process_group(0);
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_this_package) {
+            command.env_remove(name);
+        }
+    }
     command
+}
+
+/// What `cargo run` tells this program about itself. Passed on to another cargo it would make build scripts run
+/// again that watch these names (ring's does), and with them everything that depends on them.
+fn is_of_this_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO_PRIMARY_PACKAGE"
 }
 
 /// The same without settings that could lead it to a database or a Redis that is somebody's.
