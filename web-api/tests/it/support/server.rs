@@ -52,8 +52,13 @@ impl TestServer {
 
     /// Without a worker, set up as the test likes.
     pub(crate) async fn start_with(kind: TestDatabase, set_up: impl FnOnce(&mut Config)) -> Self {
+        Self::on(Database::new(kind).await, set_up).await
+    }
+
+    /// The same on a database that is there already.
+    #[expect(clippy::unused_async, reason = "it has to be called within a runtime")]
+    pub(crate) async fn on(database: Database, set_up: impl FnOnce(&mut Config)) -> Self {
         let redis = RedisServer::start();
-        let database = Database::new(kind).await;
         let mut config = Config {
             server: ServerSettings::default(),
             database: database.settings(),

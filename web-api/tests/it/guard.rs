@@ -1,0 +1,142 @@
+//! Who may do what: the access token, pages of other sites, and a handler that panics.
+
+use std::sync::Arc;
+
+use jobs::catalog::{Catalog, FunctionSettings};
+use reqwest::Method;
+use salvo::prelude::*;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use web_api::app::App;
+use web_api::config::ServerSettings;
+use web_api::server::Listening;
+
+use crate::support::server::{Answer, TestServer};
+use crate::support::{TestDatabase, TestEnv};
+
+const TOKEN: &str = "correct-horse-battery";
+
+fn with_token() -> ServerSettings {
+    ServerSettings::from_lookup(&|name| (name == "SPIRAL_TOKEN").then(|| TOKEN.to_owned())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_token_only_those_who_know_it_get_in() {
+    let server = TestServer::start_with(TestDatabase::Sqlite, |config| config.server = with_token()).await;
+    for path in [
+        "/api/v1/jobs",
+        "/api/v1/functions",
+        "/api/v1/events",
+        "/api/values/all",
+        "/metrics",
+        "/api/metrics",
+    ] {
+        let answer = server.get(path).await;
+        answer.problem(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"spiral\"");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    server
+        .post("/api/values", "{\"index\": 1}")
+        .await
+        .problem(401, "unauthorized");
+    for wrong in [
+        "Bearer wrong",
+        "Bearer",
+        "Basic correct-horse-battery",
+        "correct-horse-battery",
+        "Bearer correct-horse-batter",
+    ] {
+        let answer = Answer::of(
+            server
+                .request(Method::GET, "/api/v1/jobs")
+                .header("authorization", wrong),
+        )
+        .await;
+        answer.problem(401, "unauthorized");
+    }
+    for right in [format!("Bearer {TOKEN}"), format!("bearer  {TOKEN} ")] {
+        let answer = Answer::of(
+            server
+                .request(Method::GET, "/api/v1/jobs")
+                .header("authorization", right),
+        )
+        .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(
+            answer.json()["jobs"].as_array().unwrap().is_empty(),
+            "nothing was stored"
+        );
+    }
+    // What tells nothing is open: load balancers and people who want to know how to get in.
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/api/healthz",
+        "/api/openapi.json",
+        "/api/docs/",
+    ] {
+        assert_ne!(server.get(path).await.status, 401, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_site_changes_nothing() {
+    let server = TestServer::idle(TestDatabase::Sqlite).await;
+    let post = |site: &'static str| {
+        let request = server
+            .request(Method::POST, "/api/values")
+            .header("sec-fetch-site", site);
+        Answer::of(request.json(&json!({"index": 90})))
+    };
+    post("cross-site").await.problem(403, "cross_site");
+    for site in ["same-origin", "same-site", "none"] {
+        assert_eq!(post(site).await.status, 202, "{site}");
+    }
+    let read = server
+        .request(Method::GET, "/api/v1/jobs")
+        .header("sec-fetch-site", "cross-site");
+    assert_eq!(Answer::of(read).await.json()["jobs"].as_array().unwrap().len(), 3);
+    // No header allows another origin to read the answer.
+    let preflight = server
+        .request(Method::OPTIONS, "/api/values")
+        .header("origin", "https://example.org");
+    assert_eq!(
+        Answer::of(preflight).await.header("access-control-allow-origin"),
+        ""
+    );
+}
+
+#[handler]
+async fn panicking() {
+    panic!("the secret of the handler");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_is_a_problem_that_tells_nothing() {
+    let env = TestEnv::new(TestDatabase::Sqlite).await;
+    let catalog = Arc::new(Catalog::new(&FunctionSettings::default()).unwrap());
+    let shutdown = CancellationToken::new();
+    let (store, queues) = (env.store.clone(), env.queues.clone());
+    let app = App::start(
+        ServerSettings::default(),
+        catalog,
+        store,
+        queues,
+        shutdown.clone(),
+    )
+    .unwrap();
+    let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listening.address();
+    let router = Router::with_path("panic").get(panicking);
+    let serving = tokio::spawn(listening.serve(router, app.state(), shutdown.clone()));
+    for _ in 0..2 {
+        let answer = Answer::of(reqwest::Client::new().get(format!("http://{address}/panic"))).await;
+        answer.problem(500, "internal");
+        assert!(!answer.text.contains("secret"), "{}", answer.text);
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    shutdown.cancel();
+    serving.await.unwrap().unwrap();
+    app.end().await;
+}
