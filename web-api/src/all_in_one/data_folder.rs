@@ -53,6 +53,16 @@ impl DataFolder {
     }
 }
 
+impl Drop for DataFolder {
+    /// Leaves nothing behind among the temporary files.
+    fn drop(&mut self) {
+        if let Some(private) = self.socket.parent().filter(|parent| *parent != self.path) {
+            fs::remove_file(&self.socket).ok();
+            fs::remove_dir(private).ok();
+        }
+    }
+}
+
 /// Locks the folder. The system lets go of the lock when the process ends, however it ends.
 fn take(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
@@ -177,9 +187,8 @@ mod tests {
         assert_ne!(one.socket(), two.socket());
         let private = one.socket().parent().unwrap().to_path_buf();
         assert_eq!(fs::metadata(&private).unwrap().mode() & 0o777, 0o700);
-        for socket in [one.socket(), two.socket()] {
-            fs::remove_dir(socket.parent().unwrap()).unwrap();
-        }
+        drop(one);
+        assert!(!private.exists());
         let near = DataFolder::open(&parent.path().join("short")).unwrap();
         assert!(near.socket().starts_with(near.path()));
     }

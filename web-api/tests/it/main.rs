@@ -4,6 +4,7 @@
 
 mod support;
 
+mod all_in_one;
 mod apply_events;
 mod bad_input;
 mod calls;
