@@ -94,7 +94,7 @@ impl Running {
     pub(crate) async fn eventually(
         &self,
         path: &str,
-        wanted: impl Fn(&Value) -> bool,
+        wanted: impl Fn(&Value) -> bool + Send + Sync,
         limit: Duration,
     ) -> Value {
         let waiting = async {
@@ -106,14 +106,14 @@ impl Running {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        match tokio::time::timeout(limit, waiting).await {
-            Ok(value) => value,
-            Err(_elapsed) => panic!(
-                "waited in vain for {path}: {}\n{}",
-                self.get(path).await.text,
+        let found = tokio::time::timeout(limit, waiting).await;
+        found.unwrap_or_else(|_| {
+            panic!(
+                "waited in vain for {path}
+{}",
                 self.log()
-            ),
-        }
+            )
+        })
     }
 
     /// The process id of its private Redis.
