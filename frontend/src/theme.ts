@@ -10,8 +10,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Button: {
-      vars: () => ({
-        root: {
+      vars: (_theme: unknown, { variant }: { variant?: string }) => ({
+        root: variant === 'default' ? {} : {
           '--button-bg': 'var(--primary)',
           '--button-hover': 'var(--primary-hover)',
           '--button-color': 'var(--on-primary)',

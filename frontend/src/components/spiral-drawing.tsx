@@ -45,7 +45,7 @@ export function SpiralDrawing({ index, busy }: Props) {
 function Label({ square: { k, x, y, side } }: { readonly square: Square }) {
   const text = k <= LAST_NUMBER ? formatNumber(smallFibonacci(k)) : `F(${formatNumber(k)})`;
   const size = Math.min(96, side * 0.22, (side * 0.95) / text.length);
-  if (size < 16) return null;
+  if (size < 20) return null;
   return (
     <text
       className={classes.label}

@@ -46,7 +46,7 @@ export default function JobsPage(): ReactElement {
       </div>
       {jobs.hasNextPage && (
         <div className={classes.older}>
-          <Button size="md" loading={jobs.isFetchingNextPage} onClick={() => void jobs.fetchNextPage()}>
+          <Button variant="default" size="md" loading={jobs.isFetchingNextPage} onClick={() => void jobs.fetchNextPage()}>
             Show older jobs
           </Button>
         </div>

@@ -1,26 +1,31 @@
 /** Asks for the access token after the API has answered 401. It stays in this tab only. */
-import { Button, Modal, PasswordInput } from '@mantine/core';
-import '@mantine/core/styles/Modal.css';
-import '@mantine/core/styles/ModalBase.css';
-import '@mantine/core/styles/Overlay.css';
-import '@mantine/core/styles/PasswordInput.css';
-import '@mantine/core/styles/CloseButton.css';
-import '@mantine/core/styles/Paper.css';
-import { useState, type ReactElement } from 'react';
+import { Button, TextInput } from '@mantine/core';
+import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { provideToken } from '../api/token';
+import classes from './token-dialog.module.css';
 
 export default function TokenDialog({ refused }: { readonly refused: boolean }): ReactElement {
+  const dialog = useRef<HTMLDialogElement>(null);
   const [token, setToken] = useState('');
+
+  // The browser's own dialog: it keeps the focus inside and the page behind it out of reach.
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => {
+      element?.close();
+    };
+  }, []);
+
   return (
-    <Modal
-      opened
-      centered
-      title="This Spiral asks for an access token"
-      withCloseButton={false}
-      closeOnEscape={false}
-      closeOnClickOutside={false}
-      radius="var(--radius-large)"
-      onClose={() => undefined}
+    <dialog
+      ref={dialog}
+      className={classes.dialog}
+      aria-labelledby="token-title"
+      onCancel={(event) => {
+        // Nothing works without a token, so there is nothing to go back to.
+        event.preventDefault();
+      }}
     >
       <form
         onSubmit={(event) => {
@@ -28,8 +33,11 @@ export default function TokenDialog({ refused }: { readonly refused: boolean }):
           if (token.trim() !== '') provideToken(token.trim());
         }}
       >
-        <PasswordInput
-          data-autofocus
+        <h2 id="token-title" className={classes.title}>
+          This Spiral is locked
+        </h2>
+        <TextInput
+          type="password"
           label="Access token"
           description="The value of SPIRAL_TOKEN. It is kept until this tab is closed."
           error={refused && token === '' ? 'That token was not accepted.' : null}
@@ -44,6 +52,6 @@ export default function TokenDialog({ refused }: { readonly refused: boolean }):
           Continue
         </Button>
       </form>
-    </Modal>
+    </dialog>
   );
 }
