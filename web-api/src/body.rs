@@ -11,9 +11,9 @@ use futures::StreamExt as _;
 use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use salvo::http::{HeaderMap, ReqBody};
 use salvo::prelude::*;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-pub use self::fields::{Fields, must_be_object};
+pub use self::fields::Fields;
 use crate::error::ApiError;
 
 /// How long a body may take to arrive.
@@ -22,23 +22,38 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DRAIN_AT_MOST: u64 = 64 << 20;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The body as JSON of any shape.
-pub async fn json(req: &mut Request, limit: u64) -> Result<Value, ApiError> {
+/// The body as a JSON object; `example` is one that the caller could have sent.
+pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Map<String, Value>, ApiError> {
     if let Err(error) = check_headers(req.headers()) {
         drain(req).await;
         return Err(error);
     }
     let bytes = read(req, limit).await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        let message = "The body is empty. Send a JSON object, such as {\"index\": 90} to /api/values.";
-        return Err(ApiError::InvalidJson {
-            message: message.to_owned(),
-        });
+        let message = format!("The body is empty. Send a JSON object, such as {example}.");
+        return Err(ApiError::InvalidJson { message });
     }
-    strict::parse(&bytes).map_err(|error| match error {
+    let body = strict::parse(&bytes).map_err(|error| match error {
         strict::ParseError::Syntax(message) => ApiError::InvalidJson { message },
         strict::ParseError::Twice { field } => ApiError::invalid_input(&field, "is there twice"),
-    })
+    })?;
+    if let Value::Object(object) = body {
+        return Ok(object);
+    }
+    let message = format!("must be a JSON object, such as {example}, not {}", kind(&body));
+    Err(ApiError::invalid_input("", message))
+}
+
+/// A kind of JSON value in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {

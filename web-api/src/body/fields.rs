@@ -15,19 +15,12 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The fields of `body`, which must be an object.
-    pub fn of(body: Value) -> Result<Self, ApiError> {
-        must_be_object(&body)?;
-        let rest = if let Value::Object(rest) = body {
-            rest
-        } else {
-            Map::new()
-        };
-        Ok(Self {
-            rest,
+    pub fn of(body: Map<String, Value>) -> Self {
+        Self {
+            rest: body,
             known: Vec::new(),
             errors: Vec::new(),
-        })
+        }
     }
 
     /// Notes what is wrong with the field at `pointer`.
@@ -92,30 +85,6 @@ impl Fields {
     }
 }
 
-/// An error when the body is anything but an object.
-pub fn must_be_object(body: &Value) -> Result<(), ApiError> {
-    if body.is_object() {
-        return Ok(());
-    }
-    let message = format!(
-        "must be a JSON object, such as {{\"index\": 90}}, not {}",
-        kind(body)
-    );
-    Err(ApiError::invalid_input("", message))
-}
-
-/// A kind of JSON value in words.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// A number with commas between groups of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -135,6 +104,13 @@ mod tests {
 
     use super::*;
 
+    fn fields(body: Value) -> Fields {
+        let Value::Object(body) = body else {
+            panic!("not an object")
+        };
+        Fields::of(body)
+    }
+
     fn problems(fields: Fields) -> Vec<(String, String)> {
         let Err(ApiError::InvalidInput { fields }) = fields.finish() else {
             return Vec::new();
@@ -147,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_nobody_asked_for_is_unknown() {
-        let mut fields = Fields::of(json!({"input": {}, "maxattempts": 3})).unwrap();
+        let mut fields = fields(json!({"input": {}, "maxattempts": 3}));
         fields.any("input");
         fields.number("max_attempts", 1, 100);
         let message = "is not known here; the fields are: input, max_attempts".to_owned();
@@ -156,8 +132,7 @@ mod tests {
 
     #[test]
     fn every_wrong_field_is_told() {
-        let mut fields =
-            Fields::of(json!({"max_attempts": 0, "run_at": "tomorrow", "delay_seconds": null})).unwrap();
+        let mut fields = fields(json!({"max_attempts": 0, "run_at": "tomorrow", "delay_seconds": null}));
         assert_eq!(fields.number("max_attempts", 1, 31_536_000), None);
         assert_eq!(fields.time("run_at"), None);
         assert_eq!(fields.number("delay_seconds", 0, 9), None);
@@ -165,14 +140,5 @@ mod tests {
         assert_eq!(problems.len(), 2);
         assert_eq!(problems[0].1, "must be a whole number from 1 to 31,536,000");
         assert_eq!(problems[1].0, "/run_at");
-    }
-
-    #[test]
-    fn a_body_that_is_no_object_is_refused() {
-        let error = Fields::of(json!([1])).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "The body must be a JSON object, such as {\"index\": 90}, not an array"
-        );
     }
 }

@@ -6,6 +6,7 @@ use chrono::Utc;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::call::{Call, Called};
 use crate::answer::Answer;
@@ -18,6 +19,7 @@ use crate::store::job as record;
 use crate::wire::function::FunctionList;
 use crate::wire::job::{Job, NewJob};
 
+const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 /// How far ahead a job may be planned, in seconds.
 const A_YEAR: u64 = 31_536_000;
 
@@ -80,14 +82,14 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut query = Query::of(req);
     let wait = query.wait();
     query.finish()?;
-    let asked = read(body::json(req, state.settings.body_limit).await?)?;
+    let asked = read(body::object(req, state.settings.body_limit, EXAMPLE).await?)?;
     let Called { job, replayed } = asked.make(state, function, req, wait).await?;
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
 }
 
 /// The fields of the body, each with its limits.
-fn read(body: serde_json::Value) -> Result<Call, ApiError> {
-    let mut fields = Fields::of(body)?;
+fn read(body: Map<String, Value>) -> Result<Call, ApiError> {
+    let mut fields = Fields::of(body);
     let input = fields.any("input");
     let max_attempts = fields.number("max_attempts", 1, 100);
     let run_at = fields.time("run_at");

@@ -16,6 +16,7 @@ use crate::state::AppState;
 use crate::wire::job::Job;
 use crate::wire::value::{CurrentValues, IndexList, NewValue, Value};
 
+const EXAMPLE: &str = "{\"index\": 90}";
 const FIBONACCI: &str = "fibonacci";
 /// How many indices the list shows.
 const MOST_SHOWN: u64 = 1_000;
@@ -61,13 +62,12 @@ pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     let mut query = Query::of(req);
     let wait = query.wait();
     query.finish()?;
-    let input = body::json(req, state.settings.body_limit).await?;
-    body::must_be_object(&input)?;
+    let input = body::object(req, state.settings.body_limit, EXAMPLE).await?;
     let index = input
         .get("index")
         .and_then(serde_json::Value::as_u64)
         .unwrap_or_default();
-    let Called { job, replayed } = Call::of(input).make(state, function, req, wait).await?;
+    let Called { job, replayed } = Call::of(input.into()).make(state, function, req, wait).await?;
     let value = if job.state == JobState::Completed {
         output::whole(state, &job).await?
     } else {

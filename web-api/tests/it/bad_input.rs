@@ -98,9 +98,9 @@ on_both_databases! {
 
     async fn bodies_that_are_no_json_object(database) {
         let server = TestServer::idle(database).await;
-        for path in [VALUES, CALL] {
+        for (path, example) in [(VALUES, "{\"index\": 90}"), (CALL, "{\"input\": {\"index\": 90}}")] {
             let problem = server.post(path, "[1, 2]").await.problem(422, "invalid_input");
-            let detail = "The body must be a JSON object, such as {\"index\": 90}, not an array";
+            let detail = format!("The body must be a JSON object, such as {example}, not an array");
             assert_eq!(problem["detail"], detail);
             for text in ["null", "90", "\"90\""] {
                 server.post(path, text).await.problem(422, "invalid_input");
@@ -109,11 +109,14 @@ on_both_databases! {
                 ("{\"index\": 90", "The body is not JSON: EOF while parsing an object, at line 1, column 12."),
                 ("index=90", "The body is not JSON: expected value, at line 1, column 1."),
                 ("{\"index\": 90} x", "The body is not JSON: trailing characters, at line 1, column 15."),
-                ("", "The body is empty. Send a JSON object, such as {\"index\": 90} to /api/values."),
-                (" \n", "The body is empty. Send a JSON object, such as {\"index\": 90} to /api/values."),
             ] {
                 let problem = server.post(path, text).await.problem(400, "invalid_json");
                 assert_eq!(problem["detail"], detail, "{path} {text:?}");
+            }
+            for empty in ["", " \n"] {
+                let problem = server.post(path, empty).await.problem(400, "invalid_json");
+                let detail = format!("The body is empty. Send a JSON object, such as {example}.");
+                assert_eq!(problem["detail"], detail, "{path}");
             }
             server.post(path, "[".repeat(100_000)).await.problem(400, "invalid_json");
         }
