@@ -581,15 +581,6 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `Last-Event-ID` is not a position of this feed. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Too many clients follow already. */
             503: {
                 headers: {
