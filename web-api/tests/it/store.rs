@@ -7,7 +7,7 @@ use jobs::{
     job::{JobId, JobState},
     queue::events::JobEvent,
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
 use web_api::store::{
     DatabaseSettings, Store, StoreError,
@@ -204,6 +204,44 @@ on_both_databases! {
         let error = store.job_get(JobId::new()).await.unwrap_err();
         assert!(error.is_unavailable(), "{error:?}");
     }
+}
+
+/// With many finished rows around, and beyond the five executions after which PostgreSQL may plan without the values.
+#[tokio::test]
+async fn postgres_walks_the_unfinished_rows_by_their_partial_index() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let store = Store::connect(&DatabaseSettings {
+        max_connections: 1,
+        ..database.settings()
+    })
+    .await
+    .unwrap();
+    let new: Vec<NewJob> = (0..3_000).map(new_job).collect();
+    store.job_insert_many(&new).await.unwrap();
+    let done = new[20..].iter().map(|job| finished(job.id, 1)).collect();
+    store.job_apply_events(&[batch(done)]).await.unwrap();
+    let admin = database.connect().await;
+    admin.execute_unprepared("VACUUM ANALYZE jobs").await.unwrap();
+    let before = scans(&admin).await;
+    for _ in 0..10 {
+        assert_eq!(
+            store.job_unfinished(Some(new[9].id), 500).await.unwrap().len(),
+            10
+        );
+    }
+    // Counts are passed on when a connection ends, or a moment later.
+    store.close().await.unwrap();
+    let counted = async || (scans(&admin).await >= before + 10).then_some(());
+    eventually("each of the ten walks used the index", counted).await;
+}
+
+async fn scans(database: &DatabaseConnection) -> i64 {
+    let query = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_unfinished'";
+    let row = database
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
+        .await
+        .unwrap();
+    row.unwrap().try_get("", "idx_scan").unwrap()
 }
 
 /// Makes the database refuse rows of `jobs` with `value` in `column`, as it would refuse bad data.

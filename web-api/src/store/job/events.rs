@@ -19,7 +19,7 @@ use sea_orm::{
     },
 };
 
-use super::{Job, UNFINISHED, parsed, row::Column};
+use super::{FINAL, Job, parsed, row::Column};
 use crate::store::{Store, StoreError};
 
 use change::changes;
@@ -175,10 +175,23 @@ fn update(changes: &[Change]) -> UpdateStatement {
             CHANGE.into_iden(),
         ))
         .and_where(old(Column::Id).eq(id))
-        .and_where(old(Column::State).is_in(UNFINISHED.map(constant)))
+        // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
+        .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
         .and_where(guard)
         .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt)]));
     update
+}
+
+/// The statement for these events, for a look at how a database goes about it.
+#[cfg(test)]
+pub(super) fn update_of(events: Vec<jobs::queue::events::JobEvent>, at: DateTime<Utc>) -> UpdateStatement {
+    let queue = jobs::job::QueueName::standard();
+    update(&changes(&[EventBatch {
+        id: jobs::queue::events::EventId::default(),
+        queue,
+        at,
+        events,
+    }]))
 }
 
 fn new_columns<const N: usize>(first: usize) -> [Expr; N] {
