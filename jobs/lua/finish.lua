@@ -1,12 +1,14 @@
 -- Ends attempts. Each one counts only if the worker still holds the job with this very attempt: the fence.
 --
 -- KEYS  1 jobs  2 scheduled  3 attempts  4 events  5 wake  6 stale-results  7 outputs:{stretch}  8 running:{worker}
+--       9 cancelling
 -- ARGV  1 time to live of the outputs in ms, then five for each attempt: id, attempt, what follows (`end`, or the
 --       time in ms from now to the next attempt), event (JSON), output to keep (may be empty); at most 500 attempts
 -- Returns one number for each attempt: 1 counted, 0 too late.
 -- Cost  O(n), and O(log m) for each retry among m scheduled ones.
 local jobs, scheduled, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local wake, stale_results, outputs, running = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local wake, stale_results, outputs, running, cancelling = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local marks = redis.call('EXISTS', cancelling) == 1
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -35,7 +37,9 @@ for n, id in ipairs(ids) do
         kept[#kept + 1] = ARGV[at + 4]
       end
     else
-      due[#due + 1] = now + tonumber(ARGV[at + 2])
+      -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
+      local marked = marks and redis.call('HEXISTS', cancelling, id) == 1
+      due[#due + 1] = marked and now or now + tonumber(ARGV[at + 2])
       due[#due + 1] = id
       made[#made + 1] = id
       made[#made + 1] = attempt
@@ -54,6 +58,9 @@ end
 redis.call('HDEL', running, unpack(counted))
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
+  if marks then
+    redis.call('HDEL', cancelling, unpack(over))
+  end
 end
 if #failed_before > 0 then
   redis.call('HDEL', attempts, unpack(failed_before))

@@ -1,11 +1,12 @@
 -- Takes the jobs of a worker whose lease has lapsed. Their attempt counts; those that have none left are dead.
 --
 -- KEYS  1 jobs  2 waiting  3 attempts  4 events  5 wake  6 workers  7 worker-info  8 running:{worker}
+--       9 cancelling
 -- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
 -- Returns { orphans queued again, orphans dead, 1 when some are left }, or {} when the lease has not lapsed.
 -- Cost  O(n) for n jobs taken, with one parse of an envelope each.
 local jobs, waiting, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local wake, workers, worker_info, running = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local wake, workers, worker_info, running, cancelling = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local worker, most = ARGV[1], tonumber(ARGV[2])
 
 local clock = redis.call('TIME')
@@ -47,6 +48,7 @@ end
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
+  redis.call('HDEL', cancelling, unpack(over))
   redis.call('XADD', events, '*', 't', 'crashed', 'w', worker, 'd', table.concat(ended, ' '))
 end
 local left = redis.call('EXISTS', running)

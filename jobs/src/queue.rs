@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output;
 
+mod cancel;
 pub(crate) mod claims;
 mod connection;
 pub mod events;
@@ -21,6 +22,7 @@ mod keys;
 pub(crate) mod memo;
 mod scripts;
 
+pub use cancel::Cancelled;
 pub use connection::RedisSettings;
 
 use connection::Connection;
@@ -131,6 +133,14 @@ impl Queues {
                 .arg(json(&Queued::of(job))?);
         }
         self.connection.script(&call).await
+    }
+
+    /// Calls jobs off. For each: whether it has ended with this, was marked for its worker, or is not here.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Cancelled>, Error> {
+        cancel::cancel(self, queue, ids).await
     }
 
     /// Which of these jobs Redis does not hold: neither waiting, nor scheduled, nor running.

@@ -1,7 +1,7 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! [`fetcher`], [`finisher`], [`heartbeat`] and [`recoverer`] are one task each; apalis runs the attempts between the
+//! [`fetcher`], [`finisher`], [`heartbeat`], [`canceller`] and [`recoverer`] are one task each; apalis runs the attempts between the
 //! first two.
 
 use std::future::Future;
@@ -27,6 +27,7 @@ use crate::queue::claims::{Claims, Ended};
 
 use attempt::Runner;
 use backend::SpiralBackend;
+use canceller::Canceller;
 use fetcher::{Assignment, Fetcher};
 use finisher::{Finisher, Message};
 use heartbeat::{About, Heartbeat};
@@ -35,6 +36,7 @@ use recoverer::Recoverer;
 
 mod attempt;
 mod backend;
+mod canceller;
 mod fetcher;
 mod finisher;
 mod heartbeat;
@@ -109,6 +111,7 @@ impl Worker {
             .run(),
         );
         let _beating = role(self.heartbeat().run());
+        let _cancelling = role(self.canceller().run());
         let _recovering = role(self.recoverer().run());
         let _grace = role(end_of_grace(
             Arc::clone(&self.held),
@@ -188,6 +191,14 @@ impl Worker {
             held: Arc::clone(&self.held),
             lease: self.settings.lease,
             about: About::new(self.settings.concurrency),
+        }
+    }
+
+    fn canceller(&self) -> Canceller {
+        Canceller {
+            claims: self.claims.clone(),
+            queues: self.queues.clone(),
+            held: Arc::clone(&self.held),
         }
     }
 

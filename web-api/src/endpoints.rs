@@ -1,6 +1,7 @@
 //! THE list of paths: every endpoint of the HTTP API and where it is reached.
 
 mod call;
+mod cancel;
 mod docs;
 mod events;
 mod functions;
@@ -47,6 +48,7 @@ fn api() -> Router {
                 .push(Router::with_path("functions/{name}/jobs").post(functions::call))
                 .push(Router::with_path("jobs").get(jobs::list))
                 .push(Router::with_path("jobs/{id}").get(jobs::get))
+                .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
                 .push(Router::with_path("events").get(events::follow)),
         )

@@ -38,6 +38,8 @@ pub enum ApiError {
     NotFinished { state: &'static str },
     #[error("The job is {state}, so there is no output.")]
     NoOutput { state: &'static str },
+    #[error("The job is {state} already, so it cannot be cancelled.")]
+    AlreadyFinished { state: &'static str },
     #[error("The output is no longer kept. Call the function again to compute it anew.")]
     OutputExpired,
     #[error("Send the access token: \"Authorization: Bearer TOKEN\".")]
@@ -111,7 +113,9 @@ impl ApiError {
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFinished { .. } | Self::NoOutput { .. } => StatusCode::CONFLICT,
+            Self::NotFinished { .. } | Self::NoOutput { .. } | Self::AlreadyFinished { .. } => {
+                StatusCode::CONFLICT
+            }
             Self::OutputExpired => StatusCode::GONE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
@@ -138,6 +142,7 @@ impl ApiError {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::NotFinished { .. } => "not_finished",
             Self::NoOutput { .. } => "no_output",
+            Self::AlreadyFinished { .. } => "already_finished",
             Self::OutputExpired => "output_expired",
             Self::Unauthorized => "unauthorized",
             Self::CrossSite => "cross_site",
@@ -165,6 +170,7 @@ impl ApiError {
             Self::IdempotencyKeyReused => "The idempotency key belongs to another call",
             Self::NotFinished { .. } => "The job has not finished",
             Self::NoOutput { .. } => "The job has no output",
+            Self::AlreadyFinished { .. } => "The job has ended already",
             Self::OutputExpired => "The output has expired",
             Self::Unauthorized => "The access token is missing or wrong",
             Self::CrossSite => "The request comes from another site",

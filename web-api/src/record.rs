@@ -103,6 +103,7 @@ fn finished(event: &JobEvent) -> Option<JobId> {
         JobEvent::Finished(finished) if !matches!(finished.outcome, Outcome::Retrying { .. }) => {
             Some(finished.id)
         }
+        JobEvent::Cancelled { id, .. } => Some(*id),
         JobEvent::Finished(_)
         | JobEvent::Queued { .. }
         | JobEvent::QueuedMany { .. }

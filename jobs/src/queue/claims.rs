@@ -101,7 +101,8 @@ impl Claims {
             .key(keys.events());
         call.key(keys.wake())
             .key(keys.workers())
-            .key(keys.running(&self.worker));
+            .key(keys.running(&self.worker))
+            .key(keys.cancelling());
         call.arg(&*self.worker)
             .arg(most.min(BATCH))
             .arg(millis(self.lease));
@@ -140,7 +141,8 @@ impl Claims {
             .key(keys.wake());
         call.key(keys.stale_results())
             .key(keys.outputs(self.queues.stretch()))
-            .key(keys.running(&self.worker));
+            .key(keys.running(&self.worker))
+            .key(keys.cancelling());
         let ttl = self.queues.ttl_ms();
         call.arg(ttl + ttl / super::STRETCHES_PER_TTL);
         for ended in ended {
@@ -200,6 +202,14 @@ impl Claims {
             .collect()
     }
 
+    /// The jobs of a queue that were called off while they ran.
+    pub(crate) async fn called_off(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
+        let mut keys = cmd("HKEYS");
+        keys.arg(self.queues.keys(queue).cancelling());
+        let ids: Vec<String> = self.queues.connection.command(&keys).await?;
+        ids.iter().map(|id| Ok(id.parse()?)).collect()
+    }
+
     /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
     pub(crate) async fn leave(&self, queue: &QueueName) -> Result<bool, Error> {
         let keys = self.queues.keys(queue);
@@ -233,7 +243,8 @@ impl Claims {
             .key(keys.wake());
         call.key(keys.workers())
             .key(keys.worker_info())
-            .key(keys.running(worker));
+            .key(keys.running(worker))
+            .key(keys.cancelling());
         call.arg(worker).arg(BATCH);
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         Ok(match *reply {

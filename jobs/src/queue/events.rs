@@ -79,6 +79,12 @@ pub enum JobEvent {
         attempt: u32,
         reason: ReturnReason,
     },
+    /// Called off before a worker took it (again). `attempt` is how many attempts were made.
+    Cancelled {
+        id: JobId,
+        attempt: u32,
+        function: String,
+    },
     /// Its time has come: scheduled or retrying before, queued now.
     Promoted { id: JobId },
 }

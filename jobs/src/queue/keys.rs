@@ -42,6 +42,11 @@ impl Keys {
         self.key("attempts")
     }
 
+    /// Hash of ids that were called off while they ran.
+    pub(crate) fn cancelling(&self) -> String {
+        self.key("cancelling")
+    }
+
     /// Sorted set: worker -> time in ms at which its lease ends.
     pub(crate) fn workers(&self) -> String {
         self.key("workers")

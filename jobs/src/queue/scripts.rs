@@ -15,6 +15,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    CANCEL = "cancel.lua",
     FETCH = "fetch.lua",
     FINISH = "finish.lua",
     GIVE_BACK = "give_back.lua",

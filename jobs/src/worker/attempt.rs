@@ -40,7 +40,7 @@ pub(crate) struct Runner {
 enum Ran {
     Output(Box<RawValue>, Keep),
     Failed(AttemptError, Next),
-    /// Called off: there is no outcome.
+    /// Called off, or not to be finished by this worker.
     Stopped,
 }
 
@@ -86,7 +86,7 @@ impl Runner {
                         id,
                         attempt,
                         max_attempts: envelope.max_attempts,
-                        stop: assignment.stop.clone(),
+                        stop: assignment.sign.stop.clone(),
                         threads: self.threads.clone(),
                     };
                     let ran = self.run_function(entry, &queue, context, &envelope).await;
@@ -102,8 +102,12 @@ impl Runner {
         self.held.ran(clock.elapsed());
 
         let (outcome, again_in, keep) = match ran {
+            Ran::Stopped if assignment.sign.is_called_off() => {
+                tracing::info!(job = %id, attempt, function, "cancelled while it ran");
+                (Outcome::Cancelled, None, Keep::Nothing)
+            }
             Ran::Stopped => {
-                tracing::debug!(job = %id, attempt, function, "called off");
+                tracing::debug!(job = %id, attempt, function, "stopped without an outcome");
                 return None;
             }
             Ran::Output(json, keep) => (

@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::held::Held;
+use super::held::{Held, StopSign};
 use super::patience::Patience;
 use crate::error::Error;
 use crate::job::QueueName;
@@ -19,11 +19,11 @@ use crate::queue::claims::{BATCH, Claim, Claims};
 /// An idle worker asks at least this often: a safety net under the wake list.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 
-/// A claim on its way to the function, with the token that calls it off.
+/// A claim on its way to the function, with the sign that stops it.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) claim: Claim,
-    pub(crate) stop: CancellationToken,
+    pub(crate) sign: StopSign,
 }
 
 pub(crate) struct Fetcher {
@@ -94,7 +94,7 @@ impl Fetcher {
     }
 
     fn hand_on(&self, claim: Claim) {
-        let stop = self.held.add(&claim);
+        let sign = self.held.add(&claim);
         let mut task = TaskBuilder::new(())
             .task_id(TaskId::from_string(claim.id.to_string()))
             // apalis counts an attempt up when it begins to run.
@@ -102,7 +102,7 @@ impl Fetcher {
         if let Ok(envelope) = &claim.envelope {
             task = task.max_attempts(usize::try_from(envelope.max_attempts).unwrap_or(usize::MAX));
         }
-        let task = task.build().map_args(|()| Assignment { claim, stop });
+        let task = task.build().map_args(|()| Assignment { claim, sign });
         // The receiver goes away only when the worker has ended; the job is then given back with the rest.
         let _ended = self.tasks.send(task);
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -36,6 +37,22 @@ pub(crate) struct HeldJob {
     pub(crate) queue: QueueName,
     pub(crate) attempt: u32,
     pub(crate) stop: CancellationToken,
+    /// Stopped because somebody called the job off, which is an outcome.
+    called_off: Arc<AtomicBool>,
+}
+
+/// The way from those who stop an attempt to the attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct StopSign {
+    pub(crate) stop: CancellationToken,
+    called_off: Arc<AtomicBool>,
+}
+
+impl StopSign {
+    /// The job was called off; without this a stopped attempt has no outcome.
+    pub(crate) fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::SeqCst)
+    }
 }
 
 impl Held {
@@ -78,19 +95,29 @@ impl Held {
         }
     }
 
-    /// Notes a claim. False when the job is here already, with an attempt that was taken over in the meantime: the
-    /// old attempt is stopped, and the new one takes its place.
-    pub(crate) fn add(&self, claim: &Claim) -> CancellationToken {
+    /// Notes a claim. When the job is here already, with an attempt that was taken over in the meantime, that one is
+    /// stopped and the new one takes its place.
+    pub(crate) fn add(&self, claim: &Claim) -> StopSign {
         let stop = CancellationToken::new();
+        let called_off = Arc::<AtomicBool>::default();
         let job = HeldJob {
             queue: claim.queue.clone(),
             attempt: claim.attempt,
             stop: stop.clone(),
+            called_off: Arc::clone(&called_off),
         };
         if let Some(before) = self.table().jobs.insert(claim.id, job) {
             before.stop.cancel();
         }
-        stop
+        StopSign { stop, called_off }
+    }
+
+    /// Calls a job off, if it is here.
+    pub(crate) fn call_off(&self, id: JobId) {
+        if let Some(job) = self.table().jobs.get(&id) {
+            job.called_off.store(true, Ordering::SeqCst);
+            job.stop.cancel();
+        }
     }
 
     /// Forgets a job, if it is still here with this attempt.
@@ -159,7 +186,7 @@ mod tests {
         let id = JobId::new();
         let first = held.add(&claim(id, 1));
         let second = held.add(&claim(id, 2));
-        assert!(first.is_cancelled() && !second.is_cancelled());
+        assert!(first.stop.is_cancelled() && !second.stop.is_cancelled());
         assert!(held.remove(id, 1).is_none());
         assert_eq!(held.len(), 1);
         assert!(held.remove(id, 2).is_some());
@@ -168,11 +195,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_room_is_woken_when_a_job_leaves() {
-        let held = std::sync::Arc::new(Held::new(1));
+        let held = Arc::new(Held::new(1));
         let id = JobId::new();
         held.add(&claim(id, 1));
         let waiting = tokio::spawn({
-            let held = std::sync::Arc::clone(&held);
+            let held = Arc::clone(&held);
             async move { held.wait_for_room().await }
         });
         tokio::task::yield_now().await;

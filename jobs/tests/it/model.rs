@@ -41,6 +41,9 @@ enum Step {
     Lapse {
         worker: u8,
     },
+    Cancel {
+        job: u8,
+    },
     /// All that is scheduled becomes due.
     ClockJumps,
 }
@@ -62,6 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..WORKERS, 0..JOBS, 1..4_u32)
             .prop_map(|(worker, job, attempt)| Step::GiveBack { worker, job, attempt }),
         2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
+        2 => (0..JOBS).prop_map(|job| Step::Cancel { job }),
         1 => Just(Step::ClockJumps),
     ];
     prop::collection::vec(step, 1..25)
@@ -76,6 +80,10 @@ struct Model {
     running: BTreeMap<u8, (u8, u32)>,
     made: BTreeMap<u8, u32>,
     finished: BTreeMap<u8, u32>,
+    /// Called off while they waited: still in the list, until a fetch comes to them.
+    hollow: BTreeSet<u8>,
+    /// Called off while they ran.
+    marked: BTreeSet<u8>,
     stale: u64,
 }
 
@@ -92,15 +100,10 @@ impl Model {
         };
     }
 
-    fn promote(&mut self) -> BTreeSet<u8> {
-        let due: BTreeSet<u8> = self
-            .scheduled
-            .iter()
-            .filter(|(_, due)| **due)
-            .map(|(job, _)| *job)
-            .collect();
-        self.scheduled.retain(|_, due| !*due);
-        due
+    fn end(&mut self, job: u8) {
+        self.made.remove(&job);
+        self.marked.remove(&job);
+        *self.finished.entry(job).or_default() += 1;
     }
 }
 
@@ -111,6 +114,7 @@ struct Real {
     finish: Script,
     give_back: Script,
     recover: Script,
+    cancel: Script,
 }
 
 fn worker_name(worker: u8) -> String {
@@ -133,6 +137,7 @@ impl Real {
             finish: Script::new(include_str!("../../lua/finish.lua")),
             give_back: Script::new(include_str!("../../lua/give_back.lua")),
             recover: Script::new(include_str!("../../lua/recover.lua")),
+            cancel: Script::new(include_str!("../../lua/cancel.lua")),
         }
     }
 
@@ -193,7 +198,7 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
                 .key("events")
                 .key("wake")
                 .key("stale-results");
-            call.key("outputs").key(running_key(worker));
+            call.key("outputs").key(running_key(worker)).key("cancelling");
             let next = match then {
                 Then::End => "end".to_owned(),
                 Then::AgainNow => "0".to_owned(),
@@ -206,11 +211,12 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
             if holds {
                 model.running.remove(&job);
                 if then == Then::End {
-                    model.made.remove(&job);
-                    *model.finished.entry(job).or_default() += 1;
+                    model.end(job);
                 } else {
                     model.set_made(job, attempt);
-                    model.scheduled.insert(job, then == Then::AgainNow);
+                    model
+                        .scheduled
+                        .insert(job, then == Then::AgainNow || model.marked.contains(&job));
                 }
             } else {
                 model.stale += 1;
@@ -235,6 +241,7 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
             }
         }
         Step::Lapse { worker } => recover(worker, model, real)?,
+        Step::Cancel { job } => cancel(job, model, real)?,
         Step::ClockJumps => {
             let now = real.now();
             for job in real.ids(&["ZRANGE", "scheduled", "0", "-1"]) {
@@ -247,6 +254,19 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
 }
 
 fn fetch(worker: u8, most: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    // Redis chooses the order of those that are due at the same millisecond; the model takes it over.
+    let now = real.now();
+    let due = real.ids(&["ZRANGEBYSCORE", "scheduled", "-inf", &now.to_string()]);
+    let expected: BTreeSet<u8> = model
+        .scheduled
+        .iter()
+        .filter(|(_, due)| **due)
+        .map(|(job, _)| *job)
+        .collect();
+    prop_assert_eq!(due.iter().copied().collect::<BTreeSet<u8>>(), expected);
+    model.scheduled.retain(|_, due| !*due);
+    model.waiting.extend(due);
+
     let mut call = real.fetch.key("jobs");
     call.key("waiting")
         .key("scheduled")
@@ -255,12 +275,11 @@ fn fetch(worker: u8, most: u8, model: &mut Model, real: &mut Real) -> Result<(),
         .key("wake")
         .key("workers");
     call.key(running_key(worker))
+        .key("cancelling")
         .arg(worker_name(worker))
         .arg(most)
         .arg(60_000);
     let reply: Vec<Value> = call.invoke(&mut real.connection).unwrap();
-
-    let mut promoted = model.promote();
     let next_due: i64 = redis::from_redis_value(reply[0].clone()).unwrap();
     prop_assert_eq!(next_due >= 0, !model.scheduled.is_empty());
     let mut got = Vec::new();
@@ -269,26 +288,63 @@ fn fetch(worker: u8, most: u8, model: &mut Model, real: &mut Real) -> Result<(),
         let attempt: u32 = redis::from_redis_value(item[1].clone()).unwrap();
         got.push((id.parse::<u8>().unwrap(), attempt));
     }
-    let available = model.waiting.len() + promoted.len();
-    prop_assert_eq!(got.len(), available.min(most.into()));
-    for (job, attempt) in got {
-        // First what waited, in order; then what has come due, in any order.
-        match model.waiting.pop_front() {
-            Some(next) => prop_assert_eq!(job, next),
-            None => prop_assert!(promoted.remove(&job), "{} was not due", job),
+
+    let mut expected = Vec::new();
+    for _ in 0..4 {
+        for _ in 0..most {
+            let Some(job) = model.waiting.pop_front() else {
+                break;
+            };
+            if model.hollow.remove(&job) {
+                continue;
+            }
+            if model.marked.contains(&job) {
+                model.end(job);
+                continue;
+            }
+            let attempt = model.made.get(&job).copied().unwrap_or(0) + 1;
+            expected.push((job, attempt));
+            prop_assert!(
+                model.running.insert(job, (worker, attempt)).is_none(),
+                "{} runs twice",
+                job
+            );
         }
-        prop_assert_eq!(attempt, model.made.get(&job).copied().unwrap_or(0) + 1);
-        prop_assert!(
-            model.running.insert(job, (worker, attempt)).is_none(),
-            "{} runs twice",
-            job
-        );
+        if !expected.is_empty() {
+            break;
+        }
     }
-    // The rest of what has come due waits in the order that Redis chose.
-    let rest: Vec<u8> = real.ids(&["LRANGE", "waiting", "0", "-1"]);
-    model
-        .waiting
-        .extend(rest.iter().filter(|job| promoted.contains(job)));
+    prop_assert_eq!(got, expected);
+    Ok(())
+}
+
+fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    let workers: Vec<String> = real.ask(&["ZRANGE", "workers", "0", "-1"]);
+    let mut call = real.cancel.key("jobs");
+    call.key("scheduled")
+        .key("attempts")
+        .key("events")
+        .key("workers")
+        .key("cancelling");
+    for worker in &workers {
+        call.key(format!("running:{worker}"));
+    }
+    call.arg(workers.len()).arg(&workers).arg(job);
+    let reply: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+    let expected = if model.running.contains_key(&job) {
+        model.marked.insert(job);
+        2
+    } else if model.scheduled.remove(&job).is_some() {
+        model.end(job);
+        1
+    } else if model.waiting.contains(&job) && !model.hollow.contains(&job) {
+        model.hollow.insert(job);
+        model.end(job);
+        1
+    } else {
+        0
+    };
+    prop_assert_eq!(reply, [expected]);
     Ok(())
 }
 
@@ -302,7 +358,10 @@ fn recover(worker: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCas
             .key("wake")
             .key("workers")
             .key("worker-info");
-        call.key(running_key(worker)).arg(worker_name(worker)).arg(500);
+        call.key(running_key(worker))
+            .key("cancelling")
+            .arg(worker_name(worker))
+            .arg(500);
         call.invoke(&mut real.connection).unwrap()
     };
     // While the lease holds nobody can take anything.
@@ -325,8 +384,7 @@ fn recover(worker: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCas
     }
     for (job, _) in &dead {
         model.running.remove(job);
-        model.made.remove(job);
-        *model.finished.entry(*job).or_default() += 1;
+        model.end(*job);
     }
     if let Some(last) = again.len().checked_sub(1) {
         let front: Vec<u8> = real.ids(&["LRANGE", "waiting", "0", &last.to_string()]);
@@ -345,6 +403,7 @@ type Found = (
     BTreeMap<u8, u32>,
     Option<u64>,
     bool,
+    BTreeSet<u8>,
     BTreeMap<u8, u32>,
     BTreeMap<u8, u32>,
     BTreeMap<u8, u32>,
@@ -358,12 +417,12 @@ fn compare(model: &Model, real: &mut Real) -> Result<(), TestCaseError> {
         .zrange("scheduled", 0, -1)
         .hkeys("jobs")
         .hgetall("attempts");
-    look.get("stale-results").exists("wake");
+    look.get("stale-results").exists("wake").hkeys("cancelling");
     for worker in 0..WORKERS {
         look.hgetall(running_key(worker));
     }
     let found: Found = look.query(&mut real.connection).unwrap();
-    let (waiting, scheduled, envelopes, made, stale, token, first, second, third) = found;
+    let (waiting, scheduled, envelopes, made, stale, token, marked, first, second, third) = found;
 
     prop_assert_eq!(&waiting, &model.waiting.iter().copied().collect::<Vec<_>>());
     prop_assert_eq!(&scheduled, &model.scheduled.keys().copied().collect());
@@ -382,6 +441,7 @@ fn compare(model: &Model, real: &mut Real) -> Result<(), TestCaseError> {
         .chain(running.into_keys());
     prop_assert_eq!(envelopes, places.collect::<BTreeSet<u8>>());
     prop_assert_eq!(stale.unwrap_or(0), model.stale);
+    prop_assert_eq!(&marked, &model.marked);
     // Whoever sleeps is told: waiting jobs and no token would be a lost wake-up.
     prop_assert!(token || waiting.is_empty(), "jobs wait and nobody is told");
     for (job, times) in &model.finished {

@@ -21,6 +21,7 @@ fn queued(batches: &[EventBatch]) -> Vec<JobId> {
             | JobEvent::Started { .. }
             | JobEvent::Finished(_)
             | JobEvent::Returned { .. }
+            | JobEvent::Cancelled { .. }
             | JobEvent::Promoted { .. } => None,
         });
     ids.collect()

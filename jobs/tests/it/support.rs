@@ -190,7 +190,14 @@ impl TestEnv {
             .query_async(&mut raw)
             .await
             .unwrap();
-        let live = [":jobs", ":waiting", ":scheduled", ":attempts", ":running:"];
+        let live = [
+            ":jobs",
+            ":waiting",
+            ":scheduled",
+            ":attempts",
+            ":running:",
+            ":cancelling",
+        ];
         let left: Vec<_> = keys
             .iter()
             .filter(|key| live.iter().any(|name| key.contains(name)))
@@ -271,6 +278,7 @@ impl Watch {
             | JobEvent::QueuedMany { .. }
             | JobEvent::Started { .. }
             | JobEvent::Returned { .. }
+            | JobEvent::Cancelled { .. }
             | JobEvent::Promoted { .. } => None,
         });
         finished.collect()
@@ -292,6 +300,7 @@ impl Watch {
                 JobEvent::Started { id, .. } => (*id, "started"),
                 JobEvent::Finished(finished) => (finished.id, finished.outcome.state().as_str()),
                 JobEvent::Returned { id, .. } => (*id, "returned"),
+                JobEvent::Cancelled { id, .. } => (*id, "cancelled"),
                 JobEvent::Promoted { id } => (*id, "promoted"),
             };
             (about == id).then(|| name.to_owned())

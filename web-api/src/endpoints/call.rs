@@ -120,7 +120,12 @@ impl Call {
 }
 
 /// The job once it is finished, or as it is at the deadline or when the server is about to end.
-async fn outcome(state: &Inner, waiter: &mut Waiter, job: Job, deadline: Instant) -> Result<Job, ApiError> {
+pub(super) async fn outcome(
+    state: &Inner,
+    waiter: &mut Waiter,
+    job: Job,
+    deadline: Instant,
+) -> Result<Job, ApiError> {
     tokio::select! {
         job = waiter.outcome() => return Ok(Job::clone(&job)),
         () = tokio::time::sleep_until(deadline) => {}

@@ -42,6 +42,16 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
             attempt: Some(*attempt),
             ..bare(batch, *id, JobState::Queued)
         },
+        JobEvent::Cancelled {
+            id,
+            attempt,
+            function,
+        } => JobPatch {
+            function: Some(function.clone()),
+            attempt: Some(*attempt),
+            finished_at: Some(batch.at.into()),
+            ..bare(batch, *id, JobState::Cancelled)
+        },
         JobEvent::Promoted { id } => bare(batch, *id, JobState::Queued),
     })
 }

@@ -74,6 +74,7 @@ fn renamed(event: &JobEvent, to: JobId) -> JobEvent {
         JobEvent::Queued { id, .. }
         | JobEvent::Started { id, .. }
         | JobEvent::Returned { id, .. }
+        | JobEvent::Cancelled { id, .. }
         | JobEvent::Promoted { id } => *id = to,
         JobEvent::Finished(finished) => finished.id = to,
         JobEvent::QueuedMany { .. } => {}

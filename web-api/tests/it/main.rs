@@ -8,6 +8,7 @@ mod all_in_one;
 mod apply_events;
 mod bad_input;
 mod calls;
+mod cancel;
 mod enqueue;
 mod env_example;
 mod guard;

@@ -110,6 +110,14 @@ pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Er
             .split_whitespace()
             .map(|id| Ok(JobEvent::Promoted { id: id.parse()? }))
             .collect::<Result<_, Error>>()?,
+        "cancelled" => attempts(data)?
+            .into_iter()
+            .map(|(id, attempt, function)| JobEvent::Cancelled {
+                id,
+                attempt,
+                function: function.to_owned(),
+            })
+            .collect(),
         "crashed" => attempts(data)?
             .into_iter()
             .map(|(id, attempt, function)| crashed(id, attempt, function, field("w"), at))

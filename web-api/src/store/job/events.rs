@@ -74,6 +74,15 @@ impl Store {
         Ok(())
     }
 
+    /// Writes that this job, which the queue does not hold, is called off. A row that has ended stays as it is.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn job_cancel(&self, job: &Job) -> Result<(), StoreError> {
+        self.apply(&[change::cancelled(job, Utc::now())]).await?;
+        Ok(())
+    }
+
     /// A change that the database refuses must not sink the others: halves the chunk until it stands alone.
     async fn apply_or_split(&self, chunk: Vec<Change>, applied: &mut Applied) -> Result<(), StoreError> {
         let mut chunks = vec![chunk];

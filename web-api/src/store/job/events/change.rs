@@ -131,6 +131,15 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
                 ..to(*id, JobState::Queued, guard)
             })
         }
+        JobEvent::Cancelled {
+            id,
+            attempt,
+            function: _,
+        } => Some(Change {
+            attempt: Some(saturated(*attempt)),
+            finished_at: Some(at),
+            ..to(*id, JobState::Cancelled, Guard::any())
+        }),
         JobEvent::Promoted { id } => Some(to(
             *id,
             JobState::Queued,
@@ -285,6 +294,14 @@ pub(super) fn returned(job: &Job, now: DateTime<Utc>) -> Option<Change> {
             },
         )
     })
+}
+
+/// What a job becomes that the queue does not hold and that somebody calls off.
+pub(super) fn cancelled(job: &Job, now: DateTime<Utc>) -> Change {
+    Change {
+        finished_at: Some(now.trunc_subsecs(3)),
+        ..Change::new(job.id, &job.queue, JobState::Cancelled, Guard::any())
+    }
 }
 
 /// PostgreSQL has no NUL in a text.

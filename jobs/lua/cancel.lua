@@ -1,0 +1,58 @@
+-- Calls jobs off. One that waits or is scheduled has ended with this; one that runs is marked for its worker.
+--
+-- KEYS  1 jobs  2 scheduled  3 attempts  4 events  5 workers  6 cancelling, then running:{worker} for each worker
+-- ARGV  1 number of workers w, then their names in the order of their keys, then ids; at most 500 jobs
+-- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when another worker has come: call again
+-- Cost  O(n w) for n jobs and w workers. An id in the list of waiting ones is not searched for: its envelope is
+--       emptied, and the fetch that comes to it drops it. Until then the id counts as known.
+local jobs, scheduled, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local workers, cancelling = KEYS[5], KEYS[6]
+local MARKED, CANCELLED, NOT_HERE = 2, 1, 0
+
+local count = tonumber(ARGV[1])
+local known = {}
+for at = 1, count do
+  known[ARGV[1 + at]] = true
+end
+for _, worker in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
+  if not known[worker] then
+    return {}
+  end
+end
+
+local function runs(id)
+  for at = 7, #KEYS do
+    if redis.call('HEXISTS', KEYS[at], id) == 1 then
+      return true
+    end
+  end
+  return false
+end
+
+local reply, names = {}, {}
+for at = 2 + count, #ARGV do
+  local id = ARGV[at]
+  local envelope = redis.call('HGET', jobs, id)
+  if not envelope or envelope == '' then
+    reply[#reply + 1] = NOT_HERE
+  elseif runs(id) then
+    redis.call('HSET', cancelling, id, 1)
+    reply[#reply + 1] = MARKED
+  else
+    if redis.call('ZREM', scheduled, id) == 1 then
+      redis.call('HDEL', jobs, id)
+    else
+      redis.call('HSET', jobs, id, '')
+    end
+    local readable, job = pcall(cjson.decode, envelope)
+    local made = redis.call('HGET', attempts, id) or 0
+    redis.call('HDEL', attempts, id)
+    redis.call('HDEL', cancelling, id)
+    names[#names + 1] = id .. ':' .. made .. ':' .. (readable and tostring(job['function']) or '')
+    reply[#reply + 1] = CANCELLED
+  end
+end
+if #names > 0 then
+  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(names, ' '))
+end
+return reply

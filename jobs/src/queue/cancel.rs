@@ -1,0 +1,72 @@
+//! Calls jobs off.
+
+use redis::cmd;
+
+use super::{BATCH, Queues, scripts};
+use crate::error::Error;
+use crate::job::{JobId, QueueName};
+
+/// What calling a job off did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// Redis does not hold the job.
+    NotHere,
+    /// It waited, and has ended.
+    Now,
+    /// It runs; its worker sees the mark within a second.
+    Marked,
+}
+
+/// Workers may come while their list is on its way; more often than this they do not.
+const MOST_TRIES: usize = 10;
+
+pub(super) async fn cancel(
+    queues: &Queues,
+    queue: &QueueName,
+    ids: &[JobId],
+) -> Result<Vec<Cancelled>, Error> {
+    let mut done = Vec::with_capacity(ids.len());
+    for batch in ids.chunks(BATCH) {
+        done.extend(cancel_batch(queues, queue, batch).await?);
+    }
+    Ok(done)
+}
+
+async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Cancelled>, Error> {
+    let keys = queues.keys(queue);
+    for _ in 0..MOST_TRIES {
+        let mut range = cmd("ZRANGE");
+        range.arg(keys.workers()).arg(0).arg(-1);
+        let workers: Vec<String> = queues.connection.command(&range).await?;
+        let mut call = scripts::CANCEL.key(keys.jobs());
+        call.key(keys.scheduled()).key(keys.attempts()).key(keys.events());
+        call.key(keys.workers()).key(keys.cancelling());
+        for worker in &workers {
+            call.key(keys.running(worker));
+        }
+        call.arg(workers.len());
+        for worker in &workers {
+            call.arg(worker);
+        }
+        for id in ids {
+            call.arg(id.to_string());
+        }
+        let reply: Vec<u64> = queues.connection.script(&call).await?;
+        if reply.len() == ids.len() {
+            return Ok(reply.into_iter().map(Cancelled::from_code).collect());
+        }
+    }
+    Err(Error::Protocol(
+        "workers come faster than their list can be read".to_owned(),
+    ))
+}
+
+impl Cancelled {
+    fn from_code(code: u64) -> Self {
+        match code {
+            1 => Self::Now,
+            2 => Self::Marked,
+            _ => Self::NotHere,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Stops attempts whose job was called off while it ran.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::held::Held;
+use super::patience::Patience;
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::claims::Claims;
+
+/// A caller may expect that a running job stops within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+pub(crate) struct Canceller {
+    pub(crate) claims: Claims,
+    pub(crate) queues: Vec<QueueName>,
+    pub(crate) held: Arc<Held>,
+}
+
+impl Canceller {
+    /// Runs until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut patience = Patience::new("cancel");
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if self.held.len() == 0 {
+                continue;
+            }
+            match self.look().await {
+                Ok(()) => patience.succeeded(),
+                Err(error) => patience.failed(&error).await,
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<(), Error> {
+        for queue in &self.queues {
+            for id in self.claims.called_off(queue).await? {
+                self.held.call_off(id);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Calling jobs off, in every state that they can be in.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use jobs::job::JobId;
+use jobs::queue::Cancelled;
+use serde_json::json;
+
+use crate::functions::Scripted;
+use crate::support::{TestEnv, catalog_of, envelope, eventually};
+
+async fn cancel(env: &TestEnv, id: JobId) -> Cancelled {
+    env.queues.cancel(&env.queue, &[id]).await.unwrap()[0]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_job_ends_at_once_and_never_runs() {
+    let env = TestEnv::new().await;
+    let mut watch = env.watch().await;
+    let jobs: Vec<_> = (0..3).map(|_| envelope("scripted", &json!({}))).collect();
+    env.push(&jobs).await;
+    assert_eq!(cancel(&env, jobs[1].id).await, Cancelled::Now);
+    assert_eq!(cancel(&env, jobs[1].id).await, Cancelled::NotHere);
+    let scripted = Scripted::default();
+    let worker = env.worker(&catalog_of(scripted.clone()));
+    watch.until_finished(2).await;
+    assert_eq!(watch.story(jobs[1].id), ["queued", "cancelled"]);
+    assert_eq!(scripted.runs(), 2);
+    env.assert_clean().await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_and_a_retrying_job_end_at_once() {
+    let env = TestEnv::new().await;
+    let mut watch = env.watch().await;
+    let mut scheduled = envelope("scripted", &json!({}));
+    scheduled.run_at = Some(Utc::now() + Duration::from_hours(1));
+    env.push(std::slice::from_ref(&scheduled)).await;
+    assert_eq!(cancel(&env, scheduled.id).await, Cancelled::Now);
+
+    let retrying = envelope("unknown_here", &json!({}));
+    let worker = env.worker(&catalog_of(Scripted::default()));
+    env.push(std::slice::from_ref(&retrying)).await;
+    watch.until_finished(1).await;
+    assert_eq!(cancel(&env, retrying.id).await, Cancelled::Now);
+    watch
+        .until("both are told", |watch| {
+            watch.story(retrying.id).ends_with(&["cancelled".to_owned()])
+        })
+        .await;
+    assert_eq!(watch.story(scheduled.id), ["queued", "cancelled"]);
+    env.assert_clean().await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_job_is_stopped_within_a_second_and_its_slot_is_free() {
+    let mut env = TestEnv::new().await;
+    env.settings.concurrency = 1;
+    let mut watch = env.watch().await;
+    let stuck = Scripted::gated();
+    let worker = env.worker(&catalog_of(stuck.clone()));
+    let jobs: Vec<_> = (0..2).map(|_| envelope("scripted", &json!({}))).collect();
+    env.push(&jobs).await;
+    eventually("the first runs", || async { stuck.runs() == 1 }).await;
+    let asked = Instant::now();
+    assert_eq!(cancel(&env, jobs[0].id).await, Cancelled::Marked);
+    watch.until_finished(1).await;
+    // Twice what is promised: this machine may be busy.
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "took {:?}",
+        asked.elapsed()
+    );
+    assert_eq!(watch.story(jobs[0].id), ["queued", "started", "cancelled"]);
+    stuck.open(1);
+    watch.until_finished(2).await;
+    assert_eq!(watch.story(jobs[1].id), ["queued", "started", "completed"]);
+    env.assert_clean().await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_called_off_does_not_run_again_after_its_worker_vanished() {
+    let env = TestEnv::new().await;
+    let mut watch = env.watch().await;
+    let first = Scripted::gated();
+    let vanishing = env.worker(&catalog_of(first.clone()));
+    let job = envelope("scripted", &json!({}));
+    env.push(std::slice::from_ref(&job)).await;
+    eventually("it runs", || async { first.runs() == 1 }).await;
+    vanishing.run.abort();
+    drop(vanishing.run.await);
+    assert_eq!(cancel(&env, job.id).await, Cancelled::Marked);
+    let second = Scripted::default();
+    let worker = env.worker(&catalog_of(second.clone()));
+    watch
+        .until("it is cancelled", |watch| {
+            watch.story(job.id).ends_with(&["cancelled".to_owned()])
+        })
+        .await;
+    assert_eq!(second.runs(), 0);
+    env.assert_clean().await;
+    worker.stop().await;
+}

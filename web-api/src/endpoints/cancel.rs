@@ -1,0 +1,69 @@
+//! Calling a job off.
+
+use std::time::Duration;
+
+use ::jobs::job::JobState;
+use ::jobs::queue::Cancelled;
+use salvo::http::StatusCode;
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+use tokio::time::Instant;
+
+use super::{call, jobs};
+use crate::answer::Answer;
+use crate::error::ApiError;
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::wire::job::Job;
+
+/// How long the answer waits for the worker of a running job, which looks more often than once a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Cancel a job
+///
+/// A job that waits is cancelled at once. One that runs is stopped by its worker within a second; a computation stops
+/// at its next check point. Cancelling a cancelled job again changes nothing.
+#[endpoint(
+    operation_id = "cancel_job",
+    tags("jobs"),
+    parameters(("id" = String, Path, description = "The id of the job.")),
+    responses(
+        (status_code = 200, description = "The job is cancelled.", body = Job),
+        (status_code = 202, description = "The job runs and has been told to stop.", body = Job),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 404, description = "There is no such job.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 409, description = "The job has ended otherwise.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let mut job = jobs::find(state, req).await?;
+    if !job.state.is_final() {
+        let mut waiter = state.outcomes.wait_for(job.id);
+        let done = state.queues.cancel(&job.queue, &[job.id]).await?;
+        if done == [Cancelled::NotHere] {
+            // Not yet in Redis, lost with it, or ended a moment ago, which the row will say.
+            state.store.job_cancel(&job).await?;
+            // A push may have been on its way meanwhile.
+            state.queues.cancel(&job.queue, &[job.id]).await?;
+            job = jobs::find(state, req).await?;
+        }
+        if !job.state.is_final() {
+            job = call::outcome(state, &mut waiter, job, Instant::now() + PATIENCE).await?;
+        }
+    }
+    match job.state {
+        JobState::Cancelled => Answer::ok(&Job::from(&job)),
+        JobState::Completed | JobState::Dead => Err(ApiError::AlreadyFinished {
+            state: job.state.as_str(),
+        }),
+        JobState::Scheduled | JobState::Queued | JobState::Running | JobState::Retrying => {
+            Answer::json(StatusCode::ACCEPTED, &Job::from(&job))
+        }
+    }
+}
