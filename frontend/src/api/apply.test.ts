@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { id, job, patch, queuedPatch } from '../testing/jobs';
 import { startSpiral } from '../testing/spiral';
 import { addJob, applyPatches } from './apply';
-import { jobKey, jobListQuery } from './jobs';
+import { jobKey, jobListQuery, jobQuery } from './jobs';
 import type { JobPages } from './patch';
 import type { Job } from './types';
 import { indicesQuery, valuesQuery } from './values';
@@ -78,4 +78,15 @@ test('a job that was asked for here does not undo what the stream has said alrea
   applyPatches(queryClient, [queuedPatch(110), patch(110, { state: 'completed', output: '1' })]);
   addJob(queryClient, job(110));
   expect(listed(queryClient)).toMatchObject([{ id: id(110), state: 'completed' }]);
+});
+
+test('a list that is read while SQL is behind the stream shows what the stream has said', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(112, { state: 'running' })];
+  const queryClient = new QueryClient();
+  applyPatches(queryClient, [patch(112, { state: 'completed', output: '1' })]);
+  await queryClient.fetchInfiniteQuery(jobListQuery({ function: 'fibonacci' }));
+  expect(listed(queryClient)).toMatchObject([{ id: id(112), state: 'completed' }]);
+  const one = await queryClient.fetchQuery(jobQuery(id(112)));
+  expect(one.state).toBe('completed');
 });
