@@ -85,8 +85,8 @@ test('a list that is read while SQL is behind the stream shows what the stream h
   spiral.jobs = [job(112, { state: 'running' })];
   const queryClient = new QueryClient();
   applyPatches(queryClient, [patch(112, { state: 'completed', output: '1' })]);
-  await queryClient.fetchInfiniteQuery(jobListQuery({ function: 'fibonacci' }));
+  await queryClient.infiniteQuery(jobListQuery({ function: 'fibonacci' }));
   expect(listed(queryClient)).toMatchObject([{ id: id(112), state: 'completed' }]);
-  const one = await queryClient.fetchQuery(jobQuery(id(112)));
+  const one = await queryClient.query(jobQuery(id(112)));
   expect(one.state).toBe('completed');
 });
