@@ -32,6 +32,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
+        // A quantile of one process cannot be added to that of another; buckets can.
+        .set_buckets_for_metric(Matcher::Suffix("_wait_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;
     describe();
     Ok(installed.insert(handle).clone())

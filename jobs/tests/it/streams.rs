@@ -77,6 +77,40 @@ async fn two_recorders_share_the_entries() {
 }
 
 #[tokio::test]
+async fn a_process_that_ended_long_ago_is_forgotten_unless_it_owes_an_entry() {
+    let env = TestEnv::new().await;
+    env.push(&[envelope("scripted", &json!({}))]).await;
+    // The first takes the only entry and never acknowledges it; the second takes none.
+    assert_eq!(recorder(&env, "owes").read(BLOCK).await.unwrap().len(), 1);
+    assert!(
+        recorder(&env, "gone")
+            .read(Duration::from_millis(1))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    eventually("only the one that owes nothing is forgotten", || async {
+        let mut live = recorder(&env, "live").forgetting_after(Duration::from_millis(1));
+        live.read(Duration::from_millis(1)).await.unwrap();
+        let found: redis::streams::StreamInfoConsumersReply = redis::cmd("XINFO")
+            .arg("CONSUMERS")
+            .arg(env.key("events"))
+            .arg("recorder")
+            .query_async(&mut env.raw().await)
+            .await
+            .unwrap();
+        let names: Vec<&str> = found
+            .consumers
+            .iter()
+            .map(|consumer| consumer.name.as_str())
+            .collect();
+        assert!(names.contains(&"owes"), "{names:?}");
+        !names.contains(&"gone")
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_recorded_entries_are_dropped_and_only_when_there_are_many() {
     let env = TestEnv::new().await;
     let mut recorder = recorder(&env, "a");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamAutoClaimReply, StreamReadReply};
+use redis::streams::{StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply, StreamReadReply};
 use redis::{RedisError, cmd};
 use tokio::time::Instant;
 
@@ -18,6 +18,8 @@ const GROUP: &str = "recorder";
 const ENTRIES: usize = 32;
 /// Entries that another process has held for so long are taken over from it.
 const CLAIM_AFTER: Duration = Duration::from_secs(30);
+/// A process that has read nothing for so long, and owes nothing, is forgotten. A live one reads every second or so.
+const FORGET_AFTER: Duration = Duration::from_hours(1);
 /// Followers may come back to a position of this age.
 const KEEP: Duration = Duration::from_mins(2);
 /// Past this many entries recorded ones are dropped at once.
@@ -33,6 +35,7 @@ pub struct Recorder {
     backlog_after: Option<EventId>,
     claimed_at: Option<Instant>,
     trimmed_at: Option<Instant>,
+    forget_after: Duration,
 }
 
 impl Recorder {
@@ -45,6 +48,16 @@ impl Recorder {
             backlog_after: None,
             claimed_at: None,
             trimmed_at: None,
+            forget_after: FORGET_AFTER,
+        }
+    }
+
+    /// Takes processes that have read nothing for `idle`, and owe nothing, off the group; an hour unless told.
+    #[must_use]
+    pub fn forgetting_after(self, idle: Duration) -> Self {
+        Self {
+            forget_after: idle,
+            ..self
         }
     }
 
@@ -134,6 +147,7 @@ impl Recorder {
         self.claimed_at = Some(Instant::now());
         let mut batches = Vec::new();
         for name in &self.names {
+            self.forget_the_gone(name).await?;
             let mut claim = cmd("XAUTOCLAIM");
             claim
                 .arg(self.queues.keys(name).events())
@@ -150,6 +164,27 @@ impl Recorder {
             }
         }
         Ok(batches)
+    }
+
+    /// Takes processes off the group that ended long ago: each start of a process joins under a new name.
+    async fn forget_the_gone(&self, name: &QueueName) -> Result<(), Error> {
+        let events = self.queues.keys(name).events();
+        let mut info = cmd("XINFO");
+        info.arg("CONSUMERS").arg(&events).arg(GROUP);
+        let found: StreamInfoConsumersReply = self.queues.connection.command(&info).await?;
+        let forget_after = usize::try_from(self.forget_after.as_millis()).unwrap_or(usize::MAX);
+        // One that still has entries keeps its place until they are claimed.
+        let gone = |consumer: &&StreamInfoConsumer| consumer.pending == 0 && consumer.idle > forget_after;
+        for consumer in found.consumers.iter().filter(gone) {
+            let mut delete = cmd("XGROUP");
+            delete
+                .arg("DELCONSUMER")
+                .arg(&events)
+                .arg(GROUP)
+                .arg(&consumer.name);
+            self.queues.connection.command::<u64>(&delete).await?;
+        }
+        Ok(())
     }
 
     async fn create_groups(&self) -> Result<(), Error> {
