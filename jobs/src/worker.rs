@@ -1,7 +1,7 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! [`fetcher`], [`finisher`], [`heartbeat`], [`canceller`] and [`recoverer`] are one task each; apalis runs the attempts between the
+//! The fetcher, finisher, heartbeat, canceller and recoverer are one task each; apalis runs the attempts between the
 //! first two.
 
 use std::future::Future;
