@@ -257,7 +257,7 @@ impl Claims {
         })
     }
 
-    /// A connection on which [`wake`] may block.
+    /// A connection on which [`Self::wait_for_work`] may block.
     pub(crate) async fn blocking(&self) -> Result<MultiplexedConnection, Error> {
         self.queues.connection.blocking().await
     }
