@@ -8,5 +8,6 @@ mod crash;
 mod functions;
 mod lifecycle;
 mod model;
+mod process;
 mod streams;
 mod support;
