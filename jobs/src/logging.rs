@@ -19,7 +19,8 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self {
-            filter: "info".to_owned(),
+            // What the libraries say of their own work is of use to those who write them.
+            filter: "info,apalis_core=warn,salvo_core=warn,sea_orm_migration=warn,sqlx=warn".to_owned(),
             json: false,
         }
     }
