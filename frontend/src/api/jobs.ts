@@ -64,6 +64,11 @@ export async function enqueueJob(job: NewJob): Promise<Job> {
   );
 }
 
+/** The job as it is then: cancelled, or still running while its worker stops it. */
+export async function cancelJob(id: string): Promise<Job> {
+  return patchLog.job(unwrap(await client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })));
+}
+
 /** Not `crypto.randomUUID`: that is missing on plain HTTP. */
 export function newIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

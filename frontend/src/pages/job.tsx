@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactElement, ReactNode } from 'react';
 import { jobQuery } from '../api/jobs';
+import { isFinal } from '../api/patch';
 import { asApiError } from '../api/problem';
 import type { Job } from '../api/types';
 import { Age } from '../components/age';
@@ -12,6 +13,7 @@ import { Empty, Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
 import { durationText, exactTime } from '../components/time-text';
 import { ValueText } from '../components/value-text';
+import { CancelJob } from './cancel-job';
 import { callText, jsonText, outputText } from './job-text';
 import classes from './job.module.css';
 import { OutputActions } from './output-actions';
@@ -53,7 +55,10 @@ function Facts({ job }: { readonly job: Job }) {
   return (
     <dl className={classes.facts}>
       <Fact name="State">
-        <JobStateBadge state={job.state} />
+        <span className={classes.state}>
+          <JobStateBadge state={job.state} />
+          {!isFinal(job.state) && <CancelJob key={job.id} job={job} />}
+        </span>
       </Fact>
       <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}, in the queue “${job.queue}”`}</Fact>
       <Fact name="Created">
