@@ -260,6 +260,49 @@ on_both_databases! {
         }
     }
 
+    /// The stream brings events at least once: a recorder that crashes before it acknowledges is given them again, cut
+    /// into other batches. Whatever the cuts, the row is the one that the events make one by one.
+    async fn any_cuts_and_repeats_come_to_the_same(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        for seed in 0..60 {
+            let mut dice = Dice(seed);
+            let (in_order, cut) = (added(&store).await, added(&store).await);
+            let life = dice.life(in_order);
+            for event in &life {
+                store.job_apply_events(std::slice::from_ref(event)).await.unwrap();
+            }
+            let mut done = 0;
+            while done < life.len() {
+                let from = done - dice.below(done + 1);
+                let to = (from + 1 + dice.below(life.len())).min(life.len());
+                let batches: Vec<EventBatch> = life[from..to]
+                    .iter()
+                    .map(|one| EventBatch { events: vec![renamed(&one.events[0], cut)], ..one.clone() })
+                    .collect();
+                store.job_apply_events(&batches).await.unwrap();
+                done = to;
+            }
+            let expected = store.job_get(in_order).await.unwrap().unwrap();
+            let row = store.job_get(cut).await.unwrap().unwrap();
+            let row = Job { id: expected.id, created_at: expected.created_at, ..row };
+            assert_eq!(row, expected, "seed {seed}: {life:#?}");
+        }
+    }
+
+    /// What a vanished recorder had in hand comes late, when others have gone on.
+    async fn a_promotion_of_long_ago_takes_no_start_along(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let id = added(&store).await;
+        let error = failure(1);
+        // A retry that is due almost at once.
+        let retrying = ended(id, 1, Outcome::Retrying { error, run_at: Utc::now() + TimeDelta::milliseconds(20) });
+        let row = after(&store, id, &[started(id, 1), retrying]).await;
+        apply(&store, vec![JobEvent::Promoted { id }, started(id, 1)]).await;
+        assert_eq!(store.job_get(id).await.unwrap().unwrap(), row);
+    }
+
     async fn a_batch_is_split_over_statements_and_unknown_jobs_do_not_matter(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
@@ -351,6 +394,65 @@ on_both_databases! {
         // Rows that have moved on since they were read stay.
         store.job_return(&before).await.unwrap();
         assert_eq!(read().await[1].state, JobState::Running);
+    }
+}
+
+/// Random numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        // The constants of Knuth's MMIX.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    /// What may happen to a job, an event a second.
+    fn life(&mut self, id: JobId) -> Vec<EventBatch> {
+        let mut at = Utc::now().trunc_subsecs(3);
+        let mut life = Vec::new();
+        let (mut state, mut attempt) = (JobState::Queued, 0);
+        while !state.is_final() && life.len() < 3 + self.below(10) {
+            let event;
+            (event, state, attempt) = match state {
+                JobState::Queued => (started(id, attempt + 1), JobState::Running, attempt + 1),
+                JobState::Running => match self.below(6) {
+                    0 => (finished(id, attempt), JobState::Completed, attempt),
+                    1 => (dead(id, attempt), JobState::Dead, attempt),
+                    2 => (
+                        returned(id, attempt - 1, ReturnReason::Stopped),
+                        JobState::Queued,
+                        attempt - 1,
+                    ),
+                    3 => (
+                        returned(id, attempt, ReturnReason::Orphaned),
+                        JobState::Queued,
+                        attempt,
+                    ),
+                    _ => {
+                        let run_at = at + TimeDelta::milliseconds(500);
+                        let outcome = Outcome::Retrying {
+                            error: failure(attempt),
+                            run_at,
+                        };
+                        (ended(id, attempt, outcome), JobState::Retrying, attempt)
+                    }
+                },
+                JobState::Retrying => (JobEvent::Promoted { id }, JobState::Queued, attempt),
+                JobState::Scheduled | JobState::Completed | JobState::Dead | JobState::Cancelled => {
+                    panic!("no life goes on from {state}")
+                }
+            };
+            life.push(EventBatch {
+                at,
+                ..batch(vec![event])
+            });
+            at += TimeDelta::seconds(1);
+        }
+        life
     }
 }
 

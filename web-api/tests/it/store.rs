@@ -124,16 +124,13 @@ on_both_databases! {
     async fn concurrent_equal_keys_give_one_job(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
-        let tasks: Vec<_> = (0..20)
-            .map(|_| {
+        // The same keys in either order: a careless order of locks would deadlock.
+        let ascending = || (0..200).map(|n| keyed(n, &format!("key-{n:03}"), "same"));
+        let tasks: Vec<_> = (0..8)
+            .map(|task| {
                 let store = store.clone();
-                // Two keys in either order: a careless order of locks would deadlock.
-                tokio::spawn(async move {
-                    let batch = [keyed(1, "a", "1"), keyed(2, "b", "2")];
-                    let turned = [keyed(2, "b", "2"), keyed(1, "a", "1")];
-                    let (one, other) = tokio::join!(store.job_insert_many(&batch), store.job_insert_many(&turned));
-                    one.unwrap().into_iter().chain(other.unwrap()).collect::<Vec<_>>()
-                })
+                let batch: Vec<NewJob> = if task % 2 == 0 { ascending().collect() } else { ascending().rev().collect() };
+                tokio::spawn(async move { store.job_insert_many(&batch).await.unwrap() })
             })
             .collect();
         let mut created = 0;
@@ -146,8 +143,9 @@ on_both_databases! {
                 }
             }
         }
-        assert_eq!(created, 2);
-        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 2);
+        assert_eq!(created, 200);
+        assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 200);
+        assert!(times_asked(&store).await.iter().all(|(_, times)| *times == 1));
     }
 
     async fn indices_are_counted_with_their_first_and_last_time(kind) {
@@ -296,6 +294,81 @@ async fn postgres_that_is_away_fails_fast_and_comes_back_by_itself() {
     proxy.restore();
     eventually("the store works again", works).await;
     assert_eq!(store.job_unfinished(None, 10).await.unwrap().len(), 1);
+}
+
+/// Batches with the same keys in either order, let go at the same moment: careless locks would wait in a circle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_batches_with_the_same_keys_do_not_deadlock() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let store = database.store().await;
+    let gate = database.connect().await;
+    for statement in ["BEGIN", "LOCK TABLE jobs IN SHARE MODE"] {
+        gate.execute_unprepared(statement).await.unwrap();
+    }
+    let tasks: Vec<_> = (0..4)
+        .map(|task| {
+            let store = store.clone();
+            let mut batch: Vec<NewJob> = (0..500)
+                .map(|n| keyed(n, &format!("key-{n:03}"), "same"))
+                .collect();
+            if task % 2 == 1 {
+                batch.reverse();
+            }
+            tokio::spawn(async move { store.job_insert_many(&batch).await })
+        })
+        .collect();
+    waiting_for_locks(&database, 4).await;
+    gate.execute_unprepared("COMMIT").await.unwrap();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 500);
+}
+
+/// Waits until so many connections to the database wait for a lock.
+async fn waiting_for_locks(database: &Database, count: i64) {
+    // A connection of its own: within a transaction the activity is the same all the time.
+    let watcher = database.connect().await;
+    let query = "SELECT count(*) AS waiting FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
+    let all_wait = async || {
+        let row = watcher
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
+            .await
+            .unwrap();
+        (row.unwrap().try_get::<i64>("", "waiting").unwrap() >= count).then_some(())
+    };
+    eventually(&format!("{count} connections wait for a lock"), all_wait).await;
+}
+
+/// The query is under way when the network goes: no error comes, and the server's own limit cannot reach us.
+#[tokio::test]
+async fn an_answer_that_never_comes_is_not_waited_for() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let proxy = Proxy::to(database.address()).await;
+    let settings = DatabaseSettings {
+        acquire_timeout: Duration::from_millis(500),
+        statement_timeout: Duration::from_secs(1),
+        ..DatabaseSettings::new(proxy.url(database.url(), &database.address()))
+    };
+    let store = Store::connect(&settings).await.unwrap();
+    let admin = database.connect().await;
+    for statement in ["BEGIN", "LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"] {
+        admin.execute_unprepared(statement).await.unwrap();
+    }
+    let start = Instant::now();
+    let reading = tokio::spawn(async move { store.job_get(JobId::new()).await });
+    waiting_for_locks(&database, 1).await;
+    proxy.silence();
+    let read = tokio::time::timeout(Duration::from_secs(10), reading)
+        .await
+        .unwrap();
+    let error = read.unwrap().unwrap_err();
+    assert!(
+        matches!(error, StoreError::Timeout { .. }) && error.is_unavailable(),
+        "{error:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 async fn assert_away(store: &Store) {
