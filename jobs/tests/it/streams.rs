@@ -58,6 +58,55 @@ async fn what_is_not_acknowledged_comes_again() {
 }
 
 #[tokio::test]
+async fn what_each_of_several_queues_owes_comes_again() {
+    let env = TestEnv::new().await;
+    let queues = [env.queue.clone(), "mail".parse().unwrap()];
+    let mut owed = Vec::new();
+    // More than one read brings, and the queues are not equally far.
+    for n in 0..90 {
+        let job = envelope("scripted", &json!({}));
+        let queue = &queues[usize::from(n >= 50)];
+        env.queues.push(queue, std::slice::from_ref(&job)).await.unwrap();
+        owed.push(job.id);
+    }
+    let mut first = env.queues.recorder(&queues, "a");
+    let mut taken = 0;
+    while taken < 90 {
+        taken += queued(&first.read(BLOCK).await.unwrap()).len();
+    }
+    let mut again = env.queues.recorder(&queues, "a");
+    let mut seen = Vec::new();
+    while seen.len() < 90 {
+        let batches = again.read(Duration::from_millis(1)).await.unwrap();
+        assert!(!batches.is_empty(), "only {} of 90 came again", seen.len());
+        seen.extend(queued(&batches));
+    }
+    seen.sort();
+    assert_eq!(seen, owed);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_does_not_stop_those_behind_it() {
+    let env = TestEnv::new().await;
+    let mut tail = env.queues.tail(std::slice::from_ref(&env.queue), None);
+    tail.begin().await.unwrap();
+    let _: String = redis::cmd("XADD")
+        .arg(env.key("events"))
+        .arg(&["*", "t", "finished", "d", "[{ this is no event"])
+        .query_async(&mut env.raw().await)
+        .await
+        .unwrap();
+    let job = envelope("scripted", &json!({}));
+    env.push(std::slice::from_ref(&job)).await;
+    let mut recorder = recorder(&env, "a");
+    let batches = recorder.read(BLOCK).await.unwrap();
+    assert_eq!(queued(&batches), [job.id]);
+    recorder.ack(&batches).await.unwrap();
+    assert!(recorder.drained().await.unwrap());
+    assert_eq!(queued(&tail.next(BLOCK).await.unwrap()), [job.id]);
+}
+
+#[tokio::test]
 async fn two_recorders_share_the_entries() {
     let env = TestEnv::new().await;
     let (mut a, mut b) = (recorder(&env, "a"), recorder(&env, "b"));

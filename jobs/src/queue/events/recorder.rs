@@ -32,7 +32,8 @@ pub struct Recorder {
     consumer: String,
     connection: Option<MultiplexedConnection>,
     /// Entries that this consumer was given and did not acknowledge come first after a (re)connection.
-    backlog_after: Option<EventId>,
+    /// For each queue, the last such entry that was given out.
+    backlog_after: Option<Vec<EventId>>,
     claimed_at: Option<Instant>,
     trimmed_at: Option<Instant>,
     forget_after: Duration,
@@ -77,13 +78,19 @@ impl Recorder {
         if self.connection.is_none() {
             self.create_groups().await?;
             self.connection = Some(self.queues.connection.blocking().await?);
-            self.backlog_after = Some(EventId::default());
+            self.backlog_after = Some(vec![EventId::default(); self.names.len()]);
         }
-        if let Some(after) = self.backlog_after {
-            let backlog = self.read_group(&after.to_string(), None).await?;
-            // Queues are read side by side: the least advanced one decides where to go on; events may come twice.
-            self.backlog_after = backlog.iter().map(|batch| batch.id).max();
-            if self.backlog_after.is_some() {
+        if let Some(mut after) = self.backlog_after.take() {
+            let ids: Vec<String> = after.iter().map(ToString::to_string).collect();
+            // Not yet known to be over: a failure begins it anew.
+            self.backlog_after = Some(after.clone());
+            let backlog = self.read_group(&ids, None).await?;
+            for (name, after) in self.names.iter().zip(&mut after) {
+                let of_queue = backlog.iter().filter(|batch| batch.queue == *name);
+                *after = of_queue.map(|batch| batch.id).max().unwrap_or(*after);
+            }
+            self.backlog_after = (!backlog.is_empty()).then_some(after);
+            if !backlog.is_empty() {
                 return Ok(backlog);
             }
         }
@@ -91,10 +98,15 @@ impl Recorder {
         if !claimed.is_empty() {
             return Ok(claimed);
         }
-        self.read_group(">", Some(block)).await
+        let new = vec![">".to_owned(); self.names.len()];
+        self.read_group(&new, Some(block)).await
     }
 
-    async fn read_group(&mut self, after: &str, block: Option<Duration>) -> Result<Vec<EventBatch>, Error> {
+    async fn read_group(
+        &mut self,
+        after: &[String],
+        block: Option<Duration>,
+    ) -> Result<Vec<EventBatch>, Error> {
         let mut read = cmd("XREADGROUP");
         read.arg("GROUP")
             .arg(GROUP)
@@ -108,9 +120,7 @@ impl Recorder {
         for name in &self.names {
             read.arg(self.queues.keys(name).events());
         }
-        for _ in &self.names {
-            read.arg(after);
-        }
+        read.arg(after);
         let Some(connection) = self.connection.as_mut() else {
             return Ok(Vec::new());
         };
@@ -131,7 +141,7 @@ impl Recorder {
                 continue;
             };
             for entry in &stream.ids {
-                batches.push(wire::read(name, entry)?);
+                batches.push(wire::read_or_skip(name, entry)?);
             }
         }
         batches.sort_by_key(|batch| batch.id);
@@ -160,7 +170,7 @@ impl Recorder {
                 .arg(ENTRIES);
             let reply: StreamAutoClaimReply = self.queues.connection.command(&claim).await?;
             for entry in &reply.claimed {
-                batches.push(wire::read(name, entry)?);
+                batches.push(wire::read_or_skip(name, entry)?);
             }
         }
         Ok(batches)

@@ -122,7 +122,7 @@ impl Tail {
                 continue;
             };
             for entry in &stream.ids {
-                batches.push(wire::read(name, entry)?);
+                batches.push(wire::read_or_skip(name, entry)?);
             }
         }
         batches.sort_by_key(|batch| batch.id);

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Outcome, ReturnReason};
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::queue::Fields;
 
@@ -57,8 +58,24 @@ impl From<Queued> for JobEvent {
     }
 }
 
+/// Reads one entry. One that cannot be read has no events and is told to the log: it must not stop those behind it.
+pub(super) fn read_or_skip(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
+    read(queue, entry).or_else(|error| {
+        tracing::error!(%queue, event = entry.id, error = chain(&error), "skipped an event that cannot be read");
+        let id: EventId = entry.id.parse()?;
+        Ok(EventBatch { id, queue: queue.clone(), at: time_of(id), events: Vec::new() })
+    })
+}
+
+fn time_of(id: EventId) -> DateTime<Utc> {
+    i64::try_from(id.ms)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis)
+        .unwrap_or_default()
+}
+
 /// Reads one entry. An entry of a kind that this build does not know (a newer version wrote it) has no events.
-pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
+fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
     let id: EventId = entry.id.parse()?;
     let fields: Fields = entry
         .map
@@ -66,10 +83,7 @@ pub(super) fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Er
         .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
         .collect();
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
-    let at = i64::try_from(id.ms)
-        .ok()
-        .and_then(DateTime::from_timestamp_millis)
-        .unwrap_or_default();
+    let at = time_of(id);
     let data = field("d");
 
     let events = match field("t") {
