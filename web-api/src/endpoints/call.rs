@@ -90,7 +90,6 @@ impl Call {
     }
 
     fn into_job(self, function: &CatalogEntry, headers: &HeaderMap) -> Result<NewJob, ApiError> {
-        let policy = function.policy();
         let delay_seconds = self.delay.map(|delay| delay.as_secs());
         let idempotency = match text_header(headers, IDEMPOTENCY_KEY)? {
             Some(key) => Some(Idempotency {
@@ -105,16 +104,13 @@ impl Call {
         let after_delay = delay_seconds.and_then(|seconds| {
             Utc::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
         });
+        let job = NewJob::of(function, self.input);
         Ok(NewJob {
-            id: JobId::new(),
-            function: function.name().to_owned(),
-            queue: policy.queue.clone(),
-            input: self.input,
-            max_attempts: self.max_attempts.unwrap_or(policy.max_attempts),
-            timeout: policy.timeout,
+            max_attempts: self.max_attempts.unwrap_or(job.max_attempts),
             run_at: self.run_at.or(after_delay),
             idempotency,
             traceparent: traceparent(headers),
+            ..job
         })
     }
 }

@@ -8,7 +8,10 @@ mod plans;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use jobs::job::{Envelope, JobId, JobState, QueueName};
+use jobs::{
+    catalog::CatalogEntry,
+    job::{Envelope, JobId, JobState, QueueName},
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::{Value, value::RawValue};
 
@@ -173,6 +176,22 @@ impl Job {
 }
 
 impl NewJob {
+    /// A call of `function`, to be run as its policy says. The input has been checked.
+    pub fn of(function: &CatalogEntry, input: Value) -> Self {
+        let policy = function.policy();
+        Self {
+            id: JobId::new(),
+            function: function.name().to_owned(),
+            queue: policy.queue.clone(),
+            input,
+            max_attempts: policy.max_attempts,
+            timeout: policy.timeout,
+            run_at: None,
+            idempotency: None,
+            traceparent: None,
+        }
+    }
+
     /// The row that this job becomes at `now`.
     pub fn into_job(self, now: DateTime<Utc>) -> Job {
         // SQLite keeps nanoseconds and PostgreSQL microseconds; the API shows milliseconds: keep what all can.
