@@ -1,12 +1,13 @@
 -- Calls jobs off. One that waits or is scheduled has ended with this; one that runs is marked for its worker.
 --
--- KEYS  1 jobs  2 scheduled  3 attempts  4 events  5 workers  6 cancelling, then running:{worker} for each worker
+-- KEYS  1 jobs  2 lane-of  3 scheduled  4 attempts  5 events  6 workers  7 cancelling  8 counts, then running:{worker}
+--       for each worker
 -- ARGV  1 number of workers w, then their names in the order of their keys, then ids; at most 500 jobs
 -- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when another worker has come: call again
--- Cost  O(n w) for n jobs and w workers. An id in the list of waiting ones is not searched for: its envelope is
---       emptied, and the fetch that comes to it drops it. Until then the id counts as known.
-local jobs, scheduled, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local workers, cancelling = KEYS[5], KEYS[6]
+-- Cost  O(n w) for n jobs and w workers. An id in a lane is not searched for: its envelope is emptied, and the fetch
+--       that comes to it drops it. Until then the id counts as known.
+local jobs, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local events, workers, cancelling, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local MARKED, CANCELLED, NOT_HERE = 2, 1, 0
 
 local count = tonumber(ARGV[1])
@@ -21,7 +22,7 @@ for _, worker in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
 end
 
 local function runs(id)
-  for at = 7, #KEYS do
+  for at = 9, #KEYS do
     if redis.call('HEXISTS', KEYS[at], id) == 1 then
       return true
     end
@@ -29,7 +30,7 @@ local function runs(id)
   return false
 end
 
-local reply, names = {}, {}
+local reply, told = {}, {}
 for at = 2 + count, #ARGV do
   local id = ARGV[at]
   local envelope = redis.call('HGET', jobs, id)
@@ -41,18 +42,19 @@ for at = 2 + count, #ARGV do
   else
     if redis.call('ZREM', scheduled, id) == 1 then
       redis.call('HDEL', jobs, id)
+      redis.call('HDEL', lane_of, id)
     else
       redis.call('HSET', jobs, id, '')
+      redis.call('HINCRBY', counts, 'called_off', 1)
     end
-    local readable, job = pcall(cjson.decode, envelope)
     local made = redis.call('HGET', attempts, id) or 0
     redis.call('HDEL', attempts, id)
     redis.call('HDEL', cancelling, id)
-    names[#names + 1] = id .. ':' .. made .. ':' .. (readable and tostring(job['function']) or '')
+    told[#told + 1] = id .. ':' .. made .. ':' .. function_of(envelope)
     reply[#reply + 1] = CANCELLED
   end
 end
-if #names > 0 then
-  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(names, ' '))
+if #told > 0 then
+  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(told, ' '))
 end
 return reply

@@ -1,52 +1,106 @@
 -- Gives a worker the next jobs of a queue, each with its attempt number, and renews the worker's lease.
--- Jobs whose time has come are moved to the end of the waiting ones first.
+-- Jobs whose time has come are moved to the end of their lanes first.
 --
--- KEYS  1 jobs  2 waiting  3 scheduled  4 attempts  5 events  6 wake  7 workers  8 running:{worker}  9 cancelling
+-- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 workers
+--       10 running:{worker}  11 cancelling  12 counts  13 limits  14 bucket
 -- ARGV  1 worker  2 how many at most (<= 500)  3 lease in ms
--- Returns { time in ms until the next scheduled job is due or -1, then id, attempt, envelope for each job }
--- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted.
-local jobs, waiting, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local events, wake, workers, running, cancelling = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+-- Returns { time in ms until something may be there to fetch or -1, then id, attempt, envelope for each job }
+-- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted; O(log l) a turn for l lanes.
+local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local workers, running, cancelling = KEYS[9], KEYS[10], KEYS[11]
+local counts, limits, bucket = KEYS[12], KEYS[13], KEYS[14]
 local worker, most, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local MOST_PROMOTED = 500
--- Ids of cancelled jobs are still in the list; this many batches of nothing else are skipped in one call.
+-- Turns of lanes in one call.
+local MOST_TURNS = 50
+-- Ids of cancelled jobs are still in the lanes; this many batches of nothing else are skipped in one call.
 local MOST_ROUNDS = 4
-
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local promoted = redis.call('ZRANGEBYSCORE', scheduled, '-inf', now, 'LIMIT', 0, MOST_PROMOTED)
 if #promoted > 0 then
   redis.call('ZREM', scheduled, unpack(promoted))
-  redis.call('RPUSH', waiting, unpack(promoted))
+  line_up_again('RPUSH', waiting, lanes, lane_of, promoted)
   redis.call('XADD', events, '*', 't', 'promoted', 'd', table.concat(promoted, ' '))
+end
+redis.call('ZADD', workers, now + lease, worker)
+
+-- What the queue's limits leave of the wish.
+local allowed = most
+-- Of a token bucket (J. Turner, IEEE Communications Magazine 24(10), 1986): what it holds, its rate in jobs a ms.
+local tokens, rate, precise_now
+if redis.call('EXISTS', limits) == 1 then
+  local set = redis.call('HMGET', limits, 'paused', 'concurrency', 'rate', 'rate_ms', 'burst')
+  if set[1] then
+    allowed = 0
+  end
+  if set[2] then
+    local running_now = tonumber(redis.call('HGET', counts, 'running') or 0)
+    allowed = math.max(0, math.min(allowed, tonumber(set[2]) - running_now))
+  end
+  if set[3] then
+    precise_now = clock[1] * 1000 + clock[2] / 1000
+    rate = tonumber(set[3]) / tonumber(set[4])
+    local burst = tonumber(set[5])
+    local before = redis.call('HMGET', bucket, 'tokens', 'at')
+    local passed = math.max(0, precise_now - tonumber(before[2] or precise_now))
+    tokens = math.min(burst, tonumber(before[1] or burst) + passed * rate)
+    allowed = math.min(allowed, math.floor(tokens))
+  end
+end
+
+-- The ids whose turn it is.
+local function take(wanted)
+  local ids = {}
+  local open = redis.call('ZCARD', lanes)
+  local turn_length = math.max(1, math.floor(wanted / math.max(1, math.min(open, MOST_TURNS))))
+  for _ = 1, MOST_TURNS do
+    local first = redis.call('ZRANGE', lanes, 0, 0, 'WITHSCORES')
+    local lane, turn = first[1], first[2]
+    local length = math.min(turn_length, wanted - #ids)
+    if not lane or length == 0 then
+      break
+    end
+    local some = redis.call('LPOP', waiting .. lane, length) or {}
+    for _, id in ipairs(some) do
+      ids[#ids + 1] = id
+    end
+    if #some < length or redis.call('EXISTS', waiting .. lane) == 0 then
+      redis.call('ZREM', lanes, lane)
+    elseif open > 1 then
+      redis.call('ZADD', lanes, tonumber(turn) + #some, lane)
+    end
+  end
+  return ids
 end
 
 local marks = redis.call('EXISTS', cancelling) == 1
-local reply, held, started, over, cancelled = { -1 }, {}, {}, {}, {}
+local reply, held, over, cancelled = { -1 }, {}, {}, {}
+local called_off = 0
 for _ = 1, MOST_ROUNDS do
-  local ids = redis.call('LPOP', waiting, most)
-  if not ids or #ids == 0 then
+  local ids = allowed > 0 and take(allowed) or {}
+  if #ids == 0 then
     break
   end
   local envelopes = redis.call('HMGET', jobs, unpack(ids))
   local made = redis.call('EXISTS', attempts) == 1 and redis.call('HMGET', attempts, unpack(ids)) or {}
   for at, id in ipairs(ids) do
-    if envelopes[at] == '' then
+    local envelope = envelopes[at]
+    if envelope == '' then
       over[#over + 1] = id
-    elseif envelopes[at] and marks and redis.call('HDEL', cancelling, id) == 1 then
+      called_off = called_off + 1
+    elseif envelope and marks and redis.call('HDEL', cancelling, id) == 1 then
       -- Called off while it ran, and given back or orphaned before its worker saw that.
-      local readable, job = pcall(cjson.decode, envelopes[at])
       over[#over + 1] = id
-      cancelled[#cancelled + 1] = id .. ':' .. (made[at] or 0) .. ':' .. (readable and tostring(job['function']) or '')
-    elseif envelopes[at] then
-      local attempt = tonumber(made[at] or 0) + 1
+      cancelled[#cancelled + 1] = id .. ':' .. (made[at] or 0) .. ':' .. function_of(envelope)
+    elseif envelope then
+      -- As a text: Redis takes long to write a number of Lua's out.
+      local attempt = made[at] and tostring(made[at] + 1) or '1'
       reply[#reply + 1] = id
       reply[#reply + 1] = attempt
-      reply[#reply + 1] = envelopes[at]
+      reply[#reply + 1] = envelope
       held[#held + 1] = id
       held[#held + 1] = attempt
-      started[#started + 1] = id .. ':' .. attempt
     end
   end
   if #held > 0 then
@@ -57,25 +111,41 @@ end
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
+  redis.call('HDEL', lane_of, unpack(over))
+end
+if called_off > 0 then
+  redis.call('HINCRBY', counts, 'called_off', -called_off)
 end
 if #cancelled > 0 then
   redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
 end
-
-redis.call('ZADD', workers, now + lease, worker)
 if #held > 0 then
   redis.call('HSET', running, unpack(held))
-  redis.call('XADD', events, '*', 't', 'started', 'w', worker, 'd', table.concat(started, ' '))
+  redis.call('HINCRBY', counts, 'running', #held / 2)
 end
 
--- One token says that there is work; whoever leaves some behind passes it on.
-if redis.call('LLEN', waiting) == 0 then
-  redis.call('DEL', wake)
-elseif redis.call('LLEN', wake) == 0 then
-  redis.call('RPUSH', wake, 1)
+local function sooner(wait)
+  if reply[1] < 0 or wait < reply[1] then
+    reply[1] = wait
+  end
 end
 local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
 if first then
-  reply[1] = math.max(0, math.ceil(tonumber(first) - now))
+  sooner(math.max(0, math.ceil(tonumber(first) - now)))
+end
+local work_left = redis.call('EXISTS', lanes) == 1
+if tokens then
+  tokens = tokens - #held / 2
+  redis.call('HSET', bucket, 'tokens', tokens, 'at', string.format('%.3f', precise_now))
+  if work_left and tokens < 1 then
+    sooner(math.ceil((1 - tokens) / rate))
+  end
+end
+-- Work that the limits forbid calls nobody: it would come back at once. Who lifts the limit, or frees a place, calls.
+local forbidden = allowed < most and #held / 2 >= allowed
+if work_left and not forbidden then
+  call_somebody(wake)
+else
+  redis.call('DEL', wake)
 end
 return reply

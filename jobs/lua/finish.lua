@@ -1,33 +1,36 @@
 -- Ends attempts. Each one counts only if the worker still holds the job with this very attempt: the fence.
 --
--- KEYS  1 jobs  2 scheduled  3 attempts  4 events  5 wake  6 stale-results  7 outputs:{stretch}  8 running:{worker}
---       9 cancelling
--- ARGV  1 time to live of the outputs in ms, then five for each attempt: id, attempt, what follows (`end`, or the
---       time in ms from now to the next attempt), event (JSON), output to keep (may be empty); at most 500 attempts
+-- KEYS  1 jobs  2 lanes  3 lane-of  4 scheduled  5 attempts  6 events  7 wake  8 counts  9 outputs:{stretch}
+--       10 running:{worker}  11 cancelling  12 limits
+-- ARGV  1 worker  2 time to live of the outputs in ms  3 the events of all attempts (a JSON array), then five for each
+--       attempt: id, attempt, what follows (`end`, `park` when the next attempt is so far off that SQL keeps the job
+--       meanwhile, or the time in ms from now to the next attempt), where its event ends in the array, output to keep
+--       (may be empty); at most 500 attempts
 -- Returns one number for each attempt: 1 counted, 0 too late.
 -- Cost  O(n), and O(log m) for each retry among m scheduled ones.
-local jobs, scheduled, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local wake, stale_results, outputs, running, cancelling = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local jobs, lanes, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local events, wake, counts, outputs = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local running, cancelling, limits = KEYS[10], KEYS[11], KEYS[12]
+local worker, time_to_live, told = ARGV[1], ARGV[2], ARGV[3]
+local FIRST = 4
 local marks = redis.call('EXISTS', cancelling) == 1
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
 local ids = {}
-for at = 2, #ARGV, 5 do
+for at = FIRST, #ARGV, 5 do
   ids[#ids + 1] = ARGV[at]
 end
 local held = redis.call('HMGET', running, unpack(ids))
 
-local reply, counted, over, names, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}, {}
+local reply, counted, over, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}
 for n, id in ipairs(ids) do
-  local at = (n - 1) * 5 + 2
-  local attempt = ARGV[at + 1]
+  local at = (n - 1) * 5 + FIRST
+  local attempt, follows = ARGV[at + 1], ARGV[at + 2]
   if held[n] == attempt then
     reply[n] = 1
     counted[#counted + 1] = id
-    names[#names + 1] = ARGV[at + 3]
-    if ARGV[at + 2] == 'end' then
+    -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
+    local marked = follows ~= 'end' and marks and redis.call('HEXISTS', cancelling, id) == 1
+    if follows == 'end' or (follows == 'park' and not marked) then
       over[#over + 1] = id
       if attempt ~= '1' then
         failed_before[#failed_before + 1] = id
@@ -37,9 +40,7 @@ for n, id in ipairs(ids) do
         kept[#kept + 1] = ARGV[at + 4]
       end
     else
-      -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
-      local marked = marks and redis.call('HEXISTS', cancelling, id) == 1
-      due[#due + 1] = marked and now or now + tonumber(ARGV[at + 2])
+      due[#due + 1] = marked and now or now + tonumber(follows)
       due[#due + 1] = id
       made[#made + 1] = id
       made[#made + 1] = attempt
@@ -50,14 +51,28 @@ for n, id in ipairs(ids) do
 end
 
 if #counted < #ids then
-  redis.call('INCRBY', stale_results, #ids - #counted)
+  redis.call('HINCRBY', counts, 'stale_results', #ids - #counted)
+  -- The array as it came is the rule: putting it together here would cost more than all the rest.
+  local some, begins = {}, 2
+  for n in ipairs(ids) do
+    local ends = tonumber(ARGV[(n - 1) * 5 + FIRST + 3])
+    if reply[n] == 1 then
+      some[#some + 1] = string.sub(told, begins, ends)
+    end
+    begins = ends + 2
+  end
+  told = '[' .. table.concat(some, ',') .. ']'
 end
 if #counted == 0 then
   return reply
 end
 redis.call('HDEL', running, unpack(counted))
+redis.call('HINCRBY', counts, 'running', -#counted)
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
+  if redis.call('EXISTS', lane_of) == 1 then
+    redis.call('HDEL', lane_of, unpack(over))
+  end
   if marks then
     redis.call('HDEL', cancelling, unpack(over))
   end
@@ -67,14 +82,15 @@ if #failed_before > 0 then
 end
 if #kept > 0 then
   redis.call('HSET', outputs, unpack(kept))
-  redis.call('PEXPIRE', outputs, ARGV[1])
+  redis.call('PEXPIRE', outputs, time_to_live)
 end
 if #due > 0 then
   redis.call('HSET', attempts, unpack(made))
   redis.call('ZADD', scheduled, unpack(due))
-  if redis.call('LLEN', wake) == 0 then
-    redis.call('RPUSH', wake, 1)
-  end
+  call_somebody(wake)
+elseif redis.call('EXISTS', limits) == 1 and redis.call('EXISTS', lanes) == 1 then
+  -- A place is free under the queue's limit.
+  call_somebody(wake)
 end
-redis.call('XADD', events, '*', 't', 'finished', 'd', '[' .. table.concat(names, ',') .. ']')
+redis.call('XADD', events, '*', 't', 'finished', 'w', worker, 'd', told)
 return reply

@@ -4,8 +4,6 @@
 -- ARGV  1 worker  2 lease in ms  3 what the worker says of itself (JSON)
 -- Returns id, attempt for each job that it holds.
 -- Cost  O(n) for n jobs held (at most the worker's concurrency and what it has fetched ahead).
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 return redis.call('HGETALL', KEYS[3])

@@ -1,27 +1,53 @@
 -- Puts jobs into a queue. An id that the queue knows already is left as it is.
 --
--- KEYS  1 jobs  2 waiting  3 scheduled  4 attempts  5 events  6 wake
--- ARGV  five for each job: id, envelope, time in ms at which it is due (0: at once), attempts made so far, event
---       (JSON); at most 500 jobs
--- Returns the number of jobs put in.
+-- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake
+-- ARGV  1 time in ms after which the push comes too late and does nothing (0: never), then six for each job: id,
+--       envelope, time in ms at which it is due (0: at once), attempts made so far, lane (empty: the standard one),
+--       event (JSON; all empty when there are too many to name); at most 500 jobs
+-- Returns { jobs put in, or -1 when it came too late; jobs that the queue holds now }
 -- Cost  O(n), and O(log m) for each one that is scheduled among m.
-local jobs, waiting, scheduled, attempts, events, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local MOST_NAMED_EVENTS = 50
+local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local deadline = tonumber(ARGV[1])
+if deadline > 0 and now > deadline then
+  return { -1, redis.call('HLEN', jobs) }
+end
 
-local ids, due, made, names = {}, {}, {}, {}
-for at = 1, #ARGV, 5 do
-  local id = ARGV[at]
-  if redis.call('HSETNX', jobs, id, ARGV[at + 1]) == 1 then
-    names[#names + 1] = ARGV[at + 4]
+local ids = {}
+for at = 2, #ARGV, 6 do
+  ids[#ids + 1] = ARGV[at]
+end
+local known = redis.call('HMGET', jobs, unpack(ids))
+
+local fresh, due, made, named, own_lane = {}, {}, {}, {}, {}
+local groups, lane_names = {}, {}
+local seen = {}
+for n, id in ipairs(ids) do
+  if not known[n] and not seen[id] then
+    seen[id] = true
+    local at = (n - 1) * 6 + 2
+    fresh[#fresh + 1] = id
+    fresh[#fresh + 1] = ARGV[at + 1]
+    named[#named + 1] = ARGV[at + 5]
+    local lane = ARGV[at + 4]
+    if lane ~= '' then
+      own_lane[#own_lane + 1] = id
+      own_lane[#own_lane + 1] = lane
+    else
+      lane = STANDARD_LANE
+    end
     local run_at = tonumber(ARGV[at + 2])
     if run_at > now then
       due[#due + 1] = run_at
       due[#due + 1] = id
     else
-      ids[#ids + 1] = id
+      if not groups[lane] then
+        groups[lane] = {}
+        lane_names[#lane_names + 1] = lane
+      end
+      local group = groups[lane]
+      group[#group + 1] = id
     end
     if ARGV[at + 3] ~= '0' then
       made[#made + 1] = id
@@ -30,29 +56,33 @@ for at = 1, #ARGV, 5 do
   end
 end
 
-local pushed = #names
+local pushed = #named
 if pushed == 0 then
-  return 0
+  return { 0, redis.call('HLEN', jobs) }
 end
+redis.call('HSET', jobs, unpack(fresh))
 if #made > 0 then
   redis.call('HSET', attempts, unpack(made))
 end
-local hint = #ids > 0
-if #ids > 0 then
-  redis.call('RPUSH', waiting, unpack(ids))
+if #own_lane > 0 then
+  redis.call('HSET', lane_of, unpack(own_lane))
 end
+for _, lane in ipairs(lane_names) do
+  line_up('RPUSH', waiting, lanes, lane, groups[lane])
+end
+local hint = #lane_names > 0
 if #due > 0 then
   local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
   redis.call('ZADD', scheduled, unpack(due))
   -- An idle worker sleeps until the first one is due: tell it when that moved forward.
   hint = hint or redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] ~= first
 end
-if hint and redis.call('LLEN', wake) == 0 then
-  redis.call('RPUSH', wake, 1)
+if hint then
+  call_somebody(wake)
 end
-if pushed <= MOST_NAMED_EVENTS then
-  redis.call('XADD', events, '*', 't', 'queued', 'd', '[' .. table.concat(names, ',') .. ']')
+if named[1] ~= '' then
+  redis.call('XADD', events, '*', 't', 'queued', 'd', '[' .. table.concat(named, ',') .. ']')
 else
   redis.call('XADD', events, '*', 't', 'queued_many', 'd', pushed)
 end
-return pushed
+return { pushed, redis.call('HLEN', jobs) }

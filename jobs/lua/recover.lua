@@ -1,16 +1,15 @@
 -- Takes the jobs of a worker whose lease has lapsed. Their attempt counts; those that have none left are dead.
 --
--- KEYS  1 jobs  2 waiting  3 attempts  4 events  5 wake  6 workers  7 worker-info  8 running:{worker}
---       9 cancelling
+-- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 events  7 wake  8 workers  9 worker-info
+--       10 running:{worker}  11 cancelling  12 counts
 -- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
 -- Returns { orphans queued again, orphans dead, 1 when some are left }, or {} when the lease has not lapsed.
 -- Cost  O(n) for n jobs taken, with one parse of an envelope each.
-local jobs, waiting, attempts, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local wake, workers, worker_info, running, cancelling = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local attempts, events, wake = KEYS[5], KEYS[6], KEYS[7]
+local workers, worker_info, running, cancelling, counts = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local worker, most = ARGV[1], tonumber(ARGV[2])
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local lapses = redis.call('ZSCORE', workers, worker)
 if not lapses or tonumber(lapses) > now then
   return {}
@@ -36,18 +35,19 @@ end
 
 if #taken > 0 then
   redis.call('HDEL', running, unpack(taken))
+  redis.call('HINCRBY', counts, 'running', -#taken)
+  -- Also when none waits again: a place is free under the queue's limit.
+  call_somebody(wake)
 end
 if #again > 0 then
   redis.call('HSET', attempts, unpack(made))
-  redis.call('LPUSH', waiting, unpack(again))
-  redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'd', table.concat(returned, ' '))
-  if redis.call('LLEN', wake) == 0 then
-    redis.call('RPUSH', wake, 1)
-  end
+  line_up_again('LPUSH', waiting, lanes, lane_of, again)
+  redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'w', worker, 'd', table.concat(returned, ' '))
 end
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
+  redis.call('HDEL', lane_of, unpack(over))
   redis.call('HDEL', cancelling, unpack(over))
   redis.call('XADD', events, '*', 't', 'crashed', 'w', worker, 'd', table.concat(ended, ' '))
 end

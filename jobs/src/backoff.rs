@@ -3,15 +3,23 @@
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
-/// The wait before the next attempt, as a function of the attempts made so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The wait before the next attempt, as a function of the attempts made so far. In JSON, times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// A random wait between nothing and `base * 2^(attempt - 1)`, at most `cap`: "full jitter", which spreads
     /// the retries of many jobs that failed together better than any fixed wait
     /// (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
-    Exponential { base: Duration, cap: Duration },
+    Exponential {
+        #[serde(rename = "base_ms", with = "millis")]
+        base: Duration,
+        #[serde(rename = "cap_ms", with = "millis")]
+        cap: Duration,
+    },
     /// These waits in turn; the last one again and again.
+    #[serde(with = "millis_list")]
     Fixed(Vec<Duration>),
 }
 
@@ -38,6 +46,39 @@ impl Backoff {
                 waits.get(turn).or(waits.last()).copied().unwrap_or_default()
             }
         }
+    }
+}
+
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        whole(duration).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+
+    pub(super) fn whole(duration: &Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+mod millis_list {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(durations: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(durations.iter().map(super::millis::whole))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+        let millis = Vec::<u64>::deserialize(deserializer)?;
+        Ok(millis.into_iter().map(Duration::from_millis).collect())
     }
 }
 
@@ -75,5 +116,22 @@ mod tests {
             .collect();
         assert_eq!(waits, [seconds(1), seconds(5), seconds(5), seconds(5)]);
         assert_eq!(Backoff::Fixed(Vec::new()).wait(1, &mut random), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_reads_back_as_it_was_written() {
+        for (backoff, json) in [
+            (
+                Backoff::default(),
+                r#"{"exponential":{"base_ms":2000,"cap_ms":600000}}"#,
+            ),
+            (
+                Backoff::Fixed(vec![Duration::from_millis(5), Duration::from_secs(1)]),
+                r#"{"fixed":[5,1000]}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&backoff).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Backoff>(json).unwrap(), backoff);
+        }
     }
 }

@@ -17,20 +17,25 @@ use crate::job::QueueName;
 use crate::settings::{Lookup, Problem, Reader};
 
 mod check;
+mod queues;
 
 pub use check::InputError;
+pub use queues::DeclaredQueues;
 
-/// The settings of the functions that come with Spiral.
+/// The settings of the functions that come with Spiral, and of the queues that jobs may go through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSettings {
     /// The largest index that `fibonacci` accepts.
     pub fibonacci_max_index: u64,
+    /// Queues beside those that functions name, and their weights.
+    pub queues: DeclaredQueues,
 }
 
 impl Default for FunctionSettings {
     fn default() -> Self {
         Self {
             fibonacci_max_index: 10_000_000,
+            queues: DeclaredQueues::default(),
         }
     }
 }
@@ -48,6 +53,7 @@ impl FunctionSettings {
                 // F(2^32) would have 900 million digits; 100 million take GMP about five seconds.
                 1..=100_000_000,
             ),
+            queues: reader.parsed("SPIRAL_QUEUES", default.queues),
         };
         reader.finish(settings)
     }
@@ -56,6 +62,7 @@ impl FunctionSettings {
 /// All functions that this build can run.
 pub struct Catalog {
     entries: BTreeMap<&'static str, CatalogEntry>,
+    declared: DeclaredQueues,
 }
 
 impl Catalog {
@@ -64,16 +71,25 @@ impl Catalog {
     /// # Errors
     /// [`Error::Function`] when one of them has a name or a schema that cannot be used.
     pub fn new(settings: &FunctionSettings) -> Result<Self, Error> {
-        Self::empty().with(Fibonacci {
-            max_index: settings.fibonacci_max_index,
-        })
+        Self::empty()
+            .with_queues(settings.queues.clone())
+            .with(Fibonacci {
+                max_index: settings.fibonacci_max_index,
+            })
     }
 
     /// No functions: for tests and benchmarks that bring their own.
     pub fn empty() -> Self {
         Self {
             entries: BTreeMap::new(),
+            declared: DeclaredQueues::default(),
         }
+    }
+
+    /// Declares queues beside those that functions name.
+    #[must_use]
+    pub fn with_queues(self, declared: DeclaredQueues) -> Self {
+        Self { declared, ..self }
     }
 
     /// Adds a function.
@@ -107,12 +123,19 @@ impl Catalog {
         self.entries.values()
     }
 
-    /// The queues that the functions run in, each once, by name.
+    /// Every queue that a job may go through, each once: the declared ones in their order, then those that functions
+    /// name, by name.
     pub fn queues(&self) -> Vec<QueueName> {
-        let mut queues: Vec<QueueName> = self.iter().map(|entry| entry.policy.queue.clone()).collect();
-        queues.sort();
-        queues.dedup();
-        queues
+        self.weighted_queues()
+            .into_iter()
+            .map(|(queue, _)| queue)
+            .collect()
+    }
+
+    /// The same, with their weights.
+    pub fn weighted_queues(&self) -> Vec<(QueueName, u32)> {
+        let named = self.iter().map(|entry| entry.policy.queue.clone());
+        self.declared.and(named)
     }
 }
 

@@ -1,35 +1,51 @@
-//! What a running function may use: who it is, whether it should stop, and threads for long computations.
+//! What a running function may use: who it is, whether it should stop, a way to tell how it is getting on, and threads
+//! for long computations.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use crate::function::JobError;
 use crate::job::JobId;
+use crate::worker::held::{Held, HeldJob};
 use crate::worker::panics;
 
-/// Given to a function with each attempt.
-#[derive(Debug, Clone)]
+/// Given to a function with each attempt. Cheap to clone.
+#[derive(Clone)]
 pub struct JobContext {
     pub id: JobId,
     /// This attempt, counted from 1.
     pub attempt: u32,
     pub max_attempts: u32,
-    pub(crate) stop: CancellationToken,
+    pub(crate) job: Arc<HeldJob>,
+    pub(crate) held: Arc<Held>,
     pub(crate) threads: Threads,
 }
 
 impl JobContext {
+    /// Says how far the attempt is, from 0 to 1. Who looks at the job sees it a moment later; call it as often as you
+    /// like, the latest share is told a few times a second.
+    pub fn progress(&self, share: f64) {
+        self.job.notebook.progress(share);
+        self.held.noted();
+    }
+
+    /// Says something to who looks at the job: a line of up to 1,000 characters, 200 of them in an attempt. What is
+    /// more is shortened, or dropped with a note.
+    pub fn log(&self, line: impl AsRef<str>) {
+        self.job.notebook.line(line.as_ref());
+        self.held.noted();
+    }
+
     /// True once the attempt has been called off (timeout, cancel, lost lease). Long computations look at it
     /// between their steps and return early; what they return is dropped.
     pub fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled()
+        self.job.stop.is_cancelled()
     }
 
     /// Resolves when the attempt is called off.
     pub async fn stopped(&self) {
-        self.stop.cancelled().await;
+        self.job.stop.cancelled().await;
     }
 
     /// Runs a computation on a thread of its own, so that heartbeats and other jobs never wait for it. At most

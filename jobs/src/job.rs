@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ulid::{Generator, Overflow, Ulid};
 
+use crate::backoff::Backoff;
+
 /// The identity of a job: a ULID, so that ids sort by the time at which they were made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -29,6 +31,11 @@ impl JobId {
                 .generate()
                 .unwrap_or_else(Overflow::commit_overflow_increment),
         )
+    }
+
+    /// No job's id: what stands where an id is yet to be filled in.
+    fn nil() -> Self {
+        Self(Ulid::nil())
     }
 
     /// The time at which the id was made, to the millisecond.
@@ -218,9 +225,54 @@ impl FromStr for JobState {
     }
 }
 
+/// Which of the jobs that wait in a queue run first: from 1, which runs before all others, to 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Priority(u8);
+
+impl Priority {
+    pub const FIRST: Self = Self(1);
+    pub const STANDARD: Self = Self(5);
+    pub const LAST: Self = Self(9);
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+    fn is_standard(&self) -> bool {
+        *self == Self::STANDARD
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self::STANDARD
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = ParseError;
+
+    fn try_from(number: u8) -> Result<Self, ParseError> {
+        if (Self::FIRST.0..=Self::LAST.0).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(ParseError::new(&number.to_string(), "a priority from 1 to 9"))
+        }
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
 /// A job as it lies in Redis: all that a worker needs to run it, and nothing else.
+///
+/// Old workers read the envelopes of new callers and the other way round: a new field needs a default, and no field
+/// changes its meaning.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Envelope {
+    /// Not written: an envelope lies under its id.
+    #[serde(skip, default = "JobId::nil")]
     pub id: JobId,
     pub function: String,
     pub input: Box<RawValue>,
@@ -233,14 +285,92 @@ pub struct Envelope {
     /// Not before this time; `None` is at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Priority::is_standard")]
+    pub priority: Priority,
+    /// Jobs with one key (a tenant, say) share the turns that the queue gives to that key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
+    /// The waits between attempts; `None` is as the function's policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Backoff>,
     /// The W3C trace context of the call, handed on to the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
+impl Envelope {
+    /// A job to be run at once and as usual.
+    pub fn new(id: JobId, function: impl Into<String>, input: Box<RawValue>) -> Self {
+        Self {
+            id,
+            function: function.into(),
+            input,
+            attempt: 0,
+            max_attempts: 1,
+            timeout_ms: 60_000,
+            run_at: None,
+            priority: Priority::STANDARD,
+            fairness_key: None,
+            backoff: None,
+            traceparent: None,
+        }
+    }
+
+    /// Reads what lies under `id`.
+    pub(crate) fn read(id: JobId, text: &[u8]) -> Result<Self, serde_json::Error> {
+        let envelope: Self = serde_json::from_slice(text)?;
+        Ok(Self { id, ..envelope })
+    }
+
+    /// The name of the lane that it waits in; `None` for the standard one.
+    pub(crate) fn lane(&self) -> Option<String> {
+        let Self {
+            priority,
+            fairness_key,
+            ..
+        } = self;
+        if priority.is_standard() && fairness_key.is_none() {
+            return None;
+        }
+        Some(lane_name(*priority, fairness_key.as_deref().unwrap_or_default()))
+    }
+}
+
+/// The lane of jobs with this priority and fairness key (empty for those without one).
+pub(crate) fn lane_name(priority: Priority, fairness_key: &str) -> String {
+    format!("{}:{fairness_key}", priority.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lane_is_named_by_priority_and_fairness_key() {
+        let input = RawValue::from_string("1".to_owned()).unwrap();
+        let mut job = Envelope::new(JobId::new(), "f", input);
+        assert_eq!(job.lane(), None);
+        job.priority = Priority::FIRST;
+        assert_eq!(job.lane().as_deref(), Some("1:"));
+        job.fairness_key = Some("a:b".to_owned());
+        assert_eq!(job.lane().as_deref(), Some("1:a:b"));
+    }
+
+    #[test]
+    fn an_envelope_of_an_older_version_is_read_with_the_defaults() {
+        let id = JobId::new();
+        let old = format!(
+            r#"{{"id":"{id}","function":"f","input":1,"max_attempts":3,"timeout_ms":1000,"newer":2}}"#
+        );
+        let job: Envelope = serde_json::from_str(&old).unwrap();
+        assert_eq!(
+            (job.priority, job.attempt, job.backoff),
+            (Priority::STANDARD, 0, None)
+        );
+        let input = RawValue::from_string("1".to_owned()).unwrap();
+        let plain = serde_json::to_string(&Envelope::new(id, "f", input)).unwrap();
+        assert!(!plain.contains("priority") && !plain.contains("null"), "{plain}");
+    }
 
     #[test]
     fn ids_of_one_process_rise_even_within_a_millisecond() {

@@ -1,6 +1,7 @@
 //! The output of a job: its JSON text, how it is kept (large ones compressed), and the short view of it that
 //! travels with events and lies in SQL.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use bytes::Bytes;
@@ -21,42 +22,89 @@ const ZSTD_LEVEL: i32 = 1;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// What there is to say of an output in a few bytes.
+#[derive(Debug, Clone)]
+pub enum OutputSummary {
+    /// A large one.
+    Measured(OutputMeasure),
+    /// The JSON text itself, of at most [`INLINE_MAX`] bytes.
+    Whole(Box<RawValue>),
+}
+
+/// The measure of an output that is too large to travel with events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OutputSummary {
+pub struct OutputMeasure {
     /// Bytes of the JSON text.
-    pub size: u64,
-    /// The output itself, when it has at most [`INLINE_MAX`] bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub json: Option<Box<RawValue>>,
-    /// The text (of a string: its characters, else the JSON), shortened in the middle past 201 characters.
-    pub preview: String,
+    size: u64,
+    preview: String,
     /// Characters, when the output is a string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub length: Option<u64>,
+    length: Option<u64>,
 }
 
 impl OutputSummary {
     /// Describes an output given as JSON text.
-    pub fn of(output: &RawValue) -> Self {
+    pub fn of(output: Box<RawValue>) -> Self {
         let json = output.get();
-        let text = string_content(json);
-        Self {
+        if json.len() <= INLINE_MAX {
+            return Self::Whole(output);
+        }
+        Self::Measured(OutputMeasure {
             size: json.len() as u64,
-            json: (json.len() <= INLINE_MAX).then(|| output.to_owned()),
-            preview: shorten(text.as_deref().unwrap_or(json), 2 * PREVIEW_END + 1, PREVIEW_END),
-            length: text.map(|text| text.chars().count() as u64),
+            preview: preview(json),
+            length: length(json),
+        })
+    }
+
+    /// Bytes of the JSON text.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Whole(json) => json.get().len() as u64,
+            Self::Measured(measure) => measure.size,
+        }
+    }
+
+    /// The output itself, when it has at most [`INLINE_MAX`] bytes.
+    pub fn json(&self) -> Option<&RawValue> {
+        match self {
+            Self::Whole(json) => Some(json),
+            Self::Measured(_) => None,
+        }
+    }
+
+    /// The text (of a string: its characters, else the JSON), shortened in the middle past 201 characters.
+    pub fn preview(&self) -> String {
+        match self {
+            Self::Whole(json) => preview(json.get()),
+            Self::Measured(measure) => measure.preview.clone(),
+        }
+    }
+
+    /// Characters, when the output is a string.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(json) => length(json.get()),
+            Self::Measured(measure) => measure.length,
         }
     }
 }
 
+fn preview(json: &str) -> String {
+    let text = string_content(json);
+    shorten(text.as_deref().unwrap_or(json), 2 * PREVIEW_END + 1, PREVIEW_END)
+}
+
+fn length(json: &str) -> Option<u64> {
+    Some(string_content(json)?.chars().count() as u64)
+}
+
 /// The characters of a JSON string; `None` for any other JSON.
-fn string_content(json: &str) -> Option<String> {
+fn string_content(json: &str) -> Option<Cow<'_, str>> {
     let bare = json.strip_prefix('"')?.strip_suffix('"')?;
     // Without a backslash the text stands for itself: two million digits need no parser.
     if bare.contains('\\') {
-        serde_json::from_str(json).ok()
+        serde_json::from_str(json).ok().map(Cow::Owned)
     } else {
-        Some(bare.to_owned())
+        Some(Cow::Borrowed(bare))
     }
 }
 
@@ -118,14 +166,14 @@ mod tests {
 
     #[test]
     fn small_outputs_are_summed_up_whole() {
-        let summary = OutputSummary::of(&raw(&serde_json::json!("2880067194370816120")));
-        assert_eq!((summary.size, summary.length), (21, Some(19)));
-        assert_eq!(summary.preview, "2880067194370816120");
-        assert_eq!(summary.json.unwrap().get(), "\"2880067194370816120\"");
+        let summary = OutputSummary::of(raw(&serde_json::json!("2880067194370816120")));
+        assert_eq!((summary.size(), summary.length()), (21, Some(19)));
+        assert_eq!(summary.preview(), "2880067194370816120");
+        assert_eq!(summary.json().unwrap().get(), "\"2880067194370816120\"");
 
-        let summary = OutputSummary::of(&raw(&serde_json::json!({"sent": true})));
+        let summary = OutputSummary::of(raw(&serde_json::json!({"sent": true})));
         assert_eq!(
-            (summary.preview.as_str(), summary.length),
+            (summary.preview().as_str(), summary.length()),
             ("{\"sent\":true}", None)
         );
     }
@@ -133,11 +181,11 @@ mod tests {
     #[test]
     fn large_outputs_keep_both_ends() {
         let digits = "1".repeat(3_000) + &"2".repeat(3_000);
-        let summary = OutputSummary::of(&raw(&digits.clone().into()));
-        assert!(summary.json.is_none());
-        assert_eq!(summary.length, Some(6_000));
+        let summary = OutputSummary::of(raw(&digits.clone().into()));
+        assert!(summary.json().is_none());
+        assert_eq!((summary.size(), summary.length()), (6_002, Some(6_000)));
         assert_eq!(
-            summary.preview,
+            summary.preview(),
             format!("{}…{}", "1".repeat(100), "2".repeat(100))
         );
     }

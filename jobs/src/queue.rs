@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use redis::{cmd, pipe};
@@ -11,28 +11,31 @@ use serde_json::value::RawValue;
 use ulid::Ulid;
 
 use crate::error::Error;
-use crate::job::{Envelope, JobId, QueueName};
+use crate::job::{Envelope, JobId, Priority, QueueName, lane_name};
 use crate::output;
 
 mod cancel;
 pub(crate) mod claims;
+mod clock;
 mod connection;
 pub mod events;
 mod keys;
+mod limits;
 pub(crate) mod memo;
+mod push;
 mod scripts;
 
 pub use cancel::Cancelled;
+pub use clock::Deadline;
 pub use connection::RedisSettings;
+pub use limits::{Limits, RateLimit};
+pub use push::Pushed;
 
+use clock::Clock;
 use connection::Connection;
-use events::wire::Queued;
 use events::{Position, Recorder, Tail};
 use keys::Keys;
 use scripts::BATCH;
-
-/// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
-const PUSH_BYTES_MAX: usize = 4 << 20;
 
 /// Stretches of time by which outputs are grouped, within one time to live.
 const STRETCHES_PER_TTL: u64 = 24;
@@ -45,15 +48,7 @@ const OUTPUT_MAX: u64 = 256 << 20;
 pub struct Queues {
     connection: Connection,
     settings: Arc<RedisSettings>,
-}
-
-/// What a push did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pushed {
-    /// Jobs that were put in.
-    pub pushed: usize,
-    /// Jobs that Redis knew already.
-    pub known: usize,
+    clock: Clock,
 }
 
 /// How much there is in a queue.
@@ -62,6 +57,7 @@ pub struct Depth {
     pub queued: u64,
     /// Waiting for a time: `run_at` or the next attempt.
     pub scheduled: u64,
+    /// In the hands of workers.
     pub running: u64,
     /// Workers whose lease holds.
     pub workers: u64,
@@ -82,6 +78,7 @@ impl Queues {
         Ok(Self {
             connection: Connection::new(settings)?,
             settings: Arc::new(settings.clone()),
+            clock: Clock::default(),
         })
     }
 
@@ -98,41 +95,73 @@ impl Queues {
     /// # Errors
     /// Some of the jobs may have been put in when Redis fails on the way; push them all again.
     pub async fn push(&self, queue: &QueueName, jobs: &[Envelope]) -> Result<Pushed, Error> {
-        let keys = self.keys(queue);
-        let mut done = Pushed::default();
-        let mut rest = jobs;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = rest.iter().take(BATCH).take_while(|job| {
-                let first = bytes == 0;
-                bytes += job.input.get().len() + 256;
-                first || bytes <= PUSH_BYTES_MAX
-            });
-            let (batch, after) = rest.split_at(fits.count());
-            let pushed = self.push_batch(&keys, batch).await?;
-            done.pushed += pushed;
-            done.known += batch.len() - pushed;
-            rest = after;
-        }
-        Ok(done)
+        push::push(self, queue, jobs, None).await
     }
 
-    async fn push_batch(&self, keys: &Keys, jobs: &[Envelope]) -> Result<usize, Error> {
-        let mut call = scripts::PUSH.key(keys.jobs());
-        call.key(keys.waiting())
-            .key(keys.scheduled())
-            .key(keys.attempts())
-            .key(keys.events())
-            .key(keys.wake());
-        for job in jobs {
-            let due = job.run_at.map_or(0, |time| time.timestamp_millis().max(0));
-            call.arg(job.id.to_string())
-                .arg(json(job)?)
-                .arg(due)
-                .arg(job.attempt)
-                .arg(json(&Queued::of(job))?);
+    /// The same, but not after `deadline`: however long this process is held up, jobs that it took from SQL do not
+    /// come into Redis when another process may have pushed them, and they may have ended, meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn push_before(
+        &self,
+        deadline: Deadline,
+        queue: &QueueName,
+        jobs: &[Envelope],
+    ) -> Result<Pushed, Error> {
+        push::push(self, queue, jobs, Some(deadline)).await
+    }
+
+    /// Tells who follows the events of these new jobs, which SQL keeps for the time being.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn announce(&self, queue: &QueueName, jobs: &[Envelope]) -> Result<(), Error> {
+        push::announce(self, queue, jobs).await
+    }
+
+    /// How many jobs Redis holds, and how many of each of these lanes (priority and fairness key, empty for none) wait.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn waiting(
+        &self,
+        queue: &QueueName,
+        lanes: &[(Priority, &str)],
+    ) -> Result<(u64, Vec<u64>), Error> {
+        let keys = self.keys(queue);
+        let mut calls = pipe();
+        calls.hlen(keys.jobs());
+        for (priority, fairness_key) in lanes {
+            calls.llen(keys.lane(&lane_name(*priority, fairness_key)));
         }
-        self.connection.script(&call).await
+        let mut counts: Vec<u64> = self.connection.pipeline(&calls).await?;
+        let held = counts.remove(0);
+        Ok((held, counts))
+    }
+
+    /// The moment in Redis's time that is `within` from now.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn deadline(&self, within: Duration) -> Result<Deadline, Error> {
+        self.clock.deadline(&self.connection, within).await
+    }
+
+    /// What the queue allows.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn limits(&self, queue: &QueueName) -> Result<Limits, Error> {
+        limits::get(self, queue).await
+    }
+
+    /// Sets what the queue allows, for all workers and from now on.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn set_limits(&self, queue: &QueueName, limits: &Limits) -> Result<(), Error> {
+        limits::set(self, queue, limits).await
     }
 
     /// Calls jobs off. For each: whether it has ended with this, was marked for its worker, or is not here.
@@ -216,41 +245,25 @@ impl Queues {
         let keys = self.keys(queue);
         let mut calls = pipe();
         calls
-            .llen(keys.waiting())
+            .hlen(keys.jobs())
             .zcard(keys.scheduled())
-            .get(keys.stale_results())
-            .cmd("ZRANGE")
-            .arg(keys.workers())
-            .arg(0)
-            .arg(9_999)
-            .arg("WITHSCORES");
-        let (queued, scheduled, stale, workers): (u64, u64, Option<u64>, Vec<(String, f64)>) =
+            .cmd("HMGET")
+            .arg(keys.counts())
+            .arg(&["running", "called_off", "stale_results"])
+            .zcount(keys.workers(), now_ms(), "+inf");
+        let (held, scheduled, counts, workers): (u64, u64, Vec<Option<i64>>, u64) =
             self.connection.pipeline(&calls).await?;
-        let mut running = 0;
-        if !workers.is_empty() {
-            let mut calls = pipe();
-            for (worker, _) in &workers {
-                calls.hlen(keys.running(worker));
-            }
-            running = self
-                .connection
-                .pipeline::<Vec<u64>>(&calls)
-                .await?
-                .into_iter()
-                .sum();
-        }
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds since 1970 are exact in an f64"
-        )]
-        let now = now_ms() as f64;
-        let alive = workers.iter().filter(|(_, lapses)| *lapses > now).count();
+        let count = |at: usize| {
+            let count = counts.get(at).copied().flatten().unwrap_or_default();
+            u64::try_from(count).unwrap_or_default()
+        };
+        let (running, called_off) = (count(0), count(1));
         Ok(Depth {
-            queued,
+            queued: held.saturating_sub(scheduled + running + called_off),
             scheduled,
             running,
-            workers: alive as u64,
-            stale_results: stale.unwrap_or_default(),
+            workers,
+            stale_results: count(2),
         })
     }
 

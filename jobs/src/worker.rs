@@ -1,7 +1,7 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! The fetcher, finisher, heartbeat, canceller and recoverer are one task each; apalis runs the attempts between the
+//! The fetcher, finisher, heartbeat, canceller, reporter and recoverer are one task each; apalis runs the attempts between the
 //! first two.
 
 use std::future::Future;
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Data, WorkerBuilder};
-use apalis_core::error::BoxDynError;
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use apalis_redis::RedisTask;
 use futures::future::BoxFuture;
@@ -23,7 +22,7 @@ use crate::context::Threads;
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::Queues;
-use crate::queue::claims::{Claims, Ended};
+use crate::queue::claims::Claims;
 
 use attempt::Runner;
 use backend::SpiralBackend;
@@ -33,6 +32,8 @@ use finisher::{Finisher, Message};
 use heartbeat::{About, Heartbeat};
 use held::Held;
 use recoverer::Recoverer;
+use reporter::Reporter;
+use rota::Rota;
 
 mod attempt;
 mod backend;
@@ -40,10 +41,13 @@ mod canceller;
 mod fetcher;
 mod finisher;
 mod heartbeat;
-mod held;
+pub(crate) mod held;
+mod notebook;
 pub(crate) mod panics;
 mod patience;
 mod recoverer;
+mod reporter;
+mod rota;
 mod settings;
 
 pub use settings::WorkerSettings;
@@ -55,7 +59,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// given back. Dropping the future ends the worker at once, as a crash would.
 ///
 /// # Errors
-/// Only at the start: [`Error::Address`] when the settings cannot be used.
+/// Only at the start: when the settings cannot be used.
 pub async fn run(
     settings: WorkerSettings,
     catalog: Arc<Catalog>,
@@ -64,9 +68,11 @@ pub async fn run(
     panics::remember_places();
     let name = settings.unique_name();
     let queues = Queues::connect(&settings.redis).await?;
+    let rota = Rota::new(settings.serves(catalog.weighted_queues())?, settings.strict_order);
     let worker = Worker {
         claims: Claims::new(queues.clone(), &name, settings.lease),
-        queues: catalog.queues(),
+        queues: rota.names().to_vec(),
+        rota,
         held: Arc::new(Held::new(settings.concurrency)),
         settings,
         shutdown,
@@ -78,14 +84,17 @@ pub async fn run(
         concurrency = worker.settings.concurrency,
         "the worker is ready for jobs"
     );
+    let (finisher, messages) = mpsc::unbounded_channel();
     let runner = Runner {
         catalog,
         queues,
         held: Arc::clone(&worker.held),
         threads: Threads::one_per_processor(),
         worker: name,
+        horizon: worker.settings.redis.horizon,
+        finisher: finisher.clone(),
     };
-    worker.run(runner).await;
+    worker.run(runner, finisher, messages).await;
     Ok(())
 }
 
@@ -93,14 +102,19 @@ struct Worker {
     settings: WorkerSettings,
     claims: Claims,
     queues: Vec<QueueName>,
+    rota: Rota,
     held: Arc<Held>,
     shutdown: CancellationToken,
 }
 
 impl Worker {
-    async fn run(&self, runner: Runner) {
+    async fn run(
+        &self,
+        runner: Runner,
+        finisher: mpsc::UnboundedSender<Message>,
+        messages: mpsc::UnboundedReceiver<Message>,
+    ) {
         let (task_sender, tasks) = mpsc::unbounded_channel();
-        let (message_sender, messages) = mpsc::unbounded_channel();
         let fetching = role(self.fetcher(task_sender).run());
         let _finishing = role(
             Finisher {
@@ -112,6 +126,7 @@ impl Worker {
         );
         let _beating = role(self.heartbeat().run());
         let _cancelling = role(self.canceller().run());
+        let _reporting = role(self.reporter().run());
         let _recovering = role(self.recoverer().run());
         let _grace = role(end_of_grace(
             Arc::clone(&self.held),
@@ -119,12 +134,12 @@ impl Worker {
             self.settings.grace,
         ));
 
-        self.attempts(runner, tasks, message_sender.clone()).await;
+        self.attempts(runner, tasks).await;
 
         // The fetcher first: what it fetches last is given back with the rest.
         let last_words = async {
             let _joined = fetching.await;
-            self.farewell(&message_sender).await
+            self.farewell(&finisher).await
         };
         let worker = self.claims.worker();
         match tokio::time::timeout(FAREWELL, last_words).await {
@@ -144,25 +159,15 @@ impl Worker {
     }
 
     /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt.
-    async fn attempts(
-        &self,
-        runner: Runner,
-        tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
-        finisher: mpsc::UnboundedSender<Message>,
-    ) {
+    async fn attempts(&self, runner: Runner, tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>) {
         let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
         let worker = WorkerBuilder::new(self.claims.worker())
-            .backend(SpiralBackend::new(
-                &first_queue,
-                self.settings.lease,
-                tasks,
-                finisher,
-            ))
+            .backend(SpiralBackend::new(&first_queue, self.settings.lease, tasks))
             .data(Arc::new(runner))
             .concurrency(self.settings.concurrency)
             .parallelize(tokio::spawn)
             .catch_panic()
-            .build(run_attempt);
+            .build(run_attempts);
         let shutdown = self.shutdown.clone();
         // Boxed, because the compiler cannot prove the type of apalis's future `Send` through another async fn.
         let running: BoxFuture<'static, _> = Box::pin(worker.run_until(async move {
@@ -174,10 +179,10 @@ impl Worker {
         }
     }
 
-    fn fetcher(&self, tasks: mpsc::UnboundedSender<RedisTask<Assignment>>) -> Fetcher {
+    fn fetcher(&self, tasks: mpsc::UnboundedSender<RedisTask<Vec<Assignment>>>) -> Fetcher {
         Fetcher {
             claims: self.claims.clone(),
-            queues: self.queues.clone(),
+            queues: self.rota.clone(),
             held: Arc::clone(&self.held),
             tasks,
             stop: self.shutdown.clone(),
@@ -198,6 +203,13 @@ impl Worker {
         Canceller {
             claims: self.claims.clone(),
             queues: self.queues.clone(),
+            held: Arc::clone(&self.held),
+        }
+    }
+
+    fn reporter(&self) -> Reporter {
+        Reporter {
+            claims: self.claims.clone(),
             held: Arc::clone(&self.held),
         }
     }
@@ -250,10 +262,7 @@ async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Durat
     held.stop_all();
 }
 
-/// What apalis calls for each job.
-async fn run_attempt(
-    assignment: Assignment,
-    runner: Data<Arc<Runner>>,
-) -> Result<Option<Ended>, BoxDynError> {
-    Ok(runner.run(assignment).await)
+/// What apalis calls for each task: one job, or a few that take no time.
+async fn run_attempts(assignments: Vec<Assignment>, runner: Data<Arc<Runner>>) {
+    Arc::clone(&runner).run_all(assignments).await;
 }

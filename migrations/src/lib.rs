@@ -15,6 +15,9 @@
 mod connection;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
+mod m20261124_000003_dispatch;
+mod m20261124_000004_create_attempts;
+mod m20261124_000005_create_queues;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
@@ -31,6 +34,9 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_jobs::Migration),
             Box::new(m20261123_000002_create_indices::Migration),
+            Box::new(m20261124_000003_dispatch::Migration),
+            Box::new(m20261124_000004_create_attempts::Migration),
+            Box::new(m20261124_000005_create_queues::Migration),
         ]
     }
 }

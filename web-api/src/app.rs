@@ -17,7 +17,8 @@ use crate::pulse::Pulse;
 use crate::reconcile::{self, ReconcileSettings, Wake};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
-use crate::{metrics, record};
+use crate::windows::Windows;
+use crate::{dispatch, limits, metrics, record};
 
 /// How long the roles may take to finish what they began.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -50,12 +51,29 @@ impl App {
         let end = CancellationToken::new();
         let outcomes = Outcomes::new(store.clone());
         let wake = Wake::new();
+        let windows = Windows::new(settings.window);
         let recorder = Pulse::default();
         let names = catalog.queues();
         let mut roles = JoinSet::new();
 
-        let (enqueuer, enqueuing) = Enqueuer::new(store.clone(), queues.clone(), wake.clone(), end.clone());
+        let (enqueuer, enqueuing) = Enqueuer::new(
+            store.clone(),
+            queues.clone(),
+            windows.clone(),
+            wake.clone(),
+            end.clone(),
+        );
         spawn(&mut roles, "enqueue", enqueuing);
+        let dispatching = dispatch::run(
+            store.clone(),
+            queues.clone(),
+            names.clone(),
+            windows.clone(),
+            end.clone(),
+        );
+        spawn(&mut roles, "dispatch", dispatching);
+        let limiting = limits::run(store.clone(), queues.clone(), names.clone(), end.clone());
+        spawn(&mut roles, "limits", limiting);
         let reader = queues.recorder(&names, &format!("web-api-{}", JobId::new()));
         let recording = record::run(
             store.clone(),
@@ -68,6 +86,7 @@ impl App {
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),
+            windows,
             wake,
             ReconcileSettings::default(),
             end.clone(),

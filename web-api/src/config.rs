@@ -12,6 +12,7 @@ use jobs::worker::WorkerSettings;
 use subtle::ConstantTimeEq as _;
 
 use crate::store::DatabaseSettings;
+use crate::windows::WindowSettings;
 
 /// An access token that is easy to guess is none.
 const SHORTEST_TOKEN: usize = 16;
@@ -26,6 +27,8 @@ pub struct ServerSettings {
     pub body_limit: u64,
     /// How many clients may follow the live feed at the same time.
     pub event_clients: usize,
+    /// How much of each queue Redis holds; SQL holds the rest.
+    pub window: WindowSettings,
 }
 
 impl Default for ServerSettings {
@@ -35,6 +38,7 @@ impl Default for ServerSettings {
             token: None,
             body_limit: 1 << 20,
             event_clients: 1_000,
+            window: WindowSettings::default(),
         }
     }
 }
@@ -61,6 +65,12 @@ impl ServerSettings {
             token: token.map(Token),
             body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
             event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
+            window: WindowSettings {
+                size: reader.number("SPIRAL_DISPATCH_WINDOW", default.window.size, 100..=10_000_000),
+                // Read, and its problems told, with the settings of Redis: the workers use it as well.
+                horizon: RedisSettings::from_lookup(lookup)
+                    .map_or(default.window.horizon, |redis| redis.horizon),
+            },
         };
         reader.finish(settings)
     }

@@ -7,7 +7,9 @@ mod events;
 mod functions;
 mod health;
 mod jobs;
+mod options;
 mod output;
+mod queues;
 mod results;
 mod values;
 
@@ -50,6 +52,15 @@ fn api() -> Router {
                 .push(Router::with_path("jobs/{id}").get(jobs::get))
                 .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
+                .push(Router::with_path("jobs/{id}/logs").get(jobs::logs))
+                .push(Router::with_path("queues").get(queues::list))
+                .push(
+                    Router::with_path("queues/{name}")
+                        .get(queues::get)
+                        .patch(queues::change),
+                )
+                .push(Router::with_path("queues/{name}/pause").post(queues::pause))
+                .push(Router::with_path("queues/{name}/resume").post(queues::resume))
                 .push(Router::with_path("events").get(events::follow)),
         )
         .push(Router::with_path("values").post(values::ask))

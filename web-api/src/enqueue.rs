@@ -2,7 +2,8 @@
 //!
 //! Group commit: the jobs that arrive while one commit runs share the next one. Nobody waits for company: a lone job
 //! is committed at once. A caller is answered right after the commit; the push follows, and when it fails the row is
-//! there for `reconcile`. This module picks no HTTP status and reads no request.
+//! there for `reconcile`. Jobs for which Redis has no room, or whose time is far off, are left to `dispatch`. This
+//! module picks no HTTP status and reads no request.
 
 mod push;
 mod request_hash;
@@ -14,17 +15,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jobs::{job::JobId, queue::Queues};
+use chrono::{SubsecRound as _, Utc};
+use jobs::{
+    job::JobId,
+    queue::{Deadline, Queues},
+};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dispatch::PUSH_WITHIN,
     reconcile::Wake,
     store::{
         Store, StoreError,
-        job::{Inserted, Job, NewJob},
+        job::{Inserted, Job, NewJob, Place},
     },
+    windows::Windows,
 };
 pub use request_hash::request_hash;
 
@@ -94,11 +101,15 @@ impl Enqueuer {
     pub fn new(
         store: Store,
         queues: Queues,
+        windows: Windows,
         wake: Wake,
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (waiting, arrivals) = mpsc::channel(WAITING);
-        (Self { waiting }, run(store, queues, wake, arrivals, shutdown))
+        (
+            Self { waiting },
+            run(store, queues, windows, wake, arrivals, shutdown),
+        )
     }
 
     /// Records the job and hands it to the queue. Returns when it is committed.
@@ -128,11 +139,18 @@ impl Enqueuer {
 async fn run(
     store: Store,
     queues: Queues,
+    windows: Windows,
     wake: Wake,
     mut arrivals: mpsc::Receiver<Waiting>,
     shutdown: CancellationToken,
 ) {
-    let (pusher, pushing) = push::pusher(queues, wake);
+    let (pusher, pushing) = push::pusher(queues.clone(), windows.clone(), wake);
+    let desk = Desk {
+        store,
+        queues,
+        windows,
+        pusher,
+    };
     let committing = async move {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -143,7 +161,7 @@ async fn run(
                         break;
                     }
                     let batch = std::mem::take(&mut batch);
-                    if let Err(error) = commit(&store, batch, &pusher).await {
+                    if let Err(error) = desk.commit(batch).await {
                         // Those that came meanwhile would wait as long for the same answer.
                         while let Ok(waiting) = arrivals.try_recv() {
                             answer(waiting, Err(error.clone()));
@@ -156,44 +174,74 @@ async fn run(
     tokio::join!(committing, pushing);
 }
 
-/// Commits a batch and answers its callers. A job that the database refuses fails alone.
-///
-/// # Errors
-/// When the database is away: its callers know, and so should those behind them.
-async fn commit(store: &Store, batch: Vec<Waiting>, pusher: &push::Pusher) -> Result<(), EnqueueError> {
-    let mut batches = VecDeque::from([batch]);
-    let mut created = Vec::new();
-    let mut away = None;
-    while let Some(mut batch) = batches.pop_front() {
-        let jobs: Vec<NewJob> = batch.iter().map(|waiting| waiting.job.clone()).collect();
-        let result = match &away {
-            None => insert(store, &jobs).await.map_err(Arc::new),
-            Some(error) => Err(Arc::clone(error)),
-        };
-        match result {
-            Ok(inserted) => {
-                created.extend(push::envelopes(&inserted));
-                for (waiting, inserted) in batch.into_iter().zip(inserted) {
-                    answer(waiting, outcome(inserted));
+/// Where jobs are committed.
+struct Desk {
+    store: Store,
+    queues: Queues,
+    windows: Windows,
+    pusher: push::Pusher,
+}
+
+impl Desk {
+    /// Commits a batch and answers its callers. A job that the database refuses fails alone.
+    ///
+    /// # Errors
+    /// When the database is away: its callers know, and so should those behind them.
+    async fn commit(&self, mut batch: Vec<Waiting>) -> Result<(), EnqueueError> {
+        let deadline = self.place(&mut batch).await;
+        let mut batches = VecDeque::from([batch]);
+        let mut created = Vec::new();
+        let mut away = None;
+        while let Some(mut batch) = batches.pop_front() {
+            let jobs: Vec<NewJob> = batch.iter().map(|waiting| waiting.job.clone()).collect();
+            let result = match &away {
+                None => insert(&self.store, &jobs).await.map_err(Arc::new),
+                Some(error) => Err(Arc::clone(error)),
+            };
+            match result {
+                Ok(inserted) => {
+                    for (waiting, inserted) in batch.into_iter().zip(inserted) {
+                        if let Inserted::Created(job) = &inserted {
+                            created.push(job.clone());
+                        }
+                        answer(waiting, outcome(inserted));
+                    }
                 }
-            }
-            Err(error) if !error.is_unavailable() && batch.len() > 1 => {
-                let second = batch.split_off(batch.len() / 2);
-                batches.push_front(second);
-                batches.push_front(batch);
-            }
-            Err(error) => {
-                if error.is_unavailable() {
-                    away = Some(Arc::clone(&error));
+                Err(error) if !error.is_unavailable() && batch.len() > 1 => {
+                    let second = batch.split_off(batch.len() / 2);
+                    batches.push_front(second);
+                    batches.push_front(batch);
                 }
-                for waiting in batch {
-                    answer(waiting, Err(EnqueueError::Store(Arc::clone(&error))));
+                Err(error) => {
+                    if error.is_unavailable() {
+                        away = Some(Arc::clone(&error));
+                    }
+                    for waiting in batch {
+                        answer(waiting, Err(EnqueueError::Store(Arc::clone(&error))));
+                    }
                 }
             }
         }
+        self.pusher.push(created, deadline).await;
+        away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
-    pusher.push(created).await;
-    away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
+
+    /// Says who keeps each job. The deadline of their push is set before their rows exist: whoever finds them dispatched
+    /// and unknown later on knows that the push is over. Without Redis all of them line up.
+    async fn place(&self, batch: &mut [Waiting]) -> Option<Deadline> {
+        let deadline = self.queues.deadline(PUSH_WITHIN).await.ok();
+        let now = Utc::now().trunc_subsecs(3);
+        for Waiting { job, .. } in batch {
+            job.place = if self.windows.is_far_off(job.run_at, now) {
+                Place::Parked
+            } else if deadline.is_some() && self.windows.is_open(&job.queue) {
+                Place::Window(now)
+            } else {
+                Place::Backlog
+            };
+        }
+        deadline
+    }
 }
 
 async fn insert(store: &Store, jobs: &[NewJob]) -> Result<Vec<Inserted>, StoreError> {

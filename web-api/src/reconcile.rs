@@ -1,24 +1,24 @@
-//! Brings SQL and the queue into agreement: what SQL holds as unfinished and the queue does not know is pushed again.
+//! Brings SQL and the queue into agreement: what SQL says is in Redis and Redis does not know goes back to the backlog,
+//! from which `dispatch` hands it over once more.
 //!
-//! Runs at the start, when the queue came back empty, when a push failed, and now and then. Pushing an id that the queue
-//! knows changes nothing; pushing one that has just finished would run it twice, so before it pushes it waits until the
-//! outcomes are recorded, and looks at the rows once more.
+//! Runs at the start, when the queue came back empty, when a push failed, and now and then. A job that Redis does not
+//! know is not always lost: its push may be under way, or it has just finished. So rows that were dispatched a moment
+//! ago are left alone, until no push of theirs can arrive any more (see [`crate::dispatch::PUSH_WITHIN`]), and before a
+//! row is taken back everything that had happened when Redis was asked is recorded.
 
 mod round;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use jobs::{job::JobId, queue::Queues};
+use jobs::queue::Queues;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dispatch::PUSH_WITHIN,
     outage::{Outage, jittered},
     store::Store,
+    windows::Windows,
 };
 
 /// How often, and from which age on.
@@ -26,7 +26,8 @@ use crate::{
 pub struct ReconcileSettings {
     /// Between two rounds when nothing calls for one.
     pub interval: Duration,
-    /// Younger rows are left alone: their first push may be under way. Longer than a push can take.
+    /// Rows that were dispatched later are left alone: their push may be under way. Longer than a push can take, and
+    /// the clocks of two processes may be apart.
     pub min_age: Duration,
     /// How often it asks whether the queue is still the one it was.
     pub tick: Duration,
@@ -36,7 +37,7 @@ impl Default for ReconcileSettings {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(30),
-            min_age: Duration::from_secs(5),
+            min_age: PUSH_WITHIN * 2,
             tick: Duration::from_secs(1),
         }
     }
@@ -46,8 +47,6 @@ impl Default for ReconcileSettings {
 #[derive(Clone, Default)]
 pub struct Wake {
     notify: Arc<Notify>,
-    /// When it was first asked, since it last looked.
-    asked: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 impl Wake {
@@ -57,31 +56,7 @@ impl Wake {
 
     /// A push has failed just now.
     pub fn wake(&self) {
-        self.asked().get_or_insert_with(Utc::now);
         self.notify.notify_one();
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Rows that were too young for a round and may have been lost.
-struct Young {
-    /// Not older than this.
-    since: DateTime<Utc>,
-    /// A round that begins after this moment finds the last of them old enough.
-    until: Instant,
-}
-
-impl Young {
-    /// The rows that were young at `time`, and those of `before`.
-    fn at(time: DateTime<Utc>, before: Option<Self>, min_age: Duration) -> Self {
-        let since = time - min_age;
-        Self {
-            since: before.map_or(since, |before| before.since.min(since)),
-            until: Instant::now() + min_age,
-        }
     }
 }
 
@@ -89,6 +64,7 @@ impl Young {
 pub async fn run(
     store: Store,
     queues: Queues,
+    windows: Windows,
     wake: Wake,
     settings: ReconcileSettings,
     shutdown: CancellationToken,
@@ -96,36 +72,29 @@ pub async fn run(
     let mut outage = Outage::new("reconciler");
     let mut instance = None;
     let mut next_round = Instant::now();
-    let mut young: Option<Young> = None;
+    // When the last row that may have been lost is old enough.
+    let mut all_old_at: Option<Instant> = None;
     let mut next_look = Instant::now();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = wake.notify.notified() => {
-                let asked = wake.asked().take().unwrap_or_else(Utc::now);
-                young = Some(Young::at(asked, young, settings.min_age));
+                let old_at = Instant::now() + settings.min_age;
+                all_old_at = Some(old_at);
+                next_round = next_round.min(old_at);
                 continue;
             }
             () = tokio::time::sleep_until(next_look) => {}
         }
         let begun = Instant::now();
-        let begun_at = Utc::now();
         let look = async {
             let present = queues.instance().await?;
             let other = instance.as_ref() != Some(&present);
-            let from = if other || begun >= next_round {
-                None
-            } else if let Some(young) = &young {
-                Some(JobId::lower_bound(young.since))
-            } else {
+            if !other && begun < next_round {
                 return Ok(None);
-            };
-            round::round(&store, &queues, from, settings.min_age).await?;
-            Ok::<_, round::RoundError>(Some(Done {
-                present,
-                other,
-                full: from.is_none(),
-            }))
+            }
+            round::round(&store, &queues, &windows, settings.min_age).await?;
+            Ok::<_, round::RoundError>(Some((present, other)))
         };
         // A round may take minutes; nothing in it suffers from being cut off.
         let result = tokio::select! {
@@ -135,16 +104,14 @@ pub async fn run(
         let pause = match result {
             Ok(done) => {
                 outage.over();
-                if let Some(done) = done {
-                    young = young.filter(|young| begun < young.until);
-                    if done.other {
-                        // What was pushed last is lost too, and was too young for this round.
-                        young = Some(Young::at(begun_at, young, settings.min_age));
+                if let Some((present, other)) = done {
+                    instance = Some(present);
+                    if other {
+                        // What was dispatched last is lost too, and was too young for this round.
+                        all_old_at = Some(begun + settings.min_age);
                     }
-                    if done.full {
-                        next_round = Instant::now() + jittered(settings.interval);
-                        instance = Some(done.present);
-                    }
+                    all_old_at = all_old_at.filter(|at| begun < *at);
+                    next_round = all_old_at.unwrap_or_else(|| Instant::now() + jittered(settings.interval));
                 }
                 settings.tick
             }
@@ -152,13 +119,4 @@ pub async fn run(
         };
         next_look = Instant::now() + pause;
     }
-}
-
-/// A round that came to its end.
-struct Done {
-    present: String,
-    /// The queue is not the one it was.
-    other: bool,
-    /// It walked all rows.
-    full: bool,
 }

@@ -19,7 +19,7 @@ use crate::{
     outcomes::Outcomes,
     pulse::Pulse,
     store::{
-        Store,
+        Store, StoreError,
         job::events::{Applied, AppliedChange},
     },
 };
@@ -53,7 +53,7 @@ pub async fn run(
             continue;
         }
         let applied = loop {
-            match store.job_apply_events(&batches).await {
+            match apply(&store, &batches).await {
                 Ok(applied) => break applied,
                 Err(error) => pause(database.failed(&error), &shutdown).await,
             }
@@ -69,6 +69,13 @@ pub async fn run(
             pause(queue.failed(&error), &shutdown).await;
         }
     }
+}
+
+/// Writes down what happened: the history first, so that who sees a job in its new state finds what led to it.
+async fn apply(store: &Store, batches: &[EventBatch]) -> Result<Applied, StoreError> {
+    store.attempt_record(batches).await?;
+    store.log_line_record(batches).await?;
+    store.job_apply_events(batches).await
 }
 
 async fn pause(pause: Duration, shutdown: &CancellationToken) {
@@ -108,6 +115,7 @@ fn finished(event: &JobEvent) -> Option<JobId> {
         | JobEvent::Queued { .. }
         | JobEvent::QueuedMany { .. }
         | JobEvent::Started { .. }
+        | JobEvent::Noted { .. }
         | JobEvent::Returned { .. }
         | JobEvent::Promoted { .. } => None,
     }

@@ -3,8 +3,11 @@
 //! One file a table; a method is named after its table first ([`Store::job_get`]). No other module of this
 //! crate sees sea-orm or SQL. The store never migrates: `migrate up` does, or the all-in-one mode.
 
+pub mod attempt;
 pub mod index;
 pub mod job;
+pub mod log_line;
+pub mod queue;
 pub mod settings;
 
 mod error;
@@ -101,6 +104,10 @@ impl Store {
                 limit: self.limit,
             }),
         }
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.database.get_database_backend()
     }
 
     /// Held around every write. Nothing to wait for on PostgreSQL.

@@ -5,5 +5,6 @@ pub mod event;
 pub mod function;
 pub mod health;
 pub mod job;
+pub mod queue;
 pub mod scalar;
 pub mod value;

@@ -68,15 +68,10 @@ impl Contestant for Spiral {
         Box::pin(async move {
             let mut envelopes = Vec::new();
             for number in 0..jobs {
+                let input = RawValue::from_string(serde_json::to_string(&NoopInput { number })?)?;
                 envelopes.push(Envelope {
-                    id: JobId::new(),
-                    function: Noop::NAME.to_owned(),
-                    input: RawValue::from_string(serde_json::to_string(&NoopInput { number })?)?,
-                    attempt: 0,
                     max_attempts: 5,
-                    timeout_ms: 60_000,
-                    run_at: None,
-                    traceparent: None,
+                    ..Envelope::new(JobId::new(), Noop::NAME, input)
                 });
             }
             self.queues.push(&QueueName::standard(), &envelopes).await?;

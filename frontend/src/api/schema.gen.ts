@@ -93,7 +93,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a job */
+        /**
+         * Read a job
+         * @description With every attempt that was made.
+         */
         get: operations["get_job"];
         put?: never;
         post?: never;
@@ -123,6 +126,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what a job has logged
+         * @description The lines that its function logged, of all its attempts.
+         */
+        get: operations["get_job_logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/result": {
         parameters: {
             query?: never;
@@ -137,6 +160,81 @@ export interface paths {
         get: operations["get_job_result"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the queues */
+        get: operations["list_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a queue */
+        get: operations["get_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set the limits of a queue
+         * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away.
+         */
+        patch: operations["set_queue_limits"];
+        trace?: never;
+    };
+    "/api/v1/queues/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a queue
+         * @description Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
+         */
+        post: operations["pause_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a queue */
+        post: operations["resume_queue"];
         delete?: never;
         options?: never;
         head?: never;
@@ -241,9 +339,46 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An attempt to run a job. */
+        Attempt: {
+            /** @description Why it failed; null when it did not. */
+            error: null | components["schemas"]["JobError"];
+            /**
+             * Format: date-time
+             * @description When it ended; null while it runs.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            finished_at: string | null;
+            /**
+             * Format: uint32
+             * @description Counted from 1.
+             */
+            number: number;
+            /**
+             * Format: date-time
+             * @description When it began; null when its worker vanished before it told.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            started_at: string | null;
+            /** @description Who ran it. */
+            worker: string | null;
+        };
         /** @description Index to value. Values of more than 1,000 digits are shortened in the middle with "…". */
         CurrentValues: {
             [key: string]: string;
+        };
+        /** @description A random wait up to a bound that doubles with each attempt. */
+        ExponentialBackoff: {
+            /**
+             * Format: double
+             * @description The bound of the first wait.
+             */
+            base_seconds: number;
+            /**
+             * Format: double
+             * @description The largest bound.
+             */
+            cap_seconds: number;
         };
         /** @description What is wrong with one field. */
         FieldError: {
@@ -341,6 +476,8 @@ export interface components {
             created_at: string;
             /** @description Why the latest attempt failed; null when it did not. */
             error: null | components["schemas"]["JobError"];
+            /** @description Jobs with one key share the turns that the queue gives to it. */
+            fairness_key: string | null;
             /**
              * Format: date-time
              * @description When the job reached its final state.
@@ -379,6 +516,16 @@ export interface components {
              */
             output_size: number | null;
             /**
+             * Format: uint8
+             * @description From 1, which runs first, to 9.
+             */
+            priority: number;
+            /**
+             * Format: double
+             * @description How far the latest attempt is, from 0 to 1, when its function says so.
+             */
+            progress: number | null;
+            /**
              * @description The queue that the job goes through.
              * @example default
              */
@@ -401,6 +548,11 @@ export interface components {
              */
             started_at: string | null;
             state: components["schemas"]["JobState"];
+        };
+        /** @description A job with its attempts. */
+        JobDetail: components["schemas"]["Job"] & {
+            /** @description Every attempt that counts, in their order; the last one may be running. */
+            attempts: components["schemas"]["Attempt"][];
         };
         /** @description Why the latest attempt of a job failed. */
         JobError: {
@@ -436,6 +588,8 @@ export interface components {
             id: string;
             /** @description Absent when it has more than 256 bytes: read the job. */
             input?: unknown;
+            /** @description What the function has logged since the last event. One that comes again has the same attempt and number. */
+            log_lines?: components["schemas"]["LogLine"][];
             /** Format: uint32 */
             max_attempts?: number | null;
             output?: unknown;
@@ -444,6 +598,11 @@ export interface components {
             output_preview?: string | null;
             /** Format: uint64 */
             output_size?: number | null;
+            /**
+             * Format: double
+             * @description How far the running attempt is, from 0 to 1.
+             */
+            progress?: number | null;
             queue: string;
             /**
              * Format: date-time
@@ -464,13 +623,46 @@ export interface components {
          * @enum {string}
          */
         JobState: "scheduled" | "queued" | "running" | "retrying" | "completed" | "dead" | "cancelled";
+        /** @description A line that a function logged. */
+        LogLine: {
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            at: string;
+            /**
+             * Format: uint32
+             * @description The attempt that logged it.
+             */
+            attempt: number;
+            /**
+             * Format: uint32
+             * @description Its place among the lines of the attempt.
+             */
+            number: number;
+            text: string;
+        };
+        /** @description What a job's function has logged. */
+        LogLineList: {
+            lines: components["schemas"]["LogLine"][];
+        };
+        /** @description The waits between attempts; one of the two. */
+        NewBackoff: {
+            exponential?: null | components["schemas"]["ExponentialBackoff"];
+            /** @description Seconds before the second attempt, the third and so on; the last one again and again. */
+            fixed_seconds?: number[] | null;
+        };
         /** @description A call of a function. */
         NewJob: {
+            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            backoff?: null | components["schemas"]["NewBackoff"];
             /**
              * Format: uint64
              * @description Not before this many seconds from now, at most a year; not together with `run_at`.
              */
             delay_seconds?: number | null;
+            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            fairness_key?: string | null;
             /** @description The argument of the function; its shape is the function's `input_schema`. */
             input: unknown;
             /**
@@ -479,11 +671,38 @@ export interface components {
              */
             max_attempts?: number | null;
             /**
+             * Format: uint8
+             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             */
+            priority?: number | null;
+            /** @description The queue to go through; the function's own when it is missing. */
+            queue?: string | null;
+            /**
              * Format: date-time
              * @description Not before this time, at most a year ahead.
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
+            /**
+             * Format: double
+             * @description How long one attempt may take; the function's own limit when it is missing.
+             */
+            timeout_seconds?: number | null;
+        };
+        /** @description So many jobs in a time. */
+        NewRateLimit: {
+            /**
+             * Format: uint32
+             * @description Jobs that may start at once after a quiet time; as many as `jobs` when it is missing.
+             */
+            burst?: number | null;
+            /**
+             * Format: uint32
+             * @description Jobs in each period.
+             */
+            jobs: number;
+            /** Format: double */
+            period_seconds: number;
         };
         /** @description Asks for one Fibonacci number. */
         NewValue: {
@@ -531,6 +750,71 @@ export interface components {
              * @example urn:problem-type:spiral:invalid_input
              */
             type: string;
+        };
+        /** @description A queue. */
+        Queue: {
+            /**
+             * Format: uint32
+             * @description Jobs that may run at the same time, over all workers; null is no limit.
+             */
+            concurrency: number | null;
+            /** @example default */
+            name: string;
+            /** @description A paused queue hands out nothing; what runs goes on. */
+            paused: boolean;
+            /**
+             * Format: uint64
+             * @description Jobs that wait for a worker in Redis.
+             */
+            queued: number;
+            /** @description Jobs that may start in a time, over all workers; null is no limit. */
+            rate: null | components["schemas"]["RateLimit"];
+            /**
+             * Format: uint64
+             * @description Jobs in the hands of workers.
+             */
+            running: number;
+            /**
+             * Format: uint64
+             * @description Jobs that wait for their time in Redis.
+             */
+            scheduled: number;
+            /**
+             * Format: uint32
+             * @description How often a worker asks it first, compared with other queues.
+             */
+            weight: number;
+            /**
+             * Format: uint64
+             * @description Workers that serve it.
+             */
+            workers: number;
+        };
+        /** @description New limits of a queue. A field that is absent stays as it is; null takes a limit away. */
+        QueueLimits: {
+            /** Format: uint32 */
+            concurrency?: number | null;
+            paused?: boolean | null;
+            rate?: null | components["schemas"]["NewRateLimit"];
+        };
+        /** @description All queues, in the order in which they are declared. */
+        QueueList: {
+            queues: components["schemas"]["Queue"][];
+        };
+        /** @description So many jobs in a time. */
+        RateLimit: {
+            /**
+             * Format: uint32
+             * @description Jobs that may start at once after a quiet time; as many as `jobs` unless told.
+             */
+            burst: number;
+            /**
+             * Format: uint32
+             * @description Jobs in each period.
+             */
+            jobs: number;
+            /** Format: double */
+            period_seconds: number;
         };
         /** @description Whether the process can do its work, part by part. */
         Readiness: {
@@ -842,7 +1126,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobDetail"];
                 };
             };
             /** @description There is no such job. */
@@ -951,6 +1235,56 @@ export interface operations {
             };
         };
     };
+    get_job_logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines, in their order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogLineList"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lines cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_job_result: {
         parameters: {
             query?: {
@@ -1007,6 +1341,312 @@ export interface operations {
                 };
             };
             /** @description The output cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every queue that a job may go through. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description The queues cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the queue. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description There is no such queue. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_queue_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the queue. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description The new limits. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueLimits"];
+            };
+        };
+        responses: {
+            /** @description The queue with its new limits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such queue. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is out of bounds. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limits cannot be set at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the queue. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue, which is paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such queue. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue cannot be reached at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the queue. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue, which is not paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such queue. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue cannot be reached at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -39,8 +39,11 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
         range.arg(keys.workers()).arg(0).arg(-1);
         let workers: Vec<String> = queues.connection.command(&range).await?;
         let mut call = scripts::CANCEL.key(keys.jobs());
-        call.key(keys.scheduled()).key(keys.attempts()).key(keys.events());
-        call.key(keys.workers()).key(keys.cancelling());
+        call.key(keys.lane_of())
+            .key(keys.scheduled())
+            .key(keys.attempts());
+        call.key(keys.events()).key(keys.workers());
+        call.key(keys.cancelling()).key(keys.counts());
         for worker in &workers {
             call.key(keys.running(worker));
         }

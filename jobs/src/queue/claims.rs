@@ -8,6 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value, cmd};
 
 use super::events::Finished;
+use super::events::wire::{EndedOnWire, ReportOnWire};
 use super::memo::{self, MemoEntry};
 use super::{Queues, json, scripts};
 use crate::error::Error;
@@ -37,9 +38,19 @@ pub(crate) struct Fetched {
 pub(crate) struct Ended {
     pub(crate) queue: QueueName,
     pub(crate) finished: Finished,
-    /// The wait before the next attempt; `None` when there is none.
-    pub(crate) again_in: Option<Duration>,
+    pub(crate) follows: Follows,
     pub(crate) keep: Keep,
+}
+
+/// What Redis does with a job of which an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Forgets it: it has its outcome.
+    Nothing,
+    /// Keeps it for the next attempt after this wait.
+    Attempt(Duration),
+    /// Forgets it: the next attempt is so far off that SQL keeps the job, and brings it back in time.
+    AttemptFromSql,
 }
 
 /// What Redis keeps of an output, beside the summary in the event.
@@ -95,14 +106,13 @@ impl Claims {
     pub(crate) async fn fetch(&self, queue: &QueueName, most: usize) -> Result<Fetched, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::FETCH.key(keys.jobs());
-        call.key(keys.waiting())
-            .key(keys.scheduled())
-            .key(keys.attempts())
-            .key(keys.events());
-        call.key(keys.wake())
-            .key(keys.workers())
+        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.scheduled()).key(keys.attempts());
+        call.key(keys.events()).key(keys.wake());
+        call.key(keys.workers())
             .key(keys.running(&self.worker))
             .key(keys.cancelling());
+        call.key(keys.counts()).key(keys.limits()).key(keys.bucket());
         call.arg(&*self.worker)
             .arg(most.min(BATCH))
             .arg(millis(self.lease));
@@ -112,14 +122,14 @@ impl Claims {
         let next_due: i64 = read(reply.next())?;
         let mut claims = Vec::with_capacity(reply.len() / 3);
         while let Some(id) = reply.next() {
-            let id: String = read(Some(id))?;
+            let id: JobId = read::<String>(Some(id))?.parse()?;
             let attempt = read(reply.next())?;
             let envelope: Vec<u8> = read(reply.next())?;
-            let envelope = serde_json::from_slice(&envelope)
+            let envelope = Envelope::read(id, &envelope)
                 .map_err(|error| format!("the job in Redis cannot be read: {error}"));
             claims.push(Claim {
                 queue: queue.clone(),
-                id: id.parse()?,
+                id,
                 attempt,
                 envelope,
             });
@@ -135,24 +145,27 @@ impl Claims {
     pub(crate) async fn finish(&self, queue: &QueueName, ended: &[Ended]) -> Result<Vec<bool>, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::FINISH.key(keys.jobs());
-        call.key(keys.scheduled())
-            .key(keys.attempts())
-            .key(keys.events())
-            .key(keys.wake());
-        call.key(keys.stale_results())
-            .key(keys.outputs(self.queues.stretch()))
+        call.key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.scheduled()).key(keys.attempts());
+        call.key(keys.events()).key(keys.wake()).key(keys.counts());
+        call.key(keys.outputs(self.queues.stretch()))
             .key(keys.running(&self.worker))
-            .key(keys.cancelling());
+            .key(keys.cancelling())
+            .key(keys.limits());
         let ttl = self.queues.ttl_ms();
-        call.arg(ttl + ttl / super::STRETCHES_PER_TTL);
-        for ended in ended {
+        let (events, ends) = events_of(ended)?;
+        call.arg(&*self.worker)
+            .arg(ttl + ttl / super::STRETCHES_PER_TTL)
+            .arg(events);
+        for (ended, end) in ended.iter().zip(ends) {
             let Finished { id, attempt, .. } = ended.finished;
             call.arg(id.to_string()).arg(attempt);
-            match ended.again_in {
-                Some(wait) => call.arg(millis(wait)),
-                None => call.arg("end"),
+            match ended.follows {
+                Follows::Nothing => call.arg("end"),
+                Follows::Attempt(wait) => call.arg(millis(wait)),
+                Follows::AttemptFromSql => call.arg("park"),
             };
-            call.arg(json(&ended.finished)?);
+            call.arg(end);
             match &ended.keep {
                 Keep::Output(bytes) => call.arg(bytes),
                 Keep::Nothing | Keep::Memo(_) => call.arg(""),
@@ -178,16 +191,32 @@ impl Claims {
         let mut given = 0;
         for batch in jobs.chunks(BATCH) {
             let mut call = scripts::GIVE_BACK.key(keys.waiting());
-            call.key(keys.attempts())
-                .key(keys.events())
+            call.key(keys.lanes()).key(keys.lane_of()).key(keys.attempts());
+            call.key(keys.events())
                 .key(keys.wake())
-                .key(keys.running(&self.worker));
+                .key(keys.running(&self.worker))
+                .key(keys.counts());
+            call.arg(&*self.worker);
             for (id, attempt) in batch {
                 call.arg(id.to_string()).arg(attempt);
             }
             given += self.queues.connection.script::<u64>(&call).await?;
         }
         Ok(given)
+    }
+
+    /// Tells what running attempts of one queue have to say. What they say after this worker has lost them is dropped.
+    pub(crate) async fn report(&self, queue: &QueueName, reports: &[ReportOnWire]) -> Result<(), Error> {
+        let keys = self.queues.keys(queue);
+        for batch in reports.chunks(BATCH) {
+            let mut call = scripts::REPORT.key(keys.events());
+            call.key(keys.running(&self.worker)).arg(&*self.worker);
+            for report in batch {
+                call.arg(report.0.to_string()).arg(report.1).arg(json(report)?);
+            }
+            self.queues.connection.script::<u64>(&call).await?;
+        }
+        Ok(())
     }
 
     /// Renews the lease and tells what Redis thinks that this worker holds.
@@ -237,14 +266,12 @@ impl Claims {
     pub(crate) async fn recover(&self, queue: &QueueName, worker: &str) -> Result<Option<Recovered>, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::RECOVER.key(keys.jobs());
-        call.key(keys.waiting())
-            .key(keys.attempts())
-            .key(keys.events())
-            .key(keys.wake());
+        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.attempts()).key(keys.events()).key(keys.wake());
         call.key(keys.workers())
             .key(keys.worker_info())
-            .key(keys.running(worker))
-            .key(keys.cancelling());
+            .key(keys.running(worker));
+        call.key(keys.cancelling()).key(keys.counts());
         call.arg(worker).arg(BATCH);
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         Ok(match *reply {
@@ -280,6 +307,20 @@ impl Claims {
             Err(_elapsed) => Err(Error::Timeout(patience)),
         }
     }
+}
+
+/// The events of attempts as one JSON array, and the place at which each of them ends in it.
+fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
+    let mut events = Vec::with_capacity(ended.len() * 128);
+    let mut ends = Vec::with_capacity(ended.len());
+    for ended in ended {
+        events.push(if events.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut events, &EndedOnWire::of(&ended.finished))
+            .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
+        ends.push(events.len());
+    }
+    events.push(b']');
+    Ok((events, ends))
 }
 
 fn read<T: FromRedisValue>(value: Option<Value>) -> Result<T, Error> {

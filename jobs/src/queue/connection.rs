@@ -23,6 +23,8 @@ pub struct RedisSettings {
     pub result_ttl: Duration,
     /// Bytes that the memo of one function may hold.
     pub memo_max_bytes: u64,
+    /// Jobs that wait longer than this for their time are kept by SQL alone, and come back into Redis in time.
+    pub horizon: Duration,
 }
 
 impl Default for RedisSettings {
@@ -33,6 +35,7 @@ impl Default for RedisSettings {
             key_prefix: "spiral".to_owned(),
             result_ttl: Duration::from_hours(24),
             memo_max_bytes: 256 << 20,
+            horizon: Duration::from_mins(1),
         }
     }
 }
@@ -52,6 +55,7 @@ impl RedisSettings {
             key_prefix: reader.text("SPIRAL_REDIS_PREFIX", &default.key_prefix),
             result_ttl: reader.duration("SPIRAL_RESULT_TTL", default.result_ttl),
             memo_max_bytes: reader.number("SPIRAL_MEMO_MAX_BYTES", default.memo_max_bytes, 0..=1 << 40),
+            horizon: reader.duration("SPIRAL_DISPATCH_HORIZON", default.horizon),
         };
         if let Err(error) = Client::open(settings.url.as_str()) {
             // The address may hold a password: the message must not repeat it.
@@ -62,6 +66,10 @@ impl RedisSettings {
         }
         if settings.timeout.is_zero() {
             reader.problem("SPIRAL_REDIS_TIMEOUT", "must be longer than nothing".to_owned());
+        }
+        if settings.horizon < Duration::from_secs(10) {
+            let message = "must be at least 10s, or a job may come back into Redis after its time";
+            reader.problem("SPIRAL_DISPATCH_HORIZON", message.to_owned());
         }
         reader.finish(settings)
     }

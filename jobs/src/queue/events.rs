@@ -69,8 +69,15 @@ pub enum JobEvent {
     },
     /// More jobs came into Redis at once than it is of use to name.
     QueuedMany { count: u64 },
-    /// A worker took it: running.
-    Started { id: JobId, attempt: u32, worker: String },
+    /// A worker began to run it. Attempts that end within a moment are not announced: their end says it all.
+    Started {
+        id: JobId,
+        attempt: u32,
+        worker: String,
+        started_at: DateTime<Utc>,
+    },
+    /// An attempt that goes on has something to say.
+    Noted { id: JobId, attempt: u32, notes: Notes },
     /// An attempt ended.
     Finished(Box<Finished>),
     /// Given back without an outcome: queued again. `attempt` is how many attempts count.
@@ -78,6 +85,7 @@ pub enum JobEvent {
         id: JobId,
         attempt: u32,
         reason: ReturnReason,
+        worker: String,
     },
     /// Called off before a worker took it (again). `attempt` is how many attempts were made.
     Cancelled {
@@ -90,7 +98,7 @@ pub enum JobEvent {
 }
 
 /// An attempt and how it ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Finished {
     pub id: JobId,
     pub attempt: u32,
@@ -99,12 +107,40 @@ pub struct Finished {
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     pub outcome: Outcome,
+    /// What it said since it was heard last.
+    pub notes: Notes,
+}
+
+/// What a function says of itself while it runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notes {
+    /// How far it is, from 0 to 1.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LogLine>,
+}
+
+impl Notes {
+    pub fn is_empty(&self) -> bool {
+        self.progress.is_none() && self.lines.is_empty()
+    }
+}
+
+/// A line that a function logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Its place among the lines of its attempt, counted from 1.
+    #[serde(rename = "n")]
+    pub number: u32,
+    #[serde(rename = "t", with = "chrono::serde::ts_milliseconds")]
+    pub at: DateTime<Utc>,
+    #[serde(rename = "s")]
+    pub text: String,
 }
 
 /// How an attempt ended, and the state of the job with it.
-// Tagged from outside: serde cannot carry a `RawValue` through the buffer that an inner tag needs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     Completed {
         output: OutputSummary,
@@ -112,6 +148,8 @@ pub enum Outcome {
     Retrying {
         error: AttemptError,
         run_at: DateTime<Utc>,
+        /// Redis does not hold it meanwhile: its time is so far off that SQL keeps it.
+        parked: bool,
     },
     Dead {
         error: AttemptError,

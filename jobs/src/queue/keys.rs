@@ -27,9 +27,24 @@ impl Keys {
         self.key("jobs")
     }
 
-    /// List of ids that wait for a worker; the next one is on the left.
+    /// What the keys of the lanes begin with: each is a list of ids that wait for a worker, the next one on the left.
     pub(crate) fn waiting(&self) -> String {
-        self.key("waiting")
+        self.key("waiting:")
+    }
+
+    /// List of the ids that wait in one lane.
+    pub(crate) fn lane(&self, lane: &str) -> String {
+        self.waiting() + lane
+    }
+
+    /// Sorted set: lane -> when it is its turn, for every lane that is not empty.
+    pub(crate) fn lanes(&self) -> String {
+        self.key("lanes")
+    }
+
+    /// Hash: id -> lane, for jobs that are not in the standard one.
+    pub(crate) fn lane_of(&self) -> String {
+        self.key("lane-of")
     }
 
     /// Sorted set: id -> time in ms at which it is due. Callers' `run_at` and retries alike.
@@ -72,9 +87,19 @@ impl Keys {
         self.key("events")
     }
 
-    /// Counter of results that came too late.
-    pub(crate) fn stale_results(&self) -> String {
-        self.key("stale-results")
+    /// Hash of counters: jobs that run, ids in lanes that were called off, results that ever came too late.
+    pub(crate) fn counts(&self) -> String {
+        self.key("counts")
+    }
+
+    /// Hash of the queue's limits: paused, concurrency, rate.
+    pub(crate) fn limits(&self) -> String {
+        self.key("limits")
+    }
+
+    /// Hash of the token bucket behind the rate limit: what it held, and when.
+    pub(crate) fn bucket(&self) -> String {
+        self.key("bucket")
     }
 
     /// Hash: id -> output, of the jobs that finished in one stretch of time. It expires as a whole.

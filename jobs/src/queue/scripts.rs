@@ -1,4 +1,5 @@
 //! The Lua scripts, one file each in `jobs/lua/`; each file's header names its keys, arguments, answer and cost.
+//! What they share is in `prelude.lua`, which stands in front of each.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,10 @@ pub(crate) const BATCH: usize = 500;
 macro_rules! scripts {
     ($($name:ident = $file:literal),* $(,)?) => {
         $(pub(crate) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(include_str!(concat!("../../lua/", $file))));)*
+            LazyLock::new(|| Script::new(concat!(
+                include_str!("../../lua/prelude.lua"),
+                include_str!(concat!("../../lua/", $file)),
+            )));)*
     };
 }
 
@@ -21,8 +25,10 @@ scripts! {
     GIVE_BACK = "give_back.lua",
     HEARTBEAT = "heartbeat.lua",
     LEAVE = "leave.lua",
+    LIMIT = "limit.lua",
     MEMO = "memo.lua",
     PUSH = "push.lua",
     RECOVER = "recover.lua",
+    REPORT = "report.lua",
     TRIM = "trim.lua",
 }

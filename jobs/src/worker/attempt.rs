@@ -2,12 +2,16 @@
 //! says how it ended and what follows.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::fetcher::Assignment;
+use super::finisher::Message;
 use super::held::Held;
 use super::panics::{self, Panicked};
 use crate::backoff::Backoff;
@@ -17,7 +21,7 @@ use crate::function::JobError;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output::{self, OutputSummary};
 use crate::queue::Queues;
-use crate::queue::claims::{Claim, Ended, Keep, now};
+use crate::queue::claims::{Claim, Ended, Follows, Keep, now};
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
 use crate::queue::memo::MemoEntry;
 
@@ -34,6 +38,9 @@ pub(crate) struct Runner {
     pub(crate) held: Arc<Held>,
     pub(crate) threads: Threads,
     pub(crate) worker: String,
+    /// Waits longer than this are SQL's.
+    pub(crate) horizon: Duration,
+    pub(crate) finisher: mpsc::UnboundedSender<Message>,
 }
 
 /// How running a function went.
@@ -56,16 +63,51 @@ enum Next {
 }
 
 impl Runner {
+    /// Runs attempts to their ends, and tells each as soon as it has one. Those that need not wait for anything run one
+    /// after the other; one that has to wait goes on in a task of its own, and holds nobody up.
+    pub(crate) async fn run_all(self: Arc<Self>, assignments: Vec<Assignment>) {
+        let alone = assignments.len() == 1;
+        let mut ended = Vec::with_capacity(assignments.len());
+        let mut waiting = JoinSet::new();
+        for assignment in assignments {
+            let runner = Arc::clone(&self);
+            let mut run = Box::pin(async move { runner.run(assignment).await });
+            if alone {
+                ended.extend(run.await);
+                continue;
+            }
+            match futures::poll!(&mut run) {
+                Poll::Ready(done) => ended.extend(done),
+                Poll::Pending => {
+                    let runner = Arc::clone(&self);
+                    waiting.spawn(async move { runner.tell(run.await.into_iter().collect()) });
+                }
+            }
+        }
+        self.tell(ended);
+        // A panic outside the function, in this crate: the job stays held and is given back.
+        while waiting.join_next().await.is_some() {}
+    }
+
+    fn tell(&self, ended: Vec<Ended>) {
+        if !ended.is_empty() {
+            // Gone only when the worker was dropped, which is meant to be like a crash.
+            let _gone = self.finisher.send(Message::Ended(ended));
+        }
+    }
+
     /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
     /// worker's already.
-    pub(crate) async fn run(&self, assignment: Assignment) -> Option<Ended> {
+    async fn run(&self, assignment: Assignment) -> Option<Ended> {
         let Claim {
             queue,
             id,
             attempt,
             envelope,
         } = assignment.claim;
+        let job = assignment.job;
         let started_at = now();
+        self.held.begins(&job, started_at.timestamp_millis());
         let clock = Instant::now();
         let (function, ran, backoff, max_attempts) = match envelope {
             Err(message) => (
@@ -86,25 +128,22 @@ impl Runner {
                         id,
                         attempt,
                         max_attempts: envelope.max_attempts,
-                        stop: assignment.sign.stop.clone(),
+                        job: Arc::clone(&job),
+                        held: Arc::clone(&self.held),
                         threads: self.threads.clone(),
                     };
                     let ran = self.run_function(entry, &queue, context, &envelope).await;
-                    (
-                        envelope.function,
-                        ran,
-                        entry.policy().backoff.clone(),
-                        envelope.max_attempts,
-                    )
+                    let backoff = envelope.backoff.unwrap_or_else(|| entry.policy().backoff.clone());
+                    (envelope.function, ran, backoff, envelope.max_attempts)
                 }
             },
         };
         self.held.ran(clock.elapsed());
 
-        let (outcome, again_in, keep) = match ran {
-            Ran::Stopped if assignment.sign.is_called_off() => {
+        let (outcome, follows, keep) = match ran {
+            Ran::Stopped if job.is_called_off() => {
                 tracing::info!(job = %id, attempt, function, "cancelled while it ran");
-                (Outcome::Cancelled, None, Keep::Nothing)
+                (Outcome::Cancelled, Follows::Nothing, Keep::Nothing)
             }
             Ran::Stopped => {
                 tracing::debug!(job = %id, attempt, function, "stopped without an outcome");
@@ -112,9 +151,9 @@ impl Runner {
             }
             Ran::Output(json, keep) => (
                 Outcome::Completed {
-                    output: OutputSummary::of(&json),
+                    output: OutputSummary::of(json),
                 },
-                None,
+                Follows::Nothing,
                 keep,
             ),
             Ran::Failed(error, next) => {
@@ -126,14 +165,8 @@ impl Runner {
                     Next::Backoff | Next::Wait(_) | Next::Dead => None,
                 };
                 log_failure(id, &function, attempt, max_attempts, &error, again_in);
-                let outcome = match again_in {
-                    Some(wait) => Outcome::Retrying {
-                        error,
-                        run_at: now() + wait,
-                    },
-                    None => Outcome::Dead { error },
-                };
-                (outcome, again_in, Keep::Nothing)
+                let (outcome, follows) = self.after_failure(error, again_in);
+                (outcome, follows, Keep::Nothing)
             }
         };
         let finished = Finished {
@@ -144,13 +177,33 @@ impl Runner {
             started_at,
             finished_at: now(),
             outcome,
+            notes: job.notebook.take(),
         };
         Some(Ended {
             queue,
             finished,
-            again_in,
+            follows,
             keep,
         })
+    }
+
+    fn after_failure(&self, error: AttemptError, again_in: Option<Duration>) -> (Outcome, Follows) {
+        let Some(wait) = again_in else {
+            return (Outcome::Dead { error }, Follows::Nothing);
+        };
+        let run_at = now() + wait;
+        let parked = wait > self.horizon;
+        let follows = if parked {
+            Follows::AttemptFromSql
+        } else {
+            Follows::Attempt(wait)
+        };
+        let outcome = Outcome::Retrying {
+            error,
+            run_at,
+            parked,
+        };
+        (outcome, follows)
     }
 
     async fn run_function(
@@ -164,7 +217,7 @@ impl Runner {
         if let Some(output) = self.remembered(queue, entry.name(), memo_key.as_deref()).await {
             return Ran::Output(output, Keep::Nothing);
         }
-        let stop = context.stop.clone();
+        let stop = context.job.stop.clone();
         let run = match entry.run(context, &envelope.input) {
             Ok(run) => run,
             Err(BadInput(message)) => return failed(ErrorKind::BadInput, &message, Next::Dead),
@@ -172,8 +225,9 @@ impl Runner {
         let limit = Duration::from_millis(envelope.timeout_ms);
         let result = tokio::select! {
             biased;
-            () = stop.cancelled() => return Ran::Stopped,
+            // First, because most attempts of a busy worker end before they wait for anything.
             result = tokio::time::timeout(limit, panics::caught(run)) => result,
+            () = stop.cancelled() => return Ran::Stopped,
         };
         match result {
             Ok(Ok(Ok(output))) => {

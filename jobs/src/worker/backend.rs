@@ -1,4 +1,4 @@
-//! The apalis backend: hands fetched jobs to apalis's worker and its results to the finisher.
+//! The apalis backend: hands fetched jobs to apalis's worker.
 //!
 //! It is as thin as it can be. Fetching, finishing and heartbeats are tasks of their own, because a backend that does
 //! them itself while apalis polls it starves its heartbeats and hangs when it is stopped.
@@ -9,31 +9,25 @@ use std::time::Duration;
 
 use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
-use apalis_core::error::BoxDynError;
 use apalis_core::worker::context::WorkerContext;
 use apalis_redis::{Config, RedisTask};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::sync::mpsc;
-use tower::{Layer, Service};
+use tower::layer::util::Identity;
 
 use super::fetcher::Assignment;
-use super::finisher::Message;
 use crate::job::QueueName;
-use crate::queue::claims::{BATCH, Ended};
+use crate::queue::claims::BATCH;
 
 pub(crate) struct SpiralBackend {
     config: Config,
-    tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
-    finisher: mpsc::UnboundedSender<Message>,
+    tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
 }
 
 impl SpiralBackend {
     pub(crate) fn new(
         queue: &QueueName,
         lease: Duration,
-        tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
-        finisher: mpsc::UnboundedSender<Message>,
+        tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
     ) -> Self {
         let config = Config {
             batch_size: BATCH,
@@ -46,16 +40,12 @@ impl SpiralBackend {
             emit_events: false,
             idempotency_ttl: None,
         };
-        Self {
-            config,
-            tasks,
-            finisher,
-        }
+        Self { config, tasks }
     }
 }
 
 impl Backend for SpiralBackend {
-    type Task = RedisTask<Assignment>;
+    type Task = RedisTask<Vec<Assignment>>;
     type Error = Infallible;
 
     fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
@@ -78,70 +68,18 @@ impl Backend for SpiralBackend {
 }
 
 impl BackendConfig for SpiralBackend {
-    type Args = Assignment;
+    type Args = Vec<Assignment>;
     type Id = String;
     type Kind = Ephemeral;
     type Config = Config;
-    type Layer = FinishLayer;
+    /// Attempts tell the finisher by themselves, each as soon as it has ended.
+    type Layer = Identity;
 
     fn config(&self) -> &Config {
         &self.config
     }
 
-    fn middleware(&mut self, _: &mut WorkerContext) -> FinishLayer {
-        FinishLayer {
-            finisher: self.finisher.clone(),
-        }
-    }
-}
-
-/// Sends what the handler returns to the finisher.
-#[derive(Clone)]
-pub(crate) struct FinishLayer {
-    finisher: mpsc::UnboundedSender<Message>,
-}
-
-impl<S> Layer<S> for FinishLayer {
-    type Service = FinishService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        FinishService {
-            inner,
-            finisher: self.finisher.clone(),
-        }
-    }
-}
-
-#[derive(Clone)]
-pub(crate) struct FinishService<S> {
-    inner: S,
-    finisher: mpsc::UnboundedSender<Message>,
-}
-
-impl<S> Service<RedisTask<Assignment>> for FinishService<S>
-where
-    S: Service<RedisTask<Assignment>, Response = Option<Ended>>,
-    S::Error: Into<BoxDynError>,
-    S::Future: Send + 'static,
-{
-    type Response = ();
-    type Error = BoxDynError;
-    type Future = BoxFuture<'static, Result<(), BoxDynError>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
-        self.inner.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, task: RedisTask<Assignment>) -> Self::Future {
-        let finisher = self.finisher.clone();
-        let run = self.inner.call(task);
-        async move {
-            // An error is a panic outside the function, in this crate: the job stays held and is given back.
-            if let Some(ended) = run.await.map_err(Into::into)? {
-                finisher.send(Message::Ended(Box::new(ended)))?;
-            }
-            Ok(())
-        }
-        .boxed()
+    fn middleware(&mut self, _: &mut WorkerContext) -> Identity {
+        Identity::new()
     }
 }

@@ -10,27 +10,27 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::held::{Held, StopSign};
+use super::held::{Held, HeldJob};
 use super::patience::Patience;
+use super::rota::Rota;
 use crate::error::Error;
-use crate::job::QueueName;
 use crate::queue::claims::{BATCH, Claim, Claims};
 
 /// An idle worker asks at least this often: a safety net under the wake list.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 
-/// A claim on its way to the function, with the sign that stops it.
+/// A claim on its way to the function.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) claim: Claim,
-    pub(crate) sign: StopSign,
+    pub(crate) job: Arc<HeldJob>,
 }
 
 pub(crate) struct Fetcher {
     pub(crate) claims: Claims,
-    pub(crate) queues: Vec<QueueName>,
+    pub(crate) queues: Rota,
     pub(crate) held: Arc<Held>,
-    pub(crate) tasks: mpsc::UnboundedSender<RedisTask<Assignment>>,
+    pub(crate) tasks: mpsc::UnboundedSender<RedisTask<Vec<Assignment>>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -74,11 +74,12 @@ impl Fetcher {
         }
     }
 
-    /// Fetches from every queue in turn. When there was nothing: for how long to sleep.
+    /// Fetches from every queue, whose turn it is first. When there was nothing: for how long to sleep.
     async fn fetch_all(&self) -> Result<Option<Duration>, Error> {
         let mut idle_for = IDLE_POLL;
         let mut any = false;
-        for queue in &self.queues {
+        let round = self.queues.next_round(&mut rand::rng());
+        for queue in round {
             let room = self.held.room();
             if room == 0 {
                 return Ok(None);
@@ -86,25 +87,25 @@ impl Fetcher {
             let fetched = self.claims.fetch(queue, room.min(BATCH)).await?;
             idle_for = idle_for.min(fetched.next_due.unwrap_or(IDLE_POLL));
             any |= !fetched.claims.is_empty();
-            for claim in fetched.claims {
-                self.hand_on(claim);
-            }
+            self.hand_on(fetched.claims);
         }
         Ok((!any).then_some(idle_for))
     }
 
-    fn hand_on(&self, claim: Claim) {
-        let sign = self.held.add(&claim);
-        let mut task = TaskBuilder::new(())
-            .task_id(TaskId::from_string(claim.id.to_string()))
-            // apalis counts an attempt up when it begins to run.
-            .attempt(usize::try_from(claim.attempt.saturating_sub(1)).unwrap_or_default());
-        if let Ok(envelope) = &claim.envelope {
-            task = task.max_attempts(usize::try_from(envelope.max_attempts).unwrap_or(usize::MAX));
+    /// Gives jobs to apalis: one task for each, or for a few of those that take no time.
+    fn hand_on(&self, claims: Vec<Claim>) {
+        let length = self.held.run_together();
+        let mut claims = claims.into_iter().peekable();
+        while let Some(first) = claims.peek() {
+            let id = TaskId::from_string(first.id.to_string());
+            let assignments = claims.by_ref().take(length).map(|claim| Assignment {
+                job: self.held.add(&claim),
+                claim,
+            });
+            let task = TaskBuilder::new(assignments.collect()).task_id(id).build();
+            // The receiver goes away only when the worker has ended; the job is then given back with the rest.
+            let _ended = self.tasks.send(task);
         }
-        let task = task.build().map_args(|()| Assignment { claim, sign });
-        // The receiver goes away only when the worker has ended; the job is then given back with the rest.
-        let _ended = self.tasks.send(task);
     }
 
     async fn sleep(&self, wake: &mut Option<MultiplexedConnection>, longest: Duration) -> Result<(), Error> {
@@ -115,6 +116,8 @@ impl Fetcher {
             Some(connection) => connection,
             None => wake.insert(self.claims.blocking().await?),
         };
-        self.claims.wait_for_work(connection, &self.queues, longest).await
+        self.claims
+            .wait_for_work(connection, self.queues.names(), longest)
+            .await
     }
 }

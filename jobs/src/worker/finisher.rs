@@ -14,7 +14,7 @@ use crate::queue::memo::MemoEntry;
 const BATCH_BYTES: usize = 4 << 20;
 
 pub(crate) enum Message {
-    Ended(Box<Ended>),
+    Ended(Vec<Ended>),
     /// Answers when everything before it has been told.
     Flush(oneshot::Sender<()>),
 }
@@ -37,8 +37,8 @@ impl Finisher {
             while let Some(message) = next {
                 match message {
                     Message::Ended(ended) => {
-                        bytes += ended.size();
-                        batch.push(*ended);
+                        bytes += ended.iter().map(Ended::size).sum::<usize>();
+                        batch.extend(ended);
                     }
                     Message::Flush(done) => flushes.push(done),
                 }
@@ -46,8 +46,10 @@ impl Finisher {
                 next = if full { None } else { self.inbox.try_recv().ok() };
             }
             batch.sort_by(|a, b| a.queue.cmp(&b.queue));
-            for ended in batch.chunk_by_mut(|a, b| a.queue == b.queue) {
-                self.tell(ended, &mut patience).await;
+            for of_queue in batch.chunk_by_mut(|a, b| a.queue == b.queue) {
+                for ended in of_queue.chunks_mut(BATCH) {
+                    self.tell(ended, &mut patience).await;
+                }
             }
             for done in flushes {
                 // Who asked may have lost patience.
@@ -70,9 +72,12 @@ impl Finisher {
             match result {
                 Ok(counted) => {
                     patience.succeeded();
+                    let gone = ended
+                        .iter()
+                        .map(|ended| (ended.finished.id, ended.finished.attempt));
+                    self.held.remove_all(gone);
                     for (ended, counted) in ended.iter().zip(counted) {
                         let finished = &ended.finished;
-                        self.held.remove(finished.id, finished.attempt);
                         // After a lost answer "too late" may mean that it was told the first time.
                         if !counted && !told_before {
                             tracing::warn!(

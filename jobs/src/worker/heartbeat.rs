@@ -92,7 +92,7 @@ impl Heartbeat {
             let unknown: Vec<(JobId, u32)> = in_redis
                 .into_iter()
                 .filter(|(id, attempt)| {
-                    let known = |jobs: &HashMap<JobId, HeldJob>| {
+                    let known = |jobs: &HashMap<JobId, Arc<HeldJob>>| {
                         jobs.get(id).is_some_and(|job| job.attempt == *attempt)
                     };
                     !known(&before) && !known(&here)

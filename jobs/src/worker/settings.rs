@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::job::JobId;
+use crate::job::{JobId, ParseError, QueueName};
 use crate::queue::RedisSettings;
 use crate::settings::{Lookup, Problem, Reader};
 
@@ -18,6 +18,10 @@ pub struct WorkerSettings {
     pub grace: Duration,
     /// What the worker is called; a part that is new with every start is added.
     pub name: String,
+    /// The queues that it serves; none named means all.
+    pub queues: Vec<QueueName>,
+    /// Asks its queues in their order, a later one only when the earlier ones are empty. Otherwise by weight.
+    pub strict_order: bool,
 }
 
 impl Default for WorkerSettings {
@@ -28,6 +32,8 @@ impl Default for WorkerSettings {
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(25),
             name: "worker".to_owned(),
+            queues: Vec::new(),
+            strict_order: false,
         }
     }
 }
@@ -46,6 +52,8 @@ impl WorkerSettings {
             lease: reader.duration("SPIRAL_LEASE", default.lease),
             grace: reader.duration("SPIRAL_GRACE", default.grace),
             name: reader.text("SPIRAL_WORKER_NAME", &host),
+            queues: served(&mut reader),
+            strict_order: strict_order(&mut reader),
         };
         if settings.lease < settings.redis.timeout {
             let message = format!(
@@ -62,6 +70,24 @@ impl WorkerSettings {
         reader.finish(settings)
     }
 
+    /// Those of `known` that it serves, in their order.
+    ///
+    /// # Errors
+    /// The first one that is to be served and is not known: jobs would never come to it.
+    pub(crate) fn serves(&self, known: Vec<(QueueName, u32)>) -> Result<Vec<(QueueName, u32)>, ParseError> {
+        if self.queues.is_empty() {
+            return Ok(known);
+        }
+        for queue in &self.queues {
+            if !known.iter().any(|(name, _)| name == queue) {
+                let expected = "a queue that a function or SPIRAL_QUEUES names (SPIRAL_WORKER_QUEUES)";
+                return Err(ParseError::new(queue.as_str(), expected));
+            }
+        }
+        let served = known.into_iter().filter(|(name, _)| self.queues.contains(name));
+        Ok(served.collect())
+    }
+
     /// A name that no other process ever had: Redis tells workers apart by it.
     pub(crate) fn unique_name(&self) -> String {
         let id = JobId::new().to_string();
@@ -69,9 +95,54 @@ impl WorkerSettings {
     }
 }
 
+fn served(reader: &mut Reader<'_>) -> Vec<QueueName> {
+    const NAME: &str = "SPIRAL_WORKER_QUEUES";
+    let text = reader.text(NAME, "");
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    match names.map(str::parse).collect() {
+        Ok(queues) => queues,
+        Err(error) => {
+            let error: ParseError = error;
+            reader.problem(NAME, error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn strict_order(reader: &mut Reader<'_>) -> bool {
+    const NAME: &str = "SPIRAL_QUEUE_ORDER";
+    match reader.text(NAME, "weighted").as_str() {
+        "weighted" => false,
+        "strict" => true,
+        text => {
+            reader.problem(NAME, format!("{text:?} is neither weighted nor strict"));
+            false
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_may_serve_some_queues_and_not_unknown_ones() {
+        let known = || {
+            ["critical", "default", "low"]
+                .map(|name| (name.parse().unwrap(), 1))
+                .to_vec()
+        };
+        let settings = |queues: &'static str| {
+            let lookup = move |name: &str| (name == "SPIRAL_WORKER_QUEUES").then(|| queues.to_owned());
+            WorkerSettings::from_lookup(&lookup)
+        };
+        assert_eq!(settings("").unwrap().serves(known()).unwrap(), known());
+        let some = settings("low, critical").unwrap().serves(known()).unwrap();
+        let some: Vec<&str> = some.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(some, ["critical", "low"]);
+        assert!(settings("mail").unwrap().serves(known()).is_err());
+        assert!(settings("No!").is_err());
+    }
 
     #[test]
     fn settings_that_contradict_each_other_are_told() {

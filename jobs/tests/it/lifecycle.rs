@@ -26,12 +26,12 @@ async fn a_job_goes_from_queued_to_completed_and_leaves_nothing_behind() {
     env.push(std::slice::from_ref(&job)).await;
     watch.until_finished(1).await;
 
-    assert_eq!(watch.story(job.id), ["queued", "started", "completed"]);
+    assert_eq!(watch.story(job.id), ["queued", "completed"]);
     let Outcome::Completed { output } = &watch.finished()[0].outcome else {
         panic!("not completed")
     };
-    assert_eq!(output.json.as_ref().unwrap().get(), "\"2880067194370816120\"");
-    assert_eq!(output.length, Some(19));
+    assert_eq!(output.json().unwrap().get(), "\"2880067194370816120\"");
+    assert_eq!(output.length(), Some(19));
     let value = env
         .queues
         .memo(&env.queue, "fibonacci", "90")
@@ -63,7 +63,7 @@ async fn a_value_that_is_there_is_not_computed_again() {
     let Outcome::Completed { output } = &watch.finished()[0].outcome else {
         panic!("not completed")
     };
-    assert_eq!(output.preview, "thirteen");
+    assert_eq!(output.preview(), "thirteen");
     worker.stop().await;
 }
 
@@ -78,9 +78,9 @@ async fn large_values_are_kept_whole_and_shown_short() {
     let Outcome::Completed { output } = &watch.finished()[0].outcome else {
         panic!("not completed")
     };
-    assert!(output.json.is_none());
+    assert!(output.json().is_none());
     assert_eq!(
-        (output.length, output.preview.chars().count()),
+        (output.length(), output.preview().chars().count()),
         (Some(208_988), 201)
     );
 
@@ -93,7 +93,10 @@ async fn large_values_are_kept_whole_and_shown_short() {
     assert_eq!(whole.len(), 208_990);
     let listed = env.queues.memo_list(&env.queue, "fibonacci", 10).await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].1.get(), serde_json::to_string(&output.preview).unwrap());
+    assert_eq!(
+        listed[0].1.get(),
+        serde_json::to_string(&output.preview()).unwrap()
+    );
     worker.stop().await;
 }
 
@@ -157,13 +160,10 @@ async fn a_failing_job_is_tried_again_and_its_attempts_are_counted() {
         watch.story(job.id),
         [
             "queued",
-            "started",
             "retrying",
             "promoted",
-            "started",
             "retrying",
             "promoted",
-            "started",
             "completed"
         ]
     );
@@ -254,7 +254,8 @@ async fn an_unreadable_job_in_redis_is_dead_and_the_worker_lives() {
     let id = envelope("scripted", &json!({})).id.to_string();
     let _: () = redis::pipe()
         .hset(env.key("jobs"), &id, "{ this is no envelope")
-        .rpush(env.key("waiting"), &id)
+        .rpush(env.key("waiting:5:"), &id)
+        .zadd(env.key("lanes"), "5:", 50_000_000_000_000_u64)
         .query_async(&mut raw)
         .await
         .unwrap();
@@ -282,10 +283,7 @@ async fn a_scheduled_job_starts_when_it_is_due_and_not_before() {
     env.push(std::slice::from_ref(&job)).await;
     assert_eq!(env.queues.depth(&env.queue).await.unwrap().scheduled, 1);
     watch.until_finished(1).await;
-    assert_eq!(
-        watch.story(job.id),
-        ["queued", "promoted", "started", "completed"]
-    );
+    assert_eq!(watch.story(job.id), ["queued", "promoted", "completed"]);
     assert!(watch.finished()[0].started_at.timestamp_millis() >= due.timestamp_millis());
     worker.stop().await;
 }

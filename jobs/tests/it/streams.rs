@@ -19,6 +19,7 @@ fn queued(batches: &[EventBatch]) -> Vec<JobId> {
             JobEvent::Queued { id, .. } => Some(*id),
             JobEvent::QueuedMany { .. }
             | JobEvent::Started { .. }
+            | JobEvent::Noted { .. }
             | JobEvent::Finished(_)
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }

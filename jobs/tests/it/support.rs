@@ -142,6 +142,7 @@ impl TestEnv {
             lease: Duration::from_secs(2),
             grace: Duration::from_secs(5),
             name: "test".to_owned(),
+            ..WorkerSettings::default()
         };
         let queues = Queues::connect(&settings.redis).await.unwrap();
         Self {
@@ -165,10 +166,7 @@ impl TestEnv {
     pub(crate) async fn watch(&self) -> Watch {
         let mut tail = self.queues.tail(std::slice::from_ref(&self.queue), None);
         tail.begin().await.unwrap();
-        Watch {
-            tail,
-            seen: Vec::new(),
-        }
+        Watch::of(tail)
     }
 
     /// A raw connection, for looking into Redis.
@@ -192,7 +190,9 @@ impl TestEnv {
             .unwrap();
         let live = [
             ":jobs",
-            ":waiting",
+            ":waiting:",
+            ":lanes",
+            ":lane-of",
             ":scheduled",
             ":attempts",
             ":running:",
@@ -207,15 +207,10 @@ impl TestEnv {
 }
 
 pub(crate) fn envelope(function: &str, input: &Value) -> Envelope {
+    let input = serde_json::value::to_raw_value(input).unwrap();
     Envelope {
-        id: JobId::new(),
-        function: function.to_owned(),
-        input: serde_json::value::to_raw_value(input).unwrap(),
-        attempt: 0,
         max_attempts: 3,
-        timeout_ms: 60_000,
-        run_at: None,
-        traceparent: None,
+        ..Envelope::new(JobId::new(), function, input)
     }
 }
 
@@ -249,6 +244,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    pub(crate) fn of(tail: Tail) -> Self {
+        Self {
+            tail,
+            seen: Vec::new(),
+        }
+    }
+
     /// Reads on until `done` says so.
     pub(crate) async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -277,6 +279,7 @@ impl Watch {
             JobEvent::Queued { .. }
             | JobEvent::QueuedMany { .. }
             | JobEvent::Started { .. }
+            | JobEvent::Noted { .. }
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
             | JobEvent::Promoted { .. } => None,
@@ -291,13 +294,14 @@ impl Watch {
         .await;
     }
 
-    /// The types of all events of one job, in order; of an attempt's end, the state.
+    /// The types of all events of one job, in order; of an attempt's end, the state. Without `started`, which depends
+    /// on how long an attempt took.
     pub(crate) fn story(&self, id: JobId) -> Vec<String> {
         let story = self.events().filter_map(|event| {
             let (about, name) = match event {
                 JobEvent::Queued { id, .. } => (*id, "queued"),
-                JobEvent::QueuedMany { .. } => return None,
-                JobEvent::Started { id, .. } => (*id, "started"),
+                JobEvent::QueuedMany { .. } | JobEvent::Started { .. } => return None,
+                JobEvent::Noted { id, .. } => (*id, "noted"),
                 JobEvent::Finished(finished) => (finished.id, finished.outcome.state().as_str()),
                 JobEvent::Returned { id, .. } => (*id, "returned"),
                 JobEvent::Cancelled { id, .. } => (*id, "cancelled"),

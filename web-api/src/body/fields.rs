@@ -52,6 +52,71 @@ impl Fields {
         number
     }
 
+    /// A number from `low` to `high`, when the field is there.
+    pub fn decimal(&mut self, name: &'static str, low: f64, high: f64) -> Option<f64> {
+        let value = self.optional(name)?;
+        let number = value.as_f64().filter(|number| (low..=high).contains(number));
+        if number.is_none() {
+            self.wrong(
+                format!("/{name}"),
+                format!("must be a number from {low} to {high}"),
+            );
+        }
+        number
+    }
+
+    /// A text of 1 to `longest` characters, when the field is there.
+    pub fn text(&mut self, name: &'static str, longest: usize) -> Option<String> {
+        let value = self.optional(name)?;
+        let fits = |text: &&str| (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
+        let text = value.as_str().filter(fits).map(str::to_owned);
+        if text.is_none() {
+            self.wrong(
+                format!("/{name}"),
+                format!("must be a text of 1 to {longest} characters"),
+            );
+        }
+        text
+    }
+
+    /// True or false, when the field is there.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.optional(name)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.wrong(format!("/{name}"), "must be true or false");
+        }
+        flag
+    }
+
+    /// An object, when the field is there: its fields are taken one by one, and [`Self::inner`] takes them back.
+    pub fn object(&mut self, name: &'static str) -> Option<Self> {
+        match self.optional(name)? {
+            Value::Object(body) => Some(Self::of(body)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                self.wrong(format!("/{name}"), "must be an object");
+                None
+            }
+        }
+    }
+
+    /// What was wrong with the fields of the object `name`.
+    pub fn inner(&mut self, name: &'static str, fields: Self) {
+        if let Err(ApiError::InvalidInput { fields }) = fields.finish() {
+            let inside = fields
+                .into_iter()
+                .map(|error| FieldError::new(format!("/{name}{}", error.field), error.message));
+            self.errors.extend(inside);
+        }
+    }
+
+    /// Notes that a field is missing, unless something is wrong with it already.
+    pub fn missing(&mut self, pointer: &str) {
+        if !self.errors.iter().any(|error| error.field == pointer) {
+            self.wrong(pointer, "is missing");
+        }
+    }
+
     /// An RFC 3339 time, when the field is there.
     pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
         let value = self.optional(name)?;
@@ -140,5 +205,28 @@ mod tests {
         assert_eq!(problems.len(), 2);
         assert_eq!(problems[0].1, "must be a whole number from 1 to 31,536,000");
         assert_eq!(problems[1].0, "/run_at");
+    }
+
+    #[test]
+    fn what_is_wrong_inside_an_object_is_told_with_its_place() {
+        let mut fields = fields(json!({"rate": {"jobs": 0, "what": 1}, "paused": "yes", "queue": ""}));
+        let mut rate = fields.object("rate").unwrap();
+        rate.number("jobs", 1, 9);
+        rate.missing("/jobs");
+        rate.missing("/period_seconds");
+        fields.inner("rate", rate);
+        fields.flag("paused");
+        fields.text("queue", 64);
+        let places: Vec<String> = problems(fields).into_iter().map(|(place, _)| place).collect();
+        assert_eq!(
+            places,
+            [
+                "/rate/jobs",
+                "/rate/period_seconds",
+                "/rate/what",
+                "/paused",
+                "/queue"
+            ]
+        );
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use jobs::catalog::CatalogEntry;
 use jobs::job::JobId;
 use salvo::Request;
 use salvo::http::HeaderMap;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::options::CallOptions;
 use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, request_hash};
 use crate::error::ApiError;
 use crate::outcomes::Waiter;
@@ -23,9 +23,9 @@ const TRACEPARENT: &str = "traceparent";
 /// One call, as far as its body says.
 pub(super) struct Call {
     pub(super) input: Value,
-    pub(super) max_attempts: Option<u32>,
-    pub(super) run_at: Option<DateTime<Utc>>,
-    pub(super) delay: Option<Duration>,
+    pub(super) options: CallOptions,
+    /// All that was said beside the input, to tell whether two calls with one key are the same.
+    pub(super) said: Map<String, Value>,
 }
 
 /// What became of a call.
@@ -40,9 +40,8 @@ impl Call {
     pub(super) fn of(input: Value) -> Self {
         Self {
             input,
-            max_attempts: None,
-            run_at: None,
-            delay: None,
+            options: CallOptions::default(),
+            said: Map::new(),
         }
     }
 
@@ -90,24 +89,15 @@ impl Call {
     }
 
     fn into_job(self, function: &CatalogEntry, headers: &HeaderMap) -> Result<NewJob, ApiError> {
-        let delay_seconds = self.delay.map(|delay| delay.as_secs());
         let idempotency = match text_header(headers, IDEMPOTENCY_KEY)? {
             Some(key) => Some(Idempotency {
                 key: checked_key(key)?,
-                request_hash: request_hash(&json!({
-                    "input": self.input, "max_attempts": self.max_attempts, "run_at": self.run_at,
-                    "delay_seconds": delay_seconds,
-                })),
+                request_hash: request_hash(&json!({ "input": self.input, "options": self.said })),
             }),
             None => None,
         };
-        let after_delay = delay_seconds.and_then(|seconds| {
-            Utc::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
-        });
-        let job = NewJob::of(function, self.input);
+        let job = self.options.apply(NewJob::of(function, self.input));
         Ok(NewJob {
-            max_attempts: self.max_attempts.unwrap_or(job.max_attempts),
-            run_at: self.run_at.or(after_delay),
             idempotency,
             traceparent: traceparent(headers),
             ..job

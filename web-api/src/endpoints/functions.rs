@@ -1,14 +1,13 @@
 //! The functions there are, and calling one of them.
 
-use std::time::Duration;
-
-use chrono::Utc;
+use jobs::job::QueueName;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::call::{Call, Called};
+use super::options::CallOptions;
 use crate::answer::Answer;
 use crate::body::{self, Fields};
 use crate::error::ApiError;
@@ -20,8 +19,6 @@ use crate::wire::function::FunctionList;
 use crate::wire::job::{Job, NewJob};
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
-/// How far ahead a job may be planned, in seconds.
-const A_YEAR: u64 = 31_536_000;
 
 /// List the functions
 ///
@@ -82,34 +79,27 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut query = Query::of(req);
     let wait = query.wait();
     query.finish()?;
-    let asked = read(body::object(req, state.settings.body_limit, EXAMPLE).await?)?;
+    let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
+    let asked = read(body, &state.catalog.queues())?;
     let Called { job, replayed } = asked.make(state, function, req, wait).await?;
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
 }
 
 /// The fields of the body, each with its limits.
-fn read(body: Map<String, Value>) -> Result<Call, ApiError> {
+fn read(body: Map<String, Value>, queues: &[QueueName]) -> Result<Call, ApiError> {
+    let mut said = body.clone();
+    said.remove("input");
     let mut fields = Fields::of(body);
     let input = fields.any("input");
-    let max_attempts = fields.number("max_attempts", 1, 100);
-    let run_at = fields.time("run_at");
-    let delay = fields.number("delay_seconds", 0, A_YEAR);
     if input.is_none() {
         fields.wrong("/input", "is missing");
     }
-    if run_at.is_some() && delay.is_some() {
-        fields.wrong("/delay_seconds", "must not be sent together with run_at");
-    }
-    if run_at.is_some_and(|time| time.signed_duration_since(Utc::now()).num_seconds() > A_YEAR.cast_signed())
-    {
-        fields.wrong("/run_at", "must be within a year from now");
-    }
+    let options = CallOptions::take(&mut fields, queues);
     fields.finish()?;
     Ok(Call {
         input: input.unwrap_or_default(),
-        max_attempts: max_attempts.and_then(|number| u32::try_from(number).ok()),
-        run_at,
-        delay: delay.map(Duration::from_secs),
+        options,
+        said,
     })
 }
 

@@ -10,7 +10,10 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::job::{self as record, JobFilter};
-use crate::wire::job::{Job, JobPage, State};
+use crate::wire::job::{JobDetail, JobPage, LogLineList, State};
+
+/// All lines of a job with the most attempts that a caller may ask for.
+const MOST_LINES: u64 = 20_000;
 
 /// List jobs
 ///
@@ -52,12 +55,14 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 }
 
 /// Read a job
+///
+/// With every attempt that was made.
 #[endpoint(
     operation_id = "get_job",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
-        (status_code = 200, description = "The job.", body = Job),
+        (status_code = 200, description = "The job.", body = JobDetail),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be read at the moment.", body = Problem,
@@ -65,8 +70,37 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     ),
 )]
 pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
-    let job = find(AppState::of(depot)?, req).await?;
-    Ok(Answer::ok(&Job::from(&job))?.tagged())
+    let state = AppState::of(depot)?;
+    let job = find(state, req).await?;
+    let failed = if job.attempt == 0 {
+        Vec::new()
+    } else {
+        state.store.attempt_list(job.id).await?
+    };
+    Ok(Answer::ok(&JobDetail::new(&job, failed))?.tagged())
+}
+
+/// Read what a job has logged
+///
+/// The lines that its function logged, of all its attempts.
+#[endpoint(
+    operation_id = "get_job_logs",
+    tags("jobs"),
+    parameters(("id" = String, Path, description = "The id of the job.")),
+    responses(
+        (status_code = 200, description = "The lines, in their order.", body = LogLineList),
+        (status_code = 404, description = "There is no such job.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The lines cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let job = find(state, req).await?;
+    let lines = state.store.log_line_list(job.id, MOST_LINES).await?;
+    let lines = lines.into_iter().map(Into::into).collect();
+    Ok(Answer::ok(&LogLineList { lines })?.tagged())
 }
 
 /// The job that the path names. A text that is no id names no job.

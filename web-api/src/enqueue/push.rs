@@ -1,96 +1,118 @@
-//! Hands committed jobs to the queue, behind the backs of their callers. What it cannot hand over in time it leaves to
-//! `reconcile`, which it wakes: the rows are there.
+//! Hands committed jobs to the queue, behind the backs of their callers. What it cannot hand over it leaves to
+//! `reconcile`, which it wakes: the rows are there. Jobs that SQL keeps are announced alone.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use jobs::{
-    job::{Envelope, QueueName},
-    queue::Queues,
+    job::QueueName,
+    queue::{Deadline, Queues},
 };
 use tokio::sync::mpsc;
 
-use crate::{outage::Outage, reconcile::Wake, store::job::Inserted};
+use crate::{
+    dispatch::envelopes,
+    outage::Outage,
+    reconcile::Wake,
+    store::job::{Job, Place},
+    windows::Windows,
+};
 
 /// Batches that may wait for a push.
 const WAITING: usize = 16;
 /// How long the next commit waits for room among them: a queue that is slow slows the callers down, one that is away
 /// does not stop them.
 const ROOM: Duration = Duration::from_millis(200);
-/// Older ones are left alone: `reconcile` may look at rows of a few seconds, and a push must not come after it.
-const TOO_OLD: Duration = Duration::from_secs(1);
 
 pub(super) struct Pusher {
     batches: mpsc::Sender<Batch>,
+    windows: Windows,
     wake: Wake,
 }
 
 struct Batch {
-    committed: Instant,
-    jobs: Vec<(QueueName, Envelope)>,
+    /// None of the jobs is Redis's without it.
+    deadline: Option<Deadline>,
+    jobs: Vec<Job>,
 }
 
 /// The way to the queue and the role behind it, which ends when the way in is dropped.
-pub(super) fn pusher(queues: Queues, wake: Wake) -> (Pusher, impl Future<Output = ()> + Send) {
+pub(super) fn pusher(
+    queues: Queues,
+    windows: Windows,
+    wake: Wake,
+) -> (Pusher, impl Future<Output = ()> + Send) {
     let (batches, arrivals) = mpsc::channel(WAITING);
     let pusher = Pusher {
         batches,
+        windows: windows.clone(),
         wake: wake.clone(),
     };
-    (pusher, run(queues, wake, arrivals))
+    (pusher, run(queues, windows, wake, arrivals))
 }
 
 impl Pusher {
-    pub(super) async fn push(&self, jobs: Vec<(QueueName, Envelope)>) {
-        let batch = Batch {
-            committed: Instant::now(),
-            jobs,
-        };
+    /// Takes jobs that have their rows.
+    pub(super) async fn push(&self, jobs: Vec<Job>, deadline: Option<Deadline>) {
+        for job in &jobs {
+            if job.place == Place::Backlog {
+                self.windows.lined_up(&job.queue);
+            }
+        }
+        let batch = Batch { deadline, jobs };
         if !batch.jobs.is_empty() && self.batches.send_timeout(batch, ROOM).await.is_err() {
             self.wake.wake();
         }
     }
 }
 
-/// What there is to push of what was committed.
-pub(super) fn envelopes(inserted: &[Inserted]) -> impl Iterator<Item = (QueueName, Envelope)> {
-    inserted.iter().filter_map(|inserted| {
-        let Inserted::Created(job) = inserted else {
-            return None;
-        };
-        job.envelope()
-            .inspect_err(|error| tracing::error!(job = %job.id, %error, "the job cannot be written as JSON"))
-            .ok()
-            .map(|envelope| (job.queue.clone(), envelope))
-    })
-}
-
-async fn run(queues: Queues, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
+async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
     let mut outage = Outage::new("enqueuer, pushing to the queue");
-    let mut taken = Vec::with_capacity(WAITING);
-    while batches.recv_many(&mut taken, WAITING).await > 0 {
-        let mut by_queue = BTreeMap::<QueueName, Vec<Envelope>>::new();
-        for batch in taken.drain(..) {
-            if batch.committed.elapsed() > TOO_OLD {
-                wake.wake();
-                continue;
-            }
-            for (queue, job) in batch.jobs {
-                by_queue.entry(queue).or_default().push(job);
-            }
-        }
-        for (queue, jobs) in by_queue {
-            match queues.push(&queue, &jobs).await {
-                Ok(_) => outage.over(),
+    while let Some(Batch { deadline, jobs }) = batches.recv().await {
+        for (queue, jobs) in by_queue(jobs) {
+            match hand_over(&queues, &windows, &queue, jobs, deadline).await {
+                Ok(late) => {
+                    outage.over();
+                    if late > 0 {
+                        wake.wake();
+                    }
+                }
                 Err(error) => {
-                    // No pause: the next batch is the reconciler's by then.
+                    // No pause: what comes next is the reconciler's by then.
                     outage.failed(&error);
                     wake.wake();
                 }
             }
         }
     }
+}
+
+/// Pushes the jobs that are Redis's and announces those that SQL keeps. Returns how many pushes came too late.
+async fn hand_over(
+    queues: &Queues,
+    windows: &Windows,
+    queue: &QueueName,
+    jobs: Vec<Job>,
+    deadline: Option<Deadline>,
+) -> Result<usize, jobs::error::Error> {
+    let (to_push, to_announce): (Vec<Job>, Vec<Job>) = jobs
+        .into_iter()
+        .partition(|job| matches!(job.place, Place::Window(_)));
+    let mut late = 0;
+    if let Some(deadline) = deadline.filter(|_| !to_push.is_empty()) {
+        let pushed = queues.push_before(deadline, queue, &envelopes(&to_push)).await?;
+        windows.held(queue, pushed.held);
+        late = pushed.late;
+    }
+    if !to_announce.is_empty() {
+        queues.announce(queue, &envelopes(&to_announce)).await?;
+    }
+    Ok(late)
+}
+
+fn by_queue(jobs: Vec<Job>) -> BTreeMap<QueueName, Vec<Job>> {
+    let mut queues = BTreeMap::<_, Vec<_>>::new();
+    for job in jobs {
+        queues.entry(job.queue.clone()).or_default().push(job);
+    }
+    queues
 }

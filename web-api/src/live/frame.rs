@@ -123,6 +123,7 @@ mod tests {
             id: JobId::new(),
             attempt: 1,
             worker: "w".to_owned(),
+            started_at: Utc::now(),
         };
         let (batch, position) = batch(vec![started(), started()]);
         let text = String::from_utf8(of_batch(&batch, &position).to_vec()).unwrap();

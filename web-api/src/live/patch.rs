@@ -1,10 +1,10 @@
 //! An event of the queue as the patch of a job that browsers apply.
 
 use jobs::job::{JobId, JobState};
-use jobs::queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome};
+use jobs::queue::events::{self, AttemptError, EventBatch, Finished, JobEvent, Notes, Outcome};
 
 use crate::wire::event::JobPatch;
-use crate::wire::job;
+use crate::wire::job::{self, LogLine};
 
 /// The patch; `None` for an event that is about no single job.
 pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
@@ -31,10 +31,22 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
             }
         }
         JobEvent::QueuedMany { .. } => return None,
-        JobEvent::Started { id, attempt, worker } => JobPatch {
+        JobEvent::Started {
+            id,
+            attempt,
+            worker,
+            started_at,
+        } => JobPatch {
             attempt: Some(*attempt),
             worker: Some(worker.clone()),
-            started_at: Some(batch.at.into()),
+            started_at: Some((*started_at).into()),
+            progress: Some(0.0),
+            ..bare(batch, *id, JobState::Running)
+        },
+        JobEvent::Noted { id, attempt, notes } => JobPatch {
+            attempt: Some(*attempt),
+            progress: notes.progress,
+            log_lines: lines(*attempt, notes),
             ..bare(batch, *id, JobState::Running)
         },
         JobEvent::Finished(finished) => of_finished(batch, finished),
@@ -62,19 +74,21 @@ fn of_finished(batch: &EventBatch, finished: &Finished) -> JobPatch {
         attempt: Some(finished.attempt),
         worker: Some(finished.worker.clone()),
         started_at: Some(finished.started_at.into()),
+        progress: finished.notes.progress,
+        log_lines: lines(finished.attempt, &finished.notes),
         ..bare(batch, finished.id, state)
     };
     let end = Some(finished.finished_at.into());
     match &finished.outcome {
         Outcome::Completed { output } => JobPatch {
             finished_at: end,
-            output: output.json.clone().map(Into::into),
-            output_size: Some(output.size),
-            output_length: output.length,
-            output_preview: Some(output.preview.clone()),
+            output: output.json().map(|json| json.to_owned().into()),
+            output_size: Some(output.size()),
+            output_length: output.length(),
+            output_preview: Some(output.preview()),
             ..with(JobState::Completed)
         },
-        Outcome::Retrying { error, run_at } => JobPatch {
+        Outcome::Retrying { error, run_at, .. } => JobPatch {
             error: Some(of_error(error)),
             run_at: Some((*run_at).into()),
             ..with(JobState::Retrying)
@@ -117,7 +131,19 @@ fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
         output_length: None,
         output_preview: None,
         worker: None,
+        progress: None,
+        log_lines: Vec::new(),
     }
+}
+
+fn lines(attempt: u32, notes: &Notes) -> Vec<LogLine> {
+    let line = |line: &events::LogLine| LogLine {
+        attempt,
+        number: line.number,
+        at: line.at.into(),
+        text: line.text.clone(),
+    };
+    notes.lines.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -168,8 +194,9 @@ mod tests {
             started_at: batch.at,
             finished_at: batch.at,
             outcome: Outcome::Completed {
-                output: OutputSummary::of(&output),
+                output: OutputSummary::of(output),
             },
+            notes: Notes::default(),
         }));
         let patch = serde_json::to_value(of(&batch, &event).unwrap()).unwrap();
         assert_eq!(

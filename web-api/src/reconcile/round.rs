@@ -1,24 +1,24 @@
-//! One walk over the unfinished rows.
+//! One walk over the rows that Redis should hold.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use jobs::{
-    job::{Envelope, JobId, QueueName},
+    job::{JobId, QueueName},
     queue::Queues,
 };
 
-use crate::store::{
-    Store, StoreError,
-    job::{Job, UnfinishedJob},
+use crate::{
+    store::{Store, StoreError},
+    windows::Windows,
 };
 
-/// Rows read, and pushed, at once.
+/// Rows read, and taken back, at once.
 const PAGE: u64 = 500;
-/// Lost jobs that are gathered before they are pushed: one wait for the recorder serves them all.
+/// Lost jobs that are gathered before they are taken back: one wait for the recorder serves them all.
 const GATHERED: usize = 10_000;
 /// Between two pages, so that a long walk leaves room for the jobs themselves.
 const BREATH: Duration = Duration::from_millis(5);
@@ -37,33 +37,32 @@ pub(super) enum RoundError {
     Behind,
 }
 
-/// Pushes every job that is unfinished in SQL, older than `min_age`, not older than `from`, and unknown to the queue.
+/// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to the queue.
 pub(super) async fn round(
     store: &Store,
     queues: &Queues,
-    from: Option<JobId>,
+    windows: &Windows,
     min_age: Duration,
 ) -> Result<(), RoundError> {
-    let youngest = JobId::lower_bound(Utc::now() - min_age);
-    let mut after = from;
-    let mut lost = Vec::new();
+    let before = Utc::now() - min_age;
+    let mut after = None;
+    let mut lost = BTreeMap::<QueueName, Vec<JobId>>::new();
+    let mut count = 0;
     loop {
-        let page = store.job_unfinished(after, PAGE).await?;
+        let page = store.job_dispatched(after, PAGE).await?;
         after = page.last().map(|job| job.id);
-        let full = page.len() as u64 == PAGE;
-        let old: Vec<UnfinishedJob> = page.into_iter().take_while(|job| job.id < youngest).collect();
-        let more = full && old.last().map(|job| job.id) == after;
-        for (queue, ids) in by_queue(old.into_iter().map(|job| (job.queue, job.id))) {
-            lost.extend(
-                queues
-                    .unknown(&queue, &ids)
-                    .await?
-                    .into_iter()
-                    .map(|id| (queue.clone(), id)),
-            );
+        let more = page.len() as u64 == PAGE;
+        let old = page.into_iter().filter(|job| job.dispatched_at <= before);
+        for (queue, ids) in by_queue(old.map(|job| (job.queue, job.id))) {
+            let unknown = queues.unknown(&queue, &ids).await?;
+            count += unknown.len();
+            lost.entry(queue).or_default().extend(unknown);
         }
-        if !lost.is_empty() && (!more || lost.len() >= GATHERED) {
-            push(store, queues, std::mem::take(&mut lost)).await?;
+        if count > 0 && (!more || count >= GATHERED) {
+            for (queue, ids) in std::mem::take(&mut lost) {
+                take_back(store, queues, windows, &queue, &ids, before).await?;
+            }
+            count = 0;
         }
         if !more {
             return Ok(());
@@ -72,44 +71,37 @@ pub(super) async fn round(
     }
 }
 
-async fn push(store: &Store, queues: &Queues, lost: Vec<(QueueName, JobId)>) -> Result<(), RoundError> {
-    let lost = by_queue(lost.into_iter());
-    recorded(queues, lost.keys().cloned().collect()).await?;
-    for (queue, ids) in lost {
-        let mut pushed = 0;
-        for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-            let jobs: Vec<Job> = store
-                .job_get_many(ids)
-                .await?
-                .into_iter()
-                .filter(|job| !job.state.is_final())
-                .collect();
-            // SQL first: should the push fail, the row says what is true, that the job waits.
-            store.job_return(&jobs).await?;
-            let envelopes: Vec<Envelope> = jobs
-                .iter()
-                .filter_map(|job| {
-                    job.envelope()
-                        .inspect_err(|error| tracing::error!(job = %job.id, %error, "no JSON"))
-                        .ok()
-                })
-                .collect();
-            pushed += queues.push(&queue, &envelopes).await?.pushed;
-        }
-        if pushed > 0 {
-            metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string())
-                .increment(pushed as u64);
-            tracing::info!(%queue, jobs = pushed, "pushed jobs that the queue did not know");
-        }
+async fn take_back(
+    store: &Store,
+    queues: &Queues,
+    windows: &Windows,
+    queue: &QueueName,
+    ids: &[JobId],
+    before: DateTime<Utc>,
+) -> Result<(), RoundError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    recorded(queues, queue).await?;
+    let mut taken = 0;
+    for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+        // Those that have finished, as is known by now, stay as they are.
+        taken += store.job_take_back(ids, before).await?;
+    }
+    if taken > 0 {
+        windows.lined_up(queue);
+        metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string()).increment(taken);
+        tracing::info!(%queue, jobs = taken, "jobs that the queue did not know wait for it again");
     }
     Ok(())
 }
 
-/// Waits until SQL knows everything that the queues have done so far.
-async fn recorded(queues: &Queues, names: Vec<QueueName>) -> Result<(), RoundError> {
-    let recorder = queues.recorder(&names, "reconciler");
+/// Waits until SQL knows everything that the queue has done so far.
+async fn recorded(queues: &Queues, queue: &QueueName) -> Result<(), RoundError> {
+    let recorder = queues.recorder(std::slice::from_ref(queue), "reconciler");
+    let marks = recorder.marks().await?;
     let start = Instant::now();
-    while !recorder.drained().await? {
+    while !recorder.recorded(&marks).await? {
         if start.elapsed() > PATIENCE {
             return Err(RoundError::Behind);
         }

@@ -1,5 +1,6 @@
-//! The table `jobs`: its rows, and the queries that read them. [`insert`] and [`events`] write them.
+//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them.
 
+pub mod dispatch;
 pub mod events;
 pub mod insert;
 #[cfg(test)]
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
+    backoff::Backoff,
     catalog::CatalogEntry,
-    job::{Envelope, JobId, JobState, QueueName},
+    job::{Envelope, JobId, JobState, Priority, QueueName},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::{Value, value::RawValue};
@@ -49,6 +51,13 @@ pub(super) mod row {
         pub created_at: DateTimeUtc,
         pub started_at: Option<DateTimeUtc>,
         pub finished_at: Option<DateTimeUtc>,
+        pub priority: i16,
+        pub fairness_key: String,
+        #[sea_orm(column_type = "JsonBinary", nullable)]
+        pub backoff: Option<Json>,
+        pub dispatched_at: Option<DateTimeUtc>,
+        pub parked_until: Option<DateTimeUtc>,
+        pub progress: Option<f64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -81,11 +90,30 @@ pub struct Job {
     /// The worker that had it last.
     pub worker: Option<String>,
     pub traceparent: Option<String>,
+    pub priority: Priority,
+    pub fairness_key: Option<String>,
+    /// The waits between attempts, when they are not the function's.
+    pub backoff: Option<Backoff>,
+    /// Who keeps it while it waits.
+    pub place: Place,
+    /// How far the running attempt is, from 0 to 1, if it says so.
+    pub progress: Option<f64>,
     pub created_at: DateTime<Utc>,
     /// When the last attempt began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it reached its final state.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Who keeps a job that is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// SQL, until the queue in Redis has room.
+    Backlog,
+    /// SQL, until shortly before its time.
+    Parked,
+    /// Redis, since this moment.
+    Window(DateTime<Utc>),
 }
 
 /// Why the last attempt failed.
@@ -127,6 +155,10 @@ pub struct NewJob {
     pub max_attempts: u32,
     pub timeout: Duration,
     pub run_at: Option<DateTime<Utc>>,
+    pub priority: Priority,
+    pub fairness_key: Option<String>,
+    pub backoff: Option<Backoff>,
+    pub place: Place,
     pub idempotency: Option<Idempotency>,
     pub traceparent: Option<String>,
 }
@@ -146,13 +178,6 @@ pub struct Page {
     pub next: Option<JobId>,
 }
 
-/// A job without an outcome: enough to ask the queue whether it knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedJob {
-    pub id: JobId,
-    pub queue: QueueName,
-}
-
 impl Job {
     /// How many attempts to count when the job is pushed once more. At least one is left: an attempt during which the
     /// queue was lost did not fail.
@@ -170,13 +195,16 @@ impl Job {
             max_attempts: self.max_attempts,
             timeout_ms: millis(self.timeout),
             run_at: self.run_at,
+            priority: self.priority,
+            fairness_key: self.fairness_key.clone(),
+            backoff: self.backoff.clone(),
             traceparent: self.traceparent.clone(),
         })
     }
 }
 
 impl NewJob {
-    /// A call of `function`, to be run as its policy says. The input has been checked.
+    /// A call of `function`, to be run as its policy says. The input has been checked. It begins in the backlog.
     pub fn of(function: &CatalogEntry, input: Value) -> Self {
         let policy = function.policy();
         Self {
@@ -187,6 +215,10 @@ impl NewJob {
             max_attempts: policy.max_attempts,
             timeout: policy.timeout,
             run_at: None,
+            priority: Priority::STANDARD,
+            fairness_key: None,
+            backoff: None,
+            place: Place::Backlog,
             idempotency: None,
             traceparent: None,
         }
@@ -216,6 +248,11 @@ impl NewJob {
             output: None,
             worker: None,
             traceparent: self.traceparent,
+            priority: self.priority,
+            fairness_key: self.fairness_key,
+            backoff: self.backoff,
+            place: self.place,
+            progress: None,
             created_at: self.id.created_at(),
             started_at: None,
             finished_at: None,
@@ -263,24 +300,6 @@ impl Store {
             jobs,
         })
     }
-
-    /// Jobs without an outcome that are younger than `after`, oldest first.
-    pub async fn job_unfinished(
-        &self,
-        after: Option<JobId>,
-        limit: u64,
-    ) -> Result<Vec<UnfinishedJob>, StoreError> {
-        let query = unfinished(after, limit).into_tuple::<(String, String)>();
-        let rows = self.bounded("job_unfinished", query.all(&self.database)).await?;
-        rows.into_iter()
-            .map(|(id, queue)| {
-                Ok(UnfinishedJob {
-                    id: parsed(&id, "id", &id)?,
-                    queue: parsed(&id, "queue", &queue)?,
-                })
-            })
-            .collect()
-    }
 }
 
 fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::Entity> {
@@ -298,18 +317,6 @@ fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::En
     query
         .order_by_desc(row::Column::Id)
         .limit(limit.saturating_add(1))
-}
-
-fn unfinished(after: Option<JobId>, limit: u64) -> Select<row::Entity> {
-    // A row has the time at which it finished exactly when its state is final; the index is made for this condition.
-    let mut query = row::Entity::find()
-        .select_only()
-        .columns([row::Column::Id, row::Column::Queue])
-        .filter(row::Column::FinishedAt.is_null());
-    if let Some(after) = after {
-        query = query.filter(row::Column::Id.gt(after.to_string()));
-    }
-    query.order_by_asc(row::Column::Id).limit(limit)
 }
 
 impl TryFrom<row::Model> for Job {
@@ -343,6 +350,22 @@ impl TryFrom<row::Model> for Job {
             output,
             worker: row.worker,
             traceparent: row.traceparent,
+            priority: u8::try_from(row.priority)
+                .unwrap_or_default()
+                .try_into()
+                .unwrap_or_default(),
+            fairness_key: Some(row.fairness_key).filter(|key| !key.is_empty()),
+            backoff: row
+                .backoff
+                .map(serde_json::from_value)
+                .transpose()
+                .map_err(|error| unreadable(&row.id, "backoff", &error))?,
+            place: match (row.dispatched_at, row.parked_until) {
+                (Some(at), _) => Place::Window(at),
+                (None, Some(_)) => Place::Parked,
+                (None, None) => Place::Backlog,
+            },
+            progress: row.progress,
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
@@ -354,10 +377,14 @@ fn parsed<T: std::str::FromStr>(row: &str, column: &str, text: &str) -> Result<T
 where
     T::Err: std::fmt::Display,
 {
-    text.parse().map_err(|error| StoreError::Row {
+    text.parse().map_err(|error| unreadable(row, column, &error))
+}
+
+fn unreadable(row: &str, column: &str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Row {
         row: format!("job {row}"),
         problem: format!("{column}: {error}"),
-    })
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

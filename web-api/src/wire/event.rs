@@ -3,7 +3,7 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::job::{AttemptError, State};
+use super::job::{AttemptError, LogLine, State};
 use super::scalar::{AnyJson, Timestamp};
 
 /// The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job.
@@ -44,6 +44,12 @@ pub struct JobPatch {
     /// The worker that holds the job, or held it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
+    /// How far the running attempt is, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    /// What the function has logged since the last event. One that comes again has the same attempt and number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log_lines: Vec<LogLine>,
 }
 
 /// The data of an `event: refresh`: what was read before may be out of date, so read the lists again.

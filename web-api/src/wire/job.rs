@@ -5,7 +5,8 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::scalar::{AnyJson, Timestamp};
-use crate::store::job as record;
+use crate::store::attempt::FailedAttempt;
+use crate::store::{job as record, log_line};
 
 /// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -52,6 +53,41 @@ pub struct AttemptError {
     pub message: String,
 }
 
+/// A line that a function logged.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "LogLine"))]
+pub struct LogLine {
+    /// The attempt that logged it.
+    #[salvo(schema(minimum = 1))]
+    pub attempt: u32,
+    /// Its place among the lines of the attempt.
+    #[salvo(schema(minimum = 1))]
+    pub number: u32,
+    pub at: Timestamp,
+    pub text: String,
+}
+
+/// An attempt to run a job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Attempt"))]
+pub struct Attempt {
+    /// Counted from 1.
+    #[salvo(schema(minimum = 1))]
+    pub number: u32,
+    /// Who ran it.
+    #[salvo(schema(required = true))]
+    pub worker: Option<String>,
+    /// When it began; null when its worker vanished before it told.
+    #[salvo(schema(required = true))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended; null while it runs.
+    #[salvo(schema(required = true))]
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed; null when it did not.
+    #[salvo(schema(required = true))]
+    pub error: Option<AttemptError>,
+}
+
 /// One call of a function.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Job"))]
@@ -78,6 +114,15 @@ pub struct Job {
     /// Not before this time: what the caller asked for, or the wait before the next attempt.
     #[salvo(schema(required = true))]
     pub run_at: Option<Timestamp>,
+    /// From 1, which runs first, to 9.
+    #[salvo(schema(minimum = 1, maximum = 9))]
+    pub priority: u8,
+    /// Jobs with one key share the turns that the queue gives to it.
+    #[salvo(schema(required = true))]
+    pub fairness_key: Option<String>,
+    /// How far the latest attempt is, from 0 to 1, when its function says so.
+    #[salvo(schema(required = true, minimum = 0, maximum = 1))]
+    pub progress: Option<f64>,
     pub created_at: Timestamp,
     /// When the latest attempt began.
     #[salvo(schema(required = true))]
@@ -117,18 +162,92 @@ impl From<&record::Job> for Job {
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             run_at: job.run_at.map(Into::into),
+            priority: job.priority.into(),
+            fairness_key: job.fairness_key.clone(),
+            progress: job.progress,
             created_at: job.created_at.into(),
             started_at: job.started_at.map(Into::into),
             finished_at: job.finished_at.map(Into::into),
-            error: job.error.as_ref().map(|error| AttemptError {
-                kind: error.kind.clone(),
-                message: error.message.clone(),
-            }),
+            error: job.error.as_ref().map(Into::into),
             output: output.and_then(|output| output.json.clone()).map(Into::into),
             output_size: output.map(|output| output.size),
             output_length: output.and_then(|output| output.length),
             output_preview: output.map(|output| output.preview.clone()),
             result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
+        }
+    }
+}
+
+/// A job with its attempts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobDetail"))]
+pub struct JobDetail {
+    #[serde(flatten)]
+    pub job: Job,
+    /// Every attempt that counts, in their order; the last one may be running.
+    pub attempts: Vec<Attempt>,
+}
+
+impl JobDetail {
+    pub fn new(job: &record::Job, failed: Vec<FailedAttempt>) -> Self {
+        let mut attempts: Vec<Attempt> = failed.into_iter().map(Into::into).collect();
+        // The row of a job tells of its latest attempt, when that did not fail or is under way.
+        let latest = job.attempt > 0 && attempts.last().is_none_or(|last| last.number < job.attempt);
+        let told = matches!(
+            job.state,
+            JobState::Running | JobState::Completed | JobState::Cancelled
+        );
+        if latest && told {
+            attempts.push(Attempt {
+                number: job.attempt,
+                worker: job.worker.clone(),
+                started_at: job.started_at.map(Into::into),
+                finished_at: job.finished_at.map(Into::into),
+                error: None,
+            });
+        }
+        Self {
+            job: job.into(),
+            attempts,
+        }
+    }
+}
+
+impl From<FailedAttempt> for Attempt {
+    fn from(attempt: FailedAttempt) -> Self {
+        Self {
+            number: attempt.number,
+            worker: Some(attempt.worker),
+            started_at: attempt.started_at.map(Into::into),
+            finished_at: Some(attempt.finished_at.into()),
+            error: Some((&attempt.error).into()),
+        }
+    }
+}
+
+impl From<&record::JobError> for AttemptError {
+    fn from(error: &record::JobError) -> Self {
+        Self {
+            kind: error.kind.clone(),
+            message: error.message.clone(),
+        }
+    }
+}
+
+/// What a job's function has logged.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "LogLineList"))]
+pub struct LogLineList {
+    pub lines: Vec<LogLine>,
+}
+
+impl From<log_line::LogLine> for LogLine {
+    fn from(line: log_line::LogLine) -> Self {
+        Self {
+            attempt: line.attempt,
+            number: line.number,
+            at: line.at.into(),
+            text: line.text,
         }
     }
 }
@@ -158,4 +277,42 @@ pub struct NewJob {
     /// Not before this many seconds from now, at most a year; not together with `run_at`.
     #[salvo(schema(minimum = 0, maximum = 31_536_000))]
     pub delay_seconds: Option<u64>,
+    /// How long one attempt may take; the function's own limit when it is missing.
+    #[salvo(schema(minimum = 0.1, maximum = 86_400))]
+    pub timeout_seconds: Option<f64>,
+    /// The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or
+    /// `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's
+    /// own when it is missing.
+    pub backoff: Option<NewBackoff>,
+    /// The queue to go through; the function's own when it is missing.
+    pub queue: Option<String>,
+    /// From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+    #[salvo(schema(minimum = 1, maximum = 9))]
+    pub priority: Option<u8>,
+    /// Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not
+    /// delay the few of another.
+    #[salvo(schema(min_length = 1, max_length = 128))]
+    pub fairness_key: Option<String>,
+}
+
+/// The waits between attempts; one of the two.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "NewBackoff"))]
+pub struct NewBackoff {
+    /// Seconds before the second attempt, the third and so on; the last one again and again.
+    #[salvo(schema(min_items = 1, max_items = 100))]
+    pub fixed_seconds: Option<Vec<f64>>,
+    pub exponential: Option<ExponentialBackoff>,
+}
+
+/// A random wait up to a bound that doubles with each attempt.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "ExponentialBackoff"))]
+pub struct ExponentialBackoff {
+    /// The bound of the first wait.
+    #[salvo(schema(required = true, minimum = 0, maximum = 86_400))]
+    pub base_seconds: f64,
+    /// The largest bound.
+    #[salvo(schema(required = true, minimum = 0, maximum = 86_400))]
+    pub cap_seconds: f64,
 }

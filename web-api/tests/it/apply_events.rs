@@ -2,19 +2,19 @@
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::{
-    job::{JobId, JobState},
+    job::{JobId, JobState, Priority, QueueName},
     output::{INLINE_MAX, OutputSummary},
     queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome, ReturnReason},
 };
 use serde_json::{Value, json, value::to_raw_value};
 use web_api::store::{
     Store,
-    job::{Job, NewJob},
+    job::{Job, NewJob, Place, dispatch::Lane},
 };
 
 use crate::{
     store::refuse,
-    support::{Database, batch, ended, finished, new_job, on_both_databases},
+    support::{Database, batch, dispatched, ended, finished, new_job, on_both_databases, unfinished},
 };
 
 async fn added(store: &Store) -> JobId {
@@ -42,6 +42,7 @@ fn started(id: JobId, attempt: u32) -> JobEvent {
         id,
         attempt,
         worker: format!("worker-{attempt}"),
+        started_at: Utc::now(),
     }
 }
 
@@ -53,6 +54,7 @@ fn retrying(id: JobId, attempt: u32) -> JobEvent {
         Outcome::Retrying {
             error: failure(attempt),
             run_at,
+            parked: false,
         },
     )
 }
@@ -73,6 +75,7 @@ fn renamed(event: &JobEvent, to: JobId) -> JobEvent {
     match &mut event {
         JobEvent::Queued { id, .. }
         | JobEvent::Started { id, .. }
+        | JobEvent::Noted { id, .. }
         | JobEvent::Returned { id, .. }
         | JobEvent::Cancelled { id, .. }
         | JobEvent::Promoted { id } => *id = to,
@@ -90,7 +93,12 @@ fn failure(attempt: u32) -> AttemptError {
 }
 
 fn returned(id: JobId, attempt: u32, reason: ReturnReason) -> JobEvent {
-    JobEvent::Returned { id, attempt, reason }
+    JobEvent::Returned {
+        id,
+        attempt,
+        reason,
+        worker: "w".to_owned(),
+    }
 }
 
 /// A promotion of a retry whose time, by the row, is a minute ahead: happens that much later.
@@ -297,7 +305,7 @@ on_both_databases! {
         let id = added(&store).await;
         let error = failure(1);
         // A retry that is due almost at once.
-        let retrying = ended(id, 1, Outcome::Retrying { error, run_at: Utc::now() + TimeDelta::milliseconds(20) });
+        let retrying = ended(id, 1, Outcome::Retrying { error, run_at: Utc::now() + TimeDelta::milliseconds(20), parked: false });
         let row = after(&store, id, &[started(id, 1), retrying]).await;
         apply(&store, vec![JobEvent::Promoted { id }, started(id, 1)]).await;
         assert_eq!(store.job_get(id).await.unwrap().unwrap(), row);
@@ -313,7 +321,7 @@ on_both_databases! {
         let events: Vec<JobEvent> = known.chain(unknown).collect();
         let applied = store.job_apply_events(&[batch(events.clone())]).await.unwrap();
         assert_eq!(applied.changes.len(), new.len());
-        assert!(store.job_unfinished(None, 10).await.unwrap().is_empty());
+        assert!(unfinished(&store, None).await.is_empty());
         let again = store.job_apply_events(&[batch(events)]).await.unwrap();
         assert!(again.changes.is_empty(), "what is counted is counted once");
     }
@@ -326,13 +334,13 @@ on_both_databases! {
             json!({"b": 1, "a": [true]}), json!("7".repeat(INLINE_MAX)), json!("9".repeat(100_000)),
         ] {
             let id = added(&store).await;
-            let summary = OutputSummary::of(&to_raw_value(&output).unwrap());
-            let whole = summary.json.is_some();
+            let summary = OutputSummary::of(to_raw_value(&output).unwrap());
+            let whole = summary.json().is_some();
             let job = after(&store, id, &[ended(id, 1, Outcome::Completed { output: summary.clone() })]).await;
             assert_eq!(job.state, JobState::Completed);
             let stored = job.output.unwrap();
-            assert_eq!((stored.size, stored.length), (summary.size, summary.length));
-            assert_eq!(stored.preview, summary.preview.replace('\0', "\u{fffd}"));
+            assert_eq!((stored.size, stored.length), (summary.size(), summary.length()));
+            assert_eq!(stored.preview, summary.preview().replace('\0', "\u{fffd}"));
             // The character that PostgreSQL's JSON cannot hold, on either database; the queue has that output.
             let nul = output.to_string().contains("\\u0000");
             assert_eq!(stored.json, (whole && !nul).then_some(output));
@@ -355,7 +363,7 @@ on_both_databases! {
         assert_eq!(refused, [new[3].id, new[253].id, new[503].id]);
         assert_eq!(applied.changes.len(), 597);
         // Were its state refused too, the reconciler would run it again and again.
-        assert!(store.job_unfinished(None, 10).await.unwrap().is_empty());
+        assert!(unfinished(&store, None).await.is_empty());
         let job = store.job_get(new[3].id).await.unwrap().unwrap();
         assert_eq!(summary(&job), (JobState::Dead, 1, Some("the database refused the message")));
     }
@@ -364,8 +372,9 @@ on_both_databases! {
         let database = Database::new(kind).await;
         let store = database.store().await;
         // Of three attempts: queued, running the first, running the last, waiting for a retry, done.
-        let ids: Vec<JobId> = [added(&store).await, added(&store).await, added(&store).await, added(&store).await,
-                               added(&store).await].into();
+        let new: Vec<NewJob> = (0..5).map(|index| dispatched(new_job(index))).collect();
+        store.job_insert_many(&new).await.unwrap();
+        let ids: Vec<JobId> = new.iter().map(|job| job.id).collect();
         apply(&store, vec![started(ids[1], 1), started(ids[2], 3), started(ids[3], 1), retrying(ids[3], 1),
                            finished(ids[4], 1)]).await;
         let read = async || {
@@ -373,8 +382,8 @@ on_both_databases! {
             jobs.sort_by_key(|job| job.id);
             jobs
         };
-        let before = read().await;
-        store.job_return(&before).await.unwrap();
+        let before = Utc::now() - TimeDelta::minutes(1);
+        assert_eq!(store.job_take_back(&ids, before).await.unwrap(), 4);
         let after = read().await;
         let states: Vec<_> = after.iter().map(|job| (job.state, job.attempt)).collect();
         assert_eq!(states, [
@@ -387,13 +396,16 @@ on_both_databases! {
         ]);
         for job in &after[..4] {
             assert_eq!(job.envelope().unwrap().attempt, job.attempt);
+            assert_eq!(job.place, Place::Backlog);
         }
         // The next attempt is a new one for the row.
         apply(&store, vec![started(ids[1], 2), started(ids[2], 3)]).await;
         assert!(read().await[1..3].iter().all(|job| job.state == JobState::Running));
-        // Rows that have moved on since they were read stay.
-        store.job_return(&before).await.unwrap();
-        assert_eq!(read().await[1].state, JobState::Running);
+        // Rows that have been dispatched again meanwhile stay.
+        let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
+        let again = store.job_dispatch(&QueueName::standard(), &lane, 10).await.unwrap();
+        assert_eq!(again.len(), 4);
+        assert_eq!(store.job_take_back(&ids, before).await.unwrap(), 0);
     }
 }
 
@@ -437,6 +449,7 @@ impl Dice {
                         let outcome = Outcome::Retrying {
                             error: failure(attempt),
                             run_at,
+                            parked: false,
                         };
                         (ended(id, attempt, outcome), JobState::Retrying, attempt)
                     }

@@ -54,7 +54,11 @@ on_both_databases! {
         assert_eq!((&body["index"], &body["value"], &body["job"]["state"]), (&json!(90), &json!(F90), &json!("completed")));
         // What is answered is recorded.
         let id = body["job"]["id"].as_str().unwrap();
-        assert_eq!(server.get(&format!("/api/v1/jobs/{id}")).await.json(), body["job"]);
+        let mut recorded = server.get(&format!("/api/v1/jobs/{id}")).await.json();
+        let attempts = recorded.as_object_mut().unwrap().remove("attempts").unwrap();
+        assert_eq!(recorded, body["job"]);
+        assert_eq!((attempts.as_array().unwrap().len(), &attempts[0]["number"]), (1, &json!(1)));
+        assert_eq!(attempts[0]["finished_at"], recorded["finished_at"]);
         let answer = server.post(&format!("{CALL}?wait=10s"), "{\"input\": {\"index\": 0}}").await;
         assert_eq!((answer.status.as_u16(), &answer.json()["output"]), (200, &json!("0")));
         // Too long to lie in the row, but not too long for an answer.

@@ -17,7 +17,7 @@ use web_api::{
 
 use crate::{
     store::refuse,
-    support::{TestDatabase, TestEnv, eventually, new_job, on_both_databases, proxy::Proxy},
+    support::{TestDatabase, TestEnv, eventually, new_job, on_both_databases, proxy::Proxy, unfinished},
 };
 
 /// Waits until the queue holds exactly these jobs.
@@ -38,6 +38,7 @@ async fn assert_pushed(env: &TestEnv, ids: &[JobId]) {
 on_both_databases! {
     async fn many_callers_at_once_are_all_recorded_and_pushed(kind) {
         let env = TestEnv::new(kind).await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..1_200).map(new_job).collect();
         let answers = join_all(new.iter().map(|job| enqueuer.enqueue(job.clone()))).await;
@@ -46,13 +47,14 @@ on_both_databases! {
             assert!(enqueued.created && enqueued.job.id == new.id);
         }
         // Whoever was answered has its row.
-        assert_eq!(env.store.job_unfinished(None, 2_000).await.unwrap().len(), new.len());
+        assert_eq!(unfinished(&env.store, None).await.len(), new.len());
         assert_eq!(env.store.index_list(2_000).await.unwrap().len(), new.len());
         assert_pushed(&env, &new.iter().map(|job| job.id).collect::<Vec<_>>()).await;
     }
 
     async fn equal_keys_at_once_make_one_job_and_one_push(kind) {
         let env = TestEnv::new(kind).await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let keyed = |hash: &str| NewJob {
             idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: hash.to_owned() }),
@@ -72,6 +74,7 @@ on_both_databases! {
     async fn a_job_that_cannot_be_stored_fails_alone(kind) {
         let env = TestEnv::new(kind).await;
         refuse(&env.database, kind, "BEFORE INSERT", "traceparent", "poison").await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..300)
             .map(|n| NewJob { traceparent: (n % 100 == 50).then(|| "poison".to_owned()), ..new_job(n) })
@@ -91,6 +94,7 @@ on_both_databases! {
 
     async fn what_no_database_could_hold_is_refused_at_once(kind) {
         let env = TestEnv::new(kind).await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let nul = NewJob { input: json!({"index": 1, "note": ["a\u{0}b"]}), ..new_job(1) };
         let error = enqueuer.enqueue(nul).await.unwrap_err();
@@ -100,11 +104,12 @@ on_both_databases! {
             let answer = enqueuer.enqueue(NewJob { idempotency, ..new_job(1) }).await;
             assert_eq!(answer.is_ok(), fits, "{answer:?}");
         }
-        assert_eq!(env.store.job_unfinished(None, 10).await.unwrap().len(), 1);
+        assert_eq!(unfinished(&env.store, None).await.len(), 1);
     }
 
     async fn while_redis_is_away_jobs_are_still_recorded(kind) {
         let env = TestEnv::new(kind).await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         env.redis.kill();
         let start = Instant::now();
@@ -112,11 +117,12 @@ on_both_databases! {
             enqueuer.enqueue(new_job(index)).await.unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(2), "a caller does not wait for the push: {:?}", start.elapsed());
-        assert_eq!(env.store.job_unfinished(None, 100).await.unwrap().len(), 20);
+        assert_eq!(unfinished(&env.store, None).await.len(), 20);
     }
 
     async fn the_end_leaves_nobody_without_an_answer(kind) {
         let env = TestEnv::new(kind).await;
+        let _dispatcher = env.dispatch();
         let (enqueuer, role) = env.enqueuer(&env.store, &Wake::new());
         let new: Vec<NewJob> = (0..700).map(new_job).collect();
         let answers = join_all(new.iter().enumerate().map(async |(at, job)| {
@@ -136,8 +142,8 @@ on_both_databases! {
             }
         }
         assert!(!recorded.is_empty());
-        let rows = env.store.job_unfinished(None, 1_000).await.unwrap();
-        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), recorded);
+        let rows = unfinished(&env.store, None).await;
+        assert_eq!(rows, recorded);
         assert_pushed(&env, &recorded).await;
         assert!(matches!(enqueuer.enqueue(new_job(1)).await, Err(EnqueueError::Stopping)));
     }
@@ -153,6 +159,7 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
     })
     .await
     .unwrap();
+    let _dispatcher = env.dispatch();
     let (enqueuer, _role) = env.enqueuer(&store, &Wake::new());
     enqueuer.enqueue(new_job(0)).await.unwrap();
     proxy.cut();
@@ -194,7 +201,7 @@ async fn a_postgres_that_was_restarted_costs_no_caller_an_error() {
             .await
             .unwrap();
     }
-    assert_eq!(env.store.job_unfinished(None, 100).await.unwrap().len(), 10);
+    assert_eq!(unfinished(&env.store, None).await.len(), 10);
     assert_eq!(env.store.index_list(100).await.unwrap().len(), 10);
 }
 
@@ -205,6 +212,7 @@ async fn more_than_can_wait_is_turned_away() {
     let (enqueuer, _role) = Enqueuer::new(
         env.store.clone(),
         env.queues.clone(),
+        env.windows.clone(),
         Wake::new(),
         CancellationToken::new(),
     );

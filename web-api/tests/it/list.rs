@@ -1,5 +1,6 @@
 //! Lists of jobs: filters and the keyset cursor.
 
+use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use web_api::store::{
     Store,
@@ -62,7 +63,7 @@ on_both_databases! {
         let store = database.store().await;
         let new: Vec<NewJob> = ["a", "b", "a", "b", "a"].map(named).into();
         store.job_insert_many(&new).await.unwrap();
-        let started = |job: &NewJob| JobEvent::Started { id: job.id, attempt: 1, worker: "w".to_owned() };
+        let started = |job: &NewJob| JobEvent::Started { id: job.id, attempt: 1, worker: "w".to_owned(), started_at: Utc::now() };
         store.job_apply_events(&[batch(vec![started(&new[0]), started(&new[1])])]).await.unwrap();
 
         let ids = async |state: Option<JobState>, function: Option<&str>| {

@@ -35,11 +35,8 @@ async fn two_clients_see_a_job_go_through_its_states() {
         (&queued["id"], &queued["state"], &queued["input"]),
         (&json!(id), &json!("queued"), &json!({"index": 90}))
     );
-    assert_eq!(one.states_of(&id, "completed").await, ["running", "completed"]);
-    assert_eq!(
-        two.states_of(&id, "completed").await,
-        ["queued", "running", "completed"]
-    );
+    assert_eq!(one.states_of(&id, "completed").await, ["completed"]);
+    assert_eq!(two.states_of(&id, "completed").await, ["queued", "completed"]);
     // What the last patch said is what the job is.
     let id = ask(&server, 91).await;
     let patch = loop {
@@ -96,8 +93,10 @@ async fn a_client_that_comes_back_misses_nothing_and_gets_nothing_twice() {
         }
     };
     tokio::join!(asking, following);
-    for (id, states) in seen {
-        assert_eq!(states, ["queued", "running", "completed"], "{id}");
+    for (id, mut states) in seen {
+        // Told of those that take their time.
+        states.retain(|state| state != "running");
+        assert_eq!(states, ["queued", "completed"], "{id}");
     }
 }
 
@@ -110,10 +109,7 @@ async fn a_client_that_was_away_gets_what_happened_meanwhile() {
     let id = ask(&server, 90).await;
     server.job_in_state(&id, "completed").await;
     let mut client = EventClient::resume(&server, &last).await;
-    assert_eq!(
-        client.states_of(&id, "completed").await,
-        ["queued", "running", "completed"]
-    );
+    assert_eq!(client.states_of(&id, "completed").await, ["queued", "completed"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -238,15 +234,7 @@ async fn a_client_that_does_not_read_is_sent_away_and_holds_up_nobody() {
 
 fn wide_jobs(round: u64) -> Vec<jobs::job::Envelope> {
     let input = json!({"index": round, "x": "x".repeat(200)});
-    let envelope = |_| jobs::job::Envelope {
-        id: jobs::job::JobId::new(),
-        function: "fibonacci".to_owned(),
-        input: serde_json::value::to_raw_value(&input).unwrap(),
-        attempt: 0,
-        max_attempts: 1,
-        timeout_ms: 1_000,
-        run_at: None,
-        traceparent: None,
-    };
+    let input = serde_json::value::to_raw_value(&input).unwrap();
+    let envelope = |_| jobs::job::Envelope::new(jobs::job::JobId::new(), "fibonacci", input.clone());
     (0..50).map(envelope).collect()
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SubsecRound as _, TimeDelta, Utc};
 use futures::future::join_all;
 use jobs::job::{JobId, JobState};
 use web_api::{
     outcomes::Outcomes,
     reconcile::Wake,
-    store::job::{JobFilter, NewJob},
+    store::job::{JobFilter, NewJob, Place},
 };
 
-use crate::support::{TestEnv, eventually, on_both_databases, roles::Counted};
+use crate::support::{TestEnv, dispatched, eventually, on_both_databases, roles::Counted};
 
 const MIN_AGE: Duration = Duration::from_millis(300);
 
@@ -40,12 +40,12 @@ async fn known(env: &TestEnv, id: JobId) {
     eventually("the queue knows the job", known).await;
 }
 
-/// A job of ten minutes ago.
+/// A job of ten minutes ago, which Redis should hold.
 fn old(number: u64) -> NewJob {
     let then = Utc::now() - TimeDelta::minutes(10) + TimeDelta::milliseconds(i64::try_from(number).unwrap());
     NewJob {
         id: JobId::lower_bound(then),
-        ..Counted::job(number)
+        ..dispatched(Counted::job(number))
     }
 }
 
@@ -54,6 +54,7 @@ on_both_databases! {
         let env = TestEnv::new(kind).await;
         let wake = Wake::new();
         let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &wake);
+        let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&wake, MIN_AGE);
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let counted = Counted::default();
@@ -74,6 +75,7 @@ on_both_databases! {
         let env = TestEnv::new(kind).await;
         let wake = Wake::new();
         let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &wake);
+        let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&wake, MIN_AGE);
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let counted = Counted::default();
@@ -133,6 +135,7 @@ on_both_databases! {
         };
         eventually("all have run", done).await;
 
+        let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&wake, Duration::ZERO);
         // It has every reason to look, and nothing to push before the outcomes are known.
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -145,8 +148,10 @@ on_both_databases! {
     async fn rows_whose_first_push_may_be_under_way_are_left_alone(kind) {
         let env = TestEnv::new(kind).await;
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
-        let (forgotten, fresh) = (old(1), Counted::job(2));
+        let fresh = NewJob { place: Place::Window(Utc::now().trunc_subsecs(3)), ..Counted::job(2) };
+        let forgotten = old(1);
         env.store.job_insert_many(&[forgotten.clone(), fresh.clone()]).await.unwrap();
+        let _dispatcher = env.dispatch();
         let reconciler = env.reconcile(&Wake::new(), Duration::from_mins(5));
         known(&env, forgotten.id).await;
         reconciler.stop().await;
@@ -166,6 +171,7 @@ on_both_databases! {
         let envelopes: Vec<_> = rows.iter().map(|row| row.envelope().unwrap()).collect();
         env.queues.push(&env.queue, &envelopes).await.unwrap();
 
+        let _dispatcher = env.dispatch();
         let reconciler = env.reconcile(&Wake::new(), MIN_AGE);
         let ids: Vec<JobId> = new.iter().map(|job| job.id).collect();
         let all = async || env.queues.unknown(&env.queue, &ids).await.ok()?.is_empty().then_some(());
@@ -177,8 +183,9 @@ on_both_databases! {
     async fn jobs_that_wait_for_their_time_are_lost_and_found_too(kind) {
         let env = TestEnv::new(kind).await;
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
-        let later = NewJob { run_at: Some(Utc::now() + TimeDelta::hours(1)), ..old(1) };
+        let later = NewJob { run_at: Some(Utc::now() + TimeDelta::seconds(50)), ..old(1) };
         env.store.job_insert_many(std::slice::from_ref(&later)).await.unwrap();
+        let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
         known(&env, later.id).await;
         let depth = env.queues.depth(&env.queue).await.unwrap();
@@ -191,6 +198,7 @@ on_both_databases! {
         let lost = old(1);
         env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
         env.redis.kill();
+        let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -15,7 +15,8 @@ use web_api::store::{
 };
 
 use crate::support::{
-    Database, TestDatabase, batch, eventually, finished, new_job, on_both_databases, proxy::Proxy,
+    Database, TestDatabase, batch, dispatched, eventually, finished, new_job, on_both_databases,
+    proxy::Proxy, unfinished,
 };
 
 fn keyed(index: u64, key: &str, hash: &str) -> NewJob {
@@ -73,7 +74,7 @@ on_both_databases! {
         for (new, inserted) in new.iter().zip(inserted) {
             assert!(matches!(inserted, Inserted::Created(job) if job.id == new.id), "answers come in order");
         }
-        assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 500);
+        assert_eq!(unfinished(&store, None).await.len(), 500);
     }
 
     async fn the_same_request_with_the_same_key_gives_the_first_job(kind) {
@@ -91,7 +92,7 @@ on_both_databases! {
         assert!(matches!(inserted(&store, new_job(90)).await, Inserted::Created(_)));
 
         assert_eq!(times_asked(&store).await, [(90, 3)], "only jobs that were made count");
-        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 4);
+        assert_eq!(unfinished(&store, None).await.len(), 4);
     }
 
     async fn equal_keys_within_one_batch_give_one_job(kind) {
@@ -104,7 +105,7 @@ on_both_databases! {
         assert!(matches!(&answers[2], Inserted::Existing(job) if job.id == batch[0].id));
         assert!(matches!(&answers[3], Inserted::Created(job) if job.id == batch[3].id));
         assert_eq!(answers[4], Inserted::KeyReused(batch[0].id));
-        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 3);
+        assert_eq!(unfinished(&store, None).await.len(), 3);
     }
 
     /// After a lost connection it is not known whether a commit went through.
@@ -115,7 +116,7 @@ on_both_databases! {
         let first = store.job_insert_many(&batch).await.unwrap();
         let second = store.job_insert_many(&batch).await.unwrap();
         assert_eq!(first, second);
-        assert_eq!(store.job_unfinished(None, 100).await.unwrap().len(), 3);
+        assert_eq!(unfinished(&store, None).await.len(), 3);
         let mut asked = times_asked(&store).await;
         asked.sort_unstable();
         assert_eq!(asked, [(7, 2), (8, 1)]);
@@ -144,7 +145,7 @@ on_both_databases! {
             }
         }
         assert_eq!(created, 200);
-        assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 200);
+        assert_eq!(unfinished(&store, None).await.len(), 200);
         assert!(times_asked(&store).await.iter().all(|(_, times)| *times == 1));
     }
 
@@ -167,15 +168,21 @@ on_both_databases! {
         assert_eq!(store.index_list(1).await.unwrap().len(), 1);
     }
 
-    async fn unfinished_jobs_are_walked_oldest_first(kind) {
+    async fn what_redis_should_hold_is_walked_oldest_first(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
-        let new: Vec<NewJob> = (0..5).map(new_job).collect();
+        let new: Vec<NewJob> = (0..5).map(|index| dispatched(new_job(index))).collect();
         store.job_insert_many(&new).await.unwrap();
-        let started = JobEvent::Started { id: new[3].id, attempt: 1, worker: "w".to_owned() };
+        store.job_insert_many(&[new_job(6)]).await.unwrap();
+        let started = JobEvent::Started {
+            id: new[3].id,
+            attempt: 1,
+            worker: "w".to_owned(),
+            started_at: Utc::now(),
+        };
         store.job_apply_events(&[batch(vec![finished(new[1].id, 1), started])]).await.unwrap();
         let ids = async |after, limit| {
-            let jobs = store.job_unfinished(after, limit).await.unwrap();
+            let jobs = store.job_dispatched(after, limit).await.unwrap();
             jobs.into_iter().map(|job| job.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(None, 10).await, [new[0].id, new[2].id, new[3].id, new[4].id]);
@@ -191,7 +198,7 @@ on_both_databases! {
         let error = store.job_insert_many(&[new_job(2), poison]).await.unwrap_err();
         assert!(matches!(error, StoreError::Data { .. }), "{error:?}");
         assert!(!error.is_unavailable());
-        assert!(store.job_unfinished(None, 10).await.unwrap().is_empty(), "all or nothing");
+        assert!(unfinished(&store, None).await.is_empty(), "all or nothing");
         assert!(times_asked(&store).await.is_empty(), "all or nothing");
     }
 
@@ -206,7 +213,7 @@ on_both_databases! {
 
 /// With many finished rows around, and beyond the five executions after which PostgreSQL may plan without the values.
 #[tokio::test]
-async fn postgres_walks_the_unfinished_rows_by_their_partial_index() {
+async fn postgres_walks_what_redis_should_hold_by_its_partial_index() {
     let database = Database::new(TestDatabase::Postgres).await;
     let store = Store::connect(&DatabaseSettings {
         max_connections: 1,
@@ -214,8 +221,10 @@ async fn postgres_walks_the_unfinished_rows_by_their_partial_index() {
     })
     .await
     .unwrap();
-    let new: Vec<NewJob> = (0..3_000).map(new_job).collect();
-    store.job_insert_many(&new).await.unwrap();
+    let new: Vec<NewJob> = (0..3_000).map(|index| dispatched(new_job(index))).collect();
+    for new in new.chunks(500) {
+        store.job_insert_many(new).await.unwrap();
+    }
     let done = new[20..].iter().map(|job| finished(job.id, 1)).collect();
     store.job_apply_events(&[batch(done)]).await.unwrap();
     let admin = database.connect().await;
@@ -223,7 +232,7 @@ async fn postgres_walks_the_unfinished_rows_by_their_partial_index() {
     let before = scans(&admin).await;
     for _ in 0..10 {
         assert_eq!(
-            store.job_unfinished(Some(new[9].id), 500).await.unwrap().len(),
+            store.job_dispatched(Some(new[9].id), 500).await.unwrap().len(),
             10
         );
     }
@@ -234,7 +243,7 @@ async fn postgres_walks_the_unfinished_rows_by_their_partial_index() {
 }
 
 async fn scans(database: &DatabaseConnection) -> i64 {
-    let query = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_unfinished'";
+    let query = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'jobs_dispatched'";
     let row = database
         .query_one_raw(Statement::from_string(DbBackend::Postgres, query))
         .await
@@ -293,7 +302,7 @@ async fn postgres_that_is_away_fails_fast_and_comes_back_by_itself() {
     assert_away(&store).await;
     proxy.restore();
     eventually("the store works again", works).await;
-    assert_eq!(store.job_unfinished(None, 10).await.unwrap().len(), 1);
+    assert_eq!(unfinished(&store, None).await.len(), 1);
 }
 
 /// Batches with the same keys in either order, let go at the same moment: careless locks would wait in a circle.
@@ -322,7 +331,7 @@ async fn postgres_batches_with_the_same_keys_do_not_deadlock() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    assert_eq!(store.job_unfinished(None, 1_000).await.unwrap().len(), 500);
+    assert_eq!(unfinished(&store, None).await.len(), 500);
 }
 
 /// Waits until so many connections to the database wait for a lock.
@@ -399,7 +408,7 @@ async fn sqlite_that_another_process_holds_is_away_and_comes_back() {
     let error = store.job_insert_many(&[new_job(1)]).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     // Readers are not held up by a writer.
-    assert!(store.job_unfinished(None, 10).await.unwrap().is_empty());
+    assert!(unfinished(&store, None).await.is_empty());
     other.execute_unprepared("COMMIT").await.unwrap();
     let insert = async || store.job_insert_many(&[new_job(1)]).await.ok();
     eventually("the store writes again", insert).await;

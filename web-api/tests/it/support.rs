@@ -13,17 +13,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
+use chrono::{SubsecRound as _, TimeDelta, Utc};
 use jobs::{
-    job::{JobId, QueueName},
+    job::{JobId, Priority, QueueName},
     output::OutputSummary,
     queue::{
         Queues,
-        events::{EventBatch, EventId, Finished, JobEvent, Outcome},
+        events::{EventBatch, EventId, Finished, JobEvent, Notes, Outcome},
     },
 };
 use serde_json::{json, value::to_raw_value};
-use web_api::store::{Store, job::NewJob};
+use web_api::{
+    store::{
+        Store,
+        job::{JobFilter, NewJob, Place},
+    },
+    windows::{WindowSettings, Windows},
+};
 
 pub(crate) use self::{
     database::{Database, TestDatabase},
@@ -35,6 +41,7 @@ pub(crate) struct TestEnv {
     pub(crate) store: Store,
     pub(crate) queues: Queues,
     pub(crate) queue: QueueName,
+    pub(crate) windows: Windows,
     pub(crate) database: Database,
     pub(crate) redis: RedisServer,
 }
@@ -47,6 +54,7 @@ impl TestEnv {
             store: database.store().await,
             queues: Queues::connect(&redis.settings()).await.unwrap(),
             queue: QueueName::standard(),
+            windows: Windows::new(WindowSettings::default()),
             database,
             redis,
         }
@@ -102,9 +110,43 @@ pub(crate) fn new_job(index: u64) -> NewJob {
         max_attempts: 3,
         timeout: Duration::from_mins(5),
         run_at: None,
+        priority: Priority::STANDARD,
+        fairness_key: None,
+        backoff: None,
+        place: Place::Backlog,
         idempotency: None,
         traceparent: None,
     }
+}
+
+/// One that Redis should hold for ten minutes already.
+pub(crate) fn dispatched(job: NewJob) -> NewJob {
+    NewJob {
+        place: Place::Window(Utc::now().trunc_subsecs(3) - TimeDelta::minutes(10)),
+        ..job
+    }
+}
+
+/// All jobs without an outcome that are younger than `after`, oldest first.
+pub(crate) async fn unfinished(store: &Store, after: Option<JobId>) -> Vec<JobId> {
+    let mut jobs = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = store.job_list(&JobFilter::default(), cursor, 500).await.unwrap();
+        jobs.extend(
+            page.jobs
+                .iter()
+                .filter(|job| !job.state.is_final())
+                .map(|job| job.id),
+        );
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    jobs.retain(|id| after.is_none_or(|after| *id > after));
+    jobs.reverse();
+    jobs
 }
 
 /// An entry of the outcome stream, as of now.
@@ -119,7 +161,7 @@ pub(crate) fn batch(events: Vec<JobEvent>) -> EventBatch {
 
 /// A job completes with "2880067194370816120".
 pub(crate) fn finished(id: JobId, attempt: u32) -> JobEvent {
-    let output = OutputSummary::of(&to_raw_value("2880067194370816120").unwrap());
+    let output = OutputSummary::of(to_raw_value("2880067194370816120").unwrap());
     ended(id, attempt, Outcome::Completed { output })
 }
 
@@ -133,5 +175,6 @@ pub(crate) fn ended(id: JobId, attempt: u32, outcome: Outcome) -> JobEvent {
         started_at: now,
         finished_at: now,
         outcome,
+        notes: Notes::default(),
     }))
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply, StreamReadReply};
-use redis::{RedisError, cmd};
+use redis::streams::{
+    StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply, StreamInfoGroupsReply,
+    StreamInfoStreamReply, StreamPendingReply, StreamReadReply,
+};
+use redis::{FromRedisValue, RedisError, cmd};
 use tokio::time::Instant;
 
 use super::{EventBatch, EventId, wire};
@@ -242,32 +245,69 @@ impl Recorder {
         Ok(())
     }
 
+    /// The last entry of each queue, as of now.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn marks(&self) -> Result<Vec<EventId>, Error> {
+        let mut marks = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            let mut info = cmd("XINFO");
+            info.arg("STREAM").arg(self.queues.keys(name).events());
+            let info: Option<StreamInfoStreamReply> = self.ask(&info).await?;
+            let mark = info.map(|info| info.last_generated_id.parse()).transpose()?;
+            marks.push(mark.unwrap_or_default());
+        }
+        Ok(marks)
+    }
+
+    /// True when the whole group has recorded everything up to these marks. What comes after them may be under way.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn recorded(&self, marks: &[EventId]) -> Result<bool, Error> {
+        for (name, mark) in self.names.iter().zip(marks) {
+            let events = self.queues.keys(name).events();
+            let mut info = cmd("XINFO");
+            info.arg("GROUPS").arg(&events);
+            let Some(groups): Option<StreamInfoGroupsReply> = self.ask(&info).await? else {
+                // The stream is gone, and its entries with it.
+                continue;
+            };
+            let Some(group) = groups.groups.iter().find(|group| group.name == GROUP) else {
+                return Ok(false);
+            };
+            if group.last_delivered_id.parse::<EventId>()? < *mark {
+                return Ok(false);
+            }
+            let mut pending = cmd("XPENDING");
+            pending.arg(&events).arg(GROUP);
+            let pending: StreamPendingReply = self.queues.connection.command(&pending).await?;
+            if let StreamPendingReply::Data(pending) = pending
+                && pending.start_id.parse::<EventId>()? <= *mark
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// True when the whole group has recorded everything that is in the streams.
     ///
     /// # Errors
     /// When Redis fails.
     pub async fn drained(&self) -> Result<bool, Error> {
-        drained(&self.queues, &self.names).await
+        self.recorded(&self.marks().await?).await
     }
-}
 
-pub(crate) async fn drained(queues: &Queues, names: &[QueueName]) -> Result<bool, Error> {
-    for name in names {
-        let mut info = cmd("XINFO");
-        info.arg("GROUPS").arg(queues.keys(name).events());
-        let groups: redis::streams::StreamInfoGroupsReply = match queues.connection.command(&info).await {
-            Ok(groups) => groups,
-            Err(Error::Command(error)) if no_such_key(&error) => continue,
-            Err(error) => return Err(error),
-        };
-        let Some(group) = groups.groups.iter().find(|group| group.name == GROUP) else {
-            return Ok(false);
-        };
-        if group.pending > 0 || group.lag.is_none_or(|lag| lag > 0) {
-            return Ok(false);
+    /// Asks about a stream; `None` when there is no such stream.
+    async fn ask<T: FromRedisValue>(&self, question: &redis::Cmd) -> Result<Option<T>, Error> {
+        match self.queues.connection.command(question).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Command(error)) if no_such_key(&error) => Ok(None),
+            Err(error) => Err(error),
         }
     }
-    Ok(true)
 }
 
 fn no_such_key(error: &RedisError) -> bool {

@@ -1,14 +1,17 @@
 //! How an entry of the event stream is written, compact because there is one for every batch, and read back.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use redis::streams::StreamId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Outcome, ReturnReason};
+use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Notes, Outcome, ReturnReason};
 use crate::error::Error;
 use crate::function::chain;
 use crate::job::{Envelope, JobId, QueueName};
+use crate::output::{OutputMeasure, OutputSummary};
 use crate::queue::Fields;
 
 /// Inputs up to this many bytes travel with the event that announces a job.
@@ -58,6 +61,128 @@ impl From<Queued> for JobEvent {
     }
 }
 
+/// An attempt that ended, as the finish script appends it: id, attempt, function, when it began and ended (in ms),
+/// outcome, notes. The worker is named once for all of an entry.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EndedOnWire<'a>(
+    JobId,
+    u32,
+    #[serde(borrow)] Cow<'a, str>,
+    i64,
+    i64,
+    OutcomeOnWire,
+    Option<Notes>,
+);
+
+// Tagged from outside: serde cannot carry a `RawValue` through the buffer that an inner tag needs.
+#[derive(Serialize, Deserialize)]
+enum OutcomeOnWire {
+    /// Completed, with the output.
+    #[serde(rename = "c")]
+    Output(Box<RawValue>),
+    /// Completed, with the measure of a large output.
+    #[serde(rename = "m")]
+    Measure(OutputMeasure),
+    /// Retrying: error kind, message, next time in ms, whether SQL keeps it meanwhile.
+    #[serde(rename = "r")]
+    Retrying(ErrorKind, String, i64, bool),
+    #[serde(rename = "d")]
+    Dead(ErrorKind, String),
+    #[serde(rename = "x")]
+    Cancelled,
+}
+
+impl<'a> EndedOnWire<'a> {
+    pub(crate) fn of(finished: &'a Finished) -> Self {
+        let outcome = match &finished.outcome {
+            Outcome::Completed {
+                output: OutputSummary::Whole(json),
+            } => OutcomeOnWire::Output(json.clone()),
+            Outcome::Completed {
+                output: OutputSummary::Measured(measure),
+            } => OutcomeOnWire::Measure(measure.clone()),
+            Outcome::Retrying {
+                error,
+                run_at,
+                parked,
+            } => {
+                let message = error.message.clone();
+                OutcomeOnWire::Retrying(error.kind, message, run_at.timestamp_millis(), *parked)
+            }
+            Outcome::Dead { error } => OutcomeOnWire::Dead(error.kind, error.message.clone()),
+            Outcome::Cancelled => OutcomeOnWire::Cancelled,
+        };
+        Self(
+            finished.id,
+            finished.attempt,
+            Cow::Borrowed(&finished.function),
+            finished.started_at.timestamp_millis(),
+            finished.finished_at.timestamp_millis(),
+            outcome,
+            (!finished.notes.is_empty()).then(|| finished.notes.clone()),
+        )
+    }
+
+    fn read(self, worker: &str) -> Finished {
+        let Self(id, attempt, function, started, finished, outcome, notes) = self;
+        let outcome = match outcome {
+            OutcomeOnWire::Output(json) => Outcome::Completed {
+                output: OutputSummary::Whole(json),
+            },
+            OutcomeOnWire::Measure(measure) => Outcome::Completed {
+                output: OutputSummary::Measured(measure),
+            },
+            OutcomeOnWire::Retrying(kind, message, run_at, parked) => Outcome::Retrying {
+                error: AttemptError { kind, message },
+                run_at: time(run_at),
+                parked,
+            },
+            OutcomeOnWire::Dead(kind, message) => Outcome::Dead {
+                error: AttemptError { kind, message },
+            },
+            OutcomeOnWire::Cancelled => Outcome::Cancelled,
+        };
+        Finished {
+            id,
+            attempt,
+            function: function.into_owned(),
+            worker: worker.to_owned(),
+            started_at: time(started),
+            finished_at: time(finished),
+            outcome,
+            notes: notes.unwrap_or_default(),
+        }
+    }
+}
+
+/// What a running attempt says, as the report script appends it: id, attempt, when it began (in ms, the first time
+/// alone), notes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ReportOnWire(
+    pub(crate) JobId,
+    pub(crate) u32,
+    pub(crate) Option<i64>,
+    pub(crate) Option<Notes>,
+);
+
+impl ReportOnWire {
+    fn events(self, worker: &str) -> impl Iterator<Item = JobEvent> {
+        let Self(id, attempt, started, notes) = self;
+        let started = started.map(|started| JobEvent::Started {
+            id,
+            attempt,
+            worker: worker.to_owned(),
+            started_at: time(started),
+        });
+        let noted = notes.map(|notes| JobEvent::Noted { id, attempt, notes });
+        started.into_iter().chain(noted)
+    }
+}
+
+fn time(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or_default()
+}
+
 /// Reads one entry. One that cannot be read has no events and is told to the log: it must not stop those behind it.
 pub(super) fn read_or_skip(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
     read(queue, entry).or_else(|error| {
@@ -68,10 +193,7 @@ pub(super) fn read_or_skip(queue: &QueueName, entry: &StreamId) -> Result<EventB
 }
 
 fn time_of(id: EventId) -> DateTime<Utc> {
-    i64::try_from(id.ms)
-        .ok()
-        .and_then(DateTime::from_timestamp_millis)
-        .unwrap_or_default()
+    time(i64::try_from(id.ms).unwrap_or_default())
 }
 
 /// Reads one entry. An entry of a kind that this build does not know (a newer version wrote it) has no events.
@@ -94,20 +216,13 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
         "queued_many" => vec![JobEvent::QueuedMany {
             count: data.parse().unwrap_or_default(),
         }],
-        "finished" => {
-            let finished = from_json::<Finished>(data)?;
-            finished
-                .into_iter()
-                .map(|finished| JobEvent::Finished(Box::new(finished)))
-                .collect()
-        }
-        "started" => attempts(data)?
+        "finished" => from_json::<EndedOnWire<'_>>(data)?
             .into_iter()
-            .map(|(id, attempt, _)| JobEvent::Started {
-                id,
-                attempt,
-                worker: field("w").to_owned(),
-            })
+            .map(|ended| JobEvent::Finished(Box::new(ended.read(field("w")))))
+            .collect(),
+        "reported" => from_json::<ReportOnWire>(data)?
+            .into_iter()
+            .flat_map(|report| report.events(field("w")))
             .collect(),
         "returned" => {
             let reason = if field("r") == "orphaned" {
@@ -117,7 +232,12 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
             };
             let returned = attempts(data)?.into_iter();
             returned
-                .map(|(id, attempt, _)| JobEvent::Returned { id, attempt, reason })
+                .map(|(id, attempt, _)| JobEvent::Returned {
+                    id,
+                    attempt,
+                    reason,
+                    worker: field("w").to_owned(),
+                })
                 .collect()
         }
         "promoted" => data
@@ -153,7 +273,7 @@ fn text(value: &redis::Value) -> Option<String> {
     redis::from_redis_value_ref(value).ok()
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(data: &str) -> Result<Vec<T>, Error> {
+fn from_json<'a, T: Deserialize<'a>>(data: &'a str) -> Result<Vec<T>, Error> {
     serde_json::from_str(data).map_err(|error| Error::Protocol(format!("an event that is no JSON: {error}")))
 }
 
@@ -186,5 +306,6 @@ fn crashed(id: JobId, attempt: u32, function: &str, worker: &str, at: DateTime<U
                 message: format!("the worker {worker} vanished during attempt {attempt}, the last one"),
             },
         },
+        notes: Notes::default(),
     }))
 }

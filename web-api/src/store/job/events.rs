@@ -23,6 +23,7 @@ use super::{FINAL, Job, parsed, row::Column};
 use crate::store::{Store, StoreError};
 
 use change::changes;
+pub(in crate::store) use change::storable;
 pub use change::{Attempt, Change};
 
 /// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
@@ -60,18 +61,6 @@ impl Store {
             left = rest;
         }
         Ok(applied)
-    }
-
-    /// Writes that these unfinished jobs wait again, because the queue has lost them. A row that has moved on since
-    /// it was read stays as it is.
-    pub async fn job_return(&self, jobs: &[Job]) -> Result<(), StoreError> {
-        let now = Utc::now();
-        let mut returned: Vec<Change> = jobs.iter().filter_map(|job| change::returned(job, now)).collect();
-        returned.sort_by_key(|change| change.id);
-        for chunk in returned.chunks(CHUNK) {
-            self.apply(chunk).await?;
-        }
-        Ok(())
     }
 
     /// Writes that this job, which the queue does not hold, is called off. A row that has ended stays as it is.
@@ -143,7 +132,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
         output_length,
         output_preview,
     ] = new_columns(8);
-    let [below, running, due] = new_columns(14);
+    let [below, running, due, progress, parked] = new_columns(14);
     let old = |column: Column| Expr::col(("jobs", column));
     let or_old = |new: &Expr, column: Column| Expr::from(Func::coalesce([new.clone(), old(column)]));
     // A job that has completed has no error, whatever its earlier attempts met.
@@ -178,6 +167,12 @@ fn update(changes: &[Change]) -> UpdateStatement {
         .value(Column::OutputSize, output_size)
         .value(Column::OutputLength, output_length)
         .value(Column::OutputPreview, output_preview)
+        .value(Column::Progress, or_old(&progress, Column::Progress))
+        .value(
+            Column::DispatchedAt,
+            CaseStatement::new().case(parked.clone().not(), old(Column::DispatchedAt)),
+        )
+        .value(Column::ParkedUntil, CaseStatement::new().case(parked, run_at))
         .value(Column::State, state)
         .from(TableRef::ValuesList(
             changes.iter().map(values).collect(),
@@ -234,5 +229,7 @@ fn values(change: &Change) -> ValueTuple {
         change.guard.below.into(),
         change.guard.running.into(),
         change.guard.due.into(),
+        change.progress.into(),
+        change.parked.into(),
     ])
 }

@@ -10,8 +10,11 @@ use sea_orm::{
     sea_query::{ExprTrait, OnConflict, Query},
 };
 
-use super::{Idempotency, Job, NewJob, millis, row};
+use super::{Idempotency, Job, NewJob, Place, millis, row};
 use crate::store::{Store, StoreError, index};
+
+/// Rows in one statement: SQLite takes at most 32,766 parameters.
+const CHUNK: usize = 500;
 
 /// What became of a new job.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,15 +77,15 @@ async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::
             .as_ref()
             .map(|idempotency| (&job.function, &idempotency.key))
     });
-    let mut statement = row::Entity::insert_many(ordered.into_iter().map(active)).into_query();
-    statement.on_conflict(OnConflict::new().do_nothing().to_owned());
-    statement.returning(Query::returning().column(row::Column::Id));
-    let created = transaction
-        .query_all(&statement)
-        .await?
-        .iter()
-        .map(|row| row.try_get_by_index::<String>(0))
-        .collect::<Result<HashSet<_>, _>>()?;
+    let mut created = HashSet::new();
+    for chunk in ordered.chunks(CHUNK) {
+        let mut statement = row::Entity::insert_many(chunk.iter().copied().map(active)).into_query();
+        statement.on_conflict(OnConflict::new().do_nothing().to_owned());
+        statement.returning(Query::returning().column(row::Column::Id));
+        for row in transaction.query_all(&statement).await? {
+            created.insert(row.try_get_by_index::<String>(0)?);
+        }
+    }
 
     let (new, known): (Vec<&Job>, Vec<&Job>) =
         jobs.iter().partition(|job| created.contains(&job.id.to_string()));
@@ -131,10 +134,22 @@ fn active(job: &Job) -> row::ActiveModel {
             .map(|idempotency| idempotency.request_hash.clone())),
         traceparent: Set(job.traceparent.clone()),
         created_at: Set(job.created_at),
+        priority: Set(u8::from(job.priority).into()),
+        fairness_key: Set(job.fairness_key.clone().unwrap_or_default()),
+        // It was made of texts and numbers: it always has a JSON form.
+        backoff: Set(job
+            .backoff
+            .as_ref()
+            .and_then(|backoff| serde_json::to_value(backoff).ok())),
+        dispatched_at: Set(match job.place {
+            Place::Window(at) => Some(at),
+            Place::Backlog | Place::Parked => None,
+        }),
+        parked_until: Set(job.run_at.filter(|_| job.place == Place::Parked)),
         ..Default::default()
     }
 }
 
-pub(super) fn saturated(number: u32) -> i32 {
+pub(in crate::store) fn saturated(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -4,7 +4,7 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use super::{JobFilter, JobId, events, list, unfinished};
+use super::{JobFilter, JobId, dispatch, events, list};
 
 async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();
@@ -41,7 +41,7 @@ async fn events_find_their_rows_by_id() {
 }
 
 #[tokio::test]
-async fn lists_and_the_walk_of_unfinished_rows_need_no_sorting() {
+async fn lists_need_no_sorting() {
     use sea_orm::QueryTrait;
     let database = database().await;
     let cursor = Some(JobId::new());
@@ -51,10 +51,6 @@ async fn lists_and_the_walk_of_unfinished_rows_need_no_sorting() {
     };
     let build = |filter: &JobFilter| list(filter, cursor, 50).build(DbBackend::Sqlite);
     for (statement, index) in [
-        (
-            unfinished(cursor, 500).build(DbBackend::Sqlite),
-            "jobs_unfinished",
-        ),
         (build(&filter(None, None)), "sqlite_autoindex_jobs_1"),
         (build(&filter(Some(JobState::Dead), None)), "jobs_by_state"),
         (build(&filter(None, Some("fibonacci"))), "jobs_by_function"),
@@ -68,6 +64,46 @@ async fn lists_and_the_walk_of_unfinished_rows_need_no_sorting() {
         assert!(
             plan.contains(&used) && !plan.contains("TEMP B-TREE"),
             "{index}: {plan}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_window_is_filled_walked_and_parked_jobs_found_by_their_indexes() {
+    use sea_orm::QueryTrait;
+    let database = database().await;
+    let queue = jobs::job::QueueName::standard();
+    let lane = dispatch::Lane {
+        priority: jobs::job::Priority::STANDARD,
+        fairness_key: "a".to_owned(),
+    };
+    let sqlite = DbBackend::Sqlite;
+    for (statement, used) in [
+        (
+            dispatch::next_lane(&queue, None).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_backlog (queue=?)",
+        ),
+        (
+            dispatch::next_lane(&queue, Some(&lane)).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_backlog (queue=? AND (priority,fairness_key)>(?,?))",
+        ),
+        (
+            dispatch::dispatch(sqlite, &queue, &lane, 500, Utc::now()).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_backlog (queue=? AND priority=? AND fairness_key=?)",
+        ),
+        (
+            dispatch::unpark(sqlite, Utc::now(), 500).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_parked (parked_until<?)",
+        ),
+        (
+            dispatch::dispatched(Some(JobId::new()), 500).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_dispatched (id>?)",
+        ),
+    ] {
+        let plan = plan(&database, statement).await;
+        assert!(
+            plan.contains(used) && !plan.contains("TEMP B-TREE"),
+            "{used}: {plan}"
         );
     }
 }

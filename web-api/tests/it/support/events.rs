@@ -93,7 +93,8 @@ impl EventClient {
         }
     }
 
-    /// The states that the job `id` goes through, up to `last`.
+    /// The states that the job `id` goes through, up to `last`; without `running`, which is told of jobs that take
+    /// their time.
     pub(crate) async fn states_of(&mut self, id: &str, last: &str) -> Vec<String> {
         let mut states = Vec::new();
         while states.last().is_none_or(|state| state != last) {
@@ -102,6 +103,7 @@ impl EventClient {
                 states.push(event.data["state"].as_str().unwrap().to_owned());
             }
         }
+        states.retain(|state| state != "running");
         states
     }
 }

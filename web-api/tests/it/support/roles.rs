@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use web_api::{
+    dispatch,
     enqueue::Enqueuer,
     outcomes::Outcomes,
     pulse::Pulse,
@@ -69,7 +70,13 @@ impl Drop for Role {
 impl TestEnv {
     pub(crate) fn enqueuer(&self, store: &Store, wake: &Wake) -> (Enqueuer, Role) {
         let stop = CancellationToken::new();
-        let (enqueuer, role) = Enqueuer::new(store.clone(), self.queues.clone(), wake.clone(), stop.clone());
+        let (enqueuer, role) = Enqueuer::new(
+            store.clone(),
+            self.queues.clone(),
+            self.windows.clone(),
+            wake.clone(),
+            stop.clone(),
+        );
         (
             enqueuer,
             Role {
@@ -77,6 +84,19 @@ impl TestEnv {
                 run: tokio::spawn(role),
             },
         )
+    }
+
+    /// Dispatches what lines up.
+    pub(crate) fn dispatch(&self) -> Role {
+        Role::start(|stop| {
+            dispatch::run(
+                self.store.clone(),
+                self.queues.clone(),
+                vec![self.queue.clone()],
+                self.windows.clone(),
+                stop,
+            )
+        })
     }
 
     /// Records as the process of that name.
@@ -96,6 +116,7 @@ impl TestEnv {
             reconcile::run(
                 self.store.clone(),
                 self.queues.clone(),
+                self.windows.clone(),
                 wake.clone(),
                 settings,
                 stop,
@@ -110,6 +131,7 @@ impl TestEnv {
             lease: Duration::from_secs(3),
             grace: Duration::from_millis(500),
             name: "test".to_owned(),
+            ..WorkerSettings::default()
         };
         let catalog = Arc::new(Catalog::empty().with(counted.clone()).unwrap());
         Role::start(async move |stop| worker::run(settings, catalog, stop).await.unwrap())

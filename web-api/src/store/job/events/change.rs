@@ -27,6 +27,9 @@ pub struct Change {
     /// Kind and message.
     pub error: Option<(String, String)>,
     pub output: Option<Output>,
+    pub progress: Option<f64>,
+    /// Redis has let go of it until its next attempt, which is far off.
+    pub parked: bool,
     /// The attempts that ended, for the metrics.
     pub ended: Vec<Attempt>,
     pub(super) guard: Guard,
@@ -97,12 +100,19 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
     match event {
         // The row was there before the job was pushed.
         JobEvent::Queued { .. } | JobEvent::QueuedMany { .. } => None,
-        JobEvent::Started { id, attempt, worker } => {
+        JobEvent::Started {
+            id,
+            attempt,
+            worker,
+            started_at,
+        } => {
             let attempt = saturated(*attempt);
             Some(Change {
                 attempt: Some(attempt),
                 worker: Some(storable(worker)),
-                started_at: Some(at),
+                started_at: Some(*started_at),
+                // It begins anew with each attempt.
+                progress: Some(0.0),
                 ..to(
                     *id,
                     JobState::Running,
@@ -114,7 +124,26 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
             })
         }
         JobEvent::Finished(finished) => Some(ended(finished, &to)),
-        JobEvent::Returned { id, attempt, reason } => {
+        // Lines alone are no change of the row.
+        JobEvent::Noted { id, attempt, notes } => notes.progress.map(|progress| {
+            let attempt = saturated(*attempt);
+            let guard = Guard {
+                below: attempt,
+                running: Some(attempt),
+                due: None,
+            };
+            Change {
+                attempt: Some(attempt),
+                progress: Some(progress),
+                ..to(*id, JobState::Running, guard)
+            }
+        }),
+        JobEvent::Returned {
+            id,
+            attempt,
+            reason,
+            worker: _,
+        } => {
             let counted = saturated(*attempt);
             let begun = match reason {
                 // The attempt that was broken off does not count.
@@ -163,12 +192,11 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
     let change = match &finished.outcome {
         Outcome::Completed { output } => Change {
             output: Some(Output {
-                size: output.size,
-                length: output.length,
-                preview: storable(&output.preview),
+                size: output.size(),
+                length: output.length(),
+                preview: storable(&output.preview()),
                 json: output
-                    .json
-                    .as_ref()
+                    .json()
                     // PostgreSQL's JSON has no place for this one character; the queue still has the output.
                     .filter(|json| !json.get().contains("\\u0000"))
                     .and_then(|json| serde_json::from_str(json.get()).ok()),
@@ -180,9 +208,14 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
             ..last(JobState::Dead)
         },
         Outcome::Cancelled => last(JobState::Cancelled),
-        Outcome::Retrying { error, run_at } => Change {
+        Outcome::Retrying {
+            error,
+            run_at,
+            parked,
+        } => Change {
             error: of(error),
             run_at: Some(run_at.trunc_subsecs(3)),
+            parked: *parked,
             ..to(
                 finished.id,
                 JobState::Retrying,
@@ -198,6 +231,7 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
         attempt: Some(attempt),
         worker: Some(storable(&finished.worker)),
         started_at: Some(started_at),
+        progress: finished.notes.progress,
         ended: vec![Attempt {
             function: finished.function.clone(),
             state: change.state,
@@ -221,6 +255,8 @@ impl Change {
             finished_at: None,
             error: None,
             output: None,
+            progress: None,
+            parked: false,
             ended: Vec::new(),
             guard,
         }
@@ -251,6 +287,8 @@ impl Change {
             finished_at,
             error,
             output,
+            progress,
+            parked,
             ended,
             guard,
         } = next;
@@ -268,32 +306,10 @@ impl Change {
         self.finished_at = finished_at.or(self.finished_at);
         self.error = error.or(self.error.take());
         self.output = output.or(self.output.take());
+        self.progress = progress.or(self.progress);
+        self.parked = parked;
         self.ended.extend(ended);
     }
-}
-
-/// What a job becomes that the queue has lost; nothing when its row says so already.
-pub(super) fn returned(job: &Job, now: DateTime<Utc>) -> Option<Change> {
-    let ahead = job.run_at.is_some_and(|at| at > now);
-    let state = match job.state {
-        JobState::Completed | JobState::Dead | JobState::Cancelled => return None,
-        JobState::Retrying | JobState::Scheduled if ahead => job.state,
-        JobState::Running | JobState::Retrying | JobState::Scheduled | JobState::Queued => JobState::Queued,
-    };
-    // As in the envelope, or the row would take the next attempt for one that it has seen.
-    let attempt = job.attempts_that_count();
-    (state != job.state || attempt != job.attempt).then(|| Change {
-        attempt: Some(saturated(attempt)),
-        ..Change::new(
-            job.id,
-            &job.queue,
-            state,
-            Guard {
-                below: saturated(job.attempt).saturating_add(1),
-                ..Guard::default()
-            },
-        )
-    })
 }
 
 /// What a job becomes that the queue does not hold and that somebody calls off.
@@ -305,6 +321,6 @@ pub(super) fn cancelled(job: &Job, now: DateTime<Utc>) -> Change {
 }
 
 /// PostgreSQL has no NUL in a text.
-fn storable(text: &str) -> String {
+pub(in crate::store) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -1,0 +1,23 @@
+-- Sets the limits of a queue, all at once, and calls somebody: what waited may be allowed now.
+--
+-- KEYS  1 limits  2 bucket  3 lanes  4 wake
+-- ARGV  two for each limit: name (paused, concurrency, rate, rate_ms, burst), value
+-- Returns 1
+-- Cost  O(1)
+local limits, bucket, lanes, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local before = redis.call('HMGET', limits, 'rate', 'rate_ms', 'burst')
+redis.call('DEL', limits)
+if #ARGV > 0 then
+  redis.call('HSET', limits, unpack(ARGV))
+end
+local after = redis.call('HMGET', limits, 'rate', 'rate_ms', 'burst')
+for at = 1, 3 do
+  -- A bucket of another size begins full.
+  if before[at] ~= after[at] then
+    redis.call('DEL', bucket)
+  end
+end
+if redis.call('EXISTS', lanes) == 1 then
+  call_somebody(wake)
+end
+return 1

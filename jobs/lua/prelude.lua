@@ -1,0 +1,54 @@
+-- What several scripts share. It stands in front of each of them.
+--
+-- Waiting jobs are in lanes. A lane is a list of ids, named by a digit for the priority (1 runs first), a colon, and
+-- the fairness key (empty for jobs that have none). The sorted set of lanes holds each one that is not empty, by
+-- priority * TURNS + turn: lanes of one priority take turns, and a turn is as long as the number of jobs that it gave.
+-- (Start-time fair queuing: P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996, with every job of the same length.)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local TURNS = 1e13
+local STANDARD_LANE = '5:'
+
+-- Puts ids into a lane: at its end with RPUSH, at its front with LPUSH. A lane that was empty begins with the present
+-- turn of its priority, so that it neither waits for those that were there before nor makes up for its absence.
+local function line_up(command, waiting, lanes, lane, ids)
+  redis.call(command, waiting .. lane, unpack(ids))
+  if not redis.call('ZSCORE', lanes, lane) then
+    local floor = tonumber(string.sub(lane, 1, 1)) * TURNS
+    local first = redis.call('ZRANGEBYSCORE', lanes, floor, floor + TURNS - 1, 'WITHSCORES', 'LIMIT', 0, 1)
+    redis.call('ZADD', lanes, first[2] or floor, lane)
+  end
+end
+
+-- The same for ids of which the hash `lane_of` tells the lane, unless it is the standard one.
+local function line_up_again(command, waiting, lanes, lane_of, ids)
+  if redis.call('EXISTS', lane_of) == 0 then
+    return line_up(command, waiting, lanes, STANDARD_LANE, ids)
+  end
+  local names, groups = {}, {}
+  for at, lane in ipairs(redis.call('HMGET', lane_of, unpack(ids))) do
+    lane = lane or STANDARD_LANE
+    if not groups[lane] then
+      groups[lane] = {}
+      names[#names + 1] = lane
+    end
+    table.insert(groups[lane], ids[at])
+  end
+  for _, lane in ipairs(names) do
+    line_up(command, waiting, lanes, lane, groups[lane])
+  end
+end
+
+-- One token in the list says that there is work; whoever takes it and leaves work behind puts it back.
+local function call_somebody(wake)
+  if redis.call('LLEN', wake) == 0 then
+    redis.call('RPUSH', wake, 1)
+  end
+end
+
+-- The function that an envelope names, for events about jobs that no worker speaks for.
+local function function_of(envelope)
+  local readable, job = pcall(cjson.decode, envelope)
+  return readable and tostring(job['function']) or ''
+end

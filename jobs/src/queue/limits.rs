@@ -1,0 +1,73 @@
+//! What a queue allows: whether its jobs run at all, how many at the same time, and how many in a time, over all workers.
+
+use std::time::Duration;
+
+use redis::cmd;
+
+use super::{Queues, scripts};
+use crate::error::Error;
+use crate::job::QueueName;
+
+/// The limits of one queue, the same for all workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Nothing is handed to workers; what runs goes on.
+    pub paused: bool,
+    /// Jobs that run at the same time.
+    pub concurrency: Option<u32>,
+    pub rate: Option<RateLimit>,
+}
+
+/// So many jobs in a time, by a token bucket: it fills evenly, and holds what is saved up for a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Jobs in each `period`; at least 1.
+    pub jobs: u32,
+    /// At least a millisecond.
+    pub period: Duration,
+    /// Jobs that may start at once after a quiet time; at least 1.
+    pub burst: u32,
+}
+
+/// As they lie in Redis: paused, concurrency, and the rate's jobs, period in ms, burst.
+type Fields = (Option<u8>, Option<u32>, Option<u32>, Option<u64>, Option<u32>);
+
+pub(super) async fn get(queues: &Queues, queue: &QueueName) -> Result<Limits, Error> {
+    let mut get = cmd("HMGET");
+    get.arg(queues.keys(queue).limits())
+        .arg(&["paused", "concurrency", "rate", "rate_ms", "burst"]);
+    let (paused, concurrency, jobs, period, burst): Fields = queues.connection.command(&get).await?;
+    let rate = jobs
+        .zip(period)
+        .zip(burst)
+        .map(|((jobs, period), burst)| RateLimit {
+            jobs,
+            period: Duration::from_millis(period),
+            burst,
+        });
+    Ok(Limits {
+        paused: paused.is_some(),
+        concurrency,
+        rate,
+    })
+}
+
+pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> Result<(), Error> {
+    let keys = queues.keys(queue);
+    let mut call = scripts::LIMIT.key(keys.limits());
+    call.key(keys.bucket()).key(keys.lanes()).key(keys.wake());
+    if limits.paused {
+        call.arg("paused").arg(1);
+    }
+    if let Some(concurrency) = limits.concurrency {
+        call.arg("concurrency").arg(concurrency);
+    }
+    if let Some(rate) = limits.rate {
+        let period = u64::try_from(rate.period.as_millis()).unwrap_or(u64::MAX);
+        call.arg("rate").arg(rate.jobs);
+        call.arg("rate_ms").arg(period.max(1));
+        call.arg("burst").arg(rate.burst.max(1));
+    }
+    queues.connection.script::<u64>(&call).await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Puts jobs into a queue, in calls that Redis answers quickly.
+
+use redis::cmd;
+
+use super::clock::Deadline;
+use super::events::wire::Queued;
+use super::keys::Keys;
+use super::scripts::BATCH;
+use super::{Queues, json, scripts};
+use crate::error::Error;
+use crate::job::{Envelope, QueueName};
+
+/// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
+const BYTES_MAX: usize = 4 << 20;
+/// Events that name more jobs than this are of no use to anybody: who follows reads the lists again.
+const NAMED_MAX: usize = 50;
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pushed {
+    /// Jobs that were put in.
+    pub pushed: usize,
+    /// Jobs that Redis knew already.
+    pub known: usize,
+    /// Jobs that were not put in because the deadline had passed.
+    pub late: usize,
+    /// Jobs that the queue holds in Redis now: waiting, scheduled and running.
+    pub held: u64,
+}
+
+pub(super) async fn push(
+    queues: &Queues,
+    queue: &QueueName,
+    jobs: &[Envelope],
+    deadline: Option<Deadline>,
+) -> Result<Pushed, Error> {
+    let keys = queues.keys(queue);
+    let mut done = Pushed::default();
+    let mut rest = jobs;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take(BATCH).take_while(|job| {
+            let first = bytes == 0;
+            bytes += job.input.get().len() + 256;
+            first || bytes <= BYTES_MAX
+        });
+        let (batch, after) = rest.split_at(fits.count());
+        let (pushed, held) = push_batch(queues, &keys, batch, deadline).await?;
+        match pushed {
+            Some(pushed) => {
+                done.pushed += pushed;
+                done.known += batch.len() - pushed;
+            }
+            None => done.late += batch.len(),
+        }
+        done.held = held;
+        rest = after;
+    }
+    Ok(done)
+}
+
+/// Appends the event that a push would append, and nothing else.
+pub(super) async fn announce(queues: &Queues, queue: &QueueName, jobs: &[Envelope]) -> Result<(), Error> {
+    let (kind, data) = if jobs.len() <= NAMED_MAX {
+        let named: Vec<Queued> = jobs.iter().map(Queued::of).collect();
+        ("queued", json(&named)?)
+    } else {
+        ("queued_many", jobs.len().to_string())
+    };
+    let mut add = cmd("XADD");
+    add.arg(queues.keys(queue).events())
+        .arg(&["*", "t", kind, "d", &data]);
+    queues.connection.command::<String>(&add).await?;
+    Ok(())
+}
+
+/// How many were put in, or `None` when it came too late; and how many the queue holds.
+async fn push_batch(
+    queues: &Queues,
+    keys: &Keys,
+    jobs: &[Envelope],
+    deadline: Option<Deadline>,
+) -> Result<(Option<usize>, u64), Error> {
+    let mut call = scripts::PUSH.key(keys.jobs());
+    call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+    call.key(keys.scheduled()).key(keys.attempts());
+    call.key(keys.events()).key(keys.wake());
+    call.arg(deadline.map_or(0, Deadline::ms));
+    let named = jobs.len() <= NAMED_MAX;
+    for job in jobs {
+        let due = job.run_at.map_or(0, |time| time.timestamp_millis().max(0));
+        let event = if named {
+            json(&Queued::of(job))?
+        } else {
+            String::new()
+        };
+        call.arg(job.id.to_string())
+            .arg(json(job)?)
+            .arg(due)
+            .arg(job.attempt)
+            .arg(job.lane().unwrap_or_default())
+            .arg(event);
+    }
+    let (pushed, held): (i64, u64) = queues.connection.script(&call).await?;
+    Ok((usize::try_from(pushed).ok(), held))
+}

@@ -1,0 +1,210 @@
+//! Queues: how full they are, and what they allow.
+
+use std::time::Duration;
+
+use ::jobs::job::QueueName;
+use ::jobs::queue::{Limits, RateLimit};
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::answer::Answer;
+use crate::body::{self, Fields};
+use crate::error::ApiError;
+use crate::limits::{self, LimitsError};
+use crate::problem::Problem;
+use crate::state::{AppState, Inner};
+use crate::wire::queue::{Queue, QueueLimits, QueueList};
+
+const EXAMPLE: &str = "{\"concurrency\": 10}";
+const MOST: u64 = 1_000_000;
+const SHORTEST_PERIOD: f64 = 0.001;
+const LONGEST_PERIOD: f64 = 86_400.0;
+
+/// List the queues
+#[endpoint(
+    operation_id = "list_queues",
+    tags("queues"),
+    responses(
+        (status_code = 200, description = "Every queue that a job may go through.", body = QueueList),
+        (status_code = 503, description = "The queues cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let mut queues = Vec::new();
+    for (name, weight) in state.catalog.weighted_queues() {
+        queues.push(read(state, &name, weight).await?);
+    }
+    Answer::ok(&QueueList { queues })
+}
+
+/// Read a queue
+#[endpoint(
+    operation_id = "get_queue",
+    tags("queues"),
+    parameters(("name" = String, Path, description = "The name of the queue.")),
+    responses(
+        (status_code = 200, description = "The queue.", body = Queue),
+        (status_code = 404, description = "There is no such queue.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The queue cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let (name, weight) = find(state, req)?;
+    Answer::ok(&read(state, &name, weight).await?)
+}
+
+/// Set the limits of a queue
+///
+/// For all workers, from now on. A field that is absent stays as it is; null takes a limit away.
+#[endpoint(
+    operation_id = "set_queue_limits",
+    tags("queues"),
+    parameters(("name" = String, Path, description = "The name of the queue.")),
+    request_body(content = QueueLimits, description = "The new limits."),
+    responses(
+        (status_code = 200, description = "The queue with its new limits.", body = Queue),
+        (status_code = 400, description = "The body is not JSON.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 404, description = "There is no such queue.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 413, description = "The body is too large.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 415, description = "The body is not `application/json`.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 422, description = "A limit is out of bounds.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The limits cannot be set at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let (name, weight) = find(state, req)?;
+    let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
+    let limits = changed(body, state.store.queue_limits(&name).await?)?;
+    set(state, &name, weight, limits).await
+}
+
+/// Pause a queue
+///
+/// Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
+#[endpoint(
+    operation_id = "pause_queue",
+    tags("queues"),
+    parameters(("name" = String, Path, description = "The name of the queue.")),
+    responses(
+        (status_code = 200, description = "The queue, which is paused.", body = Queue),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 404, description = "There is no such queue.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The queue cannot be reached at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    set_paused(req, depot, true).await
+}
+
+/// Resume a queue
+#[endpoint(
+    operation_id = "resume_queue",
+    tags("queues"),
+    parameters(("name" = String, Path, description = "The name of the queue.")),
+    responses(
+        (status_code = 200, description = "The queue, which is not paused.", body = Queue),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 404, description = "There is no such queue.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The queue cannot be reached at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    set_paused(req, depot, false).await
+}
+
+async fn set_paused(req: &mut Request, depot: &mut Depot, paused: bool) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let (name, weight) = find(state, req)?;
+    let limits = Limits {
+        paused,
+        ..state.store.queue_limits(&name).await?
+    };
+    set(state, &name, weight, limits).await
+}
+
+async fn set(state: &Inner, name: &QueueName, weight: u32, limits: Limits) -> Result<Answer, ApiError> {
+    limits::set(&state.store, &state.queues, name, &limits).await?;
+    tracing::info!(queue = %name, ?limits, "the limits of a queue were set");
+    Answer::ok(&read(state, name, weight).await?)
+}
+
+async fn read(state: &Inner, name: &QueueName, weight: u32) -> Result<Queue, ApiError> {
+    let limits = state.store.queue_limits(name).await?;
+    let depth = state.queues.depth(name).await?;
+    Ok(Queue::new(name, weight, &limits, &depth))
+}
+
+fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
+    let name = req.param::<String>("name").unwrap_or_default();
+    let queues = state.catalog.weighted_queues();
+    let found = queues.into_iter().find(|(queue, _)| queue.as_str() == name);
+    found.ok_or(ApiError::UnknownQueue { name })
+}
+
+fn changed(body: Map<String, Value>, before: Limits) -> Result<Limits, ApiError> {
+    let mut limits = before;
+    let takes_away = |name: &str| body.get(name).is_some_and(Value::is_null);
+    let (no_concurrency, no_rate) = (takes_away("concurrency"), takes_away("rate"));
+    let mut fields = Fields::of(body);
+    limits.paused = fields.flag("paused").unwrap_or(limits.paused);
+    if let Some(most) = fields.number("concurrency", 1, MOST) {
+        limits.concurrency = u32::try_from(most).ok();
+    } else if no_concurrency {
+        limits.concurrency = None;
+    }
+    if let Some(mut rate) = fields.object("rate") {
+        limits.rate = new_rate(&mut rate);
+        fields.inner("rate", rate);
+    } else if no_rate {
+        limits.rate = None;
+    }
+    fields.finish()?;
+    Ok(limits)
+}
+
+fn new_rate(fields: &mut Fields) -> Option<RateLimit> {
+    let jobs = fields.number("jobs", 1, MOST);
+    let period = fields.decimal("period_seconds", SHORTEST_PERIOD, LONGEST_PERIOD);
+    let burst = fields.number("burst", 1, MOST);
+    for (name, missing) in [("/jobs", jobs.is_none()), ("/period_seconds", period.is_none())] {
+        if missing {
+            fields.missing(name);
+        }
+    }
+    let jobs = u32::try_from(jobs?).ok()?;
+    Some(RateLimit {
+        jobs,
+        period: Duration::from_secs_f64(period?),
+        burst: burst.and_then(|burst| u32::try_from(burst).ok()).unwrap_or(jobs),
+    })
+}
+
+impl From<LimitsError> for ApiError {
+    fn from(error: LimitsError) -> Self {
+        match error {
+            LimitsError::Store(error) => error.into(),
+            LimitsError::Queue(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use jobs::{
+    job::JobId,
+    queue::events::{EventBatch, JobEvent, Outcome, ReturnReason},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set, sea_query::OnConflict};
+
+use super::{
+    Store, StoreError,
+    job::{JobError, events::storable, insert::saturated},
+};
+
+/// Rows in one statement.
+const CHUNK: usize = 500;
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[expect(unreachable_pub, reason = "what is derived from it is public")]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "attempts")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub job_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attempt: i32,
+        pub worker: String,
+        pub started_at: Option<DateTimeUtc>,
+        pub finished_at: DateTimeUtc,
+        pub error_kind: String,
+        pub error_message: String,
+    }
+
+    #[expect(unreachable_pub, reason = "the derived entity, which is public, names it")]
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedAttempt {
+    /// Counted from 1.
+    pub number: u32,
+    pub worker: String,
+    /// Unknown when its worker vanished before it told.
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: DateTime<Utc>,
+    pub error: JobError,
+}
+
+impl Store {
+    /// The failed attempts of a job, in their order.
+    pub async fn attempt_list(&self, job: JobId) -> Result<Vec<FailedAttempt>, StoreError> {
+        let query = row::Entity::find()
+            .filter(row::Column::JobId.eq(job.to_string()))
+            .order_by_asc(row::Column::Attempt);
+        let rows = self.bounded("attempt_list", query.all(&self.database)).await?;
+        let attempts = rows.into_iter().map(|row| FailedAttempt {
+            number: row.attempt.unsigned_abs(),
+            worker: row.worker,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            error: JobError {
+                kind: row.error_kind,
+                message: row.error_message,
+            },
+        });
+        Ok(attempts.collect())
+    }
+
+    /// Records the attempts that failed. The same events once more change nothing.
+    ///
+    /// # Errors
+    /// When the database is away; give the whole of it again.
+    pub async fn attempt_record(&self, batches: &[EventBatch]) -> Result<(), StoreError> {
+        // One row an attempt, in one order: two recorders must not wait for each other in a circle.
+        let mut rows = BTreeMap::new();
+        for batch in batches {
+            for event in &batch.events {
+                if let Some(row) = failed(event, batch.at) {
+                    rows.insert((row.job_id.clone(), row.attempt), row);
+                }
+            }
+        }
+        let rows: Vec<row::Model> = rows.into_values().collect();
+        for chunk in rows.chunks(CHUNK) {
+            let rows = chunk.iter().cloned().map(active);
+            let insert =
+                row::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
+            let _turn = self.write_turn().await;
+            self.bounded("attempt_record", insert.exec_without_returning(&self.database))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<row::Model> {
+    match event {
+        JobEvent::Finished(finished) => {
+            let (Outcome::Retrying { error, .. } | Outcome::Dead { error }) = &finished.outcome else {
+                return None;
+            };
+            Some(row::Model {
+                job_id: finished.id.to_string(),
+                attempt: saturated(finished.attempt),
+                worker: storable(&finished.worker),
+                started_at: Some(finished.started_at.trunc_subsecs(3)),
+                finished_at: finished.finished_at.trunc_subsecs(3),
+                error_kind: error.kind.as_str().to_owned(),
+                error_message: storable(&error.message),
+            })
+        }
+        JobEvent::Returned {
+            id,
+            attempt,
+            reason: ReturnReason::Orphaned,
+            worker,
+        } => Some(row::Model {
+            job_id: id.to_string(),
+            attempt: saturated(*attempt),
+            worker: storable(worker),
+            started_at: None,
+            finished_at: at.trunc_subsecs(3),
+            error_kind: "crash".to_owned(),
+            error_message: format!("the worker {} vanished during this attempt", storable(worker)),
+        }),
+        // Given back in order: the attempt does not count, and its number is used again.
+        JobEvent::Returned {
+            reason: ReturnReason::Stopped,
+            ..
+        }
+        | JobEvent::Queued { .. }
+        | JobEvent::QueuedMany { .. }
+        | JobEvent::Started { .. }
+        | JobEvent::Noted { .. }
+        | JobEvent::Cancelled { .. }
+        | JobEvent::Promoted { .. } => None,
+    }
+}
+
+fn active(row: row::Model) -> row::ActiveModel {
+    row::ActiveModel {
+        job_id: Set(row.job_id),
+        attempt: Set(row.attempt),
+        worker: Set(row.worker),
+        started_at: Set(row.started_at),
+        finished_at: Set(row.finished_at),
+        error_kind: Set(row.error_kind),
+        error_message: Set(row.error_message),
+    }
+}

@@ -1,0 +1,120 @@
+//! The table `log_lines`: what functions said while they ran.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use jobs::{
+    job::JobId,
+    queue::events::{EventBatch, JobEvent, Notes},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
+
+use super::{
+    Store, StoreError,
+    job::{events::storable, insert::saturated},
+};
+
+/// Rows in one statement.
+const CHUNK: usize = 500;
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[expect(unreachable_pub, reason = "what is derived from it is public")]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "log_lines")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub job_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attempt: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i32,
+        pub at: DateTimeUtc,
+        pub text: String,
+    }
+
+    #[expect(unreachable_pub, reason = "the derived entity, which is public, names it")]
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A line that a function logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub attempt: u32,
+    /// Its place among the lines of the attempt, counted from 1.
+    pub number: u32,
+    pub at: DateTime<Utc>,
+    pub text: String,
+}
+
+impl Store {
+    /// The lines of all attempts of a job, in their order, at most `limit` of them.
+    pub async fn log_line_list(&self, job: JobId, limit: u64) -> Result<Vec<LogLine>, StoreError> {
+        let query = row::Entity::find()
+            .filter(row::Column::JobId.eq(job.to_string()))
+            .order_by_asc(row::Column::Attempt)
+            .order_by_asc(row::Column::Number)
+            .limit(limit);
+        let rows = self.bounded("log_line_list", query.all(&self.database)).await?;
+        let lines = rows.into_iter().map(|row| LogLine {
+            attempt: row.attempt.unsigned_abs(),
+            number: row.number.unsigned_abs(),
+            at: row.at,
+            text: row.text,
+        });
+        Ok(lines.collect())
+    }
+
+    /// Records what was logged. The same events once more change nothing.
+    ///
+    /// # Errors
+    /// When the database is away; give the whole of it again.
+    pub async fn log_line_record(&self, batches: &[EventBatch]) -> Result<(), StoreError> {
+        // One row a line, in one order: two recorders must not wait for each other in a circle.
+        let mut rows = BTreeMap::new();
+        for event in batches.iter().flat_map(|batch| &batch.events) {
+            let Some((id, attempt, notes)) = said(event) else {
+                continue;
+            };
+            for line in &notes.lines {
+                let key = (id.to_string(), saturated(attempt), saturated(line.number));
+                rows.insert(key, (line.at.trunc_subsecs(3), storable(&line.text)));
+            }
+        }
+        let rows: Vec<row::ActiveModel> = rows
+            .into_iter()
+            .map(|((job_id, attempt, number), (at, text))| row::ActiveModel {
+                job_id: Set(job_id),
+                attempt: Set(attempt),
+                number: Set(number),
+                at: Set(at),
+                text: Set(text),
+            })
+            .collect();
+        for chunk in rows.chunks(CHUNK) {
+            let insert = row::Entity::insert_many(chunk.iter().cloned())
+                .on_conflict(OnConflict::new().do_nothing().to_owned());
+            let _turn = self.write_turn().await;
+            self.bounded("log_line_record", insert.exec_without_returning(&self.database))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn said(event: &JobEvent) -> Option<(JobId, u32, &Notes)> {
+    match event {
+        JobEvent::Noted { id, attempt, notes } => Some((*id, *attempt, notes)),
+        JobEvent::Finished(finished) => Some((finished.id, finished.attempt, &finished.notes)),
+        JobEvent::Queued { .. }
+        | JobEvent::QueuedMany { .. }
+        | JobEvent::Started { .. }
+        | JobEvent::Returned { .. }
+        | JobEvent::Cancelled { .. }
+        | JobEvent::Promoted { .. } => None,
+    }
+}
