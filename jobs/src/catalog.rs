@@ -12,7 +12,10 @@ use crate::catalog::check::InputCheck;
 use crate::context::JobContext;
 use crate::error::Error;
 use crate::function::{Function, JobError, Policy};
+use crate::functions::echo::Echo;
 use crate::functions::fibonacci::Fibonacci;
+use crate::functions::flaky::Flaky;
+use crate::functions::sleep::Sleep;
 use crate::job::QueueName;
 use crate::settings::{Lookup, Problem, Reader};
 
@@ -64,9 +67,13 @@ impl Catalog {
     /// # Errors
     /// [`Error::Function`] when one of them has a name or a schema that cannot be used.
     pub fn new(settings: &FunctionSettings) -> Result<Self, Error> {
-        Self::empty().with(Fibonacci {
-            max_index: settings.fibonacci_max_index,
-        })
+        Self::empty()
+            .with(Echo)?
+            .with(Fibonacci {
+                max_index: settings.fibonacci_max_index,
+            })?
+            .with(Flaky)?
+            .with(Sleep)
     }
 
     /// No functions: for tests and benchmarks that bring their own.
