@@ -15,6 +15,7 @@ use crate::function::{Function, JobError, Policy};
 use crate::functions::echo::Echo;
 use crate::functions::fibonacci::Fibonacci;
 use crate::functions::flaky::Flaky;
+use crate::functions::http_request::{HttpRequest, HttpRequestSettings};
 use crate::functions::sleep::Sleep;
 use crate::job::QueueName;
 use crate::settings::{Lookup, Problem, Reader};
@@ -28,12 +29,15 @@ pub use check::InputError;
 pub struct FunctionSettings {
     /// The largest index that `fibonacci` accepts.
     pub fibonacci_max_index: u64,
+    /// What `http_request` may call.
+    pub http: HttpRequestSettings,
 }
 
 impl Default for FunctionSettings {
     fn default() -> Self {
         Self {
             fibonacci_max_index: 10_000_000,
+            http: HttpRequestSettings::default(),
         }
     }
 }
@@ -51,6 +55,15 @@ impl FunctionSettings {
                 // F(2^32) would have 900 million digits; 100 million take GMP about five seconds.
                 1..=100_000_000,
             ),
+            http: HttpRequestSettings {
+                allow_private: reader.flag("SPIRAL_HTTP_ALLOW_PRIVATE", default.http.allow_private),
+                max_response_bytes: reader.number(
+                    "SPIRAL_HTTP_MAX_RESPONSE_BYTES",
+                    default.http.max_response_bytes,
+                    // Every running call may hold as much.
+                    1_024..=67_108_864,
+                ),
+            },
         };
         reader.finish(settings)
     }
@@ -73,6 +86,7 @@ impl Catalog {
                 max_index: settings.fibonacci_max_index,
             })?
             .with(Flaky)?
+            .with(HttpRequest::new(&settings.http))?
             .with(Sleep)
     }
 

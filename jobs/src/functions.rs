@@ -3,4 +3,5 @@
 pub mod echo;
 pub mod fibonacci;
 pub mod flaky;
+pub mod http_request;
 pub mod sleep;

@@ -80,7 +80,10 @@ impl InputCheck {
     /// "must be a whole number from 0 to 10,000,000", out of the schema of the place that failed.
     fn range(&self, error: &ValidationError<'_>) -> Option<String> {
         let schema = self.schema_of(error)?;
-        let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(grouped);
+        let bound = |name: &str| {
+            let bound = schema.get(name)?;
+            bound.as_i64().map(grouped).or(Some(bound.as_f64()?.to_string()))
+        };
         let noun = if schema.get("type")?.as_str()? == "integer" {
             "a whole number"
         } else {

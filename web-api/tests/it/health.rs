@@ -172,7 +172,7 @@ async fn the_functions_are_listed_with_their_schemas() {
     let list = server.get("/api/v1/functions").await.json();
     let functions = list["functions"].as_array().unwrap();
     let names: Vec<_> = functions.iter().map(|function| &function["name"]).collect();
-    assert_eq!(names, ["echo", "fibonacci", "flaky", "sleep"]);
+    assert_eq!(names, ["echo", "fibonacci", "flaky", "http_request", "sleep"]);
     let function = &functions[1];
     assert_eq!(
         (&function["name"], &function["queue"], &function["max_attempts"]),
