@@ -191,12 +191,7 @@ impl CatalogEntry {
     pub fn check_input(&self, input: &Value) -> Result<(), Vec<InputError>> {
         self.check.check(input)?;
         // The type has the last word: it may be stricter than its schema (5.0 is an integer to JSON Schema).
-        self.run.read(input).map_err(|message| {
-            vec![InputError {
-                pointer: String::new(),
-                message,
-            }]
-        })
+        self.run.read(input).map_err(|error| vec![error])
     }
 
     /// The key under which the output of this input is kept for other jobs, if it is.
@@ -220,7 +215,7 @@ pub(crate) struct BadInput(pub(crate) String);
 
 /// A [`Function`] without its types.
 trait Run: Send + Sync {
-    fn read(&self, input: &Value) -> Result<(), String>;
+    fn read(&self, input: &Value) -> Result<(), InputError>;
     fn memo_key(&self, input: &RawValue) -> Option<String>;
     fn run(
         self: Arc<Self>,
@@ -230,10 +225,8 @@ trait Run: Send + Sync {
 }
 
 impl<F: Function> Run for F {
-    fn read(&self, input: &Value) -> Result<(), String> {
-        serde::Deserialize::deserialize(input)
-            .map(|_: F::Input| ())
-            .map_err(|error: serde_json::Error| error.to_string())
+    fn read(&self, input: &Value) -> Result<(), InputError> {
+        check::read::<F::Input>(input)
     }
 
     fn memo_key(&self, input: &RawValue) -> Option<String> {

@@ -30,12 +30,7 @@ pub struct HttpRequestInput {
     #[serde(default)]
     pub(super) method: Method,
     /// Where to: `http` or `https`, without a user name or a password in it.
-    #[schemars(
-        with = "String",
-        length(max = 8_000),
-        regex(pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://"),
-        extend("format" = "uri")
-    )]
+    #[schemars(with = "String", length(max = 8_000), extend("format" = "uri"))]
     pub(super) url: Address,
     /// Headers by name. Those of the connection itself, such as `host` and `content-length`, cannot be set.
     #[serde(default)]
@@ -148,7 +143,7 @@ impl TryFrom<BTreeMap<String, String>> for Headers {
             }
             let Ok(value) = HeaderValue::from_str(&value) else {
                 return Err(format!(
-                    "the header {name:?} has a character in its value that is not printable ASCII"
+                    "the header {name:?} has a line break or another control character in its value"
                 ));
             };
             if headers.insert(known, value).is_some() {
@@ -181,7 +176,7 @@ mod tests {
             json!({ "url": "https://example.org" }),
             json!({ "url": "HTTP://example.org:8080/a?b=c#d", "method": "DELETE", "body": null }),
             json!({ "url": "http://[2606:4700::1]/", "headers": {}, "body": "text", "timeout_seconds": 0.5 }),
-            json!({ "url": "http://bücher.example/", "headers": { "X-One": "1", "accept": "*/*" }, "body": [1],
+            json!({ "url": "http://bücher.example/", "headers": { "X-One": "ü", "accept": "*/*" }, "body": [1],
                     "max_redirects": 0, "fail_on_status": false, "method": "POST" }),
         ] {
             assert_eq!(problems(&input), [], "{input}");
@@ -190,90 +185,80 @@ mod tests {
 
     #[test]
     fn what_can_never_be_sent_is_refused_before_there_is_a_job() {
+        let url = |url: &str| json!({ "url": url });
+        let with = |field: &str, value: Value| json!({ "url": "http://a.b", field: value });
+        let methods = r#"must be one of "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS""#;
+        let seconds = "must be a number from 0.1 to 600";
+        let credentials =
+            "the url has a user name or a password in it; send them in an authorization header instead";
+        let control = "the header \"x\" has a line break or another control character in its value";
         for (input, pointer, message) in [
             (json!({}), "/url", "is missing"),
-            (json!({ "url": "ftp://example.org" }), "/url", "does not match"),
-            (json!({ "url": "file:///etc/passwd" }), "/url", "does not match"),
             (
-                json!({ "url": "http://" }),
-                "",
-                "the url cannot be read: empty host",
+                url("/relative"),
+                "/url",
+                "the url cannot be read: relative URL without a base",
             ),
             (
-                json!({ "url": "http://a b/" }),
-                "",
-                "the url cannot be read: invalid international domain name",
+                url("ftp://a.b"),
+                "/url",
+                "the url has the scheme \"ftp\", not http or https",
             ),
             (
-                json!({ "url": "http://user@example.org" }),
-                "",
-                "the url has a user name or a password in it; send them in an authorization header instead",
+                url("file:///etc"),
+                "/url",
+                "the url has the scheme \"file\", not http or https",
             ),
+            (url("http://"), "/url", "the url cannot be read: empty host"),
             (
-                json!({ "url": "http://:secret@example.org" }),
-                "",
-                "the url has a user name or a password",
+                url("http://[::1"),
+                "/url",
+                "the url cannot be read: invalid IPv6 address",
             ),
+            (url("http://me@a.b"), "/url", credentials),
+            (url("http://:secret@a.b"), "/url", credentials),
+            (with("method", json!("get")), "/method", methods),
+            (with("method", json!("CONNECT")), "/method", methods),
+            (with("timeout_seconds", json!(0)), "/timeout_seconds", seconds),
+            (with("timeout_seconds", json!(601)), "/timeout_seconds", seconds),
             (
-                json!({ "url": "http://a.b", "method": "get" }),
-                "/method",
-                "\"get\" is not one of",
-            ),
-            (
-                json!({ "url": "http://a.b", "method": "CONNECT" }),
-                "/method",
-                "\"CONNECT\" is not one of",
-            ),
-            (
-                json!({ "url": "http://a.b", "timeout_seconds": 0 }),
-                "/timeout_seconds",
-                "must be a number from 0.1 to 600",
-            ),
-            (
-                json!({ "url": "http://a.b", "timeout_seconds": 601 }),
-                "/timeout_seconds",
-                "must be a number from 0.1 to 600",
-            ),
-            (
-                json!({ "url": "http://a.b", "max_redirects": 11 }),
+                with("max_redirects", json!(11)),
                 "/max_redirects",
                 "must be a whole number from 0 to 10",
             ),
             (
-                json!({ "url": "http://a.b", "headers": { "x": 1 } }),
+                with("headers", json!({ "x": 1 })),
                 "/headers/x",
                 "must be a string",
             ),
             (
-                json!({ "url": "http://a.b", "headers": { "a b": "1" } }),
-                "",
+                with("headers", json!({ "a b": "1" })),
+                "/headers",
                 "\"a b\" cannot be the name of a header",
             ),
+            (with("headers", json!({ "x": "1\r\ny: 2" })), "/headers", control),
+            (with("headers", json!({ "x": "\u{0}" })), "/headers", control),
             (
-                json!({ "url": "http://a.b", "headers": { "x": "1\r\ny: 2" } }),
-                "",
-                "the header \"x\" has a character in its value that is not printable ASCII",
-            ),
-            (
-                json!({ "url": "http://a.b", "headers": { "X": "1", "x": "2" } }),
-                "",
+                with("headers", json!({ "X": "1", "x": "2" })),
+                "/headers",
                 "the header \"x\" is there twice",
             ),
             (
-                json!({ "url": "http://a.b", "headers": { "Host": "localhost" } }),
-                "",
+                with("headers", json!({ "Host": "localhost" })),
+                "/headers",
                 "the header \"Host\" is set by the client itself",
             ),
             (
-                json!({ "url": "http://a.b", "headers": { "Transfer-Encoding": "chunked" } }),
-                "",
+                with("headers", json!({ "Transfer-Encoding": "chunked" })),
+                "/headers",
                 "the header \"Transfer-Encoding\" is set by the client itself",
             ),
         ] {
-            let found = problems(&input);
-            assert_eq!(found.len(), 1, "{input}: {found:?}");
-            assert_eq!(found[0].0, pointer, "{input}");
-            assert!(found[0].1.contains(message), "{input}: {}", found[0].1);
+            assert_eq!(
+                problems(&input),
+                [(pointer.to_owned(), message.to_owned())],
+                "{input}"
+            );
         }
         let many: BTreeMap<String, String> = (0..101).map(|n| (format!("x-{n}"), String::new())).collect();
         assert_eq!(
