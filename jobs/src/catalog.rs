@@ -12,7 +12,11 @@ use crate::catalog::check::InputCheck;
 use crate::context::JobContext;
 use crate::error::Error;
 use crate::function::{Function, JobError, Policy};
+use crate::functions::echo::Echo;
 use crate::functions::fibonacci::Fibonacci;
+use crate::functions::flaky::Flaky;
+use crate::functions::http_request::{HttpRequest, HttpRequestSettings};
+use crate::functions::sleep::Sleep;
 use crate::job::QueueName;
 use crate::settings::{Lookup, Problem, Reader};
 
@@ -29,6 +33,8 @@ pub struct FunctionSettings {
     pub fibonacci_max_index: u64,
     /// Queues beside those that functions name, and their weights.
     pub queues: DeclaredQueues,
+    /// What `http_request` may call.
+    pub http: HttpRequestSettings,
 }
 
 impl Default for FunctionSettings {
@@ -36,6 +42,7 @@ impl Default for FunctionSettings {
         Self {
             fibonacci_max_index: 10_000_000,
             queues: DeclaredQueues::default(),
+            http: HttpRequestSettings::default(),
         }
     }
 }
@@ -54,6 +61,15 @@ impl FunctionSettings {
                 1..=100_000_000,
             ),
             queues: reader.parsed("SPIRAL_QUEUES", default.queues),
+            http: HttpRequestSettings {
+                allow_private: reader.flag("SPIRAL_HTTP_ALLOW_PRIVATE", default.http.allow_private),
+                max_response_bytes: reader.number(
+                    "SPIRAL_HTTP_MAX_RESPONSE_BYTES",
+                    default.http.max_response_bytes,
+                    // Every running call may hold as much.
+                    1_024..=67_108_864,
+                ),
+            },
         };
         reader.finish(settings)
     }
@@ -73,9 +89,13 @@ impl Catalog {
     pub fn new(settings: &FunctionSettings) -> Result<Self, Error> {
         Self::empty()
             .with_queues(settings.queues.clone())
+            .with(Echo)?
             .with(Fibonacci {
                 max_index: settings.fibonacci_max_index,
-            })
+            })?
+            .with(Flaky)?
+            .with(HttpRequest::new(&settings.http))?
+            .with(Sleep)
     }
 
     /// No functions: for tests and benchmarks that bring their own.
@@ -193,12 +213,7 @@ impl CatalogEntry {
     pub fn check_input(&self, input: &Value) -> Result<(), Vec<InputError>> {
         self.check.check(input)?;
         // The type has the last word: it may be stricter than its schema (5.0 is an integer to JSON Schema).
-        self.run.read(input).map_err(|message| {
-            vec![InputError {
-                pointer: String::new(),
-                message,
-            }]
-        })
+        self.run.read(input).map_err(|error| vec![error])
     }
 
     /// The key under which the output of this input is kept for other jobs, if it is.
@@ -222,7 +237,7 @@ pub(crate) struct BadInput(pub(crate) String);
 
 /// A [`Function`] without its types.
 trait Run: Send + Sync {
-    fn read(&self, input: &Value) -> Result<(), String>;
+    fn read(&self, input: &Value) -> Result<(), InputError>;
     fn memo_key(&self, input: &RawValue) -> Option<String>;
     fn run(
         self: Arc<Self>,
@@ -232,10 +247,8 @@ trait Run: Send + Sync {
 }
 
 impl<F: Function> Run for F {
-    fn read(&self, input: &Value) -> Result<(), String> {
-        serde::Deserialize::deserialize(input)
-            .map(|_: F::Input| ())
-            .map_err(|error: serde_json::Error| error.to_string())
+    fn read(&self, input: &Value) -> Result<(), InputError> {
+        check::read::<F::Input>(input)
     }
 
     fn memo_key(&self, input: &RawValue) -> Option<String> {

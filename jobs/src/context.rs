@@ -23,6 +23,19 @@ pub struct JobContext {
 }
 
 impl JobContext {
+    /// The only attempt of a job that no worker runs.
+    #[cfg(test)]
+    pub(crate) fn alone() -> Self {
+        Self {
+            id: JobId::new(),
+            attempt: 1,
+            max_attempts: 1,
+            job: Arc::new(HeldJob::new(crate::job::QueueName::standard(), 1)),
+            held: Arc::new(Held::new(1)),
+            threads: Threads::one_per_processor(),
+        }
+    }
+
     /// Says how far the attempt is, from 0 to 1. Who looks at the job sees it a moment later; call it as often as you
     /// like, the latest share is told a few times a second.
     pub fn progress(&self, share: f64) {

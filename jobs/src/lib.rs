@@ -1,7 +1,8 @@
 //! Spiral's functions, the queue engine on Redis, and the worker that runs them.
 //!
 //! Read in this order: [`function`] (what a team writes), [`catalog`] (the list of them), [`job`] (what travels),
-//! [`queue`] (how it travels), [`worker`] (how it runs). This crate knows neither SQL nor HTTP.
+//! [`queue`] (how it travels), [`worker`] (how it runs). This crate knows neither SQL nor the HTTP API;
+//! HTTP is what [`functions::http_request`] speaks to others.
 
 pub mod backoff;
 pub mod catalog;

@@ -2,7 +2,9 @@
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use crate::error::Error;
 
@@ -73,6 +75,11 @@ impl InputCheck {
                 at(place, self.range(error).unwrap_or_else(|| error.to_string()))
             }
             ValidationErrorKind::Type { .. } => at(place, self.type_message(error)),
+            ValidationErrorKind::Enum { options } => {
+                let options = options.as_array().into_iter().flatten();
+                let options: Vec<String> = options.map(ToString::to_string).collect();
+                at(place, format!("must be one of {}", options.join(", ")))
+            }
             _ => at(place, error.to_string()),
         }
     }
@@ -80,7 +87,10 @@ impl InputCheck {
     /// "must be a whole number from 0 to 10,000,000", out of the schema of the place that failed.
     fn range(&self, error: &ValidationError<'_>) -> Option<String> {
         let schema = self.schema_of(error)?;
-        let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(grouped);
+        let bound = |name: &str| {
+            let bound = schema.get(name)?;
+            bound.as_i64().map(grouped).or(Some(bound.as_f64()?.to_string()))
+        };
         let noun = if schema.get("type")?.as_str()? == "integer" {
             "a whole number"
         } else {
@@ -117,6 +127,22 @@ impl InputCheck {
         let (holder, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
         self.schema.pointer(holder)
     }
+}
+
+/// Reads an input as a function's type, and says at which place that fails.
+pub(super) fn read<T: DeserializeOwned>(input: &Value) -> Result<(), InputError> {
+    let read: Result<T, _> = serde_path_to_error::deserialize(input);
+    read.map(|_| ()).map_err(|error| {
+        let steps = error.path().iter().filter_map(|step| match step {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        });
+        InputError {
+            pointer: steps.collect(),
+            message: error.inner().to_string(),
+        }
+    })
 }
 
 /// A name as one step of a JSON pointer.
@@ -208,7 +234,11 @@ mod tests {
 
     #[test]
     fn a_whole_number_written_with_a_fraction_is_refused_by_the_type() {
-        assert_eq!(problems(&json!({ "index": 5.0 })).len(), 1);
+        let expected = "invalid type: floating point `5.0`, expected u64";
+        assert_eq!(
+            problems(&json!({ "index": 5.0 })),
+            [("/index".to_owned(), expected.to_owned())]
+        );
     }
 
     #[test]

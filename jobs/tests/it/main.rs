@@ -2,10 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 #![expect(clippy::panic, reason = "a failed expectation ends the test")]
 
+mod builtin;
 mod cancel;
 mod contract;
 mod crash;
 mod functions;
+mod http_request;
+mod http_server;
+mod https;
 mod lanes;
 mod lifecycle;
 mod model;

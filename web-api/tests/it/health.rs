@@ -170,7 +170,10 @@ async fn long_json_is_compressed_for_those_who_can_read_it() {
 async fn the_functions_are_listed_with_their_schemas() {
     let server = TestServer::idle(TestDatabase::Sqlite).await;
     let list = server.get("/api/v1/functions").await.json();
-    let function = &list["functions"][0];
+    let functions = list["functions"].as_array().unwrap();
+    let names: Vec<_> = functions.iter().map(|function| &function["name"]).collect();
+    assert_eq!(names, ["echo", "fibonacci", "flaky", "http_request", "sleep"]);
+    let function = &functions[1];
     assert_eq!(
         (&function["name"], &function["queue"], &function["max_attempts"]),
         (&json!("fibonacci"), &json!("default"), &json!(3))
