@@ -1,11 +1,12 @@
 //! The queue on Redis: what the API and the worker may ask of it. Every call is one bounded script or command.
 //! Only this module and its children know keys, scripts and the Redis client.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use redis::{cmd, pipe};
 use serde_json::value::RawValue;
 use ulid::Ulid;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output;
 
+mod blocking;
 mod cancel;
 pub(crate) mod claims;
 mod connection;
@@ -21,6 +23,7 @@ pub mod events;
 mod keys;
 pub(crate) mod memo;
 mod scripts;
+pub(crate) mod wake;
 
 pub use cancel::Cancelled;
 pub use connection::RedisSettings;
@@ -85,12 +88,12 @@ impl Queues {
         })
     }
 
-    /// Asks Redis whether it is there.
+    /// Asks Redis whether it is there; on a cluster, whether it serves every queue that was used so far.
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Timeout`] when it is not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.connection.command(&cmd("PING")).await
+        self.connection.ping().await
     }
 
     /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.
@@ -254,16 +257,37 @@ impl Queues {
         })
     }
 
-    /// A random text that stays the same as long as Redis keeps its data. Another one means that Redis came back
-    /// empty, and that everything unfinished has to be pushed again.
+    /// For each of these queues a random text that stays the same as long as Redis keeps its data. Another one means
+    /// that Redis came back empty, and that everything unfinished has to be pushed again. A queue whose node of a
+    /// cluster is away is left out.
     ///
     /// # Errors
-    /// When Redis fails.
-    pub async fn instance(&self) -> Result<String, Error> {
-        let key = keys::instance(&self.settings.key_prefix);
+    /// When Redis fails for all of them.
+    pub async fn instance(&self, queues: &[QueueName]) -> Result<BTreeMap<QueueName, String>, Error> {
+        let mut found = BTreeMap::new();
+        let mut failed = None;
+        let asked = queues.iter().map(|queue| self.instance_of(queue));
+        for (queue, instance) in queues.iter().zip(join_all(asked).await) {
+            match instance {
+                Ok(instance) => {
+                    found.insert(queue.clone(), instance);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if found.is_empty() => Err(error),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    async fn instance_of(&self, queue: &QueueName) -> Result<String, Error> {
         let fresh = Ulid::generate().to_string();
         let mut set = cmd("SET");
-        set.arg(&key).arg(&fresh).arg("NX").arg("GET");
+        set.arg(self.keys(queue).instance())
+            .arg(&fresh)
+            .arg("NX")
+            .arg("GET");
         let before: Option<String> = self.connection.command(&set).await?;
         Ok(before.unwrap_or(fresh))
     }

@@ -68,6 +68,7 @@ impl App {
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),
+            names.clone(),
             wake,
             ReconcileSettings::default(),
             end.clone(),

@@ -1,18 +1,22 @@
 //! Brings SQL and the queue into agreement: what SQL holds as unfinished and the queue does not know is pushed again.
 //!
-//! Runs at the start, when the queue came back empty, when a push failed, and now and then. Pushing an id that the queue
+//! Runs at the start, when a queue came back empty, when a push failed, and now and then. Pushing an id that the queue
 //! knows changes nothing; pushing one that has just finished would run it twice, so before it pushes it waits until the
 //! outcomes are recorded, and looks at the rows once more.
 
 mod round;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use jobs::{job::JobId, queue::Queues};
+use jobs::{
+    job::{JobId, QueueName},
+    queue::Queues,
+};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +32,7 @@ pub struct ReconcileSettings {
     pub interval: Duration,
     /// Younger rows are left alone: their first push may be under way. Longer than a push can take.
     pub min_age: Duration,
-    /// How often it asks whether the queue is still the one it was.
+    /// How often it asks whether the queues are still the ones they were.
     pub tick: Duration,
 }
 
@@ -85,10 +89,11 @@ impl Young {
     }
 }
 
-/// Reconciles until `shutdown`. Never ends of an error.
+/// Reconciles until `shutdown`. Never ends of an error. `names` are the queues that are watched for a new beginning.
 pub async fn run(
     store: Store,
     queues: Queues,
+    names: Vec<QueueName>,
     wake: Wake,
     settings: ReconcileSettings,
     shutdown: CancellationToken,
@@ -111,7 +116,9 @@ pub async fn run(
         let begun = Instant::now();
         let begun_at = Utc::now();
         let look = async {
-            let present = queues.instance().await?;
+            let present = queues.instance(&names).await?;
+            // Their rows wait until the node is back, which makes a difference in `present`.
+            let away: Vec<&QueueName> = names.iter().filter(|name| !present.contains_key(name)).collect();
             let other = instance.as_ref() != Some(&present);
             let from = if other || begun >= next_round {
                 None
@@ -120,7 +127,7 @@ pub async fn run(
             } else {
                 return Ok(None);
             };
-            round::round(&store, &queues, from, settings.min_age).await?;
+            round::round(&store, &queues, &away, from, settings.min_age).await?;
             Ok::<_, round::RoundError>(Some(Done {
                 present,
                 other,
@@ -156,8 +163,8 @@ pub async fn run(
 
 /// A round that came to its end.
 struct Done {
-    present: String,
-    /// The queue is not the one it was.
+    present: BTreeMap<QueueName, String>,
+    /// The queues are not the ones they were.
     other: bool,
     /// It walked all rows.
     full: bool,

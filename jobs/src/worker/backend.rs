@@ -18,14 +18,14 @@ use tokio::sync::mpsc;
 use tower::{Layer, Service};
 
 use super::fetcher::Assignment;
-use super::finisher::Message;
+use super::finisher::Outbox;
 use crate::job::QueueName;
 use crate::queue::claims::{BATCH, Ended};
 
 pub(crate) struct SpiralBackend {
     config: Config,
     tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
-    finisher: mpsc::UnboundedSender<Message>,
+    outbox: Outbox,
 }
 
 impl SpiralBackend {
@@ -33,7 +33,7 @@ impl SpiralBackend {
         queue: &QueueName,
         lease: Duration,
         tasks: mpsc::UnboundedReceiver<RedisTask<Assignment>>,
-        finisher: mpsc::UnboundedSender<Message>,
+        outbox: Outbox,
     ) -> Self {
         let config = Config {
             batch_size: BATCH,
@@ -49,7 +49,7 @@ impl SpiralBackend {
         Self {
             config,
             tasks,
-            finisher,
+            outbox,
         }
     }
 }
@@ -90,7 +90,7 @@ impl BackendConfig for SpiralBackend {
 
     fn middleware(&mut self, _: &mut WorkerContext) -> FinishLayer {
         FinishLayer {
-            finisher: self.finisher.clone(),
+            outbox: self.outbox.clone(),
         }
     }
 }
@@ -98,7 +98,7 @@ impl BackendConfig for SpiralBackend {
 /// Sends what the handler returns to the finisher.
 #[derive(Clone)]
 pub(crate) struct FinishLayer {
-    finisher: mpsc::UnboundedSender<Message>,
+    outbox: Outbox,
 }
 
 impl<S> Layer<S> for FinishLayer {
@@ -107,7 +107,7 @@ impl<S> Layer<S> for FinishLayer {
     fn layer(&self, inner: S) -> Self::Service {
         FinishService {
             inner,
-            finisher: self.finisher.clone(),
+            outbox: self.outbox.clone(),
         }
     }
 }
@@ -115,7 +115,7 @@ impl<S> Layer<S> for FinishLayer {
 #[derive(Clone)]
 pub(crate) struct FinishService<S> {
     inner: S,
-    finisher: mpsc::UnboundedSender<Message>,
+    outbox: Outbox,
 }
 
 impl<S> Service<RedisTask<Assignment>> for FinishService<S>
@@ -133,12 +133,14 @@ where
     }
 
     fn call(&mut self, task: RedisTask<Assignment>) -> Self::Future {
-        let finisher = self.finisher.clone();
+        let outbox = self.outbox.clone();
         let run = self.inner.call(task);
         async move {
             // An error is a panic outside the function, in this crate: the job stays held and is given back.
-            if let Some(ended) = run.await.map_err(Into::into)? {
-                finisher.send(Message::Ended(Box::new(ended)))?;
+            if let Some(ended) = run.await.map_err(Into::into)?
+                && !outbox.tell(ended)
+            {
+                return Err("the worker has ended".into());
             }
             Ok(())
         }

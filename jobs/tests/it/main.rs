@@ -3,11 +3,13 @@
 #![expect(clippy::panic, reason = "a failed expectation ends the test")]
 
 mod cancel;
+mod cluster;
 mod contract;
 mod crash;
 mod functions;
 mod lifecycle;
 mod model;
 mod process;
+mod sentinel;
 mod streams;
 mod support;

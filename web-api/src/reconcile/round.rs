@@ -37,10 +37,12 @@ pub(super) enum RoundError {
     Behind,
 }
 
-/// Pushes every job that is unfinished in SQL, older than `min_age`, not older than `from`, and unknown to the queue.
+/// Pushes every job that is unfinished in SQL, older than `min_age`, not older than `from`, and unknown to its queue,
+/// unless that is `away`.
 pub(super) async fn round(
     store: &Store,
     queues: &Queues,
+    away: &[&QueueName],
     from: Option<JobId>,
     min_age: Duration,
 ) -> Result<(), RoundError> {
@@ -54,6 +56,9 @@ pub(super) async fn round(
         let old: Vec<UnfinishedJob> = page.into_iter().take_while(|job| job.id < youngest).collect();
         let more = full && old.last().map(|job| job.id) == after;
         for (queue, ids) in by_queue(old.into_iter().map(|job| (job.queue, job.id))) {
+            if away.contains(&&queue) {
+                continue;
+            }
             lost.extend(
                 queues
                     .unknown(&queue, &ids)

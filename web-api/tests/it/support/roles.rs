@@ -96,6 +96,7 @@ impl TestEnv {
             reconcile::run(
                 self.store.clone(),
                 self.queues.clone(),
+                vec![self.queue.clone()],
                 wake.clone(),
                 settings,
                 stop,
