@@ -113,10 +113,10 @@ fn sentinel(parts: &Parts<'_>) -> Result<Address, String> {
 
 fn server(login: &str, host: &str) -> Result<ConnectionInfo, String> {
     let info = info(&format!("redis://{login}@{host}"))?;
-    match info.addr() {
-        ConnectionAddr::Tcp(_, _) => Ok(info),
-        _ => Err("a host is no host".to_owned()),
-    }
+    let is_host = matches!(info.addr(), ConnectionAddr::Tcp(_, _));
+    is_host
+        .then_some(info)
+        .ok_or_else(|| "a host is no host".to_owned())
 }
 
 fn info(url: &str) -> Result<ConnectionInfo, String> {

@@ -68,7 +68,7 @@ impl Cluster {
 
     pub(super) fn is_at(&self, tag: &str, node: &Node) -> bool {
         let map = self.lock();
-        map.places.get(tag).is_some_and(|place| is(place, node))
+        map.places.get(tag).is_some_and(|place| is(place.as_ref(), node))
     }
 
     /// The hash tags that were ever asked for.
@@ -87,7 +87,7 @@ impl Cluster {
     /// The node answers, but does not serve the slot: ask anew where it is.
     pub(super) fn doubtful(&self, tag: &str, node: &Node) {
         if let Some(place) = self.lock().places.get_mut(tag)
-            && is(place, node)
+            && is(place.as_ref(), node)
         {
             *place = None;
         }
@@ -96,8 +96,10 @@ impl Cluster {
     /// The node does not answer: everything that was there may be elsewhere.
     pub(super) fn lost(&self, node: &Node) {
         let mut map = self.lock();
-        for place in map.places.values_mut().filter(|place| is(place, node)) {
-            *place = None;
+        for place in map.places.values_mut() {
+            if is(place.as_ref(), node) {
+                *place = None;
+            }
         }
         map.nodes.retain(|_, known| !known.is(node));
     }
@@ -178,8 +180,8 @@ impl Cluster {
     }
 }
 
-fn is(place: &Option<Node>, node: &Node) -> bool {
-    place.as_ref().is_some_and(|place| place.is(node))
+fn is(place: Option<&Node>, node: &Node) -> bool {
+    place.is_some_and(|place| place.is(node))
 }
 
 /// The part of a key that decides on its slot, and in this crate says whose queue it is.
@@ -196,31 +198,24 @@ fn split(address: &str) -> Option<(&str, u16)> {
 
 /// A node that does not know its own name leaves it out.
 fn full_address(named: &str, by: &str) -> String {
-    match (split(named), split(by)) {
-        (Some(("", port)), Some((host, _))) => format!("{host}:{port}"),
-        (Some((host, port)), _) => format!("{host}:{port}"),
-        (None, _) => named.to_owned(),
-    }
+    let Some((host, port)) = split(named) else {
+        return named.to_owned();
+    };
+    let host = match split(by) {
+        Some((asked, _)) if host.is_empty() => asked,
+        Some(_) | None => host,
+    };
+    format!("{host}:{port}")
 }
 
 /// The addresses in an answer to CLUSTER SLOTS: first slot, last slot, then a list for each node.
 fn addresses(slots: &Value, by: &str) -> Vec<String> {
-    let items = |value: &Value| match value {
-        Value::Array(items) => items.clone(),
-        _ => Vec::new(),
-    };
     let mut found = Vec::new();
     for range in items(slots) {
-        for node in items(&range).iter().skip(2).map(items) {
-            let host = node
-                .first()
-                .and_then(|host| redis::from_redis_value_ref::<String>(host).ok());
-            let port = node
-                .get(1)
-                .and_then(|port| redis::from_redis_value_ref::<u16>(port).ok());
-            if let (Some(host), Some(port)) = (host.or(Some(String::new())), port)
-                && host != "?"
-            {
+        for node in items(range).iter().skip(2).map(items) {
+            let host = node.first().and_then(text).unwrap_or_default();
+            let port = node.get(1).and_then(text);
+            if let Some(port) = port.filter(|_| host != "?") {
                 found.push(full_address(&format!("{host}:{port}"), by));
             }
         }
@@ -228,6 +223,14 @@ fn addresses(slots: &Value, by: &str) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_sequence().unwrap_or_default()
+}
+
+fn text(value: &Value) -> Option<String> {
+    redis::from_redis_value_ref(value).ok()
 }
 
 #[cfg(test)]

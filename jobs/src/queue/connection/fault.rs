@@ -40,9 +40,10 @@ impl Fault {
 
 /// The error in an answer, if it is one.
 pub(super) fn server_error(answer: &Value) -> Option<RedisError> {
-    match answer {
-        Value::ServerError(error) => Some(error.clone().into()),
-        _ => None,
+    if let Value::ServerError(error) = answer {
+        Some(error.clone().into())
+    } else {
+        None
     }
 }
 

@@ -84,7 +84,7 @@ impl<'a> Routed<'a> {
         }
         let tag = arguments.find_map(|argument| match argument {
             Arg::Simple(bytes) => hash_tag(bytes),
-            _ => None,
+            Arg::Cursor | _ => None,
         });
         if let Some(tag) = tag {
             tag.clone_into(&mut self.tag);

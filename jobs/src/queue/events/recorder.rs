@@ -1,6 +1,7 @@
 //! Reads events as one of a group, so that each is recorded by one process, and again until it is acknowledged.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
 use redis::streams::{StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply};
@@ -112,8 +113,10 @@ impl Recorder {
     ///
     /// # Errors
     /// When Redis fails.
-    pub async fn drained(&self) -> Result<bool, Error> {
-        drained(&self.queues, &self.names).await
+    pub fn drained(&self) -> impl Future<Output = Result<bool, Error>> + Send + use<> {
+        // The future does not hold on to the recorder, which cannot be read by two at once.
+        let (queues, names) = (self.queues.clone(), self.names.clone());
+        async move { drained(&queues, &names).await }
     }
 }
 

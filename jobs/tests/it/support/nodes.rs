@@ -29,21 +29,21 @@ impl ServerNode {
         if !password.is_empty() {
             options.extend(["--requirepass", password, "--masterauth", password].map(str::to_owned));
         }
-        Self::launched(options, password, None)
+        Self::launched(&options, password, None)
     }
 
     /// A sentinel with this configuration.
     pub(crate) fn start_sentinel(configuration: &str, password: &'static str) -> Self {
-        Self::launched(vec!["--sentinel".to_owned()], password, Some(configuration))
+        Self::launched(&["--sentinel".to_owned()], password, Some(configuration))
     }
 
-    fn launched(options: Vec<String>, password: &'static str, configuration: Option<&str>) -> Self {
+    fn launched(options: &[String], password: &'static str, configuration: Option<&str>) -> Self {
         // Somebody else may take the port before the server does.
         for _ in 0..5 {
             let mut node = Self {
                 folder: tempfile::tempdir().unwrap(),
                 port: free_port(),
-                options: options.clone(),
+                options: options.to_vec(),
                 password,
                 process: Mutex::new(None),
             };
@@ -238,7 +238,7 @@ impl RedisCluster {
     /// A queue that is on this node.
     pub(crate) fn queue_on(&self, number: usize) -> jobs::job::QueueName {
         let (first, next) = (number * SLOTS / 3, (number + 1) * SLOTS / 3);
-        let name = (0..).map(|n| format!("queue-{n}")).find(|name| {
+        let name = (0..1_000).map(|n| format!("queue-{n}")).find(|name| {
             let slot = self.slot_of(name);
             (first..next).contains(&slot)
         });
