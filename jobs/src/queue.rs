@@ -93,7 +93,9 @@ impl Queues {
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Timeout`] when it is not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.connection.ping().await
+        self.connection
+            .ping(&self.keys(&QueueName::standard()).jobs())
+            .await
     }
 
     /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.

@@ -5,6 +5,7 @@
 //! given up half-way: what the server gave out with its answer would be lost.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -94,7 +95,8 @@ pub(crate) trait Listener: Send + 'static {
 /// The listeners of one reader.
 pub(crate) struct Listeners<L: Listener> {
     idle: Vec<(usize, L)>,
-    out: FuturesUnordered<BoxFuture<'static, Back<L>>>,
+    /// Never locked. Futures cannot be shared between threads; in a lock that nobody takes they may be in what is.
+    out: Mutex<FuturesUnordered<BoxFuture<'static, Back<L>>>>,
     /// By the listener's number.
     states: Vec<State>,
     call: u64,
@@ -121,7 +123,7 @@ impl<L: Listener> Listeners<L> {
     pub(crate) fn new(listeners: impl IntoIterator<Item = L>) -> Self {
         let idle: Vec<_> = listeners.into_iter().enumerate().collect();
         Self {
-            out: FuturesUnordered::new(),
+            out: Mutex::default(),
             states: idle.iter().map(|_| State::default()).collect(),
             idle,
             call: 0,
@@ -139,8 +141,12 @@ impl<L: Listener> Listeners<L> {
     }
 
     /// True when a command waits for its answer.
-    pub(crate) fn is_out(&self) -> bool {
-        !self.out.is_empty()
+    pub(crate) fn is_out(&mut self) -> bool {
+        !self.out().is_empty()
+    }
+
+    fn out(&mut self) -> &mut FuturesUnordered<BoxFuture<'static, Back<L>>> {
+        self.out.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first news; none when every listener that works has heard nothing, which takes about `longest`. May be
@@ -149,12 +155,16 @@ impl<L: Listener> Listeners<L> {
     /// # Errors
     /// When no listener works, or one has lost its place.
     pub(crate) async fn next(&mut self, longest: Duration) -> Result<Option<L::News>, Error> {
+        if self.states.is_empty() {
+            tokio::time::sleep(longest).await;
+            return Ok(None);
+        }
         self.call += 1;
         let end = Instant::now() + longest;
         loop {
             self.send_out(end);
             let Some(back) = self.first_back().await else {
-                if self.out.is_empty() {
+                if self.out().is_empty() {
                     return Ok(None);
                 }
                 continue;
@@ -202,7 +212,7 @@ impl<L: Listener> Listeners<L> {
                     result,
                 }
             };
-            self.out.push(listening.boxed());
+            self.out().push(listening.boxed());
         }
     }
 
@@ -213,10 +223,10 @@ impl<L: Listener> Listeners<L> {
             .iter()
             .filter_map(|(number, _)| self.states[*number].rests_until);
         let Some(rested) = resting.min() else {
-            return self.out.next().await;
+            return self.out().next().await;
         };
         tokio::select! {
-            back = self.out.next() => back,
+            back = self.out().next() => back,
             () = tokio::time::sleep_until(rested) => None,
         }
     }

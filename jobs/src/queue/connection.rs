@@ -118,19 +118,19 @@ impl Connection {
         }
     }
 
-    /// Asks whether every queue that was used so far is served.
-    pub(crate) async fn ping(&self) -> Result<(), Error> {
+    /// Asks whether every queue that was used so far is served; if there was none, the one of this key.
+    pub(crate) async fn ping(&self, key: &str) -> Result<(), Error> {
         let Servers::Many(Route::Cluster(cluster)) = &self.servers else {
             return self.command(&cmd("PING")).await;
         };
-        let mut tags = cluster.tags();
-        if tags.is_empty() {
-            tags.push("ping".to_owned());
+        let mut keys = cluster.keys();
+        if keys.is_empty() {
+            keys.push(key.to_owned());
         }
         // A node of a cluster that is down answers PING as always.
-        let asked = tags.iter().map(|tag| async move {
+        let asked = keys.iter().map(|key| async move {
             let mut exists = cmd("EXISTS");
-            exists.arg(format!("{{{tag}}}"));
+            exists.arg(key);
             self.command::<u64>(&exists).await
         });
         try_join_all(asked).await.map(drop)
@@ -140,10 +140,7 @@ impl Connection {
     pub(crate) async fn own(&self, key: &str) -> Result<OwnConnection, Error> {
         let place = match &self.servers {
             Servers::One(node) => Place::fixed(node),
-            Servers::Many(route) => {
-                let tag = cluster::hash_tag(key.as_bytes()).unwrap_or_default();
-                Place::found(route, tag, self.bounded(route.node(tag)).await?)
-            }
+            Servers::Many(route) => Place::found(route, key, self.bounded(route.node(key)).await?),
         };
         self.bounded(OwnConnection::open(place)).await
     }

@@ -10,17 +10,15 @@ use jobs::worker::WorkerSettings;
 use serde_json::json;
 
 use crate::functions::Scripted;
-use crate::support::nodes::ServerNode;
+use crate::support::nodes::{PASSWORD, PASSWORD_IN_URL, ServerNode};
 use crate::support::{TestWorker, Watch, catalog_of, envelope, eventually};
 
-/// With characters that an address must write as %40 and %2C.
-const PASSWORD: &str = "s@cret,";
 const SENTINEL_PASSWORD: &str = "another";
 
 struct SentinelEnv {
     master: ServerNode,
     replica: ServerNode,
-    _sentinel: ServerNode,
+    sentinel: ServerNode,
     settings: WorkerSettings,
 }
 
@@ -48,7 +46,7 @@ impl SentinelEnv {
         .await;
         // The first sentinel of the list is away.
         let url = format!(
-            "redis-sentinel://:s%40cret%2C@127.0.0.1:1,127.0.0.1:{}/main?sentinel_password={SENTINEL_PASSWORD}",
+            "redis-sentinel://:{PASSWORD_IN_URL}@127.0.0.1:1,127.0.0.1:{}/main?sentinel_password={SENTINEL_PASSWORD}",
             sentinel.port
         );
         let settings = WorkerSettings {
@@ -65,7 +63,7 @@ impl SentinelEnv {
         Self {
             master,
             replica,
-            _sentinel: sentinel,
+            sentinel,
             settings,
         }
     }
@@ -128,7 +126,7 @@ async fn workers_follow_the_master_that_the_sentinels_chose() {
         })
         .await;
 
-    // The old master comes back as a replica: nobody writes to it.
+    // The old master comes back as a replica, and is made master again while both are there.
     env.master.launch();
     eventually("the old master is a replica", async || {
         env.master.says(&["INFO", "replication"], "role:slave")
@@ -137,11 +135,31 @@ async fn workers_follow_the_master_that_the_sentinels_chose() {
     let last = envelope("scripted", &json!({}));
     queues.push(&name, std::slice::from_ref(&last)).await.unwrap();
     watch
-        .until("the last one ran", |watch| {
-            watch.finished().iter().any(|end| end.id == last.id)
-        })
+        .until("the last one ran", |watch| has_ended(watch, last.id))
+        .await;
+    eventually("the sentinel begins", async || {
+        let begun: redis::RedisResult<String> = env.sentinel.ask(&["SENTINEL", "FAILOVER", "main"]);
+        begun.is_ok()
+    })
+    .await;
+    eventually("they have changed places", async || {
+        env.master.says(&["INFO", "replication"], "role:master")
+            && env.replica.says(&["INFO", "replication"], "role:slave")
+    })
+    .await;
+    let very_last = envelope("scripted", &json!({}));
+    eventually("the master takes jobs again", async || {
+        queues.push(&name, std::slice::from_ref(&very_last)).await.is_ok()
+    })
+    .await;
+    watch
+        .until("the very last one ran", |watch| has_ended(watch, very_last.id))
         .await;
     worker.stop().await;
+}
+
+fn has_ended(watch: &Watch, id: JobId) -> bool {
+    watch.finished().iter().any(|end| end.id == id)
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use redis::aio::ConnectionLike;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, Value, pipe};
 
-use super::fault::server_error;
+use super::fault::{Fault, server_error};
 use super::node::Node;
 
 /// Nodes that are asked at the same time: one that is away must not keep the others from answering.
@@ -32,12 +32,26 @@ pub(super) struct Cluster {
 
 #[derive(Default)]
 struct Map {
-    /// Hash tag that was ever asked for -> the node that serves its slot, if that is known.
-    places: HashMap<String, Option<Node>>,
+    /// By hash tag, every one that was ever asked for.
+    places: HashMap<String, Place>,
     /// Address -> the node there, with its connection.
     nodes: HashMap<String, Node>,
     /// The addresses of all nodes, as one of them told.
     peers: Vec<String>,
+}
+
+/// Where a slot is.
+struct Place {
+    /// A key of this slot that we may touch.
+    key: String,
+    /// When that is known.
+    node: Option<Node>,
+}
+
+impl Place {
+    fn is_at(&self, node: &Node) -> bool {
+        self.node.as_ref().is_some_and(|place| place.is(node))
+    }
 }
 
 impl Cluster {
@@ -53,64 +67,61 @@ impl Cluster {
         })
     }
 
-    /// The node that has the slot of this hash tag.
-    pub(super) async fn node(&self, tag: &str) -> Result<Node, RedisError> {
-        let known = self.lock().places.get(tag).cloned();
+    /// The node that has the slot of this key.
+    pub(super) async fn node(&self, key: &str) -> Result<Node, RedisError> {
+        let known = self.lock().place(key).node.clone();
         match known {
-            Some(Some(node)) => Ok(node),
-            Some(None) => self.find(tag).await,
-            None => {
-                self.lock().places.insert(tag.to_owned(), None);
-                self.find(tag).await
-            }
+            Some(node) => Ok(node),
+            None => self.find(key).await,
         }
     }
 
-    pub(super) fn is_at(&self, tag: &str, node: &Node) -> bool {
-        let map = self.lock();
-        map.places.get(tag).is_some_and(|place| is(place.as_ref(), node))
+    pub(super) fn is_at(&self, key: &str, node: &Node) -> bool {
+        self.lock().place(key).is_at(node)
     }
 
-    /// The hash tags that were ever asked for.
-    pub(super) fn tags(&self) -> Vec<String> {
-        self.lock().places.keys().cloned().collect()
+    /// A key of each slot that was ever asked for.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.lock()
+            .places
+            .values()
+            .map(|place| place.key.clone())
+            .collect()
     }
 
     /// `from` says that the slot is at `to`.
-    pub(super) fn moved(&self, tag: &str, from: &Node, to: &str) -> Result<(), RedisError> {
+    pub(super) fn moved(&self, key: &str, from: &Node, to: &str) -> Result<(), RedisError> {
         let node = self.at(&full_address(to, &from.to_string()))?;
-        tracing::debug!(queue = tag, %from, to = %node, "the queue is on another node");
-        self.lock().places.insert(tag.to_owned(), Some(node));
+        tracing::debug!(key, %from, to = %node, "the queue is on another node");
+        self.lock().place(key).node = Some(node);
         Ok(())
     }
 
     /// The node answers, but does not serve the slot: ask anew where it is.
-    pub(super) fn doubtful(&self, tag: &str, node: &Node) {
-        if let Some(place) = self.lock().places.get_mut(tag)
-            && is(place.as_ref(), node)
-        {
-            *place = None;
+    pub(super) fn doubtful(&self, key: &str, node: &Node) {
+        let mut map = self.lock();
+        let place = map.place(key);
+        if place.is_at(node) {
+            place.node = None;
         }
     }
 
     /// The node does not answer: everything that was there may be elsewhere.
     pub(super) fn lost(&self, node: &Node) {
         let mut map = self.lock();
-        for place in map.places.values_mut() {
-            if is(place.as_ref(), node) {
-                *place = None;
-            }
+        for place in map.places.values_mut().filter(|place| place.is_at(node)) {
+            place.node = None;
         }
         map.nodes.retain(|_, known| !known.is(node));
     }
 
-    async fn find(&self, tag: &str) -> Result<Node, RedisError> {
+    async fn find(&self, key: &str) -> Result<Node, RedisError> {
         // In an order of chance, so that a next try does not begin with the node that failed this one.
         let mut addresses = self.addresses();
         addresses.shuffle(&mut rand::rng());
         let asked: Vec<BoxFuture<'_, _>> = addresses
             .into_iter()
-            .map(|address| self.ask(address, tag).boxed())
+            .map(|address| self.ask(address, key).boxed())
             .collect();
         let mut answers = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE);
         let mut failed = None;
@@ -118,7 +129,7 @@ impl Cluster {
             match answer {
                 Ok((node, peers)) => {
                     let mut map = self.lock();
-                    map.places.insert(tag.to_owned(), Some(node.clone()));
+                    map.place(key).node = Some(node.clone());
                     if !peers.is_empty() {
                         map.peers = peers;
                     }
@@ -131,10 +142,10 @@ impl Cluster {
     }
 
     /// Asks one node where a slot is, and who else there is.
-    async fn ask(&self, address: String, tag: &str) -> Result<(Node, Vec<String>), RedisError> {
+    async fn ask(&self, address: String, key: &str) -> Result<(Node, Vec<String>), RedisError> {
         let node = self.at(&address)?;
         let mut questions = pipe();
-        questions.exists(format!("{{{tag}}}"));
+        questions.exists(key);
         questions.cmd("CLUSTER").arg("SLOTS");
         let answers = node.shared().req_packed_commands(&questions, 0, 2).await;
         let answers = answers.inspect_err(|_away| self.lost(&node))?;
@@ -143,9 +154,11 @@ impl Cluster {
         let peers = answers.next().map(|slots| addresses(&slots, &address));
         let place = match server_error(&here) {
             None => node,
-            Some(error) => match error.redirect_node() {
-                Some((there, _)) => self.at(&full_address(there, &address))?,
-                None => return Err(error),
+            // The slot is here still, and on its way elsewhere.
+            Some(error) if error.code() == Some("ASK") => node,
+            Some(error) => match Fault::of(&error) {
+                Fault::Elsewhere(there) => self.at(&full_address(&there, &address))?,
+                Fault::Doubtful | Fault::Lost | Fault::None => return Err(error),
             },
         };
         Ok((place, peers.unwrap_or_default()))
@@ -180,8 +193,14 @@ impl Cluster {
     }
 }
 
-fn is(place: Option<&Node>, node: &Node) -> bool {
-    place.is_some_and(|place| place.is(node))
+impl Map {
+    fn place(&mut self, key: &str) -> &mut Place {
+        let tag = hash_tag(key.as_bytes()).unwrap_or(key);
+        self.places.entry(tag.to_owned()).or_insert_with(|| Place {
+            key: key.to_owned(),
+            node: None,
+        })
+    }
 }
 
 /// The part of a key that decides on its slot, and in this crate says whose queue it is.

@@ -15,7 +15,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(super) struct Place {
     node: Node,
-    /// With the hash tag; `None` when there is but one node.
+    /// With a key of the queue; `None` when there is but one node.
     route: Option<(Route, String)>,
 }
 
@@ -32,17 +32,17 @@ impl Place {
         }
     }
 
-    pub(super) fn found(route: &Route, tag: &str, node: Node) -> Self {
+    pub(super) fn found(route: &Route, key: &str, node: Node) -> Self {
         Self {
             node,
-            route: Some((route.clone(), tag.to_owned())),
+            route: Some((route.clone(), key.to_owned())),
         }
     }
 
     fn learn(&self, error: RedisError) -> RedisError {
         match &self.route {
-            Some((route, tag)) => {
-                route.learn(tag, &self.node, &error);
+            Some((route, key)) => {
+                route.learn(key, &self.node, &error);
                 told_by(&self.node, error)
             }
             None => error,
@@ -59,7 +59,7 @@ impl OwnConnection {
     /// False when the queue is on another node by now: open another one.
     pub(crate) fn is_current(&self) -> bool {
         let Place { node, route } = &self.place;
-        route.as_ref().is_none_or(|(route, tag)| route.is_at(tag, node))
+        route.as_ref().is_none_or(|(route, key)| route.is_at(key, node))
     }
 
     /// Sends a command that the server answers within `patience`; past that it does not answer at all. After an error

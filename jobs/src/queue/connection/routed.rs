@@ -24,28 +24,28 @@ pub(super) enum Route {
 }
 
 impl Route {
-    pub(super) async fn node(&self, tag: &str) -> Result<Node, RedisError> {
+    pub(super) async fn node(&self, key: &str) -> Result<Node, RedisError> {
         match self {
             Self::Sentinel(sentinel) => sentinel.master().await,
-            Self::Cluster(cluster) => cluster.node(tag).await,
+            Self::Cluster(cluster) => cluster.node(key).await,
         }
     }
 
     /// Whether the node is still the one for this queue.
-    pub(super) fn is_at(&self, tag: &str, node: &Node) -> bool {
+    pub(super) fn is_at(&self, key: &str, node: &Node) -> bool {
         match self {
             Self::Sentinel(sentinel) => sentinel.is_master(node),
-            Self::Cluster(cluster) => cluster.is_at(tag, node),
+            Self::Cluster(cluster) => cluster.is_at(key, node),
         }
     }
 
     /// Learns from an error that a node gave. True when another node should be tried at once.
-    pub(super) fn learn(&self, tag: &str, node: &Node, error: &RedisError) -> bool {
+    pub(super) fn learn(&self, key: &str, node: &Node, error: &RedisError) -> bool {
         match (Fault::of(error), self) {
             (Fault::None, _) => false,
-            (Fault::Elsewhere(address), Self::Cluster(cluster)) => cluster.moved(tag, node, &address).is_ok(),
+            (Fault::Elsewhere(address), Self::Cluster(cluster)) => cluster.moved(key, node, &address).is_ok(),
             (Fault::Doubtful, Self::Cluster(cluster)) => {
-                cluster.doubtful(tag, node);
+                cluster.doubtful(key, node);
                 false
             }
             (Fault::Lost, Self::Cluster(cluster)) => {
@@ -64,30 +64,30 @@ impl Route {
 /// the node that lacks it.
 pub(super) struct Routed<'a> {
     route: &'a Route,
-    tag: String,
+    key: String,
 }
 
 impl<'a> Routed<'a> {
     pub(super) fn new(route: &'a Route) -> Self {
         Self {
             route,
-            tag: String::new(),
+            key: String::new(),
         }
     }
 
-    /// All keys carry their queue as hash tag, and no argument that comes before the first key looks like one. The text
-    /// of a script does.
+    /// All keys carry their queue as hash tag, and no argument that comes before the first key looks like one, but for
+    /// the text of a script.
     fn aim(&mut self, command: Option<&Cmd>) {
         let mut arguments = command.into_iter().flat_map(Cmd::args_iter);
         if arguments.next() == Some(Arg::Simple(b"SCRIPT".as_slice())) {
             return;
         }
-        let tag = arguments.find_map(|argument| match argument {
-            Arg::Simple(bytes) => hash_tag(bytes),
+        let key = arguments.find_map(|argument| match argument {
+            Arg::Simple(bytes) => hash_tag(bytes).and(std::str::from_utf8(bytes).ok()),
             Arg::Cursor | _ => None,
         });
-        if let Some(tag) = tag {
-            tag.clone_into(&mut self.tag);
+        if let Some(key) = key {
+            key.clone_into(&mut self.key);
         }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Routed<'a> {
     ) -> Result<T, RedisError> {
         let mut moves = 0;
         loop {
-            let node = self.route.node(&self.tag).await?;
+            let node = self.route.node(&self.key).await?;
             let result = send(node.shared()).await;
             let error = match &result {
                 Ok(answer) => refused(answer),
@@ -107,7 +107,7 @@ impl<'a> Routed<'a> {
             };
             let Some(error) = error else { return result };
             moves += 1;
-            if !self.route.learn(&self.tag, &node, &error) || moves > MOST_MOVES {
+            if !self.route.learn(&self.key, &node, &error) || moves > MOST_MOVES {
                 return result.map_err(|error| told_by(&node, error));
             }
         }

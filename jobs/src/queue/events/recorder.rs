@@ -1,7 +1,6 @@
 //! Reads events as one of a group, so that each is recorded by one process, and again until it is acknowledged.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::time::Duration;
 
 use redis::streams::{StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply};
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{EventBatch, EventId, read, wire};
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::QueueName;
 use crate::queue::blocking::{Group, Listener, Listeners};
 use crate::queue::{Queues, scripts};
@@ -27,6 +27,8 @@ const KEEP: Duration = Duration::from_mins(2);
 /// Past this many entries recorded ones are dropped at once.
 const CROWD: usize = 1_000;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// After a failure.
+const TRIM_AGAIN: Duration = Duration::from_secs(30);
 
 pub struct Recorder {
     queues: Queues,
@@ -35,7 +37,7 @@ pub struct Recorder {
     forget_after: Duration,
     /// From the first read on.
     members: Option<Listeners<Member>>,
-    trimmed_at: HashMap<QueueName, Instant>,
+    trim_at: HashMap<QueueName, Instant>,
 }
 
 impl Recorder {
@@ -46,7 +48,7 @@ impl Recorder {
             consumer: consumer.to_owned(),
             forget_after: FORGET_AFTER,
             members: None,
-            trimmed_at: HashMap::new(),
+            trim_at: HashMap::new(),
         }
     }
 
@@ -85,38 +87,43 @@ impl Recorder {
     /// When Redis fails; the entries then come again.
     pub async fn ack(&mut self, batches: &[EventBatch]) -> Result<(), Error> {
         for name in &self.names {
-            let of_queue: Vec<String> = batches
-                .iter()
-                .filter(|batch| batch.queue == *name)
-                .map(|batch| batch.id.to_string())
-                .collect();
-            let trimmed_at = self.trimmed_at.get(name);
-            let trim_is_due = trimmed_at.is_none_or(|at| at.elapsed() >= TRIM_EVERY);
-            if of_queue.is_empty() {
-                continue;
-            }
-            let events = self.queues.keys(name).events();
-            let mut ack = cmd("XACK");
-            ack.arg(&events).arg(GROUP).arg(of_queue);
-            self.queues.connection.command::<u64>(&ack).await?;
-            if trim_is_due {
-                self.trimmed_at.insert(name.clone(), Instant::now());
-                let mut trim = scripts::TRIM.key(events);
-                trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
-                self.queues.connection.script::<u64>(&trim).await?;
+            let of_queue = batches.iter().filter(|batch| batch.queue == *name);
+            let ids: Vec<String> = of_queue.map(|batch| batch.id.to_string()).collect();
+            if !ids.is_empty() {
+                let mut ack = cmd("XACK");
+                ack.arg(self.queues.keys(name).events()).arg(GROUP).arg(ids);
+                self.queues.connection.command::<u64>(&ack).await?;
             }
         }
+        self.trim().await;
         Ok(())
+    }
+
+    /// Drops recorded entries. What fails is made up for later, and must not hold up the other queues.
+    async fn trim(&mut self) {
+        for name in &self.names {
+            if self.trim_at.get(name).is_some_and(|at| Instant::now() < *at) {
+                continue;
+            }
+            let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
+            trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
+            let pause = match self.queues.connection.script::<u64>(&trim).await {
+                Ok(_) => TRIM_EVERY,
+                Err(error) => {
+                    tracing::debug!(queue = %name, error = chain(&error), "recorded events stay for now");
+                    TRIM_AGAIN
+                }
+            };
+            self.trim_at.insert(name.clone(), Instant::now() + pause);
+        }
     }
 
     /// True when the whole group has recorded everything that is in the streams.
     ///
     /// # Errors
     /// When Redis fails.
-    pub fn drained(&self) -> impl Future<Output = Result<bool, Error>> + Send + use<> {
-        // The future does not hold on to the recorder, which cannot be read by two at once.
-        let (queues, names) = (self.queues.clone(), self.names.clone());
-        async move { drained(&queues, &names).await }
+    pub async fn drained(&self) -> Result<bool, Error> {
+        drained(&self.queues, &self.names).await
     }
 }
 

@@ -84,6 +84,7 @@ impl Tail {
             let followers = Listeners::new(groups.map(|group| Follower {
                 group,
                 position: self.position.clone(),
+                was_connected: false,
                 unproven: self.is_back,
             }));
             // Who catches up takes "nothing" for "up to date": it must not miss a queue.
@@ -105,6 +106,8 @@ impl Tail {
 struct Follower {
     group: Group,
     position: Position,
+    was_connected: bool,
+    /// The stream may not be the one that the position is of.
     unproven: bool,
 }
 
@@ -128,7 +131,11 @@ impl Listener for Follower {
 
 impl Follower {
     async fn read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
-        self.group.connect().await?;
+        if self.group.connect().await? {
+            // Another node may be behind the one before.
+            self.unproven |= self.was_connected;
+            self.was_connected = true;
+        }
         if self.unproven {
             self.prove().await?;
             self.unproven = false;

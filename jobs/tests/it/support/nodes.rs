@@ -6,10 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use redis::FromRedisValue;
+use redis::{FromRedisValue, IntoConnectionInfo};
 use tempfile::TempDir;
 
 use super::eventually;
+
+/// With characters that an address must write in another way.
+pub(crate) const PASSWORD: &str = "s@cret,";
+pub(crate) const PASSWORD_IN_URL: &str = "s%40cret%2C";
 
 /// A redis-server that listens on 127.0.0.1 and goes away with the test.
 pub(crate) struct ServerNode {
@@ -115,9 +119,15 @@ impl ServerNode {
     }
 
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &[&str]) -> redis::RedisResult<T> {
-        let address = format!("redis://:{}@127.0.0.1:{}", self.password, self.port);
+        let login = redis::RedisConnectionInfo::default();
+        let info = redis::ConnectionAddr::Tcp("127.0.0.1".to_owned(), self.port)
+            .into_connection_info()?
+            .set_redis_settings(match self.password {
+                "" => login,
+                password => login.set_password(password),
+            });
         let patience = Duration::from_secs(5);
-        let mut connection = redis::Client::open(address)?.get_connection_with_timeout(patience)?;
+        let mut connection = redis::Client::open(info)?.get_connection_with_timeout(patience)?;
         connection.set_read_timeout(Some(patience))?;
         let mut asked = redis::cmd(command[0]);
         asked.arg(&command[1..]);
@@ -195,7 +205,7 @@ impl RedisCluster {
             "--repl-diskless-sync-delay",
             "0",
         ];
-        ServerNode::start(&[options, whole].concat(), "")
+        ServerNode::start(&[options, whole].concat(), PASSWORD)
     }
 
     /// Makes a node that has joined known to all.
@@ -232,7 +242,7 @@ impl RedisCluster {
             .iter()
             .map(|node| format!("127.0.0.1:{}", node.port))
             .collect();
-        format!("redis-cluster://{}", hosts.join(","))
+        format!("redis-cluster://:{PASSWORD_IN_URL}@{}", hosts.join(","))
     }
 
     /// A queue that is on this node.
@@ -269,7 +279,8 @@ impl RedisCluster {
             let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "1"]).unwrap();
             let Some(key) = keys.first() else { break };
             // The key may be gone by now, which is no error.
-            from.tell(&["MIGRATE", "127.0.0.1", &to.port.to_string(), key, "0", "5000"]);
+            let port = to.port.to_string();
+            from.tell(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000", "AUTH", PASSWORD]);
             if let Some(halfway) = halfway.take() {
                 halfway().await;
             }
