@@ -140,11 +140,6 @@ impl<L: Listener> Listeners<L> {
         self.states.len() > 1
     }
 
-    /// True when a command waits for its answer.
-    pub(crate) fn is_out(&mut self) -> bool {
-        !self.out().is_empty()
-    }
-
     fn out(&mut self) -> &mut FuturesUnordered<BoxFuture<'static, Back<L>>> {
         self.out.get_mut().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,20 +9,14 @@ use super::blocking::{Group, Listener, Listeners};
 use crate::error::Error;
 use crate::job::QueueName;
 
-/// One worker's ear on the wake lists of its queues.
-pub(crate) struct Wakes {
-    queues: Queues,
-    names: Vec<QueueName>,
-    listeners: Listeners<WakeListener>,
-}
+/// One worker's ear on the wake lists of its queues. With several listeners one may take a token while the worker has
+/// no room; who else is idle then finds the job when it looks by itself.
+pub(crate) struct Wakes(Listeners<WakeListener>);
 
 impl Wakes {
     pub(crate) fn new(queues: &Queues, names: &[QueueName]) -> Self {
-        Self {
-            queues: queues.clone(),
-            names: names.to_vec(),
-            listeners: listeners(queues, names),
-        }
+        let groups = Group::all(queues, names).into_iter();
+        Self(Listeners::new(groups.map(WakeListener)))
     }
 
     /// Waits until somebody says that one of the queues has work, or for `longest`.
@@ -30,28 +24,16 @@ impl Wakes {
     /// # Errors
     /// When Redis fails for all of them.
     pub(crate) async fn wait(&mut self, longest: Duration) -> Result<(), Error> {
-        let several = self.listeners.several();
-        let next = self.listeners.next(longest);
-        if several {
+        let Self(listeners) = self;
+        if listeners.several() {
             // One that went out earlier may come back later than that.
-            tokio::time::timeout(longest, next).await.unwrap_or(Ok(None))?;
+            let next = tokio::time::timeout(longest, listeners.next(longest));
+            next.await.unwrap_or(Ok(None))?;
         } else {
-            next.await?;
+            listeners.next(longest).await?;
         }
         Ok(())
     }
-
-    /// Gives up listening while there is no room for jobs: of several listeners some are out still, and would take
-    /// the token that another worker waits for.
-    pub(crate) fn rest(&mut self) {
-        if self.listeners.several() && self.listeners.is_out() {
-            self.listeners = listeners(&self.queues, &self.names);
-        }
-    }
-}
-
-fn listeners(queues: &Queues, names: &[QueueName]) -> Listeners<WakeListener> {
-    Listeners::new(Group::all(queues, names).into_iter().map(WakeListener))
 }
 
 struct WakeListener(Group);

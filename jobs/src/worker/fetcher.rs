@@ -40,9 +40,6 @@ impl Fetcher {
         let mut patience = Patience::new("fetch");
         let mut wakes = self.claims.wakes(&self.queues);
         while !self.stop.is_cancelled() {
-            if self.held.room() == 0 {
-                wakes.rest();
-            }
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.held.wait_for_room() => {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jobs::catalog::Catalog;
+use jobs::error::Error;
 use jobs::job::{Envelope, JobId, QueueName};
 use jobs::queue::events::{JobEvent, Recorder};
 use jobs::queue::{Cancelled, Queues, RedisSettings};
@@ -49,6 +50,10 @@ impl ClusterEnv {
     }
 
     fn worker(&self, scripted: &Scripted) -> TestWorker {
+        TestWorker::start(&self.catalog(scripted), self.settings.clone())
+    }
+
+    fn catalog(&self, scripted: &Scripted) -> Arc<Catalog> {
         let queue = |number: usize| self.names[number].clone();
         let catalog = Catalog::empty()
             .with(On::<0>(queue(0), scripted.clone()))
@@ -57,7 +62,7 @@ impl ClusterEnv {
             .unwrap()
             .with(On::<2>(queue(2), scripted.clone()))
             .unwrap();
-        TestWorker::start(&Arc::new(catalog), self.settings.clone())
+        Arc::new(catalog)
     }
 
     async fn watch(&self) -> Watch {
@@ -248,9 +253,18 @@ async fn an_idle_worker_hears_at_once_of_work_on_any_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queues_on_other_nodes_go_on_while_one_is_away() {
     let env = ClusterEnv::new().await;
+    // Full, so that nothing but its heartbeats keeps its job for it.
+    let full = WorkerSettings {
+        concurrency: 1,
+        ..env.settings.clone()
+    };
+    let gated = Scripted::gated();
+    let holder = TestWorker::start(&env.catalog(&gated), full);
+    let held = job(1);
+    env.push(1, std::slice::from_ref(&held)).await;
+    eventually("it is held", async || gated.runs() == 1).await;
     let scripted = Scripted::default();
     let worker = env.worker(&scripted);
-    let mut watch = env.watch().await;
     let mut recorder = env.queues.recorder(&env.names, "a");
     let mut all = BTreeSet::new();
     for number in 0..3 {
@@ -261,6 +275,9 @@ async fn the_queues_on_other_nodes_go_on_while_one_is_away() {
     record(&mut recorder, &all).await;
     let before = env.queues.instance(&env.names).await.unwrap();
     env.queues.ping().await.unwrap();
+    let mut tail = env.queues.tail(&env.names, None);
+    tail.begin().await.unwrap();
+    let back = || env.queues.tail(&env.names, Some(tail.position().clone()));
 
     env.cluster.masters[0].kill();
     let begin = Instant::now();
@@ -268,6 +285,9 @@ async fn the_queues_on_other_nodes_go_on_while_one_is_away() {
     assert!(error.is_unavailable(), "{error:?}");
     assert!(begin.elapsed() < env.settings.redis.timeout * 3);
     let error = env.queues.ping().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error:?}");
+    // "Nothing new" would be a lie to who comes back to a position.
+    let error = back().next(Duration::from_millis(1)).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     // Longer than the lease: it is renewed all the same where it can be.
     let until = Instant::now() + env.settings.lease * 2;
@@ -298,6 +318,7 @@ async fn the_queues_on_other_nodes_go_on_while_one_is_away() {
     record(&mut recorder, &ids(&after)).await;
     all.extend(ids(&after));
     env.queues.ping().await.unwrap();
+    assert!(matches!(back().next(BLOCK).await, Err(Error::Expired)));
     let now = env.queues.instance(&env.names).await.unwrap();
     let others: Vec<_> = env
         .names
@@ -306,16 +327,15 @@ async fn the_queues_on_other_nodes_go_on_while_one_is_away() {
         .collect();
     assert_eq!(others, [&env.names[0]]);
 
+    gated.open(1);
+    record(&mut recorder, &ids([&held])).await;
     for number in 0..3 {
         env.assert_done(number).await;
     }
-    assert_eq!(
-        scripted.runs() as usize,
-        all.len(),
-        "a job ran twice, or not at all"
-    );
+    let runs = scripted.runs() as usize;
+    assert_eq!(runs, all.len(), "a job ran twice, or not at all");
+    holder.stop().await;
     worker.stop().await;
-    drop(watch.seen.drain(..));
 }
 
 #[tokio::test(flavor = "multi_thread")]

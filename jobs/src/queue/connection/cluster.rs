@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use redis::aio::ConnectionLike;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, Value, pipe};
 
-use super::fault::{Fault, server_error};
+use super::fault::{Fault, server_error, told_by};
 use super::node::Node;
 
 /// Nodes that are asked at the same time: one that is away must not keep the others from answering.
@@ -148,7 +148,10 @@ impl Cluster {
         questions.exists(key);
         questions.cmd("CLUSTER").arg("SLOTS");
         let answers = node.shared().req_packed_commands(&questions, 0, 2).await;
-        let answers = answers.inspect_err(|_away| self.lost(&node))?;
+        let answers = answers.map_err(|error| {
+            self.lost(&node);
+            told_by(&node, error)
+        })?;
         let mut answers = answers.into_iter();
         let here = answers.next().unwrap_or(Value::Nil);
         let peers = answers.next().map(|slots| addresses(&slots, &address));

@@ -31,7 +31,8 @@ impl Fault {
             ErrorKind::Server(
                 ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown,
             ) => Self::Doubtful,
-            ErrorKind::Io | ErrorKind::Parse => Self::Lost,
+            // A connection that could not log in does not try again by itself.
+            ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => Self::Lost,
             _ if error.code() == Some("UNBLOCKED") => Self::Doubtful,
             _ => Self::None,
         }

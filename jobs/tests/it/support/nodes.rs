@@ -245,13 +245,15 @@ impl RedisCluster {
         format!("redis-cluster://:{PASSWORD_IN_URL}@{}", hosts.join(","))
     }
 
-    /// A queue that is on this node.
+    /// A queue that is on this node. The first node's comes first everywhere.
     pub(crate) fn queue_on(&self, number: usize) -> jobs::job::QueueName {
         let (first, next) = (number * SLOTS / 3, (number + 1) * SLOTS / 3);
-        let name = (0..1_000).map(|n| format!("queue-{n}")).find(|name| {
-            let slot = self.slot_of(name);
-            (first..next).contains(&slot)
-        });
+        let name = (0..1_000)
+            .map(|n| format!("{}-{n}", ["a", "b", "c"][number]))
+            .find(|name| {
+                let slot = self.slot_of(name);
+                (first..next).contains(&slot)
+            });
         name.unwrap().parse().unwrap()
     }
 
