@@ -39,6 +39,17 @@ impl SentinelEnv {
              requirepass {SENTINEL_PASSWORD}\n"
         );
         let sentinel = ServerNode::start_sentinel(&configuration, SENTINEL_PASSWORD);
+        // Quicker than in earnest, and not taken aback by a machine that is busy. Where Redis has no such settings it
+        // takes longer.
+        for (setting, milliseconds) in [
+            ("info-period", "500"),
+            ("publish-period", "250"),
+            ("tilt-trigger", "20000"),
+            ("tilt-period", "1000"),
+        ] {
+            let set: redis::RedisResult<String> = sentinel.ask(&["SENTINEL", "DEBUG", setting, milliseconds]);
+            drop(set);
+        }
         eventually("the sentinel knows the replica", async || {
             let replicas: Vec<redis::Value> = sentinel.ask(&["SENTINEL", "REPLICAS", "main"]).unwrap();
             replicas.len() == 1
