@@ -46,17 +46,22 @@ impl From<RedisError> for Error {
         #[expect(clippy::wildcard_enum_match_arm, reason = "Redis's own list of errors grows")]
         match error.kind() {
             ErrorKind::Io
-            | ErrorKind::ClusterConnectionNotFound
+            // Sentinels name no master while they choose a new one.
+            | ErrorKind::MasterNameNotFoundBySentinel
             | ErrorKind::Server(
                 ServerErrorKind::BusyLoading
+                // A slot that is on its way to another node: ASK for keys that have gone, TRYAGAIN for some of each.
+                | ServerErrorKind::Ask
+                | ServerErrorKind::Moved
                 | ServerErrorKind::TryAgain
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ReadOnly,
             ) => Self::Unavailable(error),
+            // UNBLOCKED: the node that a reader waited on is no longer the one to wait on.
             _ if matches!(
                 error.code(),
-                Some("OOM" | "MISCONF" | "NOREPLICAS" | "UNKILLABLE" | "BUSY")
+                Some("OOM" | "MISCONF" | "NOREPLICAS" | "UNBLOCKED" | "UNKILLABLE" | "BUSY")
             ) =>
             {
                 Self::Unavailable(error)

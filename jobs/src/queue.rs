@@ -1,11 +1,12 @@
 //! The queue on Redis: what the API and the worker may ask of it. Every call is one bounded script or command.
 //! Only this module and its children know keys, scripts and the Redis client.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use redis::{cmd, pipe};
 use serde_json::value::RawValue;
 use ulid::Ulid;
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, Priority, QueueName, lane_name};
 use crate::output;
 
+mod blocking;
 mod cancel;
 pub(crate) mod claims;
 mod clock;
@@ -24,6 +26,7 @@ mod limits;
 pub(crate) mod memo;
 mod push;
 mod scripts;
+pub(crate) mod wake;
 
 pub use cancel::Cancelled;
 pub use clock::Deadline;
@@ -31,7 +34,7 @@ pub use connection::RedisSettings;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
 
-use clock::Clock;
+use clock::Clocks;
 use connection::Connection;
 use events::{Position, Recorder, Tail};
 use keys::Keys;
@@ -48,7 +51,7 @@ const OUTPUT_MAX: u64 = 256 << 20;
 pub struct Queues {
     connection: Connection,
     settings: Arc<RedisSettings>,
-    clock: Clock,
+    clocks: Clocks,
 }
 
 /// How much there is in a queue.
@@ -78,16 +81,18 @@ impl Queues {
         Ok(Self {
             connection: Connection::new(settings)?,
             settings: Arc::new(settings.clone()),
-            clock: Clock::default(),
+            clocks: Clocks::default(),
         })
     }
 
-    /// Asks Redis whether it is there.
+    /// Asks Redis whether it is there; on a cluster, whether it serves every queue that was used so far.
     ///
     /// # Errors
     /// [`Error::Unavailable`] or [`Error::Timeout`] when it is not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.connection.command(&cmd("PING")).await
+        self.connection
+            .ping(&self.keys(&QueueName::standard()).jobs())
+            .await
     }
 
     /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.
@@ -140,12 +145,12 @@ impl Queues {
         Ok((held, counts))
     }
 
-    /// The moment in Redis's time that is `within` from now.
+    /// The moment in the queue's time that is `within` from now.
     ///
     /// # Errors
     /// When Redis fails.
-    pub async fn deadline(&self, within: Duration) -> Result<Deadline, Error> {
-        self.clock.deadline(&self.connection, within).await
+    pub async fn deadline(&self, queue: &QueueName, within: Duration) -> Result<Deadline, Error> {
+        clock::deadline(self, queue, within).await
     }
 
     /// What the queue allows.
@@ -267,16 +272,37 @@ impl Queues {
         })
     }
 
-    /// A random text that stays the same as long as Redis keeps its data. Another one means that Redis came back
-    /// empty, and that everything unfinished has to be pushed again.
+    /// For each of these queues a random text that stays the same as long as Redis keeps its data. Another one means
+    /// that Redis came back empty, and that everything unfinished has to be pushed again. A queue whose node of a
+    /// cluster is away is left out.
     ///
     /// # Errors
-    /// When Redis fails.
-    pub async fn instance(&self) -> Result<String, Error> {
-        let key = keys::instance(&self.settings.key_prefix);
+    /// When Redis fails for all of them.
+    pub async fn instance(&self, queues: &[QueueName]) -> Result<BTreeMap<QueueName, String>, Error> {
+        let mut found = BTreeMap::new();
+        let mut failed = None;
+        let asked = queues.iter().map(|queue| self.instance_of(queue));
+        for (queue, instance) in queues.iter().zip(join_all(asked).await) {
+            match instance {
+                Ok(instance) => {
+                    found.insert(queue.clone(), instance);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if found.is_empty() => Err(error),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    async fn instance_of(&self, queue: &QueueName) -> Result<String, Error> {
         let fresh = Ulid::generate().to_string();
         let mut set = cmd("SET");
-        set.arg(&key).arg(&fresh).arg("NX").arg("GET");
+        set.arg(self.keys(queue).instance())
+            .arg(&fresh)
+            .arg("NX")
+            .arg("GET");
         let before: Option<String> = self.connection.command(&set).await?;
         Ok(before.unwrap_or(fresh))
     }

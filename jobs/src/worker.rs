@@ -1,8 +1,8 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! The fetcher, finisher, heartbeat, canceller, reporter and recoverer are one task each; apalis runs the attempts between the
-//! first two.
+//! The fetcher, heartbeat, canceller, reporter and recoverer are one task each, the finisher one for each queue; apalis
+//! runs the attempts between the first and the last.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use apalis::prelude::{Data, WorkerBuilder};
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use apalis_redis::RedisTask;
 use futures::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,17 +24,19 @@ use crate::job::QueueName;
 use crate::queue::Queues;
 use crate::queue::claims::Claims;
 
+use at_once::at_once;
 use attempt::Runner;
 use backend::SpiralBackend;
 use canceller::Canceller;
 use fetcher::{Assignment, Fetcher};
-use finisher::{Finisher, Message};
+use finisher::{Finisher, Outbox};
 use heartbeat::{About, Heartbeat};
 use held::Held;
 use recoverer::Recoverer;
 use reporter::Reporter;
 use rota::Rota;
 
+mod at_once;
 mod attempt;
 mod backend;
 mod canceller;
@@ -84,7 +86,7 @@ pub async fn run(
         concurrency = worker.settings.concurrency,
         "the worker is ready for jobs"
     );
-    let (finisher, messages) = mpsc::unbounded_channel();
+    let (outbox, finishers) = Outbox::new(&worker.claims, &worker.held, &worker.queues);
     let runner = Runner {
         catalog,
         queues,
@@ -92,9 +94,9 @@ pub async fn run(
         threads: Threads::one_per_processor(),
         worker: name,
         horizon: worker.settings.redis.horizon,
-        finisher: finisher.clone(),
+        outbox: outbox.clone(),
     };
-    worker.run(runner, finisher, messages).await;
+    worker.run(runner, outbox, finishers).await;
     Ok(())
 }
 
@@ -108,22 +110,13 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(
-        &self,
-        runner: Runner,
-        finisher: mpsc::UnboundedSender<Message>,
-        messages: mpsc::UnboundedReceiver<Message>,
-    ) {
+    async fn run(&self, runner: Runner, outbox: Outbox, finishers: Vec<Finisher>) {
         let (task_sender, tasks) = mpsc::unbounded_channel();
         let fetching = role(self.fetcher(task_sender).run());
-        let _finishing = role(
-            Finisher {
-                claims: self.claims.clone(),
-                held: Arc::clone(&self.held),
-                inbox: messages,
-            }
-            .run(),
-        );
+        let _finishing: Vec<_> = finishers
+            .into_iter()
+            .map(|finisher| role(finisher.run()))
+            .collect();
         let _beating = role(self.heartbeat().run());
         let _cancelling = role(self.canceller().run());
         let _reporting = role(self.reporter().run());
@@ -139,7 +132,7 @@ impl Worker {
         // The fetcher first: what it fetches last is given back with the rest.
         let last_words = async {
             let _joined = fetching.await;
-            self.farewell(&finisher).await
+            self.farewell(&outbox).await
         };
         let worker = self.claims.worker();
         match tokio::time::timeout(FAREWELL, last_words).await {
@@ -224,23 +217,22 @@ impl Worker {
     }
 
     /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back.
-    async fn farewell(&self, finisher: &mpsc::UnboundedSender<Message>) -> Result<u64, Error> {
-        let (done, told) = oneshot::channel();
-        if finisher.send(Message::Flush(done)).is_ok() {
-            let _ended = told.await;
-        }
-        let mut given_back = 0;
-        for queue in &self.queues {
-            let held = self.held.snapshot().into_iter();
-            let left: Vec<_> = held
-                .filter(|(_, job)| job.queue == *queue)
-                .map(|(id, job)| (id, job.attempt))
-                .collect();
-            given_back += self.claims.give_back(queue, &left).await?;
-            if !self.claims.leave(queue).await? {
-                let worker = self.claims.worker();
-                tracing::warn!(worker, %queue, "Redis counts jobs as held that this worker does not know");
-            }
+    async fn farewell(&self, outbox: &Outbox) -> Result<u64, Error> {
+        let (given_back, result) = at_once(&self.queues, |queue| self.farewell_to(queue, outbox)).await;
+        result.map(|()| given_back.into_iter().sum())
+    }
+
+    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox) -> Result<u64, Error> {
+        outbox.flush(queue).await;
+        let held = self.held.snapshot().into_iter();
+        let left: Vec<_> = held
+            .filter(|(_, job)| job.queue == *queue)
+            .map(|(id, job)| (id, job.attempt))
+            .collect();
+        let given_back = self.claims.give_back(queue, &left).await?;
+        if !self.claims.leave(queue).await? {
+            let worker = self.claims.worker();
+            tracing::warn!(worker, %queue, "Redis counts jobs as held that this worker does not know");
         }
         Ok(given_back)
     }

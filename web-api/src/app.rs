@@ -86,6 +86,7 @@ impl App {
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),
+            names.clone(),
             windows,
             wake,
             ReconcileSettings::default(),

@@ -121,10 +121,19 @@ async fn look(
     lines: &mut [Line],
 ) -> Result<bool, DispatchError> {
     let mut moved = unpark(store, windows).await?;
+    let mut away = None;
     for line in lines {
-        moved |= fill(store, queues, windows, line).await?;
+        match fill(store, queues, windows, line).await {
+            Ok(some) => moved |= some,
+            // The other queues may be on nodes that are there.
+            Err(error @ DispatchError::Queue(_)) => away = Some(error),
+            Err(error @ DispatchError::Store(_)) => return Err(error),
+        }
     }
-    Ok(moved)
+    match away {
+        Some(error) if !moved => Err(error),
+        Some(_) | None => Ok(moved),
+    }
 }
 
 /// Parked jobs whose time comes within the horizon line up.
@@ -219,7 +228,7 @@ async fn hand_over(
     most: u64,
 ) -> Result<u64, DispatchError> {
     // Before the rows are taken: whoever finds them dispatched and unknown later on knows that this push is over.
-    let deadline = queues.deadline(PUSH_WITHIN).await?;
+    let deadline = queues.deadline(queue, PUSH_WITHIN).await?;
     let jobs = store.job_dispatch(queue, lane, most).await?;
     let envelopes = envelopes(&jobs);
     if !envelopes.is_empty() {

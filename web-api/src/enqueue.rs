@@ -9,7 +9,7 @@ mod push;
 mod request_hash;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     future::Future,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ use std::{
 
 use chrono::{SubsecRound as _, Utc};
 use jobs::{
-    job::JobId,
+    job::{JobId, QueueName},
     queue::{Deadline, Queues},
 };
 use serde_json::Value;
@@ -174,6 +174,9 @@ async fn run(
     tokio::join!(committing, pushing);
 }
 
+/// Until when the jobs of each queue may be pushed.
+type Deadlines = HashMap<QueueName, Deadline>;
+
 /// Where jobs are committed.
 struct Desk {
     store: Store,
@@ -188,7 +191,7 @@ impl Desk {
     /// # Errors
     /// When the database is away: its callers know, and so should those behind them.
     async fn commit(&self, mut batch: Vec<Waiting>) -> Result<(), EnqueueError> {
-        let deadline = self.place(&mut batch).await;
+        let deadlines = self.place(&mut batch).await;
         let mut batches = VecDeque::from([batch]);
         let mut created = Vec::new();
         let mut away = None;
@@ -222,25 +225,33 @@ impl Desk {
                 }
             }
         }
-        self.pusher.push(created, deadline).await;
+        self.pusher.push(created, deadlines).await;
         away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
 
-    /// Says who keeps each job. The deadline of their push is set before their rows exist: whoever finds them dispatched
-    /// and unknown later on knows that the push is over. Without Redis all of them line up.
-    async fn place(&self, batch: &mut [Waiting]) -> Option<Deadline> {
-        let deadline = self.queues.deadline(PUSH_WITHIN).await.ok();
+    /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
+    /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
+    async fn place(&self, batch: &mut [Waiting]) -> Deadlines {
         let now = Utc::now().trunc_subsecs(3);
+        let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
         for Waiting { job, .. } in batch {
-            job.place = if self.windows.is_far_off(job.run_at, now) {
-                Place::Parked
-            } else if deadline.is_some() && self.windows.is_open(&job.queue) {
-                Place::Window(now)
-            } else {
-                Place::Backlog
-            };
+            job.place = Place::Backlog;
+            if self.windows.is_far_off(job.run_at, now) {
+                job.place = Place::Parked;
+            } else if self.windows.is_open(&job.queue) {
+                if !deadlines.contains_key(&job.queue) {
+                    let deadline = self.queues.deadline(&job.queue, PUSH_WITHIN).await.ok();
+                    deadlines.insert(job.queue.clone(), deadline);
+                }
+                if deadlines.get(&job.queue).is_some_and(Option::is_some) {
+                    job.place = Place::Window(now);
+                }
+            }
         }
-        deadline
+        deadlines
+            .into_iter()
+            .filter_map(|(queue, deadline)| Some((queue, deadline?)))
+            .collect()
     }
 }
 

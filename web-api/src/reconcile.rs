@@ -1,7 +1,7 @@
 //! Brings SQL and the queue into agreement: what SQL says is in Redis and Redis does not know goes back to the backlog,
 //! from which `dispatch` hands it over once more.
 //!
-//! Runs at the start, when the queue came back empty, when a push failed, and now and then. A job that Redis does not
+//! Runs at the start, when a queue came back empty, when a push failed, and now and then. A job that Redis does not
 //! know is not always lost: its push may be under way, or it has just finished. So rows that were dispatched a moment
 //! ago are left alone, until no push of theirs can arrive any more (see [`crate::dispatch::PUSH_WITHIN`]), and before a
 //! row is taken back everything that had happened when Redis was asked is recorded.
@@ -10,7 +10,7 @@ mod round;
 
 use std::{sync::Arc, time::Duration};
 
-use jobs::queue::Queues;
+use jobs::{job::QueueName, queue::Queues};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ pub struct ReconcileSettings {
     /// Rows that were dispatched later are left alone: their push may be under way. Longer than a push can take, and
     /// the clocks of two processes may be apart.
     pub min_age: Duration,
-    /// How often it asks whether the queue is still the one it was.
+    /// How often it asks whether the queues are still the ones they were.
     pub tick: Duration,
 }
 
@@ -60,10 +60,11 @@ impl Wake {
     }
 }
 
-/// Reconciles until `shutdown`. Never ends of an error.
+/// Reconciles until `shutdown`. Never ends of an error. `names` are the queues that are watched for a new beginning.
 pub async fn run(
     store: Store,
     queues: Queues,
+    names: Vec<QueueName>,
     windows: Windows,
     wake: Wake,
     settings: ReconcileSettings,
@@ -88,12 +89,14 @@ pub async fn run(
         }
         let begun = Instant::now();
         let look = async {
-            let present = queues.instance().await?;
+            let present = queues.instance(&names).await?;
+            // Their rows wait until the node is back, which makes a difference in `present`.
+            let away: Vec<&QueueName> = names.iter().filter(|name| !present.contains_key(name)).collect();
             let other = instance.as_ref() != Some(&present);
             if !other && begun < next_round {
                 return Ok(None);
             }
-            round::round(&store, &queues, &windows, settings.min_age).await?;
+            round::round(&store, &queues, &windows, &away, settings.min_age).await?;
             Ok::<_, round::RoundError>(Some((present, other)))
         };
         // A round may take minutes; nothing in it suffers from being cut off.

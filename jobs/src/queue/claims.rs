@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value, cmd};
 
 use super::events::Finished;
 use super::events::wire::{EndedOnWire, ReportOnWire};
 use super::memo::{self, MemoEntry};
+use super::wake::Wakes;
 use super::{Queues, json, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
@@ -284,28 +284,14 @@ impl Claims {
         })
     }
 
-    /// A connection on which [`Self::wait_for_work`] may block.
-    pub(crate) async fn blocking(&self) -> Result<MultiplexedConnection, Error> {
-        self.queues.connection.blocking().await
+    /// True when one queue may be away while another is there.
+    pub(crate) fn queues_are_apart(&self) -> bool {
+        self.queues.connection.is_apart()
     }
 
-    /// Waits until somebody says that one of these queues has work, or for `longest`.
-    pub(crate) async fn wait_for_work(
-        &self,
-        connection: &mut MultiplexedConnection,
-        queues: &[QueueName],
-        longest: Duration,
-    ) -> Result<(), Error> {
-        let mut pop = cmd("BLPOP");
-        for queue in queues {
-            pop.arg(self.queues.keys(queue).wake());
-        }
-        pop.arg(longest.as_secs_f64().max(0.001));
-        let patience = longest + self.queues.settings.timeout;
-        match tokio::time::timeout(patience, pop.query_async::<Value>(connection)).await {
-            Ok(reply) => reply.map(drop).map_err(Error::from),
-            Err(_elapsed) => Err(Error::Timeout(patience)),
-        }
+    /// An ear on the wake lists of these queues.
+    pub(crate) fn wakes(&self, queues: &[QueueName]) -> Wakes {
+        Wakes::new(&self.queues, queues)
     }
 }
 

@@ -1,113 +1,73 @@
 //! The connection to Redis: shared by all callers of a process, reconnecting by itself, every call bounded in time.
+//! One server, a cluster, or a master behind Sentinel, by the address. Only this module and its children know which.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use apalis_redis::{Client, ConnectionManager, RedisError};
-use redis::aio::{ConnectionManagerConfig, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, FromRedisValue, ScriptInvocation};
+use apalis_redis::RedisError;
+use futures::future::try_join_all;
+use redis::{FromRedisValue, ScriptInvocation, cmd};
 
 use crate::error::Error;
-use crate::settings::{Lookup, Problem, Reader};
 
-/// Where Redis is and how long to wait for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedisSettings {
-    /// `redis://[:password@]host:port/db` or `unix:///path`.
-    pub url: String,
-    /// The longest wait for one answer.
-    pub timeout: Duration,
-    /// What every key begins with.
-    pub key_prefix: String,
-    /// How long an output is kept after its job finished.
-    pub result_ttl: Duration,
-    /// Bytes that the memo of one function may hold.
-    pub memo_max_bytes: u64,
-    /// Jobs that wait longer than this for their time are kept by SQL alone, and come back into Redis in time.
-    pub horizon: Duration,
-}
+use address::Address;
+use cluster::Cluster;
+use node::Node;
+use own::Place;
+use routed::{Route, Routed};
+use sentinel::Sentinel;
 
-impl Default for RedisSettings {
-    fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379".to_owned(),
-            timeout: Duration::from_secs(3),
-            key_prefix: "spiral".to_owned(),
-            result_ttl: Duration::from_hours(24),
-            memo_max_bytes: 256 << 20,
-            horizon: Duration::from_mins(1),
-        }
-    }
-}
+mod address;
+mod cluster;
+mod fault;
+mod node;
+mod own;
+mod routed;
+mod sentinel;
+mod settings;
 
-impl RedisSettings {
-    /// # Errors
-    /// Every setting that cannot be used.
-    pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader::new(lookup);
-        let default = Self::default();
-        let url = reader
-            .optional("SPIRAL_REDIS_URL")
-            .or_else(|| reader.optional("REDIS_URL"));
-        let settings = Self {
-            url: url.unwrap_or(default.url),
-            timeout: reader.duration("SPIRAL_REDIS_TIMEOUT", default.timeout),
-            key_prefix: reader.text("SPIRAL_REDIS_PREFIX", &default.key_prefix),
-            result_ttl: reader.duration("SPIRAL_RESULT_TTL", default.result_ttl),
-            memo_max_bytes: reader.number("SPIRAL_MEMO_MAX_BYTES", default.memo_max_bytes, 0..=1 << 40),
-            horizon: reader.duration("SPIRAL_DISPATCH_HORIZON", default.horizon),
-        };
-        if let Err(error) = Client::open(settings.url.as_str()) {
-            // The address may hold a password: the message must not repeat it.
-            reader.problem(
-                "SPIRAL_REDIS_URL",
-                format!("is no Redis address ({})", error.category()),
-            );
-        }
-        if settings.timeout.is_zero() {
-            reader.problem("SPIRAL_REDIS_TIMEOUT", "must be longer than nothing".to_owned());
-        }
-        if settings.horizon < Duration::from_secs(10) {
-            let message = "must be at least 10s, or a job may come back into Redis after its time";
-            reader.problem("SPIRAL_DISPATCH_HORIZON", message.to_owned());
-        }
-        reader.finish(settings)
-    }
-}
+pub(crate) use own::OwnConnection;
+pub use settings::RedisSettings;
 
 #[derive(Clone)]
 pub(crate) struct Connection {
-    client: Client,
-    shared: ConnectionManager,
+    servers: Servers,
     timeout: Duration,
+}
+
+#[derive(Clone)]
+enum Servers {
+    One(Node),
+    Many(Route),
 }
 
 impl Connection {
     /// Makes ready to connect; does not wait for Redis.
     pub(crate) fn new(settings: &RedisSettings) -> Result<Self, Error> {
-        let address = |error: RedisError| Error::Address(error.category().to_owned());
-        let client = Client::open(settings.url.as_str()).map_err(address)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(settings.timeout))
-            .set_response_timeout(Some(settings.timeout))
-            // The next call tries again: callers bring their own patience.
-            .set_number_of_retries(0)
-            .set_max_delay(Duration::from_millis(500));
-        let shared = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(address)?;
-        Ok(Self {
-            client,
-            shared,
-            timeout: settings.timeout,
-        })
+        let timeout = settings.timeout;
+        let refused = |error: RedisError| Error::Address(error.category().to_owned());
+        let servers = match Address::parse(&settings.url).map_err(Error::Address)? {
+            Address::One(info) => Servers::One(Node::new(info, timeout).map_err(refused)?),
+            Address::Cluster(seeds) => {
+                let cluster = Cluster::new(&seeds, timeout).map_err(refused)?;
+                Servers::Many(Route::Cluster(Arc::new(cluster)))
+            }
+            Address::Sentinel {
+                sentinels,
+                master,
+                login,
+            } => {
+                let sentinel = Sentinel::new(sentinels, master, login, timeout).map_err(refused)?;
+                Servers::Many(Route::Sentinel(Arc::new(sentinel)))
+            }
+        };
+        Ok(Self { servers, timeout })
     }
 
-    /// A connection of its own for one reader that blocks: answers may take as long as they like.
-    pub(crate) async fn blocking(&self) -> Result<MultiplexedConnection, Error> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(None);
-        self.bounded(self.client.get_multiplexed_async_connection_with_config(&config))
-            .await
+    /// True when queues may lie on different nodes, so that no command can touch two of them.
+    pub(crate) fn is_apart(&self) -> bool {
+        matches!(self.servers, Servers::Many(Route::Cluster(_)))
     }
 
     /// Runs a script.
@@ -115,30 +75,74 @@ impl Connection {
         &self,
         invocation: &ScriptInvocation<'_>,
     ) -> Result<T, Error> {
-        let mut connection = self.shared.clone();
-        self.bounded(invocation.invoke_async(&mut connection)).await
+        match &self.servers {
+            Servers::One(node) => self.bounded(invocation.invoke_async(&mut node.shared())).await,
+            Servers::Many(route) => {
+                self.bounded(invocation.invoke_async(&mut Routed::new(route)))
+                    .await
+            }
+        }
     }
 
     /// Runs a single command that may run twice: after a restart of Redis the first call finds a dead connection.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
-        let mut connection = self.shared.clone();
-        match self.bounded(command.query_async(&mut connection)).await {
+        match self.send_command(command).await {
             Err(Error::Unavailable(error)) if error.is_connection_dropped() => {
-                self.bounded(command.query_async(&mut connection)).await
+                self.send_command(command).await
             }
             result => result,
         }
     }
 
-    /// Runs commands that go out together and may run twice.
+    async fn send_command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
+        match &self.servers {
+            Servers::One(node) => self.bounded(command.query_async(&mut node.shared())).await,
+            Servers::Many(route) => self.bounded(command.query_async(&mut Routed::new(route))).await,
+        }
+    }
+
+    /// Runs commands on one queue that go out together and may run twice.
     pub(crate) async fn pipeline<T: FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Result<T, Error> {
-        let mut connection = self.shared.clone();
-        match self.bounded(pipeline.query_async(&mut connection)).await {
+        match self.send_pipeline(pipeline).await {
             Err(Error::Unavailable(error)) if error.is_connection_dropped() => {
-                self.bounded(pipeline.query_async(&mut connection)).await
+                self.send_pipeline(pipeline).await
             }
             result => result,
         }
+    }
+
+    async fn send_pipeline<T: FromRedisValue>(&self, pipeline: &redis::Pipeline) -> Result<T, Error> {
+        match &self.servers {
+            Servers::One(node) => self.bounded(pipeline.query_async(&mut node.shared())).await,
+            Servers::Many(route) => self.bounded(pipeline.query_async(&mut Routed::new(route))).await,
+        }
+    }
+
+    /// Asks whether every queue that was used so far is served; if there was none, the one of this key.
+    pub(crate) async fn ping(&self, key: &str) -> Result<(), Error> {
+        let Servers::Many(Route::Cluster(cluster)) = &self.servers else {
+            return self.command(&cmd("PING")).await;
+        };
+        let mut keys = cluster.keys();
+        if keys.is_empty() {
+            keys.push(key.to_owned());
+        }
+        // A node of a cluster that is down answers PING as always.
+        let asked = keys.iter().map(|key| async move {
+            let mut exists = cmd("EXISTS");
+            exists.arg(key);
+            self.command::<u64>(&exists).await
+        });
+        try_join_all(asked).await.map(drop)
+    }
+
+    /// A connection for one reader that blocks on the queue of this key: answers may take as long as they like.
+    pub(crate) async fn own(&self, key: &str) -> Result<OwnConnection, Error> {
+        let place = match &self.servers {
+            Servers::One(node) => Place::fixed(node),
+            Servers::Many(route) => Place::found(route, key, self.bounded(route.node(key)).await?),
+        };
+        self.bounded(OwnConnection::open(place)).await
     }
 
     async fn bounded<T>(&self, call: impl Future<Output = Result<T, RedisError>>) -> Result<T, Error> {

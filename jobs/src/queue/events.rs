@@ -12,6 +12,7 @@ use crate::job::{JobId, JobState, ParseError, QueueName};
 use crate::output::OutputSummary;
 
 mod position;
+mod read;
 mod recorder;
 mod tail;
 pub(crate) mod wire;

@@ -126,9 +126,9 @@ impl Keys {
     pub(crate) fn memo_bytes(&self, function: &str) -> String {
         self.key(&format!("memo:{function}:bytes"))
     }
-}
 
-/// A random text that lives as long as the data does: another one means that Redis came back empty.
-pub(crate) fn instance(prefix: &str) -> String {
-    format!("{prefix}:instance")
+    /// A random text that lives as long as the queue's data does: another one means that Redis came back empty.
+    pub(crate) fn instance(&self) -> String {
+        self.key("instance")
+    }
 }

@@ -20,6 +20,7 @@ macro_rules! scripts {
 
 scripts! {
     CANCEL = "cancel.lua",
+    CLOCK = "clock.lua",
     FETCH = "fetch.lua",
     FINISH = "finish.lua",
     GIVE_BACK = "give_back.lua",

@@ -6,12 +6,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::fetcher::Assignment;
-use super::finisher::Message;
+use super::finisher::Outbox;
 use super::held::Held;
 use super::panics::{self, Panicked};
 use crate::backoff::Backoff;
@@ -40,7 +39,7 @@ pub(crate) struct Runner {
     pub(crate) worker: String,
     /// Waits longer than this are SQL's.
     pub(crate) horizon: Duration,
-    pub(crate) finisher: mpsc::UnboundedSender<Message>,
+    pub(crate) outbox: Outbox,
 }
 
 /// How running a function went.
@@ -80,20 +79,13 @@ impl Runner {
                 Poll::Ready(done) => ended.extend(done),
                 Poll::Pending => {
                     let runner = Arc::clone(&self);
-                    waiting.spawn(async move { runner.tell(run.await.into_iter().collect()) });
+                    waiting.spawn(async move { runner.outbox.tell(run.await.into_iter().collect()) });
                 }
             }
         }
-        self.tell(ended);
+        self.outbox.tell(ended);
         // A panic outside the function, in this crate: the job stays held and is given back.
         while waiting.join_next().await.is_some() {}
-    }
-
-    fn tell(&self, ended: Vec<Ended>) {
-        if !ended.is_empty() {
-            // Gone only when the worker was dropped, which is meant to be like a crash.
-            let _gone = self.finisher.send(Message::Ended(ended));
-        }
     }
 
     /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::at_once::at_once;
 use super::held::Held;
 use super::patience::Patience;
 use crate::error::Error;
@@ -27,18 +28,17 @@ impl Canceller {
             if self.held.len() == 0 {
                 continue;
             }
-            match self.look().await {
+            let (_, result) = at_once(&self.queues, |queue| self.look(queue)).await;
+            match result {
                 Ok(()) => patience.succeeded(),
                 Err(error) => patience.failed(&error).await,
             }
         }
     }
 
-    async fn look(&self) -> Result<(), Error> {
-        for queue in &self.queues {
-            for id in self.claims.called_off(queue).await? {
-                self.held.call_off(id);
-            }
+    async fn look(&self, queue: &QueueName) -> Result<(), Error> {
+        for id in self.claims.called_off(queue).await? {
+            self.held.call_off(id);
         }
         Ok(())
     }

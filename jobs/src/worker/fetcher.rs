@@ -6,7 +6,6 @@ use std::time::Duration;
 use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
 use apalis_redis::RedisTask;
-use redis::aio::MultiplexedConnection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::patience::Patience;
 use super::rota::Rota;
 use crate::error::Error;
 use crate::queue::claims::{BATCH, Claim, Claims};
+use crate::queue::wake::Wakes;
 
 /// An idle worker asks at least this often: a safety net under the wake list.
 const IDLE_POLL: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ impl Fetcher {
     /// Runs until it is stopped. What was fetched by then is in `held`.
     pub(crate) async fn run(self) {
         let mut patience = Patience::new("fetch");
-        let mut wake: Option<MultiplexedConnection> = None;
+        let mut wakes = self.claims.wakes(self.queues.names());
         while !self.stop.is_cancelled() {
             tokio::select! {
                 () = self.stop.cancelled() => break,
@@ -52,7 +52,6 @@ impl Fetcher {
                     continue;
                 }
                 Err(error) => {
-                    wake = None;
                     tokio::select! {
                         () = self.stop.cancelled() => break,
                         () = patience.failed(&error) => continue,
@@ -62,10 +61,9 @@ impl Fetcher {
             patience.succeeded();
             let woken = tokio::select! {
                 () = self.stop.cancelled() => break,
-                woken = self.sleep(&mut wake, idle_for) => woken,
+                woken = sleep(&mut wakes, idle_for) => woken,
             };
             if let Err(error) = woken {
-                wake = None;
                 tokio::select! {
                     () = self.stop.cancelled() => break,
                     () = patience.failed(&error) => {}
@@ -78,18 +76,32 @@ impl Fetcher {
     async fn fetch_all(&self) -> Result<Option<Duration>, Error> {
         let mut idle_for = IDLE_POLL;
         let mut any = false;
+        let mut answered = false;
+        let mut failed = None;
         let round = self.queues.next_round(&mut rand::rng());
         for queue in round {
             let room = self.held.room();
             if room == 0 {
                 return Ok(None);
             }
-            let fetched = self.claims.fetch(queue, room.min(BATCH)).await?;
+            let fetched = match self.claims.fetch(queue, room.min(BATCH)).await {
+                Ok(fetched) => fetched,
+                // The other queues may be on nodes that are there.
+                Err(error) if self.claims.queues_are_apart() => {
+                    failed = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            answered = true;
             idle_for = idle_for.min(fetched.next_due.unwrap_or(IDLE_POLL));
             any |= !fetched.claims.is_empty();
             self.hand_on(fetched.claims);
         }
-        Ok((!any).then_some(idle_for))
+        match failed {
+            Some(error) if !answered => Err(error),
+            Some(_) | None => Ok((!any).then_some(idle_for)),
+        }
     }
 
     /// Gives jobs to apalis: one task for each, or for a few of those that take no time.
@@ -107,17 +119,11 @@ impl Fetcher {
             let _ended = self.tasks.send(task);
         }
     }
+}
 
-    async fn sleep(&self, wake: &mut Option<MultiplexedConnection>, longest: Duration) -> Result<(), Error> {
-        if longest.is_zero() {
-            return Ok(());
-        }
-        let connection = match wake {
-            Some(connection) => connection,
-            None => wake.insert(self.claims.blocking().await?),
-        };
-        self.claims
-            .wait_for_work(connection, self.queues.names(), longest)
-            .await
+async fn sleep(wakes: &mut Wakes, longest: Duration) -> Result<(), Error> {
+    if longest.is_zero() {
+        return Ok(());
     }
+    wakes.wait(longest).await
 }

@@ -1,5 +1,6 @@
 //! Tells Redis how attempts ended, in batches: all that came in while the last batch was on its way.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -13,16 +14,68 @@ use crate::queue::memo::MemoEntry;
 /// Bytes of outputs that go out in one batch.
 const BATCH_BYTES: usize = 4 << 20;
 
-pub(crate) enum Message {
+enum Message {
     Ended(Vec<Ended>),
     /// Answers when everything before it has been told.
     Flush(oneshot::Sender<()>),
 }
 
+/// The way to the finishers, one for each queue: on a cluster a queue that is away must not hold up the others.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    by_queue: Arc<HashMap<QueueName, mpsc::UnboundedSender<Message>>>,
+}
+
+impl Outbox {
+    /// The outbox of a worker, and the finishers that empty it.
+    pub(crate) fn new(claims: &Claims, held: &Arc<Held>, queues: &[QueueName]) -> (Self, Vec<Finisher>) {
+        let (by_queue, finishers) = queues
+            .iter()
+            .map(|queue| {
+                let (sender, inbox) = mpsc::unbounded_channel();
+                let finisher = Finisher {
+                    claims: claims.clone(),
+                    held: Arc::clone(held),
+                    queue: queue.clone(),
+                    inbox,
+                };
+                ((queue.clone(), sender), finisher)
+            })
+            .unzip();
+        let outbox = Self {
+            by_queue: Arc::new(by_queue),
+        };
+        (outbox, finishers)
+    }
+
+    /// Tells how attempts ended, as soon as can be. After the worker has ended nobody hears it: their jobs are given
+    /// back, or their lease lapses.
+    pub(crate) fn tell(&self, mut ended: Vec<Ended>) {
+        ended.sort_by(|one, other| one.queue.cmp(&other.queue));
+        while let Some(queue) = ended.last().map(|ended| ended.queue.clone()) {
+            let of_queue = ended.split_off(ended.partition_point(|ended| ended.queue < queue));
+            if let Some(sender) = self.by_queue.get(&queue) {
+                let _ended = sender.send(Message::Ended(of_queue));
+            }
+        }
+    }
+
+    /// Waits until everything of a queue has been told.
+    pub(crate) async fn flush(&self, queue: &QueueName) {
+        let (done, told) = oneshot::channel();
+        let sender = self.by_queue.get(queue);
+        if sender.is_some_and(|sender| sender.send(Message::Flush(done)).is_ok()) {
+            let _ended = told.await;
+        }
+    }
+}
+
+/// Tells the attempts of one queue.
 pub(crate) struct Finisher {
-    pub(crate) claims: Claims,
-    pub(crate) held: Arc<Held>,
-    pub(crate) inbox: mpsc::UnboundedReceiver<Message>,
+    claims: Claims,
+    held: Arc<Held>,
+    queue: QueueName,
+    inbox: mpsc::UnboundedReceiver<Message>,
 }
 
 impl Finisher {
@@ -45,11 +98,8 @@ impl Finisher {
                 let full = batch.len() >= BATCH || bytes >= BATCH_BYTES || !flushes.is_empty();
                 next = if full { None } else { self.inbox.try_recv().ok() };
             }
-            batch.sort_by(|a, b| a.queue.cmp(&b.queue));
-            for of_queue in batch.chunk_by_mut(|a, b| a.queue == b.queue) {
-                for ended in of_queue.chunks_mut(BATCH) {
-                    self.tell(ended, &mut patience).await;
-                }
+            for ended in batch.chunks_mut(BATCH) {
+                self.tell(ended, &mut patience).await;
             }
             for done in flushes {
                 // Who asked may have lost patience.
@@ -58,15 +108,13 @@ impl Finisher {
         }
     }
 
-    /// Tells one queue's attempts, for as long as it takes.
+    /// Tells attempts, for as long as it takes.
     async fn tell(&self, ended: &mut [Ended], patience: &mut Patience) {
-        let Some(queue) = ended.first().map(|ended| ended.queue.clone()) else {
-            return;
-        };
+        let queue = &self.queue;
         let mut told_before = false;
         loop {
-            let result = match self.keep_values(&queue, ended).await {
-                Ok(()) => self.claims.finish(&queue, ended).await,
+            let result = match self.keep_values(queue, ended).await {
+                Ok(()) => self.claims.finish(queue, ended).await,
                 Err(error) => Err(error),
             };
             match result {

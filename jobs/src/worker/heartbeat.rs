@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::at_once::at_once;
 use super::held::{Held, HeldJob};
 use super::patience::Patience;
 use crate::error::Error;
@@ -46,18 +47,17 @@ impl About {
 
 impl Heartbeat {
     /// Runs until it is dropped: a worker that drains keeps its lease.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
         let mut patience = Patience::new("heartbeat");
         let mut beat = interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut nobodys: HashSet<(JobId, u32)> = HashSet::new();
         loop {
             beat.tick().await;
-            match self.beat(&nobodys).await {
-                Ok(found) => {
-                    nobodys = found;
-                    patience.succeeded();
-                }
+            let (found, result) = at_once(&self.queues, |queue| self.beat(queue, &nobodys)).await;
+            nobodys = found.into_iter().flatten().collect();
+            match result {
+                Ok(()) => patience.succeeded(),
                 Err(error) => {
                     patience.failed(&error).await;
                     beat.reset_immediately();
@@ -66,46 +66,49 @@ impl Heartbeat {
         }
     }
 
-    /// One heartbeat. Returns the jobs that Redis counts as this worker's and that it knows nothing of.
-    async fn beat(&mut self, nobodys_before: &HashSet<(JobId, u32)>) -> Result<HashSet<(JobId, u32)>, Error> {
-        let mut nobodys = HashSet::new();
-        for queue in &self.queues {
-            let before = self.held.snapshot();
-            self.about.held = before.len();
-            let about = serde_json::to_string(&self.about).unwrap_or_default();
-            let in_redis: HashSet<(JobId, u32)> =
-                self.claims.heartbeat(queue, &about).await?.into_iter().collect();
-            let here = self.held.snapshot();
+    /// One heartbeat for one queue. Returns the jobs that Redis counts as this worker's and that it knows nothing of.
+    async fn beat(
+        &self,
+        queue: &QueueName,
+        nobodys_before: &HashSet<(JobId, u32)>,
+    ) -> Result<Vec<(JobId, u32)>, Error> {
+        let before = self.held.snapshot();
+        let about = About {
+            held: before.len(),
+            ..self.about.clone()
+        };
+        let about = serde_json::to_string(&about).unwrap_or_default();
+        let in_redis: HashSet<(JobId, u32)> =
+            self.claims.heartbeat(queue, &about).await?.into_iter().collect();
+        let here = self.held.snapshot();
 
-            // Held before and after the call, but not in Redis: the lease had lapsed and another worker has them.
-            for (id, job) in before.iter().filter(|(_, job)| job.queue == *queue) {
-                let still_here = here.get(id).is_some_and(|now| now.attempt == job.attempt);
-                if still_here && !in_redis.contains(&(*id, job.attempt)) {
-                    tracing::warn!(job = %id, attempt = job.attempt, "lost the lease of a job; stopping this attempt");
-                    job.stop.cancel();
-                    self.held.remove(*id, job.attempt);
-                }
+        // Held before and after the call, but not in Redis: the lease had lapsed and another worker has them.
+        for (id, job) in before.iter().filter(|(_, job)| job.queue == *queue) {
+            let still_here = here.get(id).is_some_and(|now| now.attempt == job.attempt);
+            if still_here && !in_redis.contains(&(*id, job.attempt)) {
+                tracing::warn!(job = %id, attempt = job.attempt, "lost the lease of a job; stopping this attempt");
+                job.stop.cancel();
+                self.held.remove(*id, job.attempt);
             }
-
-            // In Redis but not here: fetched by a call whose answer was lost. Twice in a row, so that a fetch which is
-            // on its way is left alone.
-            let unknown: Vec<(JobId, u32)> = in_redis
-                .into_iter()
-                .filter(|(id, attempt)| {
-                    let known = |jobs: &HashMap<JobId, Arc<HeldJob>>| {
-                        jobs.get(id).is_some_and(|job| job.attempt == *attempt)
-                    };
-                    !known(&before) && !known(&here)
-                })
-                .collect();
-            let (twice, once): (Vec<_>, Vec<_>) =
-                unknown.into_iter().partition(|job| nobodys_before.contains(job));
-            if !twice.is_empty() {
-                tracing::warn!(jobs = twice.len(), "giving back jobs whose hand-over was lost");
-                self.claims.give_back(queue, &twice).await?;
-            }
-            nobodys.extend(once);
         }
-        Ok(nobodys)
+
+        // In Redis but not here: fetched by a call whose answer was lost. Twice in a row, so that a fetch which is
+        // on its way is left alone.
+        let unknown: Vec<(JobId, u32)> = in_redis
+            .into_iter()
+            .filter(|(id, attempt)| {
+                let known = |jobs: &HashMap<JobId, Arc<HeldJob>>| {
+                    jobs.get(id).is_some_and(|job| job.attempt == *attempt)
+                };
+                !known(&before) && !known(&here)
+            })
+            .collect();
+        let (twice, once): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|job| nobodys_before.contains(job));
+        if !twice.is_empty() {
+            tracing::warn!(jobs = twice.len(), "giving back jobs whose hand-over was lost");
+            self.claims.give_back(queue, &twice).await?;
+        }
+        Ok(once)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
+use super::at_once::at_once;
 use super::patience::Patience;
 use crate::error::Error;
 use crate::job::QueueName;
@@ -28,7 +29,8 @@ impl Recoverer {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
-            match self.recover_all().await {
+            let (_, result) = at_once(&self.queues, |queue| self.recover(queue)).await;
+            match result {
                 Ok(()) => patience.succeeded(),
                 Err(error) => tokio::select! {
                     () = self.stop.cancelled() => return,
@@ -38,22 +40,20 @@ impl Recoverer {
         }
     }
 
-    async fn recover_all(&self) -> Result<(), Error> {
-        for queue in &self.queues {
-            for worker in self.claims.lapsed(queue).await? {
-                while let Some(recovered) = self.claims.recover(queue, &worker).await? {
-                    if recovered.queued_again + recovered.dead > 0 {
-                        tracing::warn!(
-                            %queue,
-                            worker,
-                            queued_again = recovered.queued_again,
-                            dead = recovered.dead,
-                            "took over the jobs of a worker that vanished"
-                        );
-                    }
-                    if !recovered.more {
-                        break;
-                    }
+    async fn recover(&self, queue: &QueueName) -> Result<(), Error> {
+        for worker in self.claims.lapsed(queue).await? {
+            while let Some(recovered) = self.claims.recover(queue, &worker).await? {
+                if recovered.queued_again + recovered.dead > 0 {
+                    tracing::warn!(
+                        %queue,
+                        worker,
+                        queued_again = recovered.queued_again,
+                        dead = recovered.dead,
+                        "took over the jobs of a worker that vanished"
+                    );
+                }
+                if !recovered.more {
+                    break;
                 }
             }
         }

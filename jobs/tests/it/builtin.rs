@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jobs::queue::Cancelled;
-use jobs::queue::events::{ErrorKind, Finished, Outcome};
+use jobs::queue::events::{ErrorKind, Finished, JobEvent, Outcome};
 use serde_json::{Value, json};
 
 use crate::support::{TestEnv, Watch, envelope, eventually, standard_catalog};
@@ -95,7 +95,9 @@ async fn a_sleep_that_is_called_off_wakes_at_once() {
     env.push(std::slice::from_ref(&job)).await;
     watch
         .until("it sleeps", |watch| {
-            watch.story(job.id).contains(&"started".to_owned())
+            watch
+                .events()
+                .any(|event| matches!(event, JobEvent::Started { id, .. } if *id == job.id))
         })
         .await;
     let asked = Instant::now();
@@ -104,7 +106,7 @@ async fn a_sleep_that_is_called_off_wakes_at_once() {
     })
     .await;
     watch.until_finished(1).await;
-    assert_eq!(watch.story(job.id), ["queued", "started", "cancelled"]);
+    assert_eq!(watch.story(job.id), ["queued", "cancelled"]);
     // Twice what is promised: this machine may be busy.
     assert!(
         asked.elapsed() < Duration::from_secs(2),

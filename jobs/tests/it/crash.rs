@@ -187,15 +187,16 @@ async fn workers_outlive_a_restart_of_redis_and_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_go_on_with_a_redis_that_came_back_empty() {
     let env = TestEnv::alone().await;
-    let before = env.queues.instance().await.unwrap();
-    assert_eq!(env.queues.instance().await.unwrap(), before);
+    let queues = std::slice::from_ref(&env.queue);
+    let before = env.queues.instance(queues).await.unwrap();
+    assert_eq!(env.queues.instance(queues).await.unwrap(), before);
     let scripted = Scripted::default();
     let worker = env.worker(&catalog_of(scripted.clone()));
     env.push(&[envelope("scripted", &json!({}))]).await;
     eventually("one ran", || async { scripted.runs() == 1 }).await;
     env.redis.wipe();
     eventually("Redis is back", || async { env.queues.ping().await.is_ok() }).await;
-    assert_ne!(env.queues.instance().await.unwrap(), before);
+    assert_ne!(env.queues.instance(queues).await.unwrap(), before);
     env.push(&[envelope("scripted", &json!({}))]).await;
     eventually("the next one ran", || async { scripted.runs() == 2 }).await;
     worker.stop().await;

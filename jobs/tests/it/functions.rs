@@ -7,6 +7,7 @@ use std::time::Duration;
 use jobs::backoff::Backoff;
 use jobs::context::JobContext;
 use jobs::function::{Function, JobError, Policy};
+use jobs::job::QueueName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -77,5 +78,26 @@ impl Function for Scripted {
             "hang" => std::future::pending().await,
             _ => Err(JobError::retry(format!("attempt {} failed", context.attempt))),
         }
+    }
+}
+
+/// The same on a queue of the test's choice, under a name of its own.
+pub(crate) struct On<const N: usize>(pub(crate) QueueName, pub(crate) Scripted);
+
+impl<const N: usize> Function for On<N> {
+    const NAME: &'static str = ["on-0", "on-1", "on-2"][N];
+    const DESCRIPTION: &'static str = Scripted::DESCRIPTION;
+    type Input = Probe;
+    type Output = serde_json::Value;
+
+    fn policy(&self) -> Policy {
+        Policy {
+            queue: self.0.clone(),
+            ..self.1.policy()
+        }
+    }
+
+    async fn run(&self, context: JobContext, probe: Probe) -> Result<serde_json::Value, JobError> {
+        self.1.run(context, probe).await
     }
 }

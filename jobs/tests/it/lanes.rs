@@ -204,12 +204,16 @@ async fn the_rate_limit_lets_a_burst_through_and_then_so_many_in_a_time() {
 async fn a_push_after_its_deadline_does_nothing() {
     let env = TestEnv::new().await;
     let jobs = [plain(), plain()];
-    let deadline = env.queues.deadline(Duration::ZERO).await.unwrap();
+    let deadline = env.queues.deadline(&env.queue, Duration::ZERO).await.unwrap();
     // Longer than the way to Redis: by so much the clock here may be ahead.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let pushed = env.queues.push_before(deadline, &env.queue, &jobs).await.unwrap();
     assert_eq!((pushed.pushed, pushed.late), (0, 2));
-    let deadline = env.queues.deadline(Duration::from_mins(1)).await.unwrap();
+    let deadline = env
+        .queues
+        .deadline(&env.queue, Duration::from_mins(1))
+        .await
+        .unwrap();
     let pushed = env.queues.push_before(deadline, &env.queue, &jobs).await.unwrap();
     assert_eq!((pushed.pushed, pushed.late, pushed.held), (2, 0, 2));
 }
@@ -240,8 +244,7 @@ async fn with_a_strict_order_a_later_queue_waits_for_the_earlier_ones() {
     let env = TestEnv::new().await;
     let elsewhere: QueueName = "elsewhere".parse().unwrap();
     let both = [env.queue.clone(), elsewhere.clone()];
-    let mut tail = env.queues.tail(&both, None);
-    tail.begin().await.unwrap();
+    let mut watch = Watch::begin(&env.queues, &both).await;
     let later: Vec<Envelope> = (0..40).map(|_| envelope("elsewhere", &json!({}))).collect();
     let first: Vec<Envelope> = (0..40).map(|_| plain()).collect();
     env.queues.push(&elsewhere, &later).await.unwrap();
@@ -256,7 +259,6 @@ async fn with_a_strict_order_a_later_queue_waits_for_the_earlier_ones() {
     let mut settings = one_at_a_time(&env);
     settings.strict_order = true;
     let worker = TestWorker::start(&std::sync::Arc::new(catalog), settings);
-    let mut watch = Watch::of(tail);
     watch.until_finished(80).await;
     let last_of_first = places(&watch, &first).into_iter().max().unwrap();
     let first_of_later = places(&watch, &later).into_iter().min().unwrap();

@@ -4,6 +4,7 @@
 
 mod builtin;
 mod cancel;
+mod cluster;
 mod contract;
 mod crash;
 mod functions;
@@ -15,5 +16,6 @@ mod lifecycle;
 mod model;
 mod notes;
 mod process;
+mod sentinel;
 mod streams;
 mod support;

@@ -108,6 +108,22 @@ async fn an_entry_that_cannot_be_read_does_not_stop_those_behind_it() {
 }
 
 #[tokio::test]
+async fn a_read_that_is_given_up_loses_nothing() {
+    let env = TestEnv::new().await;
+    let mut recorder = recorder(&env, "a");
+    let mut tail = env.queues.tail(std::slice::from_ref(&env.queue), None);
+    let block = Duration::from_secs(20);
+    let moment = Duration::from_millis(200);
+    assert!(tokio::time::timeout(moment, recorder.read(block)).await.is_err());
+    assert!(tokio::time::timeout(moment, tail.next(block)).await.is_err());
+    // The server answers the reads that nobody waits for any more.
+    let job = envelope("scripted", &json!({}));
+    env.push(std::slice::from_ref(&job)).await;
+    assert_eq!(queued(&recorder.read(BLOCK).await.unwrap()), [job.id]);
+    assert_eq!(queued(&tail.next(BLOCK).await.unwrap()), [job.id]);
+}
+
+#[tokio::test]
 async fn two_recorders_share_the_entries() {
     let env = TestEnv::new().await;
     let (mut a, mut b) = (recorder(&env, "a"), recorder(&env, "b"));

@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod nodes;
+
 /// A redis-server of this test process, on a socket in a folder that goes away with it.
 pub(crate) struct RedisServer {
     folder: TempDir,
@@ -164,9 +166,7 @@ impl TestEnv {
 
     /// Follows the events from now on.
     pub(crate) async fn watch(&self) -> Watch {
-        let mut tail = self.queues.tail(std::slice::from_ref(&self.queue), None);
-        tail.begin().await.unwrap();
-        Watch::of(tail)
+        Watch::begin(&self.queues, std::slice::from_ref(&self.queue)).await
     }
 
     /// A raw connection, for looking into Redis.
@@ -244,7 +244,10 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn of(tail: Tail) -> Self {
+    /// Follows the events of these queues from now on.
+    pub(crate) async fn begin(queues: &Queues, names: &[QueueName]) -> Self {
+        let mut tail = queues.tail(names, None);
+        tail.begin().await.unwrap();
         Self {
             tail,
             seen: Vec::new(),

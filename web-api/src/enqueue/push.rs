@@ -9,6 +9,8 @@ use jobs::{
 };
 use tokio::sync::mpsc;
 
+use super::Deadlines;
+
 use crate::{
     dispatch::envelopes,
     outage::Outage,
@@ -30,8 +32,8 @@ pub(super) struct Pusher {
 }
 
 struct Batch {
-    /// None of the jobs is Redis's without it.
-    deadline: Option<Deadline>,
+    /// Of every queue that jobs are to be pushed to.
+    deadlines: Deadlines,
     jobs: Vec<Job>,
 }
 
@@ -52,13 +54,13 @@ pub(super) fn pusher(
 
 impl Pusher {
     /// Takes jobs that have their rows.
-    pub(super) async fn push(&self, jobs: Vec<Job>, deadline: Option<Deadline>) {
+    pub(super) async fn push(&self, jobs: Vec<Job>, deadlines: Deadlines) {
         for job in &jobs {
             if job.place == Place::Backlog {
                 self.windows.lined_up(&job.queue);
             }
         }
-        let batch = Batch { deadline, jobs };
+        let batch = Batch { deadlines, jobs };
         if !batch.jobs.is_empty() && self.batches.send_timeout(batch, ROOM).await.is_err() {
             self.wake.wake();
         }
@@ -67,8 +69,9 @@ impl Pusher {
 
 async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
     let mut outage = Outage::new("enqueuer, pushing to the queue");
-    while let Some(Batch { deadline, jobs }) = batches.recv().await {
+    while let Some(Batch { deadlines, jobs }) = batches.recv().await {
         for (queue, jobs) in by_queue(jobs) {
+            let deadline = deadlines.get(&queue).copied();
             match hand_over(&queues, &windows, &queue, jobs, deadline).await {
                 Ok(late) => {
                     outage.over();

@@ -37,11 +37,13 @@ pub(super) enum RoundError {
     Behind,
 }
 
-/// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to the queue.
+/// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to its queue,
+/// unless that is `away`.
 pub(super) async fn round(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
+    away: &[&QueueName],
     min_age: Duration,
 ) -> Result<(), RoundError> {
     let before = Utc::now() - min_age;
@@ -54,6 +56,9 @@ pub(super) async fn round(
         let more = page.len() as u64 == PAGE;
         let old = page.into_iter().filter(|job| job.dispatched_at <= before);
         for (queue, ids) in by_queue(old.map(|job| (job.queue, job.id))) {
+            if away.contains(&&queue) {
+                continue;
+            }
             let unknown = queues.unknown(&queue, &ids).await?;
             count += unknown.len();
             lost.entry(queue).or_default().extend(unknown);

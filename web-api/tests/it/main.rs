@@ -9,6 +9,7 @@ mod apply_events;
 mod bad_input;
 mod calls;
 mod cancel;
+mod cluster;
 mod enqueue;
 mod env_example;
 mod guard;

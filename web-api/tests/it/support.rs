@@ -1,6 +1,7 @@
 //! What tests stand on: databases, a Redis, a proxy that can be cut, and waiting for a condition instead of sleeping.
 
 pub(crate) mod binary;
+pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod proxy;

@@ -1,18 +1,20 @@
 //! Reads events as one of a group, so that each is recorded by one process, and again until it is acknowledged.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::streams::{
     StreamAutoClaimReply, StreamInfoConsumer, StreamInfoConsumersReply, StreamInfoGroupsReply,
-    StreamInfoStreamReply, StreamPendingReply, StreamReadReply,
+    StreamInfoStreamReply, StreamPendingReply,
 };
 use redis::{FromRedisValue, RedisError, cmd};
 use tokio::time::Instant;
 
-use super::{EventBatch, EventId, wire};
+use super::{EventBatch, EventId, read, wire};
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::QueueName;
+use crate::queue::blocking::{Group, Listener, Listeners};
 use crate::queue::{Queues, scripts};
 
 /// The group that brings SQL up to date.
@@ -28,18 +30,17 @@ const KEEP: Duration = Duration::from_mins(2);
 /// Past this many entries recorded ones are dropped at once.
 const CROWD: usize = 1_000;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// After a failure.
+const TRIM_AGAIN: Duration = Duration::from_secs(30);
 
 pub struct Recorder {
     queues: Queues,
     names: Vec<QueueName>,
     consumer: String,
-    connection: Option<MultiplexedConnection>,
-    /// Entries that this consumer was given and did not acknowledge come first after a (re)connection.
-    /// For each queue, the last such entry that was given out.
-    backlog_after: Option<Vec<EventId>>,
-    claimed_at: Option<Instant>,
-    trimmed_at: Option<Instant>,
     forget_after: Duration,
+    /// From the first read on.
+    members: Option<Listeners<Member>>,
+    trim_at: HashMap<QueueName, Instant>,
 }
 
 impl Recorder {
@@ -48,11 +49,9 @@ impl Recorder {
             queues,
             names: names.to_vec(),
             consumer: consumer.to_owned(),
-            connection: None,
-            backlog_after: None,
-            claimed_at: None,
-            trimmed_at: None,
             forget_after: FORGET_AFTER,
+            members: None,
+            trim_at: HashMap::new(),
         }
     }
 
@@ -65,156 +64,24 @@ impl Recorder {
         }
     }
 
-    /// The next entries, oldest first; none when nothing happened within `block`.
+    /// The next entries, oldest first; none when nothing happened within `block`. May be dropped: what comes in then
+    /// is there at the next call.
     ///
     /// # Errors
-    /// When Redis fails. Nothing is lost: the next call begins with what was not acknowledged.
+    /// When Redis fails, a cluster for all queues. Nothing is lost: the next call begins with what was not
+    /// acknowledged.
     pub async fn read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
-        let result = self.try_read(block).await;
-        if result.is_err() {
-            self.connection = None;
-        }
-        result
-    }
-
-    async fn try_read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
-        if self.connection.is_none() {
-            self.create_groups().await?;
-            self.connection = Some(self.queues.connection.blocking().await?);
-            self.backlog_after = Some(vec![EventId::default(); self.names.len()]);
-        }
-        if let Some(mut after) = self.backlog_after.take() {
-            let ids: Vec<String> = after.iter().map(ToString::to_string).collect();
-            // Not yet known to be over: a failure begins it anew.
-            self.backlog_after = Some(after.clone());
-            let backlog = self.read_group(&ids, None).await?;
-            for (name, after) in self.names.iter().zip(&mut after) {
-                let of_queue = backlog.iter().filter(|batch| batch.queue == *name);
-                *after = of_queue.map(|batch| batch.id).max().unwrap_or(*after);
-            }
-            self.backlog_after = (!backlog.is_empty()).then_some(after);
-            if !backlog.is_empty() {
-                return Ok(backlog);
-            }
-        }
-        let claimed = self.claim().await?;
-        if !claimed.is_empty() {
-            return Ok(claimed);
-        }
-        let new = vec![">".to_owned(); self.names.len()];
-        self.read_group(&new, Some(block)).await
-    }
-
-    async fn read_group(
-        &mut self,
-        after: &[String],
-        block: Option<Duration>,
-    ) -> Result<Vec<EventBatch>, Error> {
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP")
-            .arg(GROUP)
-            .arg(&self.consumer)
-            .arg("COUNT")
-            .arg(ENTRIES);
-        if let Some(block) = block {
-            read.arg("BLOCK").arg(block.as_millis().max(1).to_string());
-        }
-        read.arg("STREAMS");
-        for name in &self.names {
-            read.arg(self.queues.keys(name).events());
-        }
-        read.arg(after);
-        let Some(connection) = self.connection.as_mut() else {
-            return Ok(Vec::new());
-        };
-        // The server ends the wait by itself; past that it is not answering.
-        let patience = block.unwrap_or_default() + self.queues.settings.timeout;
-        let reply: Option<StreamReadReply> =
-            match tokio::time::timeout(patience, read.query_async(connection)).await {
-                Ok(reply) => reply?,
-                Err(_elapsed) => return Err(Error::Timeout(patience)),
-            };
-        let mut batches = Vec::new();
-        for stream in reply.map(|reply| reply.keys).unwrap_or_default() {
-            let Some(name) = self
-                .names
-                .iter()
-                .find(|name| self.queues.keys(name).events() == stream.key)
-            else {
-                continue;
-            };
-            for entry in &stream.ids {
-                batches.push(wire::read_or_skip(name, entry)?);
-            }
-        }
-        batches.sort_by_key(|batch| batch.id);
-        Ok(batches)
-    }
-
-    /// Takes over entries of processes that are gone.
-    async fn claim(&mut self) -> Result<Vec<EventBatch>, Error> {
-        let pause = CLAIM_AFTER / 3;
-        if self.claimed_at.is_some_and(|at| at.elapsed() < pause) {
-            return Ok(Vec::new());
-        }
-        self.claimed_at = Some(Instant::now());
-        let mut batches = Vec::new();
-        for name in &self.names {
-            self.forget_the_gone(name).await?;
-            let mut claim = cmd("XAUTOCLAIM");
-            claim
-                .arg(self.queues.keys(name).events())
-                .arg(GROUP)
-                .arg(&self.consumer);
-            claim
-                .arg(CLAIM_AFTER.as_millis().to_string())
-                .arg("0-0")
-                .arg("COUNT")
-                .arg(ENTRIES);
-            let reply: StreamAutoClaimReply = self.queues.connection.command(&claim).await?;
-            for entry in &reply.claimed {
-                batches.push(wire::read_or_skip(name, entry)?);
-            }
-        }
-        Ok(batches)
-    }
-
-    /// Takes processes off the group that ended long ago: each start of a process joins under a new name.
-    async fn forget_the_gone(&self, name: &QueueName) -> Result<(), Error> {
-        let events = self.queues.keys(name).events();
-        let mut info = cmd("XINFO");
-        info.arg("CONSUMERS").arg(&events).arg(GROUP);
-        let found: StreamInfoConsumersReply = self.queues.connection.command(&info).await?;
-        let forget_after = usize::try_from(self.forget_after.as_millis()).unwrap_or(usize::MAX);
-        // One that still has entries keeps its place until they are claimed.
-        let gone = |consumer: &&StreamInfoConsumer| consumer.pending == 0 && consumer.idle > forget_after;
-        for consumer in found.consumers.iter().filter(gone) {
-            let mut delete = cmd("XGROUP");
-            delete
-                .arg("DELCONSUMER")
-                .arg(&events)
-                .arg(GROUP)
-                .arg(&consumer.name);
-            self.queues.connection.command::<u64>(&delete).await?;
-        }
-        Ok(())
-    }
-
-    async fn create_groups(&self) -> Result<(), Error> {
-        for name in &self.names {
-            let mut create = cmd("XGROUP");
-            create
-                .arg("CREATE")
-                .arg(self.queues.keys(name).events())
-                .arg(GROUP)
-                .arg("0")
-                .arg("MKSTREAM");
-            match self.queues.connection.command::<()>(&create).await {
-                Err(Error::Command(error)) if error.code() == Some("BUSYGROUP") => {}
-                result => result?,
-            }
-        }
-        Ok(())
+        let members = self.members.get_or_insert_with(|| {
+            let groups = Group::all(&self.queues, &self.names).into_iter();
+            Listeners::new(groups.map(|group| Member {
+                group,
+                consumer: self.consumer.clone(),
+                backlog_after: None,
+                claimed_at: None,
+                forget_after: self.forget_after,
+            }))
+        });
+        Ok(members.next(block).await?.unwrap_or_default())
     }
 
     /// Says that these entries are recorded. They are dropped from the stream by and by.
@@ -223,26 +90,35 @@ impl Recorder {
     /// When Redis fails; the entries then come again.
     pub async fn ack(&mut self, batches: &[EventBatch]) -> Result<(), Error> {
         for name in &self.names {
-            let mut ack = cmd("XACK");
-            ack.arg(self.queues.keys(name).events()).arg(GROUP);
-            let mut any = false;
-            for batch in batches.iter().filter(|batch| batch.queue == *name) {
-                ack.arg(batch.id.to_string());
-                any = true;
-            }
-            if any {
+            let of_queue = batches.iter().filter(|batch| batch.queue == *name);
+            let ids: Vec<String> = of_queue.map(|batch| batch.id.to_string()).collect();
+            if !ids.is_empty() {
+                let mut ack = cmd("XACK");
+                ack.arg(self.queues.keys(name).events()).arg(GROUP).arg(ids);
                 self.queues.connection.command::<u64>(&ack).await?;
             }
         }
-        if self.trimmed_at.is_none_or(|at| at.elapsed() >= TRIM_EVERY) {
-            self.trimmed_at = Some(Instant::now());
-            for name in &self.names {
-                let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
-                trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
-                self.queues.connection.script::<u64>(&trim).await?;
-            }
-        }
+        self.trim().await;
         Ok(())
+    }
+
+    /// Drops recorded entries. What fails is made up for later, and must not hold up the other queues.
+    async fn trim(&mut self) {
+        for name in &self.names {
+            if self.trim_at.get(name).is_some_and(|at| Instant::now() < *at) {
+                continue;
+            }
+            let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
+            trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
+            let pause = match self.queues.connection.script::<u64>(&trim).await {
+                Ok(_) => TRIM_EVERY,
+                Err(error) => {
+                    tracing::debug!(queue = %name, error = chain(&error), "recorded events stay for now");
+                    TRIM_AGAIN
+                }
+            };
+            self.trim_at.insert(name.clone(), Instant::now() + pause);
+        }
     }
 
     /// The last entry of each queue, as of now.
@@ -307,6 +183,147 @@ impl Recorder {
             Err(Error::Command(error)) if no_such_key(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The recorder's place in one group of queues.
+struct Member {
+    group: Group,
+    consumer: String,
+    /// Entries that this consumer was given and did not acknowledge come first after a (re)connection.
+    /// For each queue, the last such entry that was given out.
+    backlog_after: Option<Vec<EventId>>,
+    claimed_at: Option<Instant>,
+    forget_after: Duration,
+}
+
+impl Listener for Member {
+    type News = Vec<EventBatch>;
+
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    async fn listen(&mut self, longest: Duration) -> Result<Option<Vec<EventBatch>>, Error> {
+        let result = self.read(longest).await;
+        if result.is_err() {
+            self.group.disconnect();
+        }
+        Ok(Some(result?).filter(|batches| !batches.is_empty()))
+    }
+}
+
+impl Member {
+    async fn read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
+        if self.group.connect().await? {
+            self.create_groups().await?;
+            self.backlog_after = Some(vec![EventId::default(); self.group.names.len()]);
+        }
+        if let Some(mut after) = self.backlog_after.take() {
+            let ids: Vec<String> = after.iter().map(ToString::to_string).collect();
+            // Not yet known to be over: a failure begins it anew.
+            self.backlog_after = Some(after.clone());
+            let backlog = self.read_group(ids, None).await?;
+            for (name, after) in self.group.names.iter().zip(&mut after) {
+                let of_queue = backlog.iter().filter(|batch| batch.queue == *name);
+                *after = of_queue.map(|batch| batch.id).max().unwrap_or(*after);
+            }
+            self.backlog_after = (!backlog.is_empty()).then_some(after);
+            if !backlog.is_empty() {
+                return Ok(backlog);
+            }
+        }
+        let claimed = self.claim().await?;
+        if !claimed.is_empty() {
+            return Ok(claimed);
+        }
+        let new = vec![">".to_owned(); self.group.names.len()];
+        self.read_group(new, Some(block)).await
+    }
+
+    async fn read_group(
+        &mut self,
+        after: Vec<String>,
+        block: Option<Duration>,
+    ) -> Result<Vec<EventBatch>, Error> {
+        let mut command = cmd("XREADGROUP");
+        command
+            .arg("GROUP")
+            .arg(GROUP)
+            .arg(&self.consumer)
+            .arg("COUNT")
+            .arg(ENTRIES);
+        if let Some(block) = block {
+            command.arg("BLOCK").arg(block.as_millis().max(1).to_string());
+        }
+        read::streams(&mut command, &self.group, after.into_iter());
+        read::read(&mut self.group, &command, block.unwrap_or_default()).await
+    }
+
+    /// Takes over entries of processes that are gone.
+    async fn claim(&mut self) -> Result<Vec<EventBatch>, Error> {
+        let pause = CLAIM_AFTER / 3;
+        if self.claimed_at.is_some_and(|at| at.elapsed() < pause) {
+            return Ok(Vec::new());
+        }
+        self.claimed_at = Some(Instant::now());
+        let mut batches = Vec::new();
+        for name in &self.group.names {
+            self.forget_the_gone(name).await?;
+            let mut claim = cmd("XAUTOCLAIM");
+            claim
+                .arg(self.group.queues.keys(name).events())
+                .arg(GROUP)
+                .arg(&self.consumer);
+            claim
+                .arg(CLAIM_AFTER.as_millis().to_string())
+                .arg("0-0")
+                .arg("COUNT")
+                .arg(ENTRIES);
+            let reply: StreamAutoClaimReply = self.group.queues.connection.command(&claim).await?;
+            for entry in &reply.claimed {
+                batches.push(wire::read_or_skip(name, entry)?);
+            }
+        }
+        Ok(batches)
+    }
+
+    /// Takes processes off the group that ended long ago: each start of a process joins under a new name.
+    async fn forget_the_gone(&self, name: &QueueName) -> Result<(), Error> {
+        let events = self.group.queues.keys(name).events();
+        let mut info = cmd("XINFO");
+        info.arg("CONSUMERS").arg(&events).arg(GROUP);
+        let found: StreamInfoConsumersReply = self.group.queues.connection.command(&info).await?;
+        let forget_after = usize::try_from(self.forget_after.as_millis()).unwrap_or(usize::MAX);
+        // One that still has entries keeps its place until they are claimed.
+        let gone = |consumer: &&StreamInfoConsumer| consumer.pending == 0 && consumer.idle > forget_after;
+        for consumer in found.consumers.iter().filter(gone) {
+            let mut delete = cmd("XGROUP");
+            delete
+                .arg("DELCONSUMER")
+                .arg(&events)
+                .arg(GROUP)
+                .arg(&consumer.name);
+            self.group.queues.connection.command::<u64>(&delete).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_groups(&self) -> Result<(), Error> {
+        for name in &self.group.names {
+            let mut create = cmd("XGROUP");
+            create
+                .arg("CREATE")
+                .arg(self.group.queues.keys(name).events())
+                .arg(GROUP)
+                .arg("0")
+                .arg("MKSTREAM");
+            match self.group.queues.connection.command::<()>(&create).await {
+                Err(Error::Command(error)) if error.code() == Some("BUSYGROUP") => {}
+                result => result?,
+            }
+        }
+        Ok(())
     }
 }
 

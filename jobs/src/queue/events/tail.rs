@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::cmd;
-use redis::streams::{StreamRangeReply, StreamReadReply};
+use redis::streams::StreamRangeReply;
 
-use super::{EventBatch, EventId, Position, wire};
+use super::{EventBatch, EventId, Position, read};
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::Queues;
+use crate::queue::blocking::{Group, Listener, Listeners};
 
 /// Entries read at once from each queue.
 const ENTRIES: usize = 64;
@@ -17,21 +17,22 @@ const ENTRIES: usize = 64;
 pub struct Tail {
     queues: Queues,
     names: Vec<QueueName>,
-    connection: Option<MultiplexedConnection>,
     position: Position,
     /// The position came from outside: it may be too old.
-    unproven: bool,
+    is_back: bool,
+    /// From the first read on.
+    followers: Option<Listeners<Follower>>,
 }
 
 impl Tail {
     pub(crate) fn new(queues: Queues, names: &[QueueName], position: Option<Position>) -> Self {
-        let unproven = position.is_some();
+        let is_back = position.is_some();
         Self {
             queues,
             names: names.to_vec(),
-            connection: None,
             position: position.unwrap_or_default(),
-            unproven,
+            is_back,
+            followers: None,
         }
     }
 
@@ -67,65 +68,88 @@ impl Tail {
         Ok(())
     }
 
-    /// The next entries, oldest first; none when nothing happened within `block`.
+    /// The next entries, oldest first; none when nothing happened within `block`. May be dropped: what comes in then
+    /// is there at the next call.
     ///
     /// # Errors
     /// [`Error::Expired`] when entries after the position are gone: read everything again and begin anew.
-    /// Other errors leave the position as it is; call again.
+    /// Other errors leave the position as it is; call again. On a cluster, who came back to a position gets one when
+    /// Redis fails for any queue, and otherwise when it fails for all.
     pub async fn next(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
-        let result = self.try_next(block).await;
+        if self.followers.is_none() {
+            self.begin().await?;
+        }
+        let followers = self.followers.get_or_insert_with(|| {
+            let groups = Group::all(&self.queues, &self.names).into_iter();
+            let followers = Listeners::new(groups.map(|group| Follower {
+                group,
+                position: self.position.clone(),
+                was_connected: false,
+                unproven: self.is_back,
+            }));
+            // Who catches up takes "nothing" for "up to date": it must not miss a queue.
+            if self.is_back {
+                followers.strict()
+            } else {
+                followers
+            }
+        });
+        let batches = followers.next(block).await?.unwrap_or_default();
+        for batch in &batches {
+            self.position.advance(&batch.queue, batch.id);
+        }
+        Ok(batches)
+    }
+}
+
+/// Follows one group of queues.
+struct Follower {
+    group: Group,
+    position: Position,
+    was_connected: bool,
+    /// The stream may not be the one that the position is of.
+    unproven: bool,
+}
+
+impl Listener for Follower {
+    type News = Vec<EventBatch>;
+
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    async fn listen(&mut self, longest: Duration) -> Result<Option<Vec<EventBatch>>, Error> {
+        let result = self.read(longest).await;
         if result.is_err() {
-            self.connection = None;
+            self.group.disconnect();
             // The stream may be trimmed, or begin anew, while the connection is away.
             self.unproven = true;
         }
-        result
+        Ok(Some(result?).filter(|batches| !batches.is_empty()))
     }
+}
 
-    async fn try_next(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
-        if self.connection.is_none() {
-            self.begin().await?;
-            self.connection = Some(self.queues.connection.blocking().await?);
+impl Follower {
+    async fn read(&mut self, block: Duration) -> Result<Vec<EventBatch>, Error> {
+        if self.group.connect().await? {
+            // Another node may be behind the one before.
+            self.unproven |= self.was_connected;
+            self.was_connected = true;
         }
         if self.unproven {
             self.prove().await?;
             self.unproven = false;
         }
-        let mut read = cmd("XREAD");
-        read.arg("COUNT")
+        let mut command = cmd("XREAD");
+        command
+            .arg("COUNT")
             .arg(ENTRIES)
             .arg("BLOCK")
-            .arg(block.as_millis().max(1).to_string())
-            .arg("STREAMS");
-        for name in &self.names {
-            read.arg(self.queues.keys(name).events());
-        }
-        for name in &self.names {
-            read.arg(self.position.get(name).unwrap_or_default().to_string());
-        }
-        let Some(connection) = self.connection.as_mut() else {
-            return Ok(Vec::new());
-        };
-        let patience = block + self.queues.settings.timeout;
-        let reply: Option<StreamReadReply> =
-            match tokio::time::timeout(patience, read.query_async(connection)).await {
-                Ok(reply) => reply?,
-                Err(_elapsed) => return Err(Error::Timeout(patience)),
-            };
-        let mut batches = Vec::new();
-        for stream in reply.map(|reply| reply.keys).unwrap_or_default() {
-            let Some(name) = self
-                .names
-                .iter()
-                .find(|name| self.queues.keys(name).events() == stream.key)
-            else {
-                continue;
-            };
-            for entry in &stream.ids {
-                batches.push(wire::read_or_skip(name, entry)?);
-            }
-        }
-        batches.sort_by_key(|batch| batch.id);
+            .arg(block.as_millis().max(1).to_string());
+        let names = self.group.names.iter();
+        let after = names.map(|name| self.position.get(name).unwrap_or_default().to_string());
+        read::streams(&mut command, &self.group, after);
+        let batches = read::read(&mut self.group, &command, block).await?;
         for batch in &batches {
             self.position.advance(&batch.queue, batch.id);
         }
@@ -134,15 +158,15 @@ impl Tail {
 
     /// Makes sure that nothing after the position was dropped, and that the streams are still the same ones.
     async fn prove(&self) -> Result<(), Error> {
-        for name in &self.names {
+        for name in &self.group.names {
             let seen = self.position.get(name).unwrap_or_default();
             if seen == EventId::default() {
                 continue;
             }
             let mut info = cmd("XINFO");
-            info.arg("STREAM").arg(self.queues.keys(name).events());
+            info.arg("STREAM").arg(self.group.queues.keys(name).events());
             let info: redis::streams::StreamInfoStreamReply =
-                match self.queues.connection.command(&info).await {
+                match self.group.queues.connection.command(&info).await {
                     Ok(info) => info,
                     // A stream that is gone altogether belongs to a Redis that came back empty.
                     Err(Error::Command(_)) => return Err(Error::Expired),

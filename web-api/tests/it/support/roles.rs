@@ -116,6 +116,7 @@ impl TestEnv {
             reconcile::run(
                 self.store.clone(),
                 self.queues.clone(),
+                vec![self.queue.clone()],
                 self.windows.clone(),
                 wake.clone(),
                 settings,
