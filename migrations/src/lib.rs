@@ -15,6 +15,7 @@
 mod connection;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
+mod m20261124_000010_create_schedules;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_jobs::Migration),
             Box::new(m20261123_000002_create_indices::Migration),
+            Box::new(m20261124_000010_create_schedules::Migration),
         ]
     }
 }
