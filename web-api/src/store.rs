@@ -5,6 +5,7 @@
 
 pub mod index;
 pub mod job;
+pub mod schedule;
 pub mod settings;
 
 mod error;

@@ -104,6 +104,7 @@ pub(crate) fn new_job(index: u64) -> NewJob {
         run_at: None,
         idempotency: None,
         traceparent: None,
+        schedule: None,
     }
 }
 
