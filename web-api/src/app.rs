@@ -17,7 +17,7 @@ use crate::pulse::Pulse;
 use crate::reconcile::{self, ReconcileSettings, Wake};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
-use crate::{metrics, record};
+use crate::{metrics, record, schedule};
 
 /// How long the roles may take to finish what they began.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -65,6 +65,14 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
+        let scheduling = schedule::run(
+            store.clone(),
+            Arc::clone(&catalog),
+            queues.clone(),
+            wake.clone(),
+            end.clone(),
+        );
+        spawn(&mut roles, "schedule", scheduling);
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),

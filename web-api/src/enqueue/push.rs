@@ -23,7 +23,7 @@ const ROOM: Duration = Duration::from_millis(200);
 /// Older ones are left alone: `reconcile` may look at rows of a few seconds, and a push must not come after it.
 const TOO_OLD: Duration = Duration::from_secs(1);
 
-pub(super) struct Pusher {
+pub(crate) struct Pusher {
     batches: mpsc::Sender<Batch>,
     wake: Wake,
 }
@@ -34,7 +34,7 @@ struct Batch {
 }
 
 /// The way to the queue and the role behind it, which ends when the way in is dropped.
-pub(super) fn pusher(queues: Queues, wake: Wake) -> (Pusher, impl Future<Output = ()> + Send) {
+pub(crate) fn pusher(queues: Queues, wake: Wake) -> (Pusher, impl Future<Output = ()> + Send) {
     let (batches, arrivals) = mpsc::channel(WAITING);
     let pusher = Pusher {
         batches,
@@ -44,7 +44,7 @@ pub(super) fn pusher(queues: Queues, wake: Wake) -> (Pusher, impl Future<Output 
 }
 
 impl Pusher {
-    pub(super) async fn push(&self, jobs: Vec<(QueueName, Envelope)>) {
+    pub(crate) async fn push(&self, jobs: Vec<(QueueName, Envelope)>) {
         let batch = Batch {
             committed: Instant::now(),
             jobs,
@@ -56,7 +56,7 @@ impl Pusher {
 }
 
 /// What there is to push of what was committed.
-pub(super) fn envelopes(inserted: &[Inserted]) -> impl Iterator<Item = (QueueName, Envelope)> {
+pub(crate) fn envelopes(inserted: &[Inserted]) -> impl Iterator<Item = (QueueName, Envelope)> {
     inserted.iter().filter_map(|inserted| {
         let Inserted::Created(job) = inserted else {
             return None;

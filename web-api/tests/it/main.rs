@@ -20,4 +20,6 @@ mod outages;
 mod reconcile;
 mod record;
 mod results;
+mod schedules;
+mod schedules_run;
 mod store;

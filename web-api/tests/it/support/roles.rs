@@ -25,7 +25,7 @@ use web_api::{
     outcomes::Outcomes,
     pulse::Pulse,
     reconcile::{self, ReconcileSettings, Wake},
-    record,
+    record, schedule,
     store::{Store, job::NewJob},
 };
 
@@ -101,6 +101,15 @@ impl TestEnv {
                 stop,
             )
         })
+    }
+
+    pub(crate) fn schedule(&self, store: &Store, catalog: Arc<Catalog>) -> Role {
+        self.schedule_waking(store, catalog, &Wake::new())
+    }
+
+    /// Leaves to the reconciler behind `wake` what it cannot push.
+    pub(crate) fn schedule_waking(&self, store: &Store, catalog: Arc<Catalog>, wake: &Wake) -> Role {
+        Role::start(|stop| schedule::run(store.clone(), catalog, self.queues.clone(), wake.clone(), stop))
     }
 
     pub(crate) fn worker(&self, counted: &Counted) -> Role {
