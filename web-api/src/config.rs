@@ -26,6 +26,8 @@ pub struct ServerSettings {
     pub body_limit: u64,
     /// How many clients may follow the live feed at the same time.
     pub event_clients: usize,
+    /// How many schedules there may be.
+    pub schedules: u64,
 }
 
 impl Default for ServerSettings {
@@ -35,6 +37,7 @@ impl Default for ServerSettings {
             token: None,
             body_limit: 1 << 20,
             event_clients: 1_000,
+            schedules: 1_000,
         }
     }
 }
@@ -61,6 +64,7 @@ impl ServerSettings {
             token: token.map(Token),
             body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
             event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
+            schedules: reader.number("SPIRAL_SCHEDULES", default.schedules, 0..=100_000),
         };
         reader.finish(settings)
     }

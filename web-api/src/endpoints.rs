@@ -9,6 +9,7 @@ mod health;
 mod jobs;
 mod output;
 mod results;
+mod schedules;
 mod values;
 
 use salvo::prelude::*;
@@ -50,6 +51,21 @@ fn api() -> Router {
                 .push(Router::with_path("jobs/{id}").get(jobs::get))
                 .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
+                .push(
+                    Router::with_path("schedules")
+                        .get(schedules::list)
+                        .post(schedules::create),
+                )
+                .push(Router::with_path("schedules/preview").get(schedules::preview::preview))
+                .push(
+                    Router::with_path("schedules/{id}")
+                        .get(schedules::get)
+                        .patch(schedules::change)
+                        .delete(schedules::delete),
+                )
+                .push(Router::with_path("schedules/{id}/pause").post(schedules::actions::pause))
+                .push(Router::with_path("schedules/{id}/resume").post(schedules::actions::resume))
+                .push(Router::with_path("schedules/{id}/run").post(schedules::actions::run))
                 .push(Router::with_path("events").get(events::follow)),
         )
         .push(Router::with_path("values").post(values::ask))

@@ -6,4 +6,5 @@ pub mod function;
 pub mod health;
 pub mod job;
 pub mod scalar;
+pub mod schedule;
 pub mod value;

@@ -28,6 +28,13 @@ impl Fields {
         self.errors.push(FieldError::new(pointer, message));
     }
 
+    /// Whether something is wrong with the field already.
+    pub fn is_wrong(&self, name: &'static str) -> bool {
+        self.errors
+            .iter()
+            .any(|error| error.field.strip_prefix('/') == Some(name))
+    }
+
     /// A field of any shape, `null` included.
     pub fn any(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
@@ -37,6 +44,29 @@ impl Fields {
     /// A field that may be missing; `null` counts as missing.
     fn optional(&mut self, name: &'static str) -> Option<Value> {
         self.any(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field is there and `null`.
+    pub fn is_null(&self, name: &'static str) -> bool {
+        self.rest.get(name).is_some_and(Value::is_null)
+    }
+
+    /// A text, when the field is there.
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        let value = self.optional(name)?;
+        if value.as_str().is_none() {
+            self.wrong(format!("/{name}"), "must be a text");
+        }
+        value.as_str().map(str::to_owned)
+    }
+
+    /// True or false, when the field is there.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.optional(name)?;
+        if value.as_bool().is_none() {
+            self.wrong(format!("/{name}"), "must be true or false");
+        }
+        value.as_bool()
     }
 
     /// A whole number from `low` to `high`, when the field is there.
@@ -128,6 +158,22 @@ mod tests {
         fields.number("max_attempts", 1, 100);
         let message = "is not known here; the fields are: input, max_attempts".to_owned();
         assert_eq!(problems(fields), [("/maxattempts".to_owned(), message)]);
+    }
+
+    #[test]
+    fn texts_and_flags_are_taken_as_they_are() {
+        let mut fields = fields(json!({"name": "a", "cron": 5, "paused": "yes", "limit": null}));
+        assert!(fields.is_null("limit") && !fields.is_null("name") && !fields.is_null("other"));
+        assert_eq!(fields.text("name").as_deref(), Some("a"));
+        assert_eq!(
+            (fields.text("cron"), fields.text("limit"), fields.flag("paused")),
+            (None, None, None)
+        );
+        let wrong = [("/cron", "must be a text"), ("/paused", "must be true or false")];
+        assert_eq!(
+            problems(fields),
+            wrong.map(|(field, message)| (field.to_owned(), message.to_owned()))
+        );
     }
 
     #[test]

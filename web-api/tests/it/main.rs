@@ -21,5 +21,6 @@ mod reconcile;
 mod record;
 mod results;
 mod schedules;
+mod schedules_api;
 mod schedules_run;
 mod store;
