@@ -18,6 +18,7 @@ mod m20261123_000002_create_indices;
 mod m20261124_000003_dispatch;
 mod m20261124_000004_create_attempts;
 mod m20261124_000005_create_queues;
+mod m20261124_000010_create_schedules;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_dispatch::Migration),
             Box::new(m20261124_000004_create_attempts::Migration),
             Box::new(m20261124_000005_create_queues::Migration),
+            Box::new(m20261124_000010_create_schedules::Migration),
         ]
     }
 }

@@ -18,7 +18,7 @@ use crate::reconcile::{self, ReconcileSettings, Wake};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
 use crate::windows::Windows;
-use crate::{dispatch, limits, metrics, record};
+use crate::{dispatch, limits, metrics, record, schedule};
 
 /// How long the roles may take to finish what they began.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -83,6 +83,8 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
+        let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
+        spawn(&mut roles, "schedule", scheduling);
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),

@@ -29,6 +29,8 @@ pub struct ServerSettings {
     pub event_clients: usize,
     /// How much of each queue Redis holds; SQL holds the rest.
     pub window: WindowSettings,
+    /// How many schedules there may be.
+    pub schedules: u64,
 }
 
 impl Default for ServerSettings {
@@ -39,6 +41,7 @@ impl Default for ServerSettings {
             body_limit: 1 << 20,
             event_clients: 1_000,
             window: WindowSettings::default(),
+            schedules: 1_000,
         }
     }
 }
@@ -71,6 +74,7 @@ impl ServerSettings {
                 horizon: RedisSettings::from_lookup(lookup)
                     .map_or(default.window.horizon, |redis| redis.horizon),
             },
+            schedules: reader.number("SPIRAL_SCHEDULES", default.schedules, 0..=100_000),
         };
         reader.finish(settings)
     }

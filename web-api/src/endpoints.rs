@@ -11,6 +11,7 @@ mod options;
 mod output;
 mod queues;
 mod results;
+mod schedules;
 mod values;
 
 use salvo::prelude::*;
@@ -61,6 +62,21 @@ fn api() -> Router {
                 )
                 .push(Router::with_path("queues/{name}/pause").post(queues::pause))
                 .push(Router::with_path("queues/{name}/resume").post(queues::resume))
+                .push(
+                    Router::with_path("schedules")
+                        .get(schedules::list)
+                        .post(schedules::create),
+                )
+                .push(Router::with_path("schedules/preview").get(schedules::preview::preview))
+                .push(
+                    Router::with_path("schedules/{id}")
+                        .get(schedules::get)
+                        .patch(schedules::change)
+                        .delete(schedules::delete),
+                )
+                .push(Router::with_path("schedules/{id}/pause").post(schedules::actions::pause))
+                .push(Router::with_path("schedules/{id}/resume").post(schedules::actions::resume))
+                .push(Router::with_path("schedules/{id}/run").post(schedules::actions::run))
                 .push(Router::with_path("events").get(events::follow)),
         )
         .push(Router::with_path("values").post(values::ask))

@@ -204,6 +204,7 @@ impl Desk {
             match result {
                 Ok(inserted) => {
                     for (waiting, inserted) in batch.into_iter().zip(inserted) {
+                        count(&inserted);
                         if let Inserted::Created(job) = &inserted {
                             created.push(job.clone());
                         }
@@ -267,16 +268,20 @@ async fn insert(store: &Store, jobs: &[NewJob]) -> Result<Vec<Inserted>, StoreEr
 
 fn outcome(inserted: Inserted) -> Result<Enqueued, EnqueueError> {
     match inserted {
-        Inserted::Created(job) => {
-            let labels = [
-                ("queue", job.queue.to_string()),
-                ("function", job.function.clone()),
-            ];
-            metrics::counter!("spiral_jobs_enqueued_total", &labels).increment(1);
-            Ok(Enqueued { job, created: true })
-        }
+        Inserted::Created(job) => Ok(Enqueued { job, created: true }),
         Inserted::Existing(job) => Ok(Enqueued { job, created: false }),
         Inserted::KeyReused(first) => Err(EnqueueError::KeyReused { first }),
+    }
+}
+
+/// Counts a job that has its row now.
+pub(crate) fn count(inserted: &Inserted) {
+    if let Inserted::Created(job) = inserted {
+        let labels = [
+            ("queue", job.queue.to_string()),
+            ("function", job.function.clone()),
+        ];
+        metrics::counter!("spiral_jobs_enqueued_total", &labels).increment(1);
     }
 }
 
@@ -286,7 +291,7 @@ fn answer(waiting: Waiting, outcome: Result<Enqueued, EnqueueError>) {
 }
 
 /// The JSON pointer of the first text with a NUL: PostgreSQL can store it neither in a text nor in JSON.
-fn nul_in(value: &Value) -> Option<String> {
+pub(crate) fn nul_in(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items

@@ -22,6 +22,8 @@ pub enum ApiError {
     UnknownJob { id: String },
     #[error("There is no queue named {name:?}. GET /api/v1/queues lists those there are.")]
     UnknownQueue { name: String },
+    #[error("There is no schedule with the id {id:?}.")]
+    UnknownSchedule { id: String },
     #[error("{message}")]
     InvalidJson { message: String },
     #[error("{}", list(.fields))]
@@ -42,6 +44,12 @@ pub enum ApiError {
     NoOutput { state: &'static str },
     #[error("The job is {state} already, so it cannot be cancelled.")]
     AlreadyFinished { state: &'static str },
+    #[error("{}", list(.fields))]
+    NameTaken { fields: Vec<FieldError> },
+    #[error("There are {limit} schedules, and no more are allowed. Delete one, or raise SPIRAL_SCHEDULES.")]
+    TooManySchedules { limit: u64 },
+    #[error("The schedule cannot run: {problem}.")]
+    ScheduleBroken { problem: String },
     #[error("The output is no longer kept. Call the function again to compute it anew.")]
     OutputExpired,
     #[error("Send the access token: \"Authorization: Bearer TOKEN\".")]
@@ -110,15 +118,19 @@ impl ApiError {
             Self::UnknownFunction { .. }
             | Self::UnknownJob { .. }
             | Self::UnknownQueue { .. }
+            | Self::UnknownSchedule { .. }
             | Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::InvalidJson { .. } | Self::InvalidParameter { .. } => StatusCode::BAD_REQUEST,
             Self::InvalidInput { .. } | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFinished { .. } | Self::NoOutput { .. } | Self::AlreadyFinished { .. } => {
-                StatusCode::CONFLICT
-            }
+            Self::NotFinished { .. }
+            | Self::NoOutput { .. }
+            | Self::AlreadyFinished { .. }
+            | Self::NameTaken { .. }
+            | Self::TooManySchedules { .. }
+            | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
             Self::OutputExpired => StatusCode::GONE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
@@ -137,6 +149,7 @@ impl ApiError {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::UnknownJob { .. } => "unknown_job",
             Self::UnknownQueue { .. } => "unknown_queue",
+            Self::UnknownSchedule { .. } => "unknown_schedule",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidParameter { .. } => "invalid_parameter",
             Self::InvalidInput { .. } => "invalid_input",
@@ -147,6 +160,9 @@ impl ApiError {
             Self::NotFinished { .. } => "not_finished",
             Self::NoOutput { .. } => "no_output",
             Self::AlreadyFinished { .. } => "already_finished",
+            Self::NameTaken { .. } => "name_taken",
+            Self::TooManySchedules { .. } => "too_many_schedules",
+            Self::ScheduleBroken { .. } => "schedule_broken",
             Self::OutputExpired => "output_expired",
             Self::Unauthorized => "unauthorized",
             Self::CrossSite => "cross_site",
@@ -166,6 +182,7 @@ impl ApiError {
             Self::UnknownFunction { .. } => "There is no such function",
             Self::UnknownJob { .. } => "There is no such job",
             Self::UnknownQueue { .. } => "There is no such queue",
+            Self::UnknownSchedule { .. } => "There is no such schedule",
             Self::InvalidJson { .. } => "The body is not JSON",
             Self::InvalidParameter { .. } => "A parameter is not valid",
             Self::InvalidInput { .. } => "The input is not valid",
@@ -176,6 +193,9 @@ impl ApiError {
             Self::NotFinished { .. } => "The job has not finished",
             Self::NoOutput { .. } => "The job has no output",
             Self::AlreadyFinished { .. } => "The job has ended already",
+            Self::NameTaken { .. } => "The name is taken",
+            Self::TooManySchedules { .. } => "Too many schedules",
+            Self::ScheduleBroken { .. } => "The schedule cannot run",
             Self::OutputExpired => "The output has expired",
             Self::Unauthorized => "The access token is missing or wrong",
             Self::CrossSite => "The request comes from another site",
@@ -191,7 +211,10 @@ impl ApiError {
     }
 
     pub fn fields(&self) -> &[FieldError] {
-        if let Self::InvalidParameter { fields } | Self::InvalidInput { fields } = self {
+        if let Self::InvalidParameter { fields }
+        | Self::InvalidInput { fields }
+        | Self::NameTaken { fields } = self
+        {
             fields
         } else {
             &[]

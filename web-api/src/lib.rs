@@ -23,6 +23,7 @@ pub mod pulse;
 pub mod query;
 pub mod reconcile;
 pub mod record;
+pub mod schedule;
 pub mod serve;
 pub mod server;
 pub mod state;

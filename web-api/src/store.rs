@@ -8,6 +8,7 @@ pub mod index;
 pub mod job;
 pub mod log_line;
 pub mod queue;
+pub mod schedule;
 pub mod settings;
 
 mod error;

@@ -7,4 +7,5 @@ pub mod health;
 pub mod job;
 pub mod queue;
 pub mod scalar;
+pub mod schedule;
 pub mod value;

@@ -64,6 +64,7 @@ export function jobOf(patch: JobPatch): Job | null {
     output_length: null,
     output_preview: null,
     result_url: null,
+    schedule_id: null,
   };
   return { ...empty, ...changesOf(patch) };
 }

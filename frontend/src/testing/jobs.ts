@@ -27,6 +27,7 @@ export function job(number: number, changes: Partial<Job> = {}): Job {
     output_length: null,
     output_preview: null,
     result_url: null,
+    schedule_id: null,
     ...changes,
   };
 }

@@ -33,7 +33,8 @@ on_both_databases! {
         assert!(status(&connection).await.unwrap().iter().all(|migration| migration.applied));
         let full = objects(&connection).await;
         for name in ["jobs", "indices", "jobs_unfinished", "jobs_idempotency_key", "jobs_by_state", "jobs_by_function",
-                     "jobs_by_function_and_state", "indices_by_last_asked"] {
+                     "jobs_by_function_and_state", "indices_by_last_asked", "schedules", "schedules_name", "schedules_by_next",
+                     "jobs_by_schedule"] {
             assert!(full.iter().any(|object| object == name), "{name} is missing in {full:?}");
         }
         assert!(migrate_up(&connection).await.unwrap().is_empty(), "the second time there is nothing to do");

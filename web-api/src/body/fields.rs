@@ -28,6 +28,13 @@ impl Fields {
         self.errors.push(FieldError::new(pointer, message));
     }
 
+    /// Whether something is wrong with the field already.
+    pub fn is_wrong(&self, name: &'static str) -> bool {
+        self.errors
+            .iter()
+            .any(|error| error.field.strip_prefix('/') == Some(name))
+    }
+
     /// A field of any shape, `null` included.
     pub fn any(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
@@ -37,6 +44,29 @@ impl Fields {
     /// A field that may be missing; `null` counts as missing.
     fn optional(&mut self, name: &'static str) -> Option<Value> {
         self.any(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether the field is there and `null`.
+    pub fn is_null(&self, name: &'static str) -> bool {
+        self.rest.get(name).is_some_and(Value::is_null)
+    }
+
+    /// A text, when the field is there.
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        let value = self.optional(name)?;
+        if value.as_str().is_none() {
+            self.wrong(format!("/{name}"), "must be a text");
+        }
+        value.as_str().map(str::to_owned)
+    }
+
+    /// True or false, when the field is there.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.optional(name)?;
+        if value.as_bool().is_none() {
+            self.wrong(format!("/{name}"), "must be true or false");
+        }
+        value.as_bool()
     }
 
     /// A whole number from `low` to `high`, when the field is there.
@@ -66,7 +96,7 @@ impl Fields {
     }
 
     /// A text of 1 to `longest` characters, when the field is there.
-    pub fn text(&mut self, name: &'static str, longest: usize) -> Option<String> {
+    pub fn short_text(&mut self, name: &'static str, longest: usize) -> Option<String> {
         let value = self.optional(name)?;
         let fits = |text: &&str| (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
         let text = value.as_str().filter(fits).map(str::to_owned);
@@ -77,16 +107,6 @@ impl Fields {
             );
         }
         text
-    }
-
-    /// True or false, when the field is there.
-    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let value = self.optional(name)?;
-        let flag = value.as_bool();
-        if flag.is_none() {
-            self.wrong(format!("/{name}"), "must be true or false");
-        }
-        flag
     }
 
     /// An object, when the field is there: its fields are taken one by one, and [`Self::inner`] takes them back.
@@ -196,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn texts_and_flags_are_taken_as_they_are() {
+        let mut fields = fields(json!({"name": "a", "cron": 5, "paused": "yes", "limit": null}));
+        assert!(fields.is_null("limit") && !fields.is_null("name") && !fields.is_null("other"));
+        assert_eq!(fields.text("name").as_deref(), Some("a"));
+        assert_eq!(
+            (fields.text("cron"), fields.text("limit"), fields.flag("paused")),
+            (None, None, None)
+        );
+        let wrong = [("/cron", "must be a text"), ("/paused", "must be true or false")];
+        assert_eq!(
+            problems(fields),
+            wrong.map(|(field, message)| (field.to_owned(), message.to_owned()))
+        );
+    }
+
+    #[test]
     fn every_wrong_field_is_told() {
         let mut fields = fields(json!({"max_attempts": 0, "run_at": "tomorrow", "delay_seconds": null}));
         assert_eq!(fields.number("max_attempts", 1, 31_536_000), None);
@@ -216,7 +252,7 @@ mod tests {
         rate.missing("/period_seconds");
         fields.inner("rate", rate);
         fields.flag("paused");
-        fields.text("queue", 64);
+        fields.short_text("queue", 64);
         let places: Vec<String> = problems(fields).into_iter().map(|(place, _)| place).collect();
         assert_eq!(
             places,

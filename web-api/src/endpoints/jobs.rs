@@ -17,13 +17,14 @@ const MOST_LINES: u64 = 20_000;
 
 /// List jobs
 ///
-/// A page of jobs, newest first, that may be narrowed to a state and a function.
+/// A page of jobs, newest first, that may be narrowed to a state, a function and a schedule.
 #[endpoint(
     operation_id = "list_jobs",
     tags("jobs"),
     parameters(
         ("state" = Option<State>, Query, description = "Only jobs in this state."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
+        ("schedule" = Option<String>, Query, description = "Only jobs that the schedule of this id has made."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
     ),
@@ -41,6 +42,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let filter = JobFilter {
         state: query.parsed("state"),
         function: query.parsed("function"),
+        schedule: query.parsed("schedule"),
     };
     let cursor = query.parsed::<JobId>("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(50);

@@ -47,7 +47,7 @@ impl CallOptions {
                 .number("priority", 1, 9)
                 .and_then(narrowed::<u8>)
                 .and_then(|number| Priority::try_from(number).ok()),
-            fairness_key: fields.text("fairness_key", FAIRNESS_KEY_MAX),
+            fairness_key: fields.short_text("fairness_key", FAIRNESS_KEY_MAX),
         };
         if options.run_at.is_some() && options.delay_seconds.is_some() {
             fields.wrong("/delay_seconds", "must not be sent together with run_at");
@@ -84,7 +84,7 @@ fn narrowed<T: TryFrom<u64>>(number: u64) -> Option<T> {
 }
 
 fn queue(fields: &mut Fields, queues: &[QueueName]) -> Option<QueueName> {
-    let text = fields.text("queue", 64)?;
+    let text = fields.short_text("queue", 64)?;
     let known = queues.iter().find(|queue| queue.as_str() == text).cloned();
     if known.is_none() {
         let names: Vec<&str> = queues.iter().map(QueueName::as_str).collect();

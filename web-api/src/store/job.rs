@@ -17,7 +17,7 @@ use jobs::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::{Value, value::RawValue};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, schedule::ScheduleId};
 pub use insert::Inserted;
 
 pub(super) mod row {
@@ -48,6 +48,7 @@ pub(super) mod row {
         pub output_preview: Option<String>,
         pub worker: Option<String>,
         pub traceparent: Option<String>,
+        pub schedule_id: Option<String>,
         pub created_at: DateTimeUtc,
         pub started_at: Option<DateTimeUtc>,
         pub finished_at: Option<DateTimeUtc>,
@@ -98,6 +99,8 @@ pub struct Job {
     pub place: Place,
     /// How far the running attempt is, from 0 to 1, if it says so.
     pub progress: Option<f64>,
+    /// The schedule that made it.
+    pub schedule: Option<ScheduleId>,
     pub created_at: DateTime<Utc>,
     /// When the last attempt began.
     pub started_at: Option<DateTime<Utc>>,
@@ -161,6 +164,7 @@ pub struct NewJob {
     pub place: Place,
     pub idempotency: Option<Idempotency>,
     pub traceparent: Option<String>,
+    pub schedule: Option<ScheduleId>,
 }
 
 /// Which jobs a list holds. `None` is all.
@@ -168,6 +172,8 @@ pub struct NewJob {
 pub struct JobFilter {
     pub state: Option<JobState>,
     pub function: Option<String>,
+    /// Jobs that this schedule made.
+    pub schedule: Option<ScheduleId>,
 }
 
 /// A part of a list, newest first.
@@ -221,6 +227,16 @@ impl NewJob {
             place: Place::Backlog,
             idempotency: None,
             traceparent: None,
+            schedule: None,
+        }
+    }
+
+    /// The same call once more, as a job of its own.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            id: JobId::new(),
+            ..self.clone()
         }
     }
 
@@ -253,6 +269,7 @@ impl NewJob {
             backoff: self.backoff,
             place: self.place,
             progress: None,
+            schedule: self.schedule,
             created_at: self.id.created_at(),
             started_at: None,
             finished_at: None,
@@ -310,6 +327,9 @@ fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::En
     if let Some(function) = &filter.function {
         query = query.filter(row::Column::Function.eq(function.as_str()));
     }
+    if let Some(schedule) = filter.schedule {
+        query = query.filter(row::Column::ScheduleId.eq(schedule.to_string()));
+    }
     if let Some(cursor) = cursor {
         query = query.filter(row::Column::Id.lt(cursor.to_string()));
     }
@@ -329,6 +349,10 @@ impl TryFrom<row::Model> for Job {
             preview: row.output_preview.unwrap_or_default(),
             json: row.output,
         });
+        let schedule = row.schedule_id.as_ref();
+        let schedule = schedule
+            .map(|id| parsed(&row.id, "schedule_id", id))
+            .transpose()?;
         Ok(Self {
             id: parsed(&row.id, "id", &row.id)?,
             queue: parsed(&row.id, "queue", &row.queue)?,
@@ -366,6 +390,7 @@ impl TryFrom<row::Model> for Job {
                 (None, None) => Place::Backlog,
             },
             progress: row.progress,
+            schedule,
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,

@@ -148,6 +148,9 @@ pub struct Job {
     /// Where the whole output can be read; null until there is one.
     #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
     pub result_url: Option<String>,
+    /// The id of the schedule that made it; null when somebody called the function.
+    #[salvo(schema(required = true))]
+    pub schedule_id: Option<String>,
 }
 
 impl From<&record::Job> for Job {
@@ -174,6 +177,7 @@ impl From<&record::Job> for Job {
             output_length: output.and_then(|output| output.length),
             output_preview: output.map(|output| output.preview.clone()),
             result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
+            schedule_id: job.schedule.map(|id| id.to_string()),
         }
     }
 }

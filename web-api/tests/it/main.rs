@@ -21,4 +21,7 @@ mod outages;
 mod reconcile;
 mod record;
 mod results;
+mod schedules;
+mod schedules_api;
+mod schedules_run;
 mod store;

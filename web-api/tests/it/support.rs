@@ -117,6 +117,7 @@ pub(crate) fn new_job(index: u64) -> NewJob {
         place: Place::Backlog,
         idempotency: None,
         traceparent: None,
+        schedule: None,
     }
 }
 

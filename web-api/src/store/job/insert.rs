@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use chrono::Utc;
 use jobs::job::JobId;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryTrait,
-    Set, TransactionTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QueryTrait, Set, TransactionTrait,
     sea_query::{ExprTrait, OnConflict, Query},
 };
 
@@ -70,6 +70,16 @@ impl Store {
 /// Returns the rows that hold the keys of those jobs that were not inserted.
 async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::Model>, DbErr> {
     let transaction = database.begin().await?;
+    let existing = insert_within(&transaction, jobs).await?;
+    transaction.commit().await?;
+    Ok(existing)
+}
+
+/// The same as a part of a transaction that does more.
+pub(in crate::store) async fn insert_within(
+    transaction: &DatabaseTransaction,
+    jobs: &[Job],
+) -> Result<Vec<row::Model>, DbErr> {
     // In the order of their keys: two processes with the same keys must not wait for each other in a circle.
     let mut ordered: Vec<&Job> = jobs.iter().collect();
     ordered.sort_by_key(|job| {
@@ -89,7 +99,7 @@ async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::
 
     let (new, known): (Vec<&Job>, Vec<&Job>) =
         jobs.iter().partition(|job| created.contains(&job.id.to_string()));
-    index::record(&transaction, new.into_iter().filter_map(index::asked_by)).await?;
+    index::record(transaction, new.into_iter().filter_map(index::asked_by)).await?;
 
     let mut keys = HashMap::<&str, Vec<&str>>::new();
     for job in known {
@@ -97,8 +107,8 @@ async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::
             keys.entry(&job.function).or_default().push(&idempotency.key);
         }
     }
-    let existing = if keys.is_empty() {
-        Vec::new()
+    if keys.is_empty() {
+        Ok(Vec::new())
     } else {
         let any = keys.into_iter().fold(Condition::any(), |any, (function, keys)| {
             any.add(
@@ -107,10 +117,8 @@ async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::
                     .and(row::Column::IdempotencyKey.is_in(keys)),
             )
         });
-        row::Entity::find().filter(any).all(&transaction).await?
-    };
-    transaction.commit().await?;
-    Ok(existing)
+        row::Entity::find().filter(any).all(transaction).await
+    }
 }
 
 fn active(job: &Job) -> row::ActiveModel {
@@ -133,6 +141,7 @@ fn active(job: &Job) -> row::ActiveModel {
             .as_ref()
             .map(|idempotency| idempotency.request_hash.clone())),
         traceparent: Set(job.traceparent.clone()),
+        schedule_id: Set(job.schedule.map(|id| id.to_string())),
         created_at: Set(job.created_at),
         priority: Set(u8::from(job.priority).into()),
         fairness_key: Set(job.fairness_key.clone().unwrap_or_default()),

@@ -4,7 +4,7 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use super::{JobFilter, JobId, dispatch, events, list};
+use super::{JobFilter, JobId, ScheduleId, dispatch, events, list};
 
 async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();
@@ -48,6 +48,11 @@ async fn lists_need_no_sorting() {
     let filter = |state, function: Option<&str>| JobFilter {
         state,
         function: function.map(str::to_owned),
+        ..JobFilter::default()
+    };
+    let made = JobFilter {
+        schedule: Some(ScheduleId::new()),
+        ..JobFilter::default()
     };
     let build = |filter: &JobFilter| list(filter, cursor, 50).build(DbBackend::Sqlite);
     for (statement, index) in [
@@ -58,6 +63,7 @@ async fn lists_need_no_sorting() {
             build(&filter(Some(JobState::Dead), Some("fibonacci"))),
             "jobs_by_function_and_state",
         ),
+        (build(&made), "jobs_by_schedule"),
     ] {
         let plan = plan(&database, statement).await;
         let used = format!("SEARCH jobs USING INDEX {index} (");

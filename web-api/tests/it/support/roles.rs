@@ -26,7 +26,7 @@ use web_api::{
     outcomes::Outcomes,
     pulse::Pulse,
     reconcile::{self, ReconcileSettings, Wake},
-    record,
+    record, schedule,
     store::{Store, job::NewJob},
 };
 
@@ -123,6 +123,10 @@ impl TestEnv {
                 stop,
             )
         })
+    }
+
+    pub(crate) fn schedule(&self, store: &Store, catalog: Arc<Catalog>) -> Role {
+        Role::start(|stop| schedule::run(store.clone(), catalog, self.windows.clone(), stop))
     }
 
     pub(crate) fn worker(&self, counted: &Counted) -> Role {

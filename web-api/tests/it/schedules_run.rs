@@ -1,0 +1,90 @@
+//! The scheduler as a role of its process, by the real clock, with a real Redis and a worker.
+
+use std::sync::Arc;
+
+use chrono::{SubsecRound, Utc};
+use jobs::catalog::Catalog;
+use jobs::job::JobState;
+use serde_json::json;
+use web_api::outcomes::Outcomes;
+use web_api::store::{
+    Store,
+    job::{Job, JobFilter},
+    schedule::{CatchUp, Schedule, Written},
+};
+
+use crate::schedules::schedule;
+use crate::support::roles::Counted;
+use crate::support::{TestEnv, eventually, on_both_databases};
+
+/// Due every second from now on, and calls what [`Counted`] counts.
+async fn every_second(store: &Store) -> Schedule {
+    let schedule = Schedule {
+        function: "counted".to_owned(),
+        input: json!({ "number": 7 }),
+        next_at: Some(Utc::now().trunc_subsecs(0)),
+        ..schedule("every second", "@every 1s", CatchUp::All)
+    };
+    assert_eq!(store.schedule_insert(&schedule).await.unwrap(), Written::Done);
+    schedule
+}
+
+fn catalog(counted: &Counted) -> Arc<Catalog> {
+    Arc::new(Catalog::empty().with(counted.clone()).unwrap())
+}
+
+async fn completed(store: &Store) -> Vec<Job> {
+    let filter = JobFilter {
+        state: Some(JobState::Completed),
+        ..JobFilter::default()
+    };
+    store.job_list(&filter, None, 1_000).await.unwrap().jobs
+}
+
+on_both_databases! {
+    async fn two_schedulers_share_the_due_times_and_the_jobs_run(kind) {
+        let env = TestEnv::new(kind).await;
+        let counted = Counted::default();
+        let other = env.database.store().await;
+        let schedulers = [env.schedule(&env.store, catalog(&counted)), env.schedule(&other, catalog(&counted))];
+        let outcomes = Outcomes::new(env.store.clone());
+        let (_worker, _recorder) = (env.worker(&counted), env.record(&env.store, "test", &outcomes));
+        let _dispatcher = env.dispatch();
+        // Made while they run already.
+        let first = every_second(&env.store).await;
+        eventually("three runs have completed", async || (completed(&env.store).await.len() >= 3).then_some(())).await;
+        for scheduler in schedulers {
+            scheduler.stop().await;
+        }
+        let last = env.store.schedule_get(first.id).await.unwrap().unwrap();
+        let due_times = (last.last_at.unwrap() - first.next_at.unwrap()).num_seconds() + 1;
+        let filter = JobFilter { schedule: Some(first.id), ..JobFilter::default() };
+        let jobs = env.store.job_list(&filter, None, 1_000).await.unwrap().jobs;
+        assert_eq!(i64::try_from(jobs.len()).unwrap(), due_times, "one job for each due time");
+        assert_eq!(jobs[0].schedule, Some(first.id));
+        assert!(jobs.iter().any(|job| Some(job.id) == last.last_job));
+        eventually("all have run once", async || jobs.iter().all(|job| counted.runs(job.id) == 1).then_some(())).await;
+    }
+
+    async fn due_times_that_come_while_redis_is_away_run_when_it_is_back(kind) {
+        let env = TestEnv::new(kind).await;
+        let counted = Counted::default();
+        env.redis.kill();
+        let dispatcher = env.dispatch();
+        let scheduler = env.schedule(&env.store, catalog(&counted));
+        let schedule = every_second(&env.store).await;
+        let filter = JobFilter { schedule: Some(schedule.id), ..JobFilter::default() };
+        let made = eventually("two rows are made", async || {
+            let jobs = env.store.job_list(&filter, None, 1_000).await.unwrap().jobs;
+            (jobs.len() >= 2).then_some(jobs)
+        })
+        .await;
+        assert!(made.iter().all(|job| job.state == JobState::Queued));
+        env.redis.launch();
+        let outcomes = Outcomes::new(env.store.clone());
+        let (_worker, _recorder) = (env.worker(&counted), env.record(&env.store, "test", &outcomes));
+        eventually("they have run", async || made.iter().all(|job| counted.runs(job.id) == 1).then_some(())).await;
+        scheduler.stop().await;
+        dispatcher.stop().await;
+    }
+}
