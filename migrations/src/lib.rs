@@ -15,6 +15,8 @@
 mod connection;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
+mod m20261124_000020_create_job_keys;
+mod m20261124_000021_create_batches;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_create_jobs::Migration),
             Box::new(m20261123_000002_create_indices::Migration),
+            Box::new(m20261124_000020_create_job_keys::Migration),
+            Box::new(m20261124_000021_create_batches::Migration),
         ]
     }
 }
