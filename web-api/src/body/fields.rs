@@ -39,6 +39,40 @@ impl Fields {
         self.any(name).filter(|value| !value.is_null())
     }
 
+    /// A text of 1 to `longest` characters, when the field is there.
+    pub fn text(&mut self, name: &'static str, longest: usize) -> Option<String> {
+        let value = self.optional(name)?;
+        let fits = |text: &&str| (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
+        let text = value.as_str().filter(fits).map(str::to_owned);
+        if text.is_none() {
+            let message = format!("must be a text of 1 to {longest} characters, none of them U+0000");
+            self.wrong(format!("/{name}"), message);
+        }
+        text
+    }
+
+    /// An array, when the field is there.
+    pub fn array(&mut self, name: &'static str) -> Option<Vec<Value>> {
+        match self.optional(name)? {
+            Value::Array(items) => Some(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                self.wrong(format!("/{name}"), "must be an array");
+                None
+            }
+        }
+    }
+
+    /// An object, when the field is there.
+    pub fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
+        match self.optional(name)? {
+            Value::Object(fields) => Some(fields),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                self.wrong(format!("/{name}"), "must be an object");
+                None
+            }
+        }
+    }
+
     /// A whole number from `low` to `high`, when the field is there.
     pub fn number(&mut self, name: &'static str, low: u64, high: u64) -> Option<u64> {
         let value = self.optional(name)?;

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::outcomes::Waiter;
 use crate::problem::FieldError;
 use crate::state::Inner;
-use crate::store::job::{Idempotency, Job, NewJob};
+use crate::store::job::{Idempotency, Job, NewJob, Unique};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const TRACEPARENT: &str = "traceparent";
@@ -26,6 +26,7 @@ pub(super) struct Call {
     pub(super) max_attempts: Option<u32>,
     pub(super) run_at: Option<DateTime<Utc>>,
     pub(super) delay: Option<Duration>,
+    pub(super) unique: Option<Unique>,
 }
 
 /// What became of a call.
@@ -43,6 +44,7 @@ impl Call {
             max_attempts: None,
             run_at: None,
             delay: None,
+            unique: None,
         }
     }
 
@@ -67,7 +69,12 @@ impl Call {
                 fields: fields.collect(),
             }
         })?;
-        let job = self.into_job(function, req.headers())?;
+        let idempotency = self.idempotency(req.headers(), state.settings.idempotency_ttl)?;
+        let job = NewJob {
+            idempotency,
+            traceparent: traceparent(req.headers()),
+            ..self.into_job(function)
+        };
         // Waiting begins before the job exists, so that no outcome is too fast for it.
         let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
         let id = job.id;
@@ -89,29 +96,39 @@ impl Call {
         })
     }
 
-    fn into_job(self, function: &CatalogEntry, headers: &HeaderMap) -> Result<NewJob, ApiError> {
-        let delay_seconds = self.delay.map(|delay| delay.as_secs());
-        let idempotency = match text_header(headers, IDEMPOTENCY_KEY)? {
-            Some(key) => Some(Idempotency {
-                key: checked_key(key)?,
-                request_hash: request_hash(&json!({
-                    "input": self.input, "max_attempts": self.max_attempts, "run_at": self.run_at,
-                    "delay_seconds": delay_seconds,
-                })),
-            }),
-            None => None,
+    /// The caller's key for the whole call, when there is one.
+    fn idempotency(&self, headers: &HeaderMap, held_for: Duration) -> Result<Option<Idempotency>, ApiError> {
+        let Some(key) = idempotency_key(headers)? else {
+            return Ok(None);
         };
-        let after_delay = delay_seconds.and_then(|seconds| {
-            Utc::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
+        let mut request = json!({
+            "input": self.input, "max_attempts": self.max_attempts, "run_at": self.run_at,
+            "delay_seconds": self.delay.map(|delay| delay.as_secs()),
         });
+        // Only when it is there: calls without it have the mark that they always had.
+        if let Some(unique) = &self.unique {
+            request["unique_key"] = unique.key.as_str().into();
+            request["unique_for_seconds"] = unique.held_for.map(|time| time.as_secs()).into();
+        }
+        Ok(Some(Idempotency {
+            key,
+            request_hash: request_hash(&request),
+            held_for,
+        }))
+    }
+
+    /// The job that the call becomes, without what its headers say.
+    pub(super) fn into_job(self, function: &CatalogEntry) -> NewJob {
+        let after_delay = self
+            .delay
+            .and_then(|delay| Utc::now().checked_add_signed(chrono::Duration::from_std(delay).ok()?));
         let job = NewJob::of(function, self.input);
-        Ok(NewJob {
+        NewJob {
             max_attempts: self.max_attempts.unwrap_or(job.max_attempts),
             run_at: self.run_at.or(after_delay),
-            idempotency,
-            traceparent: traceparent(headers),
+            unique: self.unique,
             ..job
-        })
+        }
     }
 }
 
@@ -143,6 +160,13 @@ fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>
         .transpose()
 }
 
+/// The key with which the caller may send this request again.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    text_header(headers, IDEMPOTENCY_KEY)?
+        .map(checked_key)
+        .transpose()
+}
+
 fn checked_key(key: &str) -> Result<String, ApiError> {
     let key = key.trim();
     if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
@@ -154,7 +178,7 @@ fn checked_key(key: &str) -> Result<String, ApiError> {
 }
 
 /// The caller's W3C trace context, when it is one. A broken one is ignored, as its specification says.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?.trim();
     let parts: Vec<&str> = text.split('-').collect();
     let hex = |part: &&str| {
@@ -171,8 +195,11 @@ fn traceparent(headers: &HeaderMap) -> Option<String> {
 impl From<EnqueueError> for ApiError {
     fn from(error: EnqueueError) -> Self {
         match error {
-            EnqueueError::KeyReused { .. } => Self::IdempotencyKeyReused,
+            EnqueueError::KeyReused { .. } | EnqueueError::BatchKeyReused { .. } => {
+                Self::IdempotencyKeyReused
+            }
             EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
+            EnqueueError::UniqueKey => Self::invalid_input("/unique_key", error.to_string()),
             EnqueueError::Unstorable { pointer } => {
                 Self::invalid_input(&pointer, "must not hold the character U+0000")
             }

@@ -6,16 +6,16 @@ use chrono::Utc;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::call::{Call, Called};
 use crate::answer::Answer;
 use crate::body::{self, Fields};
+use crate::enqueue::KEY_MAX;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::AppState;
-use crate::store::job as record;
+use crate::store::job::{self as record, Unique};
 use crate::wire::function::FunctionList;
 use crate::wire::job::{Job, NewJob};
 
@@ -41,7 +41,10 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
 /// The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with
 /// the finished job, or with the job as it is once that time has passed.
 ///
-/// The same `Idempotency-Key` with the same body gives the job that was made the first time.
+/// The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on
+/// (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until
+/// that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header
+/// `Idempotent-Replayed: true`.
 #[endpoint(
     operation_id = "call_function",
     tags("functions"),
@@ -55,7 +58,7 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
     ),
     request_body(content = NewJob, description = "The input, and how to run it."),
     responses(
-        (status_code = 200, description = "Waited, and the job is finished (or the key was used before).", body = Job),
+        (status_code = 200, description = "Waited, and the job is finished (or a key gave one that is).", body = Job),
         (status_code = 202, description = "The job is recorded and will run.", body = Job,
             headers(("Location" = String, description = "Where the job can be read."))),
         (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
@@ -82,18 +85,21 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut query = Query::of(req);
     let wait = query.wait();
     query.finish()?;
-    let asked = read(body::object(req, state.settings.body_limit, EXAMPLE).await?)?;
+    let asked = read(Fields::of(
+        body::object(req, state.settings.body_limit, EXAMPLE).await?,
+    ))?;
     let Called { job, replayed } = asked.make(state, function, req, wait).await?;
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
 }
 
-/// The fields of the body, each with its limits.
-fn read(body: Map<String, Value>) -> Result<Call, ApiError> {
-    let mut fields = Fields::of(body);
+/// The fields of a call, each with its limits.
+pub(super) fn read(mut fields: Fields) -> Result<Call, ApiError> {
     let input = fields.any("input");
     let max_attempts = fields.number("max_attempts", 1, 100);
     let run_at = fields.time("run_at");
     let delay = fields.number("delay_seconds", 0, A_YEAR);
+    let unique_key = fields.text("unique_key", KEY_MAX);
+    let unique_for = fields.number("unique_for_seconds", 1, A_YEAR);
     if input.is_none() {
         fields.wrong("/input", "is missing");
     }
@@ -104,12 +110,19 @@ fn read(body: Map<String, Value>) -> Result<Call, ApiError> {
     {
         fields.wrong("/run_at", "must be within a year from now");
     }
+    if unique_for.is_some() && unique_key.is_none() {
+        fields.wrong("/unique_for_seconds", "must not be sent without unique_key");
+    }
     fields.finish()?;
     Ok(Call {
         input: input.unwrap_or_default(),
         max_attempts: max_attempts.and_then(|number| u32::try_from(number).ok()),
         run_at,
         delay: delay.map(Duration::from_secs),
+        unique: unique_key.map(|key| Unique {
+            key,
+            held_for: unique_for.map(Duration::from_secs),
+        }),
     })
 }
 

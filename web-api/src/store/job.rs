@@ -1,9 +1,10 @@
-//! The table `jobs`: its rows, and the queries that read them. [`insert`] and [`events`] write them.
+//! The table `jobs`: its rows, and the queries that read them. [`insert`] and [`events`] write them, `prune` deletes them.
 
 pub mod events;
 pub mod insert;
+mod once;
 #[cfg(test)]
-mod plans;
+pub(super) mod plans;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use jobs::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::{Value, value::RawValue};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, batch::BatchId};
 pub use insert::Inserted;
 
 pub(super) mod row {
@@ -35,8 +36,6 @@ pub(super) mod row {
         pub max_attempts: i32,
         pub timeout_ms: i64,
         pub run_at: Option<DateTimeUtc>,
-        pub idempotency_key: Option<String>,
-        pub request_hash: Option<String>,
         pub error_kind: Option<String>,
         pub error_message: Option<String>,
         #[sea_orm(column_type = "JsonBinary", nullable)]
@@ -46,6 +45,7 @@ pub(super) mod row {
         pub output_preview: Option<String>,
         pub worker: Option<String>,
         pub traceparent: Option<String>,
+        pub batch_id: Option<String>,
         pub created_at: DateTimeUtc,
         pub started_at: Option<DateTimeUtc>,
         pub finished_at: Option<DateTimeUtc>,
@@ -74,13 +74,14 @@ pub struct Job {
     pub timeout: Duration,
     /// When its caller wants it to run, or when the next attempt is due.
     pub run_at: Option<DateTime<Utc>>,
-    pub idempotency: Option<Idempotency>,
     /// The last attempt's error; none once a job has completed.
     pub error: Option<JobError>,
     pub output: Option<Output>,
     /// The worker that had it last.
     pub worker: Option<String>,
     pub traceparent: Option<String>,
+    /// The batch that it was called with.
+    pub batch: Option<BatchId>,
     pub created_at: DateTime<Utc>,
     /// When the last attempt began.
     pub started_at: Option<DateTime<Utc>>,
@@ -115,6 +116,17 @@ pub struct Idempotency {
     pub key: String,
     /// See [`crate::enqueue::request_hash`].
     pub request_hash: String,
+    /// How long the key is held from its first call on.
+    pub held_for: Duration,
+}
+
+/// The caller's key against having the same job twice, whatever its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// 1 to 255 characters.
+    pub key: String,
+    /// How long the key is held from its first call on; until that job is finished when it is `None`.
+    pub held_for: Option<Duration>,
 }
 
 /// A job that is to be.
@@ -128,7 +140,9 @@ pub struct NewJob {
     pub timeout: Duration,
     pub run_at: Option<DateTime<Utc>>,
     pub idempotency: Option<Idempotency>,
+    pub unique: Option<Unique>,
     pub traceparent: Option<String>,
+    pub batch: Option<BatchId>,
 }
 
 /// Which jobs a list holds. `None` is all.
@@ -136,6 +150,7 @@ pub struct NewJob {
 pub struct JobFilter {
     pub state: Option<JobState>,
     pub function: Option<String>,
+    pub batch: Option<BatchId>,
 }
 
 /// A part of a list, newest first.
@@ -188,7 +203,9 @@ impl NewJob {
             timeout: policy.timeout,
             run_at: None,
             idempotency: None,
+            unique: None,
             traceparent: None,
+            batch: None,
         }
     }
 
@@ -211,11 +228,11 @@ impl NewJob {
             max_attempts: self.max_attempts,
             timeout: self.timeout,
             run_at,
-            idempotency: self.idempotency,
             error: None,
             output: None,
             worker: None,
             traceparent: self.traceparent,
+            batch: self.batch,
             created_at: self.id.created_at(),
             started_at: None,
             finished_at: None,
@@ -291,6 +308,9 @@ fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::En
     if let Some(function) = &filter.function {
         query = query.filter(row::Column::Function.eq(function.as_str()));
     }
+    if let Some(batch) = filter.batch {
+        query = query.filter(row::Column::BatchId.eq(batch.to_string()));
+    }
     if let Some(cursor) = cursor {
         query = query.filter(row::Column::Id.lt(cursor.to_string()));
     }
@@ -332,10 +352,10 @@ impl TryFrom<row::Model> for Job {
             max_attempts: row.max_attempts.unsigned_abs(),
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
             run_at: row.run_at,
-            idempotency: row
-                .idempotency_key
-                .zip(row.request_hash)
-                .map(|(key, request_hash)| Idempotency { key, request_hash }),
+            batch: row
+                .batch_id
+                .map(|id| parsed(&row.id, "batch_id", &id))
+                .transpose()?,
             error: row.error_kind.map(|kind| JobError {
                 kind,
                 message: row.error_message.unwrap_or_default(),

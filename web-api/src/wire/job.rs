@@ -100,6 +100,9 @@ pub struct Job {
     /// The output as text, shortened in the middle to at most 201 characters.
     #[salvo(schema(required = true))]
     pub output_preview: Option<String>,
+    /// The batch that the job was called with; absent when it was called alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
     /// Where the whole output can be read; null until there is one.
     #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
     pub result_url: Option<String>,
@@ -128,6 +131,7 @@ impl From<&record::Job> for Job {
             output_size: output.map(|output| output.size),
             output_length: output.and_then(|output| output.length),
             output_preview: output.map(|output| output.preview.clone()),
+            batch_id: job.batch.map(|batch| batch.to_string()),
             result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
         }
     }
@@ -144,7 +148,7 @@ pub struct JobPage {
 }
 
 /// A call of a function.
-#[derive(Debug, Clone, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "NewJob"))]
 pub struct NewJob {
     /// The argument of the function; its shape is the function's `input_schema`.
@@ -158,4 +162,10 @@ pub struct NewJob {
     /// Not before this many seconds from now, at most a year; not together with `run_at`.
     #[salvo(schema(minimum = 0, maximum = 31_536_000))]
     pub delay_seconds: Option<u64>,
+    /// While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+    #[salvo(schema(min_length = 1, max_length = 255, example = "customer-17"))]
+    pub unique_key: Option<String>,
+    /// How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+    #[salvo(schema(minimum = 1, maximum = 31_536_000))]
+    pub unique_for_seconds: Option<u64>,
 }

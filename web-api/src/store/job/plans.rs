@@ -4,15 +4,15 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use super::{JobFilter, JobId, events, list, unfinished};
+use super::{BatchId, JobFilter, JobId, events, list, unfinished};
 
-async fn database() -> DatabaseConnection {
+pub(in crate::store) async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();
     migrations::migrate_up(&database).await.unwrap();
     database
 }
 
-async fn plan(database: &DatabaseConnection, statement: Statement) -> String {
+pub(in crate::store) async fn plan(database: &DatabaseConnection, statement: Statement) -> String {
     let explained = Statement {
         sql: format!("EXPLAIN QUERY PLAN {}", statement.sql),
         ..statement
@@ -48,6 +48,11 @@ async fn lists_and_the_walk_of_unfinished_rows_need_no_sorting() {
     let filter = |state, function: Option<&str>| JobFilter {
         state,
         function: function.map(str::to_owned),
+        batch: None,
+    };
+    let of_batch = JobFilter {
+        batch: Some(BatchId::new()),
+        ..JobFilter::default()
     };
     let build = |filter: &JobFilter| list(filter, cursor, 50).build(DbBackend::Sqlite);
     for (statement, index) in [
@@ -62,6 +67,7 @@ async fn lists_and_the_walk_of_unfinished_rows_need_no_sorting() {
             build(&filter(Some(JobState::Dead), Some("fibonacci"))),
             "jobs_by_function_and_state",
         ),
+        (build(&of_batch), "jobs_by_batch"),
     ] {
         let plan = plan(&database, statement).await;
         let used = format!("SEARCH jobs USING INDEX {index} (");

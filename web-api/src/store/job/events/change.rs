@@ -297,10 +297,10 @@ pub(super) fn returned(job: &Job, now: DateTime<Utc>) -> Option<Change> {
 }
 
 /// What a job becomes that the queue does not hold and that somebody calls off.
-pub(super) fn cancelled(job: &Job, now: DateTime<Utc>) -> Change {
+pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Change {
     Change {
         finished_at: Some(now.trunc_subsecs(3)),
-        ..Change::new(job.id, &job.queue, JobState::Cancelled, Guard::any())
+        ..Change::new(id, queue, JobState::Cancelled, Guard::any())
     }
 }
 
