@@ -20,6 +20,8 @@ pub enum ApiError {
     UnknownFunction { name: String },
     #[error("There is no job with the id {id:?}.")]
     UnknownJob { id: String },
+    #[error("There is no batch with the id {id:?}.")]
+    UnknownBatch { id: String },
     #[error("{message}")]
     InvalidJson { message: String },
     #[error("{}", list(.fields))]
@@ -105,9 +107,10 @@ impl ApiError {
 
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownFunction { .. } | Self::UnknownJob { .. } | Self::NotFound { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownFunction { .. }
+            | Self::UnknownJob { .. }
+            | Self::UnknownBatch { .. }
+            | Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::InvalidJson { .. } | Self::InvalidParameter { .. } => StatusCode::BAD_REQUEST,
             Self::InvalidInput { .. } | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -133,6 +136,7 @@ impl ApiError {
         match self {
             Self::UnknownFunction { .. } => "unknown_function",
             Self::UnknownJob { .. } => "unknown_job",
+            Self::UnknownBatch { .. } => "unknown_batch",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidParameter { .. } => "invalid_parameter",
             Self::InvalidInput { .. } => "invalid_input",
@@ -161,6 +165,7 @@ impl ApiError {
         match self {
             Self::UnknownFunction { .. } => "There is no such function",
             Self::UnknownJob { .. } => "There is no such job",
+            Self::UnknownBatch { .. } => "There is no such batch",
             Self::InvalidJson { .. } => "The body is not JSON",
             Self::InvalidParameter { .. } => "A parameter is not valid",
             Self::InvalidInput { .. } => "The input is not valid",

@@ -51,6 +51,8 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             state.store.job_cancel(&job).await?;
             // A push may have been on its way meanwhile.
             state.queues.cancel(&job.queue, &[job.id]).await?;
+            // No event tells of it.
+            job.batch.into_iter().for_each(|batch| state.batches.touch(batch));
             job = jobs::find(state, req).await?;
         }
         if !job.state.is_final() {

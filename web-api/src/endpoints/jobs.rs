@@ -14,13 +14,14 @@ use crate::wire::job::{Job, JobPage, State};
 
 /// List jobs
 ///
-/// A page of jobs, newest first, that may be narrowed to a state and a function.
+/// A page of jobs, newest first, that may be narrowed to a state, a function and a batch.
 #[endpoint(
     operation_id = "list_jobs",
     tags("jobs"),
     parameters(
         ("state" = Option<State>, Query, description = "Only jobs in this state."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
+        ("batch" = Option<String>, Query, description = "Only jobs of the batch with this id."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
     ),
@@ -38,6 +39,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let filter = JobFilter {
         state: query.parsed("state"),
         function: query.parsed("function"),
+        batch: query.parsed("batch"),
     };
     let cursor = query.parsed::<JobId>("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(50);

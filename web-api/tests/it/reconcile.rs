@@ -18,7 +18,7 @@ const MIN_AGE: Duration = Duration::from_millis(300);
 async fn all_completed(env: &TestEnv, count: usize) {
     let filter = JobFilter {
         state: Some(JobState::Completed),
-        function: None,
+        ..JobFilter::default()
     };
     let all = async || {
         let page = env.store.job_list(&filter, None, 5_000).await.ok()?;

@@ -42,7 +42,7 @@ async fn added(env: &TestEnv, jobs: &[NewJob]) -> Vec<JobId> {
 async fn all_in(store: &Store, state: JobState, count: usize) {
     let filter = JobFilter {
         state: Some(state),
-        function: None,
+        ..JobFilter::default()
     };
     let all = async || {
         let page = store.job_list(&filter, None, 5_000).await.ok()?;
@@ -109,7 +109,7 @@ on_both_databases! {
         outage.begin().await;
         counted.open(300);
         worked_off(&env, &ids).await;
-        let completed = JobFilter { state: Some(JobState::Completed), function: None };
+        let completed = JobFilter { state: Some(JobState::Completed), ..JobFilter::default() };
         assert!(env.store.job_list(&completed, None, 1).await.unwrap().jobs.is_empty());
         outage.end().await;
         all_in(&env.store, JobState::Completed, 300).await;

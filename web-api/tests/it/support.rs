@@ -103,7 +103,9 @@ pub(crate) fn new_job(index: u64) -> NewJob {
         timeout: Duration::from_mins(5),
         run_at: None,
         idempotency: None,
+        unique: None,
         traceparent: None,
+        batch: None,
     }
 }
 

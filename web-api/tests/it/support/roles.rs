@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use web_api::{
+    batches::{Batches, Touched},
     enqueue::Enqueuer,
     outcomes::Outcomes,
     pulse::Pulse,
@@ -38,7 +39,9 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    fn start<F: Future<Output = ()> + Send + 'static>(role: impl FnOnce(CancellationToken) -> F) -> Self {
+    pub(crate) fn start<F: Future<Output = ()> + Send + 'static>(
+        role: impl FnOnce(CancellationToken) -> F,
+    ) -> Self {
         let stop = CancellationToken::new();
         Self {
             run: tokio::spawn(role(stop.clone())),
@@ -82,7 +85,8 @@ impl TestEnv {
     /// Records as the process of that name.
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
-        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), Pulse::default(), stop))
+        let (touched, pulse) = (Touched::default(), Pulse::default());
+        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
     }
 
     /// Rounds only when there is a reason, and rows of some age.
@@ -100,6 +104,14 @@ impl TestEnv {
                 settings,
                 stop,
             )
+        })
+    }
+
+    /// Closes the batches of this store. Nobody tells it which were touched.
+    pub(crate) fn batches(&self, store: &Store, wake: &Wake) -> Role {
+        Role::start(|stop| {
+            let (store, touched) = (store.clone(), Touched::default());
+            Batches::new(store, self.queues.clone(), wake.clone(), touched, stop).1
         })
     }
 
