@@ -4,6 +4,74 @@
  */
 
 export interface paths {
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List batches
+         * @description A page of batches, newest first.
+         */
+        get: operations["list_batches"];
+        put?: never;
+        /**
+         * Make a batch
+         * @description Up to 10,000 calls at once, all or nothing: when one of them is not valid, none becomes a job, and the problem tells the first 20 places, such as `/jobs/17/input/index`. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         *
+         *     When all jobs are finished (completed, dead or cancelled), `on_finish` is called, once: with its input and a field `batch`, which is `{id, total, completed, dead, cancelled}`. Whether that fits the function is checked now.
+         *
+         *     A call whose `unique_key` belongs to an earlier job is not made again; it counts as one of the `duplicates`, and the batch does not wait for it. The same `Idempotency-Key` with the same body gives the batch that was made the first time.
+         */
+        post: operations["make_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a batch
+         * @description How many of its jobs are in each state. `GET /api/v1/jobs?batch=ID` lists them.
+         */
+        get: operations["get_batch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a batch
+         * @description Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished batch stays as it is.
+         */
+        post: operations["cancel_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -57,7 +125,7 @@ export interface paths {
          * Call a function
          * @description The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with the finished job, or with the job as it is once that time has passed.
          *
-         *     The same `Idempotency-Key` with the same body gives the job that was made the first time.
+         *     The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header `Idempotent-Replayed: true`.
          */
         post: operations["call_function"];
         delete?: never;
@@ -75,7 +143,7 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description A page of jobs, newest first, that may be narrowed to a state and a function.
+         * @description A page of jobs, newest first, that may be narrowed to a state, a function and a batch.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -241,6 +309,74 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Many jobs that were called as one. */
+        Batch: {
+            /** @description How the jobs stand now; of a finished batch, how they stood when it finished. */
+            counts: components["schemas"]["BatchCounts"];
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            created_at: string;
+            /**
+             * Format: uint64
+             * @description How many were not made, because an earlier job has their `unique_key`.
+             */
+            duplicates: number;
+            /**
+             * Format: date-time
+             * @description When all jobs were finished. A job that is run again later does not change it.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            finished_at: string | null;
+            /**
+             * @description A ULID: ids sort by the time at which the batches were made.
+             * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
+             */
+            id: string;
+            on_finish: null | components["schemas"]["BatchCall"];
+            /**
+             * Format: uint64
+             * @description How many jobs were made.
+             */
+            total: number;
+        };
+        /** @description The call that follows a batch. */
+        BatchCall: {
+            /**
+             * @description The function that is called when the batch has finished.
+             * @example report
+             */
+            function: string;
+            /**
+             * @description The id of the job that the call became; null until the batch has finished.
+             * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
+             */
+            job_id: string | null;
+        };
+        /** @description How many jobs are in each state. */
+        BatchCounts: {
+            /** Format: uint64 */
+            cancelled: number;
+            /** Format: uint64 */
+            completed: number;
+            /** Format: uint64 */
+            dead: number;
+            /** Format: uint64 */
+            queued: number;
+            /** Format: uint64 */
+            retrying: number;
+            /** Format: uint64 */
+            running: number;
+            /** Format: uint64 */
+            scheduled: number;
+        };
+        /** @description A page of batches, newest first. */
+        BatchPage: {
+            batches: components["schemas"]["Batch"][];
+            /** @description What to send as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description Index to value. Values of more than 1,000 digits are shortened in the middle with "…". */
         CurrentValues: {
             [key: string]: string;
@@ -334,6 +470,8 @@ export interface components {
              * @description Attempts made so far; 0 before the first.
              */
             attempt: number;
+            /** @description The batch that the job was called with; absent when it was called alone. */
+            batch_id?: string | null;
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
@@ -464,6 +602,31 @@ export interface components {
          * @enum {string}
          */
         JobState: "scheduled" | "queued" | "running" | "retrying" | "completed" | "dead" | "cancelled";
+        /** @description Many calls at once. */
+        NewBatch: {
+            /** @description The calls: each a function, its input, and the options of a single call. */
+            jobs: components["schemas"]["NewBatchJob"][];
+            /** @description What to call when all of them are finished: completed, dead or cancelled. */
+            on_finish?: null | components["schemas"]["NewBatchCall"];
+        };
+        /** @description The call that is to follow a batch. */
+        NewBatchCall: {
+            /**
+             * @description The name of the function. Its input must have room for a field `batch`.
+             * @example report
+             */
+            function: string;
+            /** @description An object, to which `batch` is added: `{id, total, completed, dead, cancelled}`. Empty when it is missing. */
+            input?: unknown;
+        };
+        /** @description One call of a batch. */
+        NewBatchJob: components["schemas"]["NewJob"] & {
+            /**
+             * @description The name of the function.
+             * @example fibonacci
+             */
+            function: string;
+        };
         /** @description A call of a function. */
         NewJob: {
             /**
@@ -484,6 +647,16 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
+            /**
+             * Format: uint64
+             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             */
+            unique_for_seconds?: number | null;
+            /**
+             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @example customer-17
+             */
+            unique_key?: string | null;
         };
         /** @description Asks for one Fibonacci number. */
         NewValue: {
@@ -580,6 +753,273 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_batches: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 20 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of batches. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batches cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_batch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable ASCII characters, chosen by the caller and unique to the batch. */
+                "Idempotency-Key"?: string;
+                /** @description W3C trace context; the workers continue it. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The calls, and what to call when all are finished. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description The key was used before, and the batch is finished. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description All jobs are recorded and will run. */
+            202: {
+                headers: {
+                    /** @description Where the batch can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description The body is not JSON, or a parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A call is not valid, or the key belongs to another batch. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batch could not be recorded; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the batch. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description There is no such batch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batch cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the batch. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch is finished. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description Jobs that run have been told to stop. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such batch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not all jobs could be reached; cancel the batch again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     follow_events: {
         parameters: {
             query?: never;
@@ -681,7 +1121,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Waited, and the job is finished (or the key was used before). */
+            /** @description Waited, and the job is finished (or a key gave one that is). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -775,6 +1215,8 @@ export interface operations {
                 state?: components["schemas"]["JobState"];
                 /** @description Only jobs of this function. */
                 function?: string;
+                /** @description Only jobs of the batch with this id. */
+                batch?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description How many at most; 50 unless told. */
