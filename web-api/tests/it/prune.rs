@@ -14,7 +14,10 @@ use web_api::{
     },
 };
 
-use crate::support::{Database, TestDatabase, eventually, new_job, on_both_databases, roles::Role};
+use crate::{
+    store::waiting_for_locks,
+    support::{Database, TestDatabase, eventually, new_job, on_both_databases, roles::Role},
+};
 
 const RETENTION: Duration = Duration::from_hours(24 * 30);
 
@@ -247,31 +250,30 @@ async fn postgres_a_row_that_somebody_holds_is_passed_over() {
     assert_eq!(store.job_prune(None, time, 500).await.unwrap().deleted, 1);
 }
 
-/// The pruner deletes the keys of old jobs while callers ask for the same keys, in another order.
+/// A pruner and a caller want the same keys, which lie in the table in the order that is worst, from the last to the
+/// first. Somebody else holds the one in the middle until both wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_pruners_and_callers_do_not_wait_in_a_circle() {
     let database = Database::new(TestDatabase::Postgres).await;
     let store = database.store().await;
     let admin = database.connect().await;
-    let hour = Duration::from_hours(1);
-    for round in 0..10 {
-        let jobs: Vec<NewJob> = (0..300)
-            .map(|n| keyed(&format!("key-{n:03}"), hour, old(round * 1_000 + 300 - n)))
-            .collect();
-        store.job_insert_many(&jobs).await.unwrap();
-        finish_jobs(&admin, &jobs, long_ago(0)).await;
-        let callers = (0..3).map(|_| {
-            let store = store.clone();
-            let call = (0..300).map(|n| keyed(&format!("key-{n:03}"), hour, new_job(1)));
-            let calls: Vec<NewJob> = call.collect();
-            tokio::spawn(async move { store.job_insert_many(&calls).await.map(drop) })
-        });
-        let callers: Vec<_> = callers.collect();
-        let time = Utc::now() - TimeDelta::days(30);
-        store.job_prune(None, time, 500).await.unwrap();
-        for caller in callers {
-            caller.await.unwrap().unwrap();
-        }
-        admin.execute_unprepared("DELETE FROM jobs").await.unwrap();
+    let call = |n: i64, job: NewJob| keyed(&format!("key-{n:02}"), Duration::from_hours(1), job);
+    let old_jobs: Vec<NewJob> = (0..=20).map(|n| call(20 - n, old(n))).collect();
+    for job in &old_jobs {
+        store.job_insert_many(std::slice::from_ref(job)).await.unwrap();
     }
+    finish_jobs(&admin, &old_jobs, long_ago(0)).await;
+    let gate = database.connect().await;
+    for statement in ["BEGIN", "SELECT 1 FROM job_keys WHERE key = 'key-10' FOR UPDATE"] {
+        gate.execute_unprepared(statement).await.unwrap();
+    }
+    let calls: Vec<NewJob> = (0..=20).map(|n| call(n, new_job(1))).collect();
+    let (caller, pruner) = (store.clone(), store.clone());
+    let calling = tokio::spawn(async move { caller.job_insert_many(&calls).await });
+    let time = Utc::now() - TimeDelta::days(30);
+    let pruning = tokio::spawn(async move { pruner.job_prune(None, time, 500).await });
+    waiting_for_locks(&database, 2).await;
+    gate.execute_unprepared("COMMIT").await.unwrap();
+    assert_eq!(pruning.await.unwrap().unwrap().deleted, 21);
+    calling.await.unwrap().unwrap();
 }
