@@ -26,15 +26,21 @@ fn long_ago(number: i64) -> DateTime<Utc> {
     Utc::now() - TimeDelta::days(90) + TimeDelta::milliseconds(number)
 }
 
+/// An id of that time: ten characters tell it, the others are random.
+fn old_id(number: i64) -> String {
+    let time = JobId::lower_bound(long_ago(number)).to_string();
+    format!("{}{}", &time[..10], &JobId::new().to_string()[10..])
+}
+
 fn old(number: i64) -> NewJob {
     NewJob {
-        id: JobId::lower_bound(long_ago(number)),
+        id: old_id(number).parse().unwrap(),
         ..new_job(1)
     }
 }
 
 fn old_batch(number: i64) -> BatchId {
-    JobId::lower_bound(long_ago(number)).to_string().parse().unwrap()
+    old_id(number).parse().unwrap()
 }
 
 /// Writes that these rows have been finished since then.
