@@ -19,6 +19,8 @@ mod m20261124_000003_dispatch;
 mod m20261124_000004_create_attempts;
 mod m20261124_000005_create_queues;
 mod m20261124_000010_create_schedules;
+mod m20261124_000020_create_job_keys;
+mod m20261124_000021_create_batches;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
@@ -39,6 +41,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_create_attempts::Migration),
             Box::new(m20261124_000005_create_queues::Migration),
             Box::new(m20261124_000010_create_schedules::Migration),
+            Box::new(m20261124_000020_create_job_keys::Migration),
+            Box::new(m20261124_000021_create_batches::Migration),
         ]
     }
 }

@@ -9,10 +9,12 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::{Batches, Touched};
 use crate::config::ServerSettings;
 use crate::enqueue::Enqueuer;
 use crate::live::Feed;
 use crate::outcomes::Outcomes;
+use crate::prune::{self, PruneSettings};
 use crate::pulse::Pulse;
 use crate::reconcile::{self, ReconcileSettings, Wake};
 use crate::state::{AppState, Inner};
@@ -53,6 +55,7 @@ impl App {
         let wake = Wake::new();
         let windows = Windows::new(settings.window);
         let recorder = Pulse::default();
+        let touched = Touched::default();
         let names = catalog.queues();
         let mut roles = JoinSet::new();
 
@@ -79,12 +82,17 @@ impl App {
             store.clone(),
             reader,
             outcomes.clone(),
+            touched.clone(),
             recorder.clone(),
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
         let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
+        let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
+        spawn(&mut roles, "batches", batching);
+        let pruning = prune::run(store.clone(), PruneSettings::of(settings.retention), end.clone());
+        spawn(&mut roles, "prune", pruning);
         let reconciling = reconcile::run(
             store.clone(),
             queues.clone(),
@@ -114,6 +122,7 @@ impl App {
             store,
             queues,
             enqueuer,
+            batches,
             outcomes,
             feed,
             recorder,

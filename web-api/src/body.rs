@@ -24,16 +24,25 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The body as a JSON object; `example` is one that the caller could have sent.
 pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Map<String, Value>, ApiError> {
+    parse_object(&json_bytes(req, limit).await?, example)
+}
+
+/// The body as it came, which says that it is JSON.
+pub async fn json_bytes(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
     if let Err(error) = check_headers(req.headers()) {
         drain(req).await;
         return Err(error);
     }
-    let bytes = read(req, limit).await?;
+    read(req, limit).await
+}
+
+/// The second half of [`object`], for bodies that are large enough to keep a thread busy.
+pub fn parse_object(bytes: &[u8], example: &str) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = format!("The body is empty. Send a JSON object, such as {example}.");
         return Err(ApiError::InvalidJson { message });
     }
-    let body = strict::parse(&bytes).map_err(|error| match error {
+    let body = strict::parse(bytes).map_err(|error| match error {
         strict::ParseError::Syntax(message) => ApiError::InvalidJson { message },
         strict::ParseError::Twice { field } => ApiError::invalid_input(&field, "is there twice"),
     })?;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use jobs::catalog::FunctionSettings;
 use jobs::logging::LogSettings;
@@ -17,7 +18,14 @@ use crate::windows::WindowSettings;
 /// An access token that is easy to guess is none.
 const SHORTEST_TOKEN: usize = 16;
 
-/// What the HTTP server needs to know.
+/// Shorter would delete what its caller is about to look at.
+const SHORTEST_RETENTION: Duration = Duration::from_mins(5);
+const LONGEST_RETENTION: Duration = Duration::from_hours(24 * 36_500);
+/// Shorter than a caller that tries again may take.
+const SHORTEST_KEY: Duration = Duration::from_mins(1);
+const LONGEST_KEY: Duration = Duration::from_hours(24 * 365);
+
+/// What the HTTP server, and the roles beside it, need to know.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     pub listen: SocketAddr,
@@ -25,6 +33,12 @@ pub struct ServerSettings {
     pub token: Option<Token>,
     /// The largest body, in bytes.
     pub body_limit: u64,
+    /// The same for a batch of jobs.
+    pub batch_body_limit: u64,
+    /// How long an `Idempotency-Key` is held from its first call on.
+    pub idempotency_ttl: Duration,
+    /// How long finished jobs and batches are kept; for ever when it is `None`.
+    pub retention: Option<Duration>,
     /// How many clients may follow the live feed at the same time.
     pub event_clients: usize,
     /// How much of each queue Redis holds; SQL holds the rest.
@@ -39,6 +53,9 @@ impl Default for ServerSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             token: None,
             body_limit: 1 << 20,
+            batch_body_limit: 16 << 20,
+            idempotency_ttl: Duration::from_hours(24),
+            retention: Some(Duration::from_hours(24 * 30)),
             event_clients: 1_000,
             window: WindowSettings::default(),
             schedules: 1_000,
@@ -62,11 +79,32 @@ impl ServerSettings {
                 format!("must have at least {SHORTEST_TOKEN} printable ASCII characters and no spaces");
             reader.problem("SPIRAL_TOKEN", message);
         }
+        let idempotency_ttl = reader.duration("SPIRAL_IDEMPOTENCY_TTL", default.idempotency_ttl);
+        if !(SHORTEST_KEY..=LONGEST_KEY).contains(&idempotency_ttl) {
+            reader.problem("SPIRAL_IDEMPOTENCY_TTL", "must be from 1m to 365d".to_owned());
+        }
+        let retention = match reader.optional("SPIRAL_RETENTION").as_deref() {
+            Some("0" | "off") => None,
+            _ => default
+                .retention
+                .map(|time| reader.duration("SPIRAL_RETENTION", time)),
+        };
+        if retention.is_some_and(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(&time)) {
+            let message = "must be from 5m to 36500d, or off to keep everything".to_owned();
+            reader.problem("SPIRAL_RETENTION", message);
+        }
         let clients = reader.number("SPIRAL_EVENT_CLIENTS", default.event_clients as u64, 1..=100_000);
         let settings = Self {
             listen: reader.parsed("SPIRAL_LISTEN", default.listen),
             token: token.map(Token),
             body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
+            batch_body_limit: reader.number(
+                "SPIRAL_BATCH_BODY_LIMIT",
+                default.batch_body_limit,
+                1_024..=64 << 20,
+            ),
+            idempotency_ttl,
+            retention,
             event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
             window: WindowSettings {
                 size: reader.number("SPIRAL_DISPATCH_WINDOW", default.window.size, 100..=10_000_000),
@@ -200,6 +238,23 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert!(!jobs::settings::explain(&problems).contains("sesame"));
+    }
+
+    #[test]
+    fn rows_and_keys_are_kept_for_a_sensible_time_or_for_ever() {
+        let of = |name: &'static str, text: &str| {
+            ServerSettings::from_lookup(&|asked: &str| (asked == name).then(|| text.to_owned()))
+        };
+        let retention = |text: &str| of("SPIRAL_RETENTION", text).map(|settings| settings.retention);
+        assert_eq!(retention(""), Ok(Some(Duration::from_hours(720))));
+        assert_eq!(retention("7d"), Ok(Some(Duration::from_hours(168))));
+        assert_eq!((retention("off"), retention("0")), (Ok(None), Ok(None)));
+        for bad in ["0s", "4m", "99999999d", "never", "30"] {
+            assert_eq!(retention(bad).unwrap_err()[0].name, "SPIRAL_RETENTION", "{bad}");
+        }
+        let held = |text: &str| of("SPIRAL_IDEMPOTENCY_TTL", text).map(|settings| settings.idempotency_ttl);
+        assert_eq!(held("1h"), Ok(Duration::from_hours(1)));
+        assert!(held("0s").is_err() && held("500d").is_err() && held("off").is_err());
     }
 
     #[test]

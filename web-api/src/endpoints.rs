@@ -1,5 +1,6 @@
 //! THE list of paths: every endpoint of the HTTP API and where it is reached.
 
+mod batches;
 mod call;
 mod cancel;
 mod docs;
@@ -49,6 +50,13 @@ fn api() -> Router {
             Router::with_path("v1")
                 .push(Router::with_path("functions").get(functions::list))
                 .push(Router::with_path("functions/{name}/jobs").post(functions::call))
+                .push(
+                    Router::with_path("batches")
+                        .get(batches::list)
+                        .post(batches::make),
+                )
+                .push(Router::with_path("batches/{id}").get(batches::get))
+                .push(Router::with_path("batches/{id}/cancel").post(batches::cancel))
                 .push(Router::with_path("jobs").get(jobs::list))
                 .push(Router::with_path("jobs/{id}").get(jobs::get))
                 .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))

@@ -29,6 +29,7 @@ use crate::{
     reconcile::Wake,
     store::{
         Store, StoreError,
+        batch::BatchId,
         job::{Inserted, Job, NewJob, Place},
     },
     windows::Windows,
@@ -39,7 +40,7 @@ pub use request_hash::request_hash;
 const BATCH: usize = 500;
 /// Jobs that may wait for their commit. At that point the database is seconds behind, and "try later" is kinder.
 const WAITING: usize = 5_000;
-/// Longest `Idempotency-Key`, in characters. PostgreSQL's index would take ten times as much.
+/// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index would take ten times as much.
 pub const KEY_MAX: usize = 255;
 /// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
 const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
@@ -58,8 +59,13 @@ pub enum EnqueueError {
     /// The key belongs to another request.
     #[error("the idempotency key was used for another request, that of job {first}")]
     KeyReused { first: JobId },
+    /// The same of a batch.
+    #[error("the idempotency key was used for another request, that of batch {first}")]
+    BatchKeyReused { first: BatchId },
     #[error("an idempotency key has 1 to {KEY_MAX} characters")]
     Key,
+    #[error("must have 1 to {KEY_MAX} characters, none of them U+0000")]
+    UniqueKey,
     /// The value at this JSON pointer cannot be stored.
     #[error("the text at {pointer:?} holds the character U+0000, which cannot be stored")]
     Unstorable { pointer: String },
@@ -79,7 +85,11 @@ impl EnqueueError {
         match self {
             Self::Full | Self::Stopping => true,
             Self::Store(error) => error.is_unavailable(),
-            Self::KeyReused { .. } | Self::Key | Self::Unstorable { .. } => false,
+            Self::KeyReused { .. }
+            | Self::BatchKeyReused { .. }
+            | Self::Key
+            | Self::UniqueKey
+            | Self::Unstorable { .. } => false,
         }
     }
 }
@@ -116,11 +126,15 @@ impl Enqueuer {
     ///
     /// A job that is dropped half-way (its caller went away) may still be recorded and run.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued, EnqueueError> {
-        if let Some(idempotency) = &job.idempotency {
-            let length = idempotency.key.chars().count();
-            if !(1..=KEY_MAX).contains(&length) || idempotency.key.contains('\0') {
-                return Err(EnqueueError::Key);
-            }
+        if job
+            .idempotency
+            .as_ref()
+            .is_some_and(|idempotency| !fits(&idempotency.key))
+        {
+            return Err(EnqueueError::Key);
+        }
+        if job.unique.as_ref().is_some_and(|unique| !fits(&unique.key)) {
+            return Err(EnqueueError::UniqueKey);
         }
         if let Some(pointer) = nul_in(&job.input) {
             return Err(EnqueueError::Unstorable { pointer });
@@ -288,6 +302,10 @@ pub(crate) fn count(inserted: &Inserted) {
 /// A caller that has gone needs no answer.
 fn answer(waiting: Waiting, outcome: Result<Enqueued, EnqueueError>) {
     waiting.answer.send(outcome).ok();
+}
+
+fn fits(key: &str) -> bool {
+    (1..=KEY_MAX).contains(&key.chars().count()) && !key.contains('\0')
 }
 
 /// The JSON pointer of the first text with a NUL: PostgreSQL can store it neither in a text nor in JSON.

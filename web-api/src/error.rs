@@ -24,6 +24,8 @@ pub enum ApiError {
     UnknownQueue { name: String },
     #[error("There is no schedule with the id {id:?}.")]
     UnknownSchedule { id: String },
+    #[error("There is no batch with the id {id:?}.")]
+    UnknownBatch { id: String },
     #[error("{message}")]
     InvalidJson { message: String },
     #[error("{}", list(.fields))]
@@ -119,6 +121,7 @@ impl ApiError {
             | Self::UnknownJob { .. }
             | Self::UnknownQueue { .. }
             | Self::UnknownSchedule { .. }
+            | Self::UnknownBatch { .. }
             | Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::InvalidJson { .. } | Self::InvalidParameter { .. } => StatusCode::BAD_REQUEST,
             Self::InvalidInput { .. } | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -150,6 +153,7 @@ impl ApiError {
             Self::UnknownJob { .. } => "unknown_job",
             Self::UnknownQueue { .. } => "unknown_queue",
             Self::UnknownSchedule { .. } => "unknown_schedule",
+            Self::UnknownBatch { .. } => "unknown_batch",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidParameter { .. } => "invalid_parameter",
             Self::InvalidInput { .. } => "invalid_input",
@@ -183,6 +187,7 @@ impl ApiError {
             Self::UnknownJob { .. } => "There is no such job",
             Self::UnknownQueue { .. } => "There is no such queue",
             Self::UnknownSchedule { .. } => "There is no such schedule",
+            Self::UnknownBatch { .. } => "There is no such batch",
             Self::InvalidJson { .. } => "The body is not JSON",
             Self::InvalidParameter { .. } => "A parameter is not valid",
             Self::InvalidInput { .. } => "The input is not valid",

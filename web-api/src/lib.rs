@@ -3,6 +3,7 @@
 pub mod all_in_one;
 pub mod answer;
 pub mod app;
+pub mod batches;
 pub mod body;
 pub mod config;
 pub mod dispatch;
@@ -19,6 +20,7 @@ pub mod openapi;
 mod outage;
 pub mod outcomes;
 pub mod problem;
+pub mod prune;
 pub mod pulse;
 pub mod query;
 pub mod reconcile;

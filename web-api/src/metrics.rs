@@ -51,6 +51,14 @@ fn describe() {
         "spiral_stale_results_total",
         "Results that came too late and were dropped, by queue."
     );
+    describe_counter!(
+        "spiral_batches_finished_total",
+        "Batches that this process has closed."
+    );
+    describe_counter!(
+        "spiral_rows_pruned_total",
+        "Old rows that this process has deleted, by table."
+    );
     describe_gauge!(
         "spiral_event_clients",
         "Clients that follow the live feed of this process."

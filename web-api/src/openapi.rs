@@ -39,6 +39,7 @@ pub fn document() -> OpenApi {
             Tag::new("functions").description("What can be called, and calling it."),
             Tag::new("jobs").description("Every call, and what became of it."),
             Tag::new("schedules").description("Calls that the clock makes again and again."),
+            Tag::new("batches").description("Many calls as one."),
             Tag::new("events").description("All jobs, live."),
             Tag::new("values").description("The Fibonacci demo."),
             Tag::new("health").description("For load balancers and people on call."),

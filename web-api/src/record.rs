@@ -14,6 +14,7 @@ use jobs::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    batches::Touched,
     error::chain,
     outage::Outage,
     outcomes::Outcomes,
@@ -28,11 +29,12 @@ use crate::{
 const BLOCK: Duration = Duration::from_millis(500);
 
 /// Records until `shutdown`. What is applied but not acknowledged then comes again and changes nothing.
-/// `pulse` beats whenever SQL is up to date with what was read.
+/// `touched` is told of batches whose jobs have ended; `pulse` beats whenever SQL is up to date with what was read.
 pub async fn run(
     store: Store,
     mut recorder: Recorder,
     outcomes: Outcomes,
+    touched: Touched,
     pulse: Pulse,
     shutdown: CancellationToken,
 ) {
@@ -64,6 +66,7 @@ pub async fn run(
         database.over();
         pulse.beat();
         tell(&applied, &batches);
+        touched.add(applied.changes.iter().filter_map(AppliedChange::ended_in));
         fulfil(&store, &outcomes, &batches).await;
         if let Err(error) = recorder.ack(&batches).await {
             pause(queue.failed(&error), &shutdown).await;

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::Batches;
 use crate::config::ServerSettings;
 use crate::enqueue::Enqueuer;
 use crate::error::ApiError;
@@ -30,6 +31,7 @@ pub struct Inner {
     pub store: Store,
     pub queues: Queues,
     pub enqueuer: Enqueuer,
+    pub batches: Batches,
     pub outcomes: Outcomes,
     pub feed: Feed,
     /// The recorder's.

@@ -4,19 +4,23 @@
 //! crate sees sea-orm or SQL. The store never migrates: `migrate up` does, or the all-in-one mode.
 
 pub mod attempt;
+pub mod batch;
 pub mod index;
 pub mod job;
 pub mod log_line;
+pub mod prune;
 pub mod queue;
 pub mod schedule;
 pub mod settings;
 
 mod error;
+mod job_key;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr,
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -109,6 +113,16 @@ impl Store {
 
     fn backend(&self) -> DbBackend {
         self.database.get_database_backend()
+    }
+
+    /// A transaction that writes. SQLite's own default would take the write lock at the first write, too late for what
+    /// was read before it.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.database.begin_with_options(options).await
     }
 
     /// Held around every write. Nothing to wait for on PostgreSQL.

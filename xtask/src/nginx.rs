@@ -112,6 +112,7 @@ fn write(folder: &Path, site: &Site<'_>, port: u16) -> Result<()> {
         ("NGINX_API", site.api.to_owned()),
         ("NGINX_ROOT", site.root.display().to_string()),
         ("NGINX_BODY_LIMIT", "1m".to_owned()),
+        ("NGINX_BATCH_BODY_LIMIT", "16m".to_owned()),
         ("NGINX_TEMP", folder.display().to_string()),
     ];
     fs::write(folder.join("nginx.conf"), read("nginx.conf")?)?;

@@ -4,6 +4,74 @@
  */
 
 export interface paths {
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List batches
+         * @description A page of batches, newest first.
+         */
+        get: operations["list_batches"];
+        put?: never;
+        /**
+         * Make a batch
+         * @description Up to 10,000 calls at once, all or nothing: when one of them is not valid, none becomes a job, and the problem tells the first 20 places, such as `/jobs/17/input/index`. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         *
+         *     When all jobs are finished (completed, dead or cancelled), `on_finish` is called, once: with its input and a field `batch`, which is `{id, total, completed, dead, cancelled}`. Whether that fits the function is checked now.
+         *
+         *     A call whose `unique_key` belongs to an earlier job is not made again; it counts as one of the `duplicates`, and the batch does not wait for it. The same `Idempotency-Key` with the same body gives the batch that was made the first time.
+         */
+        post: operations["make_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a batch
+         * @description How many of its jobs are in each state. `GET /api/v1/jobs?batch=ID` lists them.
+         */
+        get: operations["get_batch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a batch
+         * @description Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished batch stays as it is.
+         */
+        post: operations["cancel_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -57,7 +125,7 @@ export interface paths {
          * Call a function
          * @description The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with the finished job, or with the job as it is once that time has passed.
          *
-         *     The same `Idempotency-Key` with the same body gives the job that was made the first time.
+         *     The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header `Idempotent-Replayed: true`.
          */
         post: operations["call_function"];
         delete?: never;
@@ -75,7 +143,7 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description A page of jobs, newest first, that may be narrowed to a state and a function.
+         * @description A page of jobs, newest first, that may be narrowed to a state, a function, a schedule and a batch.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -241,6 +309,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schedules
+         * @description A page of schedules, by name, each with what it means in words and its next due times.
+         */
+        get: operations["list_schedules"];
+        put?: never;
+        /**
+         * Make a schedule
+         * @description From its next due time on, each due time makes a job. When the clocks change, a fixed time of day that does not exist is due at the first moment after it, and one that exists twice is due the first time.
+         */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview a cron text
+         * @description What it means in words and the next five due times, or what is wrong with it.
+         */
+        get: operations["preview_schedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a schedule */
+        get: operations["get_schedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a schedule
+         * @description The jobs that it has made stay.
+         */
+        delete: operations["delete_schedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description Only the fields that are sent change. A new `cron` or `time_zone` counts from now on: what was due before is not made up for.
+         */
+        patch: operations["change_schedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a schedule
+         * @description It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
+         */
+        post: operations["pause_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a schedule
+         * @description It goes on from now: what was due while it was paused is not made up for.
+         */
+        post: operations["resume_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a schedule now
+         * @description Makes one job at once, also while it is paused. Its due times stay as they are.
+         */
+        post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/values": {
         parameters: {
             query?: never;
@@ -363,6 +560,79 @@ export interface components {
             /** @description Who ran it. */
             worker: string | null;
         };
+        /** @description Many jobs that were called as one. */
+        Batch: {
+            /** @description How the jobs stand now; of a finished batch, how they stood when it finished. */
+            counts: components["schemas"]["BatchCounts"];
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            created_at: string;
+            /**
+             * Format: uint64
+             * @description How many were not made, because an earlier job has their `unique_key`.
+             */
+            duplicates: number;
+            /**
+             * Format: date-time
+             * @description When all jobs were finished. A job that is run again later does not change it.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            finished_at: string | null;
+            /**
+             * @description A ULID: ids sort by the time at which the batches were made.
+             * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
+             */
+            id: string;
+            on_finish: null | components["schemas"]["BatchCall"];
+            /**
+             * Format: uint64
+             * @description How many jobs were made.
+             */
+            total: number;
+        };
+        /** @description The call that follows a batch. */
+        BatchCall: {
+            /**
+             * @description The function that is called when the batch has finished.
+             * @example report
+             */
+            function: string;
+            /**
+             * @description The id of the job that the call became; null until the batch has finished.
+             * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
+             */
+            job_id: string | null;
+        };
+        /** @description How many jobs are in each state. */
+        BatchCounts: {
+            /** Format: uint64 */
+            cancelled: number;
+            /** Format: uint64 */
+            completed: number;
+            /** Format: uint64 */
+            dead: number;
+            /** Format: uint64 */
+            queued: number;
+            /** Format: uint64 */
+            retrying: number;
+            /** Format: uint64 */
+            running: number;
+            /** Format: uint64 */
+            scheduled: number;
+        };
+        /** @description A page of batches, newest first. */
+        BatchPage: {
+            batches: components["schemas"]["Batch"][];
+            /** @description What to send as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description What becomes of the runs that nobody was there to start, a minute after they were due.
+         * @enum {string}
+         */
+        CatchUp: "skip" | "once" | "all";
         /** @description Index to value. Values of more than 1,000 digits are shortened in the middle with "…". */
         CurrentValues: {
             [key: string]: string;
@@ -469,6 +739,8 @@ export interface components {
              * @description Attempts made so far; 0 before the first.
              */
             attempt: number;
+            /** @description The batch that the job was called with; absent when it was called alone. */
+            batch_id?: string | null;
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
@@ -541,6 +813,8 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at: string | null;
+            /** @description The id of the schedule that made it; null when somebody called the function. */
+            schedule_id: string | null;
             /**
              * Format: date-time
              * @description When the latest attempt began.
@@ -652,6 +926,31 @@ export interface components {
             /** @description Seconds before the second attempt, the third and so on; the last one again and again. */
             fixed_seconds?: number[] | null;
         };
+        /** @description Many calls at once. */
+        NewBatch: {
+            /** @description The calls: each a function, its input, and the options of a single call. */
+            jobs: components["schemas"]["NewBatchJob"][];
+            /** @description What to call when all of them are finished: completed, dead or cancelled. */
+            on_finish?: null | components["schemas"]["NewBatchCall"];
+        };
+        /** @description The call that is to follow a batch. */
+        NewBatchCall: {
+            /**
+             * @description The name of the function. Its input must have room for a field `batch`.
+             * @example report
+             */
+            function: string;
+            /** @description An object, to which `batch` is added: `{id, total, completed, dead, cancelled}`. Empty when it is missing. */
+            input?: unknown;
+        };
+        /** @description One call of a batch. */
+        NewBatchJob: components["schemas"]["NewJob"] & {
+            /**
+             * @description The name of the function.
+             * @example fibonacci
+             */
+            function: string;
+        };
         /** @description A call of a function. */
         NewJob: {
             /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
@@ -688,6 +987,16 @@ export interface components {
              * @description How long one attempt may take; the function's own limit when it is missing.
              */
             timeout_seconds?: number | null;
+            /**
+             * Format: uint64
+             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             */
+            unique_for_seconds?: number | null;
+            /**
+             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @example customer-17
+             */
+            unique_key?: string | null;
         };
         /** @description So many jobs in a time. */
         NewRateLimit: {
@@ -703,6 +1012,40 @@ export interface components {
             jobs: number;
             /** Format: double */
             period_seconds: number;
+        };
+        /** @description A schedule that is to be. */
+        NewSchedule: {
+            /** @description `once` when it is missing. */
+            catch_up?: null | components["schemas"]["CatchUp"];
+            /**
+             * @description Five fields (minute, hour, day of the month, month, day of the week), six with the second first, one of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`, or `@every` with a time such as `30s` or `1h30m`.
+             * @example 0 8 * * *
+             */
+            cron: string;
+            /**
+             * @description The name of the function to call.
+             * @example fibonacci
+             */
+            function: string;
+            /** @description The argument of the function, at most 16 KiB; its shape is the function's `input_schema`. */
+            input: unknown;
+            /**
+             * Format: uint32
+             * @description How often to try each job at most; the function's own limit when it is missing.
+             */
+            max_attempts?: number | null;
+            /**
+             * @description Unique among the schedules.
+             * @example morning numbers
+             */
+            name: string;
+            /** @description Whether it waits to be resumed; false when it is missing. */
+            paused?: boolean | null;
+            /**
+             * @description A zone of the IANA database; `UTC` when it is missing.
+             * @example Europe/Berlin
+             */
+            time_zone?: string | null;
         };
         /** @description Asks for one Fibonacci number. */
         NewValue: {
@@ -841,6 +1184,103 @@ export interface components {
             /** @description `bulk` (many jobs at once), `expired` (the position is gone), `behind` (the client reads too slowly). */
             reason: string;
         };
+        /** @description A call that the clock makes again and again. */
+        Schedule: {
+            catch_up: components["schemas"]["CatchUp"];
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            created_at: string;
+            /** @example 0 8 * * * */
+            cron: string;
+            /**
+             * @description What `cron` means in plain words.
+             * @example Every day at 08:00 Europe/Berlin
+             */
+            description: string;
+            /** @description Why it does not run, or did not run the last time; null when all is well. It is tried again at each due time. */
+            error: string | null;
+            /**
+             * @description The name of the function that it calls.
+             * @example fibonacci
+             */
+            function: string;
+            /** @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
+            id: string;
+            /** @description The argument of the function. */
+            input: unknown;
+            /**
+             * Format: date-time
+             * @description What the last run was due at, or when somebody started it by hand.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            last_at: string | null;
+            /** @description The job of the last run. */
+            last_job_id: string | null;
+            /**
+             * Format: uint32
+             * @description How often each job is tried; null: as the function says.
+             */
+            max_attempts: number | null;
+            /**
+             * @description Unique among the schedules.
+             * @example morning numbers
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it is due; null while it is paused, and when it never is again.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            next_at: string | null;
+            /** @description The next five due times; of a paused schedule, those that it would have if it went on now. */
+            next_times: string[];
+            /** @description What was left out by `catch_up`, and when. */
+            notice: string | null;
+            paused: boolean;
+            /** @example Europe/Berlin */
+            time_zone: string;
+            /**
+             * Format: date-time
+             * @description When somebody changed it last.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            updated_at: string;
+        };
+        /** @description What is to change of a schedule. A field that is missing stays as it is. */
+        ScheduleChange: {
+            catch_up?: null | components["schemas"]["CatchUp"];
+            /** @description As in a new schedule. The next due time follows from it anew. */
+            cron?: string | null;
+            function?: string | null;
+            /** @description The whole argument, not a part of it. */
+            input?: unknown;
+            /**
+             * Format: uint32
+             * @description Null: as the function says.
+             */
+            max_attempts?: number | null;
+            name?: string | null;
+            time_zone?: string | null;
+        };
+        /** @description A page of schedules, by name. */
+        SchedulePage: {
+            /** @description What to send as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+            schedules: components["schemas"]["Schedule"][];
+        };
+        /** @description What a cron text means. */
+        SchedulePreview: {
+            /** @example 0 8 * * * */
+            cron: string;
+            /** @example Every day at 08:00 Europe/Berlin */
+            description: string;
+            /** @description The next five due times of a schedule that begins now. */
+            next_times: string[];
+            /** @example Europe/Berlin */
+            time_zone: string;
+        };
         /** @description The job that computes a Fibonacci number and, once it is there, the number. */
         Value: {
             /**
@@ -864,6 +1304,273 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_batches: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 20 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of batches. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batches cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_batch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable ASCII characters, chosen by the caller and unique to the batch. */
+                "Idempotency-Key"?: string;
+                /** @description W3C trace context; the workers continue it. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The calls, and what to call when all are finished. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description The key was used before, and the batch is finished. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description All jobs are recorded and will run. */
+            202: {
+                headers: {
+                    /** @description Where the batch can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description The body is not JSON, or a parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A call is not valid, or the key belongs to another batch. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batch could not be recorded; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the batch. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description There is no such batch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The batch cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the batch. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch is finished. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description Jobs that run have been told to stop. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such batch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not all jobs could be reached; cancel the batch again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     follow_events: {
         parameters: {
             query?: never;
@@ -965,7 +1672,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Waited, and the job is finished (or the key was used before). */
+            /** @description Waited, and the job is finished (or a key gave one that is). */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1059,6 +1766,10 @@ export interface operations {
                 state?: components["schemas"]["JobState"];
                 /** @description Only jobs of this function. */
                 function?: string;
+                /** @description Only jobs that the schedule of this id has made. */
+                schedule?: string;
+                /** @description Only jobs of the batch with this id. */
+                batch?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description How many at most; 50 unless told. */
@@ -1649,6 +2360,567 @@ export interface operations {
             /** @description The queue cannot be reached at the moment. */
             503: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 100 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of schedules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedules cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What to call, and when. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description The schedule. */
+            201: {
+                headers: {
+                    /** @description Where the schedule can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken, or there are too many schedules. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be recorded at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_schedule: {
+        parameters: {
+            query: {
+                /**
+                 * @description As in a new schedule.
+                 * @example 0 8 * * *
+                 */
+                cron: string;
+                /**
+                 * @description A zone of the IANA database; `UTC` when it is missing.
+                 * @example Europe/Berlin
+                 */
+                time_zone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it means. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePreview"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be deleted at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The fields that change. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description The schedule as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be changed at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule is paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be changed at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schedule goes on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot go on as it is. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The schedule cannot be changed at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the schedule. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job is recorded and will run. */
+            202: {
+                headers: {
+                    /** @description Where the job can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description There is no such schedule. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The function or the input is not valid any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job could not be recorded; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -22,13 +22,15 @@ fn text(bytes: &[u8]) -> String {
 
 on_both_databases! {
     async fn up_status_down(database) {
+        let connection = database.connect().await;
+        let names: Vec<String> =
+            migrations::status(&connection).await.unwrap().into_iter().map(|migration| migration.name).collect();
+        connection.close().await.unwrap();
+        let count = names.len();
         let status = migrate(&database.url, &["status"]).await;
         assert_eq!(status.status.code(), Some(4), "{status:?}");
-        let told = text(&status.stdout);
-        let names: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("pending  ")).collect();
-        assert_eq!(names[0], "m20261123_000001_create_jobs");
-        let count = names.len();
-        assert!(told.ends_with(&format!("\n{count} of {count} not applied: run `migrate up`\n")), "{status:?}");
+        assert!(text(&status.stdout).contains("pending  m20261123_000001_create_jobs"), "{status:?}");
+        assert!(text(&status.stdout).contains(&format!("{count} of {count} not applied: run `migrate up`")), "{status:?}");
 
         let up = migrate(&database.url, &["up"]).await;
         assert_eq!(up.status.code(), Some(0), "{up:?}");
@@ -43,10 +45,11 @@ on_both_databases! {
         assert!(!text(&status.stdout).contains("pending"), "{status:?}");
 
         let down = migrate(&database.url, &["down"]).await;
-        assert_eq!(text(&down.stdout), format!("took back {}\n", names[count - 1]));
-        let down = migrate(&database.url, &["down", "1000"]).await;
-        let rest: Vec<String> = names[..count - 1].iter().rev().map(|name| format!("took back {name}\n")).collect();
-        assert_eq!(text(&down.stdout), rest.concat());
+        let (last, others) = names.split_last().unwrap();
+        assert_eq!(text(&down.stdout), format!("took back {last}\n"));
+        let down = migrate(&database.url, &["down", "500"]).await;
+        let taken_back: Vec<String> = others.iter().rev().map(|name| format!("took back {name}\n")).collect();
+        assert_eq!(text(&down.stdout), taken_back.concat());
         let down = migrate(&database.url, &["down"]).await;
         assert_eq!(down.status.code(), Some(0));
         assert!(text(&down.stdout).ends_with("has no migration to take back\n"), "{down:?}");

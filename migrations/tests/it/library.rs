@@ -32,9 +32,11 @@ on_both_databases! {
         assert_eq!(migrate_up(&connection).await.unwrap(), names);
         assert!(status(&connection).await.unwrap().iter().all(|migration| migration.applied));
         let full = objects(&connection).await;
-        for name in ["jobs", "indices", "jobs_unfinished", "jobs_idempotency_key", "jobs_by_state", "jobs_by_function",
-                     "jobs_by_function_and_state", "indices_by_last_asked", "schedules", "schedules_name", "schedules_by_next",
-                     "jobs_by_schedule"] {
+        for name in ["jobs", "indices", "jobs_dispatched", "jobs_backlog", "jobs_parked", "jobs_by_state", "jobs_by_function",
+                     "jobs_by_function_and_state", "indices_by_last_asked", "attempts", "log_lines", "queues", "schedules",
+                     "schedules_name", "schedules_by_next", "jobs_by_schedule", "job_keys", "job_keys_by_expiry",
+                     "job_keys_by_holder", "batches", "batches_unfinished", "jobs_by_batch",
+                     "jobs_unfinished_by_batch"] {
             assert!(full.iter().any(|object| object == name), "{name} is missing in {full:?}");
         }
         assert!(migrate_up(&connection).await.unwrap().is_empty(), "the second time there is nothing to do");

@@ -3,5 +3,6 @@
 #![expect(clippy::panic, reason = "a failed expectation ends the test")]
 
 mod binary;
+mod job_keys;
 mod library;
 mod support;

@@ -51,6 +51,11 @@ impl Fields {
         self.rest.get(name).is_some_and(Value::is_null)
     }
 
+    /// The fields that nobody has taken yet.
+    pub fn left(&self) -> &Map<String, Value> {
+        &self.rest
+    }
+
     /// A text, when the field is there.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         let value = self.optional(name)?;
@@ -67,6 +72,28 @@ impl Fields {
             self.wrong(format!("/{name}"), "must be true or false");
         }
         value.as_bool()
+    }
+
+    /// An array, when the field is there.
+    pub fn array(&mut self, name: &'static str) -> Option<Vec<Value>> {
+        match self.optional(name)? {
+            Value::Array(items) => Some(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                self.wrong(format!("/{name}"), "must be an array");
+                None
+            }
+        }
+    }
+
+    /// An object, when the field is there.
+    pub fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
+        match self.optional(name)? {
+            Value::Object(fields) => Some(fields),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                self.wrong(format!("/{name}"), "must be an object");
+                None
+            }
+        }
     }
 
     /// A whole number from `low` to `high`, when the field is there.
@@ -101,26 +128,13 @@ impl Fields {
         let fits = |text: &&str| (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
         let text = value.as_str().filter(fits).map(str::to_owned);
         if text.is_none() {
-            self.wrong(
-                format!("/{name}"),
-                format!("must be a text of 1 to {longest} characters"),
-            );
+            let message = format!("must be a text of 1 to {longest} characters, none of them U+0000");
+            self.wrong(format!("/{name}"), message);
         }
         text
     }
 
-    /// An object, when the field is there: its fields are taken one by one, and [`Self::inner`] takes them back.
-    pub fn object(&mut self, name: &'static str) -> Option<Self> {
-        match self.optional(name)? {
-            Value::Object(body) => Some(Self::of(body)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                self.wrong(format!("/{name}"), "must be an object");
-                None
-            }
-        }
-    }
-
-    /// What was wrong with the fields of the object `name`.
+    /// What was wrong with the fields of the object `name`, which were taken one by one.
     pub fn inner(&mut self, name: &'static str, fields: Self) {
         if let Err(ApiError::InvalidInput { fields }) = fields.finish() {
             let inside = fields
@@ -246,7 +260,7 @@ mod tests {
     #[test]
     fn what_is_wrong_inside_an_object_is_told_with_its_place() {
         let mut fields = fields(json!({"rate": {"jobs": 0, "what": 1}, "paused": "yes", "queue": ""}));
-        let mut rate = fields.object("rate").unwrap();
+        let mut rate = Fields::of(fields.object("rate").unwrap());
         rate.number("jobs", 1, 9);
         rate.missing("/jobs");
         rate.missing("/period_seconds");

@@ -66,7 +66,12 @@ impl Call {
                 fields: fields.collect(),
             }
         })?;
-        let job = self.into_job(function, req.headers())?;
+        let idempotency = self.idempotency(req.headers(), state.settings.idempotency_ttl)?;
+        let job = NewJob {
+            idempotency,
+            traceparent: traceparent(req.headers()),
+            ..self.into_job(function)
+        };
         // Waiting begins before the job exists, so that no outcome is too fast for it.
         let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
         let id = job.id;
@@ -88,20 +93,21 @@ impl Call {
         })
     }
 
-    fn into_job(self, function: &CatalogEntry, headers: &HeaderMap) -> Result<NewJob, ApiError> {
-        let idempotency = match text_header(headers, IDEMPOTENCY_KEY)? {
-            Some(key) => Some(Idempotency {
-                key: checked_key(key)?,
-                request_hash: request_hash(&json!({ "input": self.input, "options": self.said })),
-            }),
-            None => None,
+    /// The caller's key for the whole call, when there is one.
+    fn idempotency(&self, headers: &HeaderMap, held_for: Duration) -> Result<Option<Idempotency>, ApiError> {
+        let Some(key) = idempotency_key(headers)? else {
+            return Ok(None);
         };
-        let job = self.options.apply(NewJob::of(function, self.input));
-        Ok(NewJob {
-            idempotency,
-            traceparent: traceparent(headers),
-            ..job
-        })
+        Ok(Some(Idempotency {
+            key,
+            request_hash: request_hash(&json!({ "input": self.input, "options": self.said })),
+            held_for,
+        }))
+    }
+
+    /// The job that the call becomes, without what its headers say.
+    pub(super) fn into_job(self, function: &CatalogEntry) -> NewJob {
+        self.options.apply(NewJob::of(function, self.input))
     }
 }
 
@@ -133,6 +139,13 @@ fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>
         .transpose()
 }
 
+/// The key with which the caller may send this request again.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    text_header(headers, IDEMPOTENCY_KEY)?
+        .map(checked_key)
+        .transpose()
+}
+
 fn checked_key(key: &str) -> Result<String, ApiError> {
     let key = key.trim();
     if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
@@ -144,7 +157,7 @@ fn checked_key(key: &str) -> Result<String, ApiError> {
 }
 
 /// The caller's W3C trace context, when it is one. A broken one is ignored, as its specification says.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?.trim();
     let parts: Vec<&str> = text.split('-').collect();
     let hex = |part: &&str| {
@@ -161,8 +174,11 @@ fn traceparent(headers: &HeaderMap) -> Option<String> {
 impl From<EnqueueError> for ApiError {
     fn from(error: EnqueueError) -> Self {
         match error {
-            EnqueueError::KeyReused { .. } => Self::IdempotencyKeyReused,
+            EnqueueError::KeyReused { .. } | EnqueueError::BatchKeyReused { .. } => {
+                Self::IdempotencyKeyReused
+            }
             EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
+            EnqueueError::UniqueKey => Self::invalid_input("/unique_key", error.to_string()),
             EnqueueError::Unstorable { pointer } => {
                 Self::invalid_input(&pointer, "must not hold the character U+0000")
             }

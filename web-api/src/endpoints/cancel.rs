@@ -51,6 +51,8 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         if done == [Cancelled::NotHere] {
             // In the backlog, lost with Redis, or ended a moment ago, which the row will say.
             state.store.job_cancel(&job).await?;
+            // No event tells of it.
+            job.batch.into_iter().for_each(|batch| state.batches.touch(batch));
             job = jobs::find(state, req).await?;
             if let (JobState::Cancelled, Place::Window(_)) = (job.state, job.place) {
                 cancel_on_arrival(state, &job);

@@ -4,7 +4,6 @@ use jobs::job::QueueName;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::call::{Call, Called};
 use super::options::CallOptions;
@@ -38,7 +37,10 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
 /// The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with
 /// the finished job, or with the job as it is once that time has passed.
 ///
-/// The same `Idempotency-Key` with the same body gives the job that was made the first time.
+/// The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on
+/// (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until
+/// that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header
+/// `Idempotent-Replayed: true`.
 #[endpoint(
     operation_id = "call_function",
     tags("functions"),
@@ -52,7 +54,7 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
     ),
     request_body(content = NewJob, description = "The input, and how to run it."),
     responses(
-        (status_code = 200, description = "Waited, and the job is finished (or the key was used before).", body = Job),
+        (status_code = 200, description = "Waited, and the job is finished (or a key gave one that is).", body = Job),
         (status_code = 202, description = "The job is recorded and will run.", body = Job,
             headers(("Location" = String, description = "Where the job can be read."))),
         (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
@@ -79,21 +81,19 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut query = Query::of(req);
     let wait = query.wait();
     query.finish()?;
-    let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    let asked = read(body, &state.catalog.queues())?;
+    let fields = Fields::of(body::object(req, state.settings.body_limit, EXAMPLE).await?);
+    let asked = read(fields, &state.catalog.queues())?;
     let Called { job, replayed } = asked.make(state, function, req, wait).await?;
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
 }
 
-/// The fields of the body, each with its limits.
-fn read(body: Map<String, Value>, queues: &[QueueName]) -> Result<Call, ApiError> {
-    let mut said = body.clone();
-    said.remove("input");
-    let mut fields = Fields::of(body);
+/// The fields of a call, each with its limits.
+pub(super) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, ApiError> {
     let input = fields.any("input");
     if input.is_none() {
         fields.wrong("/input", "is missing");
     }
+    let said = fields.left().clone();
     let options = CallOptions::take(&mut fields, queues);
     fields.finish()?;
     Ok(Call {

@@ -17,7 +17,7 @@ const MOST_LINES: u64 = 20_000;
 
 /// List jobs
 ///
-/// A page of jobs, newest first, that may be narrowed to a state, a function and a schedule.
+/// A page of jobs, newest first, that may be narrowed to a state, a function, a schedule and a batch.
 #[endpoint(
     operation_id = "list_jobs",
     tags("jobs"),
@@ -25,6 +25,7 @@ const MOST_LINES: u64 = 20_000;
         ("state" = Option<State>, Query, description = "Only jobs in this state."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
         ("schedule" = Option<String>, Query, description = "Only jobs that the schedule of this id has made."),
+        ("batch" = Option<String>, Query, description = "Only jobs of the batch with this id."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
     ),
@@ -43,6 +44,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         state: query.parsed("state"),
         function: query.parsed("function"),
         schedule: query.parsed("schedule"),
+        batch: query.parsed("batch"),
     };
     let cursor = query.parsed::<JobId>("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(50);

@@ -8,7 +8,8 @@ use jobs::job::{Priority, QueueName};
 use serde_json::{Map, Value};
 
 use crate::body::Fields;
-use crate::store::job::NewJob;
+use crate::enqueue::KEY_MAX;
+use crate::store::job::{NewJob, Unique};
 
 /// How far ahead a job may be planned, and how long it may wait between attempts, in seconds.
 const A_YEAR: u64 = 31_536_000;
@@ -29,6 +30,7 @@ pub(super) struct CallOptions {
     pub(super) queue: Option<QueueName>,
     pub(super) priority: Option<Priority>,
     pub(super) fairness_key: Option<String>,
+    pub(super) unique: Option<Unique>,
 }
 
 impl CallOptions {
@@ -48,6 +50,7 @@ impl CallOptions {
                 .and_then(narrowed::<u8>)
                 .and_then(|number| Priority::try_from(number).ok()),
             fairness_key: fields.short_text("fairness_key", FAIRNESS_KEY_MAX),
+            unique: unique(fields),
         };
         if options.run_at.is_some() && options.delay_seconds.is_some() {
             fields.wrong("/delay_seconds", "must not be sent together with run_at");
@@ -74,6 +77,7 @@ impl CallOptions {
             queue: self.queue.unwrap_or(job.queue),
             priority: self.priority.unwrap_or(job.priority),
             fairness_key: self.fairness_key.or(job.fairness_key),
+            unique: self.unique.or(job.unique),
             ..job
         }
     }
@@ -81,6 +85,18 @@ impl CallOptions {
 
 fn narrowed<T: TryFrom<u64>>(number: u64) -> Option<T> {
     T::try_from(number).ok()
+}
+
+fn unique(fields: &mut Fields) -> Option<Unique> {
+    let key = fields.short_text("unique_key", KEY_MAX);
+    let held_for = fields.number("unique_for_seconds", 1, A_YEAR);
+    if held_for.is_some() && key.is_none() {
+        fields.wrong("/unique_for_seconds", "must not be sent without unique_key");
+    }
+    key.map(|key| Unique {
+        key,
+        held_for: held_for.map(Duration::from_secs),
+    })
 }
 
 fn queue(fields: &mut Fields, queues: &[QueueName]) -> Option<QueueName> {

@@ -173,7 +173,8 @@ fn changed(body: Map<String, Value>, before: Limits) -> Result<Limits, ApiError>
     } else if no_concurrency {
         limits.concurrency = None;
     }
-    if let Some(mut rate) = fields.object("rate") {
+    if let Some(rate) = fields.object("rate") {
+        let mut rate = Fields::of(rate);
         limits.rate = new_rate(&mut rate);
         fields.inner("rate", rate);
     } else if no_rate {

@@ -31,6 +31,9 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Rows in one statement.
+const CHUNK: usize = 500;
+
 /// A Fibonacci index that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedIndex {
@@ -74,7 +77,7 @@ pub(super) fn asked_by(job: &Job) -> Option<(u64, DateTime<Utc>)> {
         .flatten()
 }
 
-/// One upsert for all of them, in index order, so that two processes never wait for each other in a circle.
+/// Upserts all of them in index order, so that two processes never wait for each other in a circle.
 pub(super) async fn record(
     database: &impl ConnectionTrait,
     asked: impl Iterator<Item = (u64, DateTime<Utc>)>,
@@ -96,9 +99,6 @@ pub(super) async fn record(
                 times_asked: 1,
             });
     }
-    if merged.is_empty() {
-        return Ok(());
-    }
     let stored = |column: row::Column| Expr::col((row::Entity, column));
     let new = |column: row::Column| Expr::col(("excluded", column));
     let mut upsert = OnConflict::column(row::Column::Index);
@@ -116,15 +116,20 @@ pub(super) async fn record(
             )
             .finally(stored(row::Column::LastAskedAt)),
     );
-    let rows = merged.into_values().map(|row| row::ActiveModel {
-        index: Set(row.index),
-        first_asked_at: Set(row.first_asked_at),
-        last_asked_at: Set(row.last_asked_at),
-        times_asked: Set(row.times_asked),
-    });
-    row::Entity::insert_many(rows)
-        .on_conflict(upsert)
-        .exec_without_returning(database)
-        .await?;
+    let rows: Vec<row::ActiveModel> = merged
+        .into_values()
+        .map(|row| row::ActiveModel {
+            index: Set(row.index),
+            first_asked_at: Set(row.first_asked_at),
+            last_asked_at: Set(row.last_asked_at),
+            times_asked: Set(row.times_asked),
+        })
+        .collect();
+    for chunk in rows.chunks(CHUNK) {
+        row::Entity::insert_many(chunk.iter().cloned())
+            .on_conflict(upsert.clone())
+            .exec_without_returning(database)
+            .await?;
+    }
     Ok(())
 }

@@ -1,10 +1,12 @@
-//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them.
+//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them, `prune`
+//! deletes them.
 
 pub mod dispatch;
 pub mod events;
 pub mod insert;
+mod once;
 #[cfg(test)]
-mod plans;
+pub(super) mod plans;
 
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use jobs::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::{Value, value::RawValue};
 
-use super::{Store, StoreError, schedule::ScheduleId};
+use super::{Store, StoreError, batch::BatchId, schedule::ScheduleId};
 pub use insert::Inserted;
 
 pub(super) mod row {
@@ -37,8 +39,6 @@ pub(super) mod row {
         pub max_attempts: i32,
         pub timeout_ms: i64,
         pub run_at: Option<DateTimeUtc>,
-        pub idempotency_key: Option<String>,
-        pub request_hash: Option<String>,
         pub error_kind: Option<String>,
         pub error_message: Option<String>,
         #[sea_orm(column_type = "JsonBinary", nullable)]
@@ -49,6 +49,7 @@ pub(super) mod row {
         pub worker: Option<String>,
         pub traceparent: Option<String>,
         pub schedule_id: Option<String>,
+        pub batch_id: Option<String>,
         pub created_at: DateTimeUtc,
         pub started_at: Option<DateTimeUtc>,
         pub finished_at: Option<DateTimeUtc>,
@@ -84,7 +85,6 @@ pub struct Job {
     pub timeout: Duration,
     /// When its caller wants it to run, or when the next attempt is due.
     pub run_at: Option<DateTime<Utc>>,
-    pub idempotency: Option<Idempotency>,
     /// The last attempt's error; none once a job has completed.
     pub error: Option<JobError>,
     pub output: Option<Output>,
@@ -101,6 +101,8 @@ pub struct Job {
     pub progress: Option<f64>,
     /// The schedule that made it.
     pub schedule: Option<ScheduleId>,
+    /// The batch that it was called with.
+    pub batch: Option<BatchId>,
     pub created_at: DateTime<Utc>,
     /// When the last attempt began.
     pub started_at: Option<DateTime<Utc>>,
@@ -146,6 +148,17 @@ pub struct Idempotency {
     pub key: String,
     /// See [`crate::enqueue::request_hash`].
     pub request_hash: String,
+    /// How long the key is held from its first call on.
+    pub held_for: Duration,
+}
+
+/// The caller's key against having the same job twice, whatever its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// 1 to 255 characters.
+    pub key: String,
+    /// How long the key is held from its first call on; until that job is finished when it is `None`.
+    pub held_for: Option<Duration>,
 }
 
 /// A job that is to be.
@@ -163,8 +176,10 @@ pub struct NewJob {
     pub backoff: Option<Backoff>,
     pub place: Place,
     pub idempotency: Option<Idempotency>,
+    pub unique: Option<Unique>,
     pub traceparent: Option<String>,
     pub schedule: Option<ScheduleId>,
+    pub batch: Option<BatchId>,
 }
 
 /// Which jobs a list holds. `None` is all.
@@ -174,6 +189,7 @@ pub struct JobFilter {
     pub function: Option<String>,
     /// Jobs that this schedule made.
     pub schedule: Option<ScheduleId>,
+    pub batch: Option<BatchId>,
 }
 
 /// A part of a list, newest first.
@@ -182,6 +198,13 @@ pub struct Page {
     pub jobs: Vec<Job>,
     /// The cursor of the next page; `None` on the last one.
     pub next: Option<JobId>,
+}
+
+/// A job without an outcome: enough to ask the queue about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedJob {
+    pub id: JobId,
+    pub queue: QueueName,
 }
 
 impl Job {
@@ -210,25 +233,45 @@ impl Job {
 }
 
 impl NewJob {
-    /// A call of `function`, to be run as its policy says. The input has been checked. It begins in the backlog.
-    pub fn of(function: &CatalogEntry, input: Value) -> Self {
-        let policy = function.policy();
+    /// A job with nothing out of the ordinary. It begins in the backlog.
+    pub fn new(
+        function: String,
+        queue: QueueName,
+        input: Value,
+        max_attempts: u32,
+        timeout: Duration,
+    ) -> Self {
         Self {
             id: JobId::new(),
-            function: function.name().to_owned(),
-            queue: policy.queue.clone(),
+            function,
+            queue,
             input,
-            max_attempts: policy.max_attempts,
-            timeout: policy.timeout,
+            max_attempts,
+            timeout,
             run_at: None,
             priority: Priority::STANDARD,
             fairness_key: None,
             backoff: None,
             place: Place::Backlog,
             idempotency: None,
+            unique: None,
             traceparent: None,
             schedule: None,
+            batch: None,
         }
+    }
+
+    /// A call of `function`, to be run as its policy says. The input has been checked.
+    pub fn of(function: &CatalogEntry, input: Value) -> Self {
+        let policy = function.policy();
+        let name = function.name().to_owned();
+        Self::new(
+            name,
+            policy.queue.clone(),
+            input,
+            policy.max_attempts,
+            policy.timeout,
+        )
     }
 
     /// The same call once more, as a job of its own.
@@ -259,7 +302,6 @@ impl NewJob {
             max_attempts: self.max_attempts,
             timeout: self.timeout,
             run_at,
-            idempotency: self.idempotency,
             error: None,
             output: None,
             worker: None,
@@ -270,6 +312,7 @@ impl NewJob {
             place: self.place,
             progress: None,
             schedule: self.schedule,
+            batch: self.batch,
             created_at: self.id.created_at(),
             started_at: None,
             finished_at: None,
@@ -330,6 +373,9 @@ fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::En
     if let Some(schedule) = filter.schedule {
         query = query.filter(row::Column::ScheduleId.eq(schedule.to_string()));
     }
+    if let Some(batch) = filter.batch {
+        query = query.filter(row::Column::BatchId.eq(batch.to_string()));
+    }
     if let Some(cursor) = cursor {
         query = query.filter(row::Column::Id.lt(cursor.to_string()));
     }
@@ -363,10 +409,10 @@ impl TryFrom<row::Model> for Job {
             max_attempts: row.max_attempts.unsigned_abs(),
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
             run_at: row.run_at,
-            idempotency: row
-                .idempotency_key
-                .zip(row.request_hash)
-                .map(|(key, request_hash)| Idempotency { key, request_hash }),
+            batch: row
+                .batch_id
+                .map(|id| parsed(&row.id, "batch_id", &id))
+                .transpose()?,
             error: row.error_kind.map(|kind| JobError {
                 kind,
                 message: row.error_message.unwrap_or_default(),

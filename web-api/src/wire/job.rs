@@ -145,6 +145,9 @@ pub struct Job {
     /// The output as text, shortened in the middle to at most 201 characters.
     #[salvo(schema(required = true))]
     pub output_preview: Option<String>,
+    /// The batch that the job was called with; absent when it was called alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
     /// Where the whole output can be read; null until there is one.
     #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
     pub result_url: Option<String>,
@@ -176,6 +179,7 @@ impl From<&record::Job> for Job {
             output_size: output.map(|output| output.size),
             output_length: output.and_then(|output| output.length),
             output_preview: output.map(|output| output.preview.clone()),
+            batch_id: job.batch.map(|batch| batch.to_string()),
             result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
             schedule_id: job.schedule.map(|id| id.to_string()),
         }
@@ -267,7 +271,7 @@ pub struct JobPage {
 }
 
 /// A call of a function.
-#[derive(Debug, Clone, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "NewJob"))]
 pub struct NewJob {
     /// The argument of the function; its shape is the function's `input_schema`.
@@ -297,10 +301,16 @@ pub struct NewJob {
     /// delay the few of another.
     #[salvo(schema(min_length = 1, max_length = 128))]
     pub fairness_key: Option<String>,
+    /// While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+    #[salvo(schema(min_length = 1, max_length = 255, example = "customer-17"))]
+    pub unique_key: Option<String>,
+    /// How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+    #[salvo(schema(minimum = 1, maximum = 31_536_000))]
+    pub unique_for_seconds: Option<u64>,
 }
 
 /// The waits between attempts; one of the two.
-#[derive(Debug, Clone, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "NewBackoff"))]
 pub struct NewBackoff {
     /// Seconds before the second attempt, the third and so on; the last one again and again.
@@ -310,7 +320,7 @@ pub struct NewBackoff {
 }
 
 /// A random wait up to a bound that doubles with each attempt.
-#[derive(Debug, Clone, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "ExponentialBackoff"))]
 pub struct ExponentialBackoff {
     /// The bound of the first wait.

@@ -74,7 +74,7 @@ on_both_databases! {
         refuse_body(&server, VALUES, "{\"index\": 1, \"times\": 2}", "/times", "is not a field of this input").await;
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"times\": 2}}", "/times", "is not a field of this input").await;
         let message = "is not known here; the fields are: input, max_attempts, timeout_seconds, \
-            backoff, run_at, delay_seconds, queue, priority, fairness_key";
+            backoff, run_at, delay_seconds, queue, priority, fairness_key, unique_key, unique_for_seconds";
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1}, \"retries\": 2}", "/retries", message).await;
         refuse_body(&server, VALUES, "{\"index\": 1, \"index\": 2}", "/index", "is there twice").await;
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"index\": 2}}", "/input/index", "is there twice").await;
@@ -87,6 +87,11 @@ on_both_databases! {
             ("\"max_attempts\": 0", "/max_attempts", "must be a whole number from 1 to 100"),
             ("\"max_attempts\": \"3\"", "/max_attempts", "must be a whole number from 1 to 100"),
             ("\"delay_seconds\": -1", "/delay_seconds", "must be a whole number from 0 to 31,536,000"),
+            ("\"unique_key\": \"\"", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
+            ("\"unique_key\": 7", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
+            ("\"unique_key\": \"a\\u0000\"", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
+            ("\"unique_for_seconds\": 60", "/unique_for_seconds", "must not be sent without unique_key"),
+            ("\"unique_key\": \"u\", \"unique_for_seconds\": 0", "/unique_for_seconds", "must be a whole number from 1 to 31,536,000"),
             ("\"run_at\": \"tomorrow\"", "/run_at", "must be a time such as \"2026-01-02T03:04:05Z\""),
             ("\"run_at\": \"2999-01-01T00:00:00Z\"", "/run_at", "must be within a year from now"),
         ] {

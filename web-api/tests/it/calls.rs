@@ -114,6 +114,56 @@ on_both_databases! {
         assert_eq!(server.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 1);
     }
 
+    async fn a_key_is_held_for_the_time_that_is_set(database) {
+        let server = TestServer::start_with(database, |config| config.server.idempotency_ttl = Duration::ZERO).await;
+        let key = [("idempotency-key", "order 17")];
+        let first = post_with(&server, CALL, &key, json!({"input": {"index": 90}})).await;
+        let other = post_with(&server, CALL, &key, json!({"input": {"index": 91}})).await;
+        assert_eq!((other.status.as_u16(), other.header("idempotent-replayed")), (202, ""), "{}", other.text);
+        assert_ne!(other.json()["id"], first.json()["id"]);
+    }
+
+    async fn a_unique_key_gives_the_job_that_has_it(database) {
+        let server = TestServer::idle(database).await;
+        let call = |index: u64, options: Value| {
+            let mut body = json!({"input": {"index": index}});
+            body.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+            post_with(&server, CALL, &[], body)
+        };
+        let until_finished = || json!({"unique_key": "customer 17"});
+        let for_an_hour = || json!({"unique_key": "customer 18", "unique_for_seconds": 3600});
+        let (first, hourly) = (call(90, until_finished()).await, call(90, for_an_hour()).await);
+        assert_eq!((first.status.as_u16(), first.header("idempotent-replayed")), (202, ""), "{}", first.text);
+        let again = call(91, until_finished()).await;
+        assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (202, "true"));
+        assert_eq!(again.json(), first.json());
+        assert_eq!(again.header("location"), first.header("location"));
+
+        server.start_worker();
+        for job in [&first, &hourly] {
+            server.job_in_state(job.json()["id"].as_str().unwrap(), "completed").await;
+        }
+        let new = call(91, until_finished()).await;
+        assert_eq!(new.header("idempotent-replayed"), "");
+        assert_ne!(new.json()["id"], first.json()["id"]);
+        let same = call(91, for_an_hour()).await;
+        assert_eq!((same.status.as_u16(), same.header("idempotent-replayed")), (200, "true"));
+        assert_eq!((&same.json()["id"], &same.json()["output"]), (&hourly.json()["id"], &json!(F90)));
+    }
+
+    async fn whoever_gets_the_job_of_a_unique_key_may_wait_for_it(database) {
+        let server = TestServer::start(database).await;
+        let body = || json!({"input": {"index": 90}, "unique_key": "u", "unique_for_seconds": 60});
+        let path = format!("{CALL}?wait=20s");
+        let calls = (0..20).map(|_| post_with(&server, &path, &[], body()));
+        let answers = futures::future::join_all(calls).await;
+        for answer in &answers {
+            assert_eq!((answer.status.as_u16(), &answer.json()["output"]), (200, &json!(F90)), "{}", answer.text);
+            assert_eq!(answer.json()["id"], answers[0].json()["id"]);
+        }
+        assert_eq!(answers.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).count(), 1);
+    }
+
     async fn many_calls_at_once_with_one_key_make_one_job(database) {
         let server = TestServer::start(database).await;
         let calls = (0..20).map(|_| post_with(&server, "/api/values?wait=10s", &[("idempotency-key", "k")], json!({"index": 90})));

@@ -9,6 +9,7 @@ use jobs::{
 };
 use tokio_util::sync::CancellationToken;
 use web_api::{
+    batches::Touched,
     dispatch,
     outcomes::Outcomes,
     pulse::Pulse,
@@ -55,6 +56,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
         store.clone(),
         queues.recorder(&names, "one"),
         Outcomes::new(store.clone()),
+        Touched::default(),
         Pulse::default(),
         stop.clone(),
     ));

@@ -57,7 +57,7 @@ on_both_databases! {
         let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
         let keyed = |hash: &str| NewJob {
-            idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: hash.to_owned() }),
+            idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: hash.to_owned(), held_for: Duration::from_hours(1) }),
             ..new_job(90)
         };
         let answers = join_all((0..50).map(|_| enqueuer.enqueue(keyed("same")))).await;
@@ -100,7 +100,7 @@ on_both_databases! {
         let error = enqueuer.enqueue(nul).await.unwrap_err();
         assert!(matches!(&error, EnqueueError::Unstorable { pointer } if pointer == "/note/0"), "{error:?}");
         for (key, fits) in [(String::new(), false), ("ä".repeat(KEY_MAX + 1), false), ("🦀".repeat(KEY_MAX), true)] {
-            let idempotency = Some(Idempotency { key, request_hash: String::new() });
+            let idempotency = Some(Idempotency { key, request_hash: String::new(), held_for: Duration::from_hours(1) });
             let answer = enqueuer.enqueue(NewJob { idempotency, ..new_job(1) }).await;
             assert_eq!(answer.is_ok(), fits, "{answer:?}");
         }

@@ -23,6 +23,7 @@ fn keyed(index: u64, key: &str, hash: &str) -> NewJob {
     let idempotency = Some(Idempotency {
         key: key.to_owned(),
         request_hash: hash.to_owned(),
+        held_for: Duration::from_hours(1),
     });
     NewJob {
         idempotency,
@@ -50,7 +51,7 @@ on_both_databases! {
             function: "échö".to_owned(),
             input,
             run_at: Some(Utc::now() + TimeDelta::hours(1)),
-            idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: "h".to_owned() }),
+            idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: "h".to_owned(), held_for: Duration::from_hours(1) }),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
             ..new_job(0)
         };
@@ -335,7 +336,7 @@ async fn postgres_batches_with_the_same_keys_do_not_deadlock() {
 }
 
 /// Waits until so many connections to the database wait for a lock.
-async fn waiting_for_locks(database: &Database, count: i64) {
+pub(crate) async fn waiting_for_locks(database: &Database, count: i64) {
     // A connection of its own: within a transaction the activity is the same all the time.
     let watcher = database.connect().await;
     let query = "SELECT count(*) AS waiting FROM pg_stat_activity \

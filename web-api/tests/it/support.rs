@@ -16,7 +16,7 @@ use std::{
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use jobs::{
-    job::{JobId, Priority, QueueName},
+    job::{JobId, QueueName},
     output::OutputSummary,
     queue::{
         Queues,
@@ -103,22 +103,14 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 
 /// A Fibonacci job.
 pub(crate) fn new_job(index: u64) -> NewJob {
-    NewJob {
-        id: JobId::new(),
-        function: "fibonacci".to_owned(),
-        queue: QueueName::standard(),
-        input: json!({ "index": index }),
-        max_attempts: 3,
-        timeout: Duration::from_mins(5),
-        run_at: None,
-        priority: Priority::STANDARD,
-        fairness_key: None,
-        backoff: None,
-        place: Place::Backlog,
-        idempotency: None,
-        traceparent: None,
-        schedule: None,
-    }
+    let input = json!({ "index": index });
+    NewJob::new(
+        "fibonacci".to_owned(),
+        QueueName::standard(),
+        input,
+        3,
+        Duration::from_mins(5),
+    )
 }
 
 /// One that Redis should hold for ten minutes already.

@@ -19,8 +19,8 @@ use sea_orm::{
     },
 };
 
-use super::{FINAL, Job, parsed, row::Column};
-use crate::store::{Store, StoreError};
+use super::{FINAL, Job, UnfinishedJob, parsed, row::Column};
+use crate::store::{Store, StoreError, batch::BatchId};
 
 use change::changes;
 pub(in crate::store) use change::storable;
@@ -45,6 +45,21 @@ pub struct AppliedChange {
     pub change: Change,
     /// As it is in the row now.
     pub run_at: Option<DateTime<Utc>>,
+    /// The batch that the job was called with.
+    pub batch: Option<BatchId>,
+}
+
+impl AppliedChange {
+    /// The batch in which a job has ended with this.
+    pub fn ended_in(&self) -> Option<BatchId> {
+        self.batch.filter(|_| self.change.state.is_final())
+    }
+}
+
+/// What a row says after a change.
+struct Passed {
+    run_at: Option<DateTime<Utc>>,
+    batch: Option<BatchId>,
 }
 
 impl Store {
@@ -68,7 +83,25 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn job_cancel(&self, job: &Job) -> Result<(), StoreError> {
-        self.apply(&[change::cancelled(job, Utc::now())]).await?;
+        self.apply(&[change::cancelled(job.id, &job.queue, Utc::now())])
+            .await?;
+        Ok(())
+    }
+
+    /// The same for many jobs.
+    ///
+    /// # Errors
+    /// When the database is away; some of them may have been called off.
+    pub async fn job_cancel_many(&self, jobs: &[UnfinishedJob]) -> Result<(), StoreError> {
+        let now = Utc::now();
+        let mut cancelled: Vec<Change> = jobs
+            .iter()
+            .map(|job| change::cancelled(job.id, &job.queue, now))
+            .collect();
+        cancelled.sort_by_key(|change| change.id);
+        for chunk in cancelled.chunks(CHUNK) {
+            self.apply(chunk).await?;
+        }
         Ok(())
     }
 
@@ -79,8 +112,12 @@ impl Store {
             match self.apply(&chunk).await {
                 Ok(passed) => {
                     applied.changes.extend(chunk.into_iter().filter_map(|change| {
-                        let run_at = *passed.get(&change.id)?;
-                        Some(AppliedChange { change, run_at })
+                        let Passed { run_at, batch } = *passed.get(&change.id)?;
+                        Some(AppliedChange {
+                            change,
+                            run_at,
+                            batch,
+                        })
                     }));
                 }
                 Err(error @ StoreError::Data { .. }) => {
@@ -104,7 +141,7 @@ impl Store {
         Ok(())
     }
 
-    async fn apply(&self, changes: &[Change]) -> Result<HashMap<JobId, Option<DateTime<Utc>>>, StoreError> {
+    async fn apply(&self, changes: &[Change]) -> Result<HashMap<JobId, Passed>, StoreError> {
         let statement = update(changes);
         let _turn = self.write_turn().await;
         let rows = self
@@ -112,15 +149,21 @@ impl Store {
             .await?;
         rows.into_iter()
             .map(|row| {
-                let read = || Ok::<_, DbErr>((row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?));
-                let (id, run_at) = read().map_err(|source| StoreError::new("job_apply_events", source))?;
-                Ok((parsed(&id, "id", &id)?, run_at))
+                let read = || {
+                    let (id, run_at) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
+                    Ok::<_, DbErr>((id, run_at, row.try_get_by_index::<Option<String>>(2)?))
+                };
+                let (id, run_at, batch) =
+                    read().map_err(|source| StoreError::new("job_apply_events", source))?;
+                let batch = batch.map(|batch| parsed(&id, "batch_id", &batch)).transpose()?;
+                Ok((parsed(&id, "id", &id)?, Passed { run_at, batch }))
             })
             .collect()
     }
 }
 
-/// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard RETURNING id, run_at`.
+/// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard
+/// RETURNING id, run_at, batch_id`.
 /// Both databases name the columns of a bare VALUES list column1, column2 and so on.
 fn update(changes: &[Change]) -> UpdateStatement {
     let [id, state, attempt, run_at, worker, started_at, finished_at] = new_columns(1);
@@ -182,7 +225,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
         // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
         .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
         .and_where(guard)
-        .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt)]));
+        .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt), old(Column::BatchId)]));
     update
 }
 

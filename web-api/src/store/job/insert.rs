@@ -1,19 +1,22 @@
-//! New rows of `jobs`: a whole batch in one statement, and what an `Idempotency-Key` means for it.
+//! New rows of `jobs`: a whole batch in one transaction. What the keys of their callers mean for it, `once` decides.
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use jobs::job::JobId;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter, QueryTrait, Set, TransactionTrait,
-    sea_query::{ExprTrait, OnConflict, Query},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryTrait, Set,
+    sea_query::{OnConflict, Query},
 };
 
-use super::{Idempotency, Job, NewJob, Place, millis, row};
+use super::{
+    Job, NewJob, Place, millis,
+    once::{self, Verdict},
+    row,
+};
 use crate::store::{Store, StoreError, index};
 
-/// Rows in one statement: SQLite takes at most 32,766 parameters.
+/// Rows in one statement: PostgreSQL takes at most 65,535 parameters, SQLite half as many.
 const CHUNK: usize = 500;
 
 /// What became of a new job.
@@ -21,10 +24,18 @@ const CHUNK: usize = 500;
 pub enum Inserted {
     /// It has its row now.
     Created(Job),
-    /// The same request came before, under the same key: this is its job.
+    /// The same request came before, under the same key, or another job has its `unique_key`: this is that job.
     Existing(Job),
     /// The key belongs to another request of the same function, whose job this is.
     KeyReused(JobId),
+}
+
+/// What [`insert`] did, before the rows that were there already are read as jobs.
+pub(in crate::store) struct Insertion {
+    /// The jobs that have their rows now, in the order of the calls.
+    pub(in crate::store) made: Vec<Job>,
+    verdicts: Vec<Verdict>,
+    existing: Vec<row::Model>,
 }
 
 impl Store {
@@ -36,88 +47,85 @@ impl Store {
             return Ok(Vec::new());
         }
         let now = Utc::now();
-        let jobs: Vec<Job> = jobs.iter().map(|job| job.clone().into_job(now)).collect();
         let _turn = self.write_turn().await;
-        let existing = self
-            .bounded("job_insert_many", insert(&self.database, &jobs))
-            .await?;
-        let mut keyed = HashMap::new();
-        for row in existing {
-            let job = Job::try_from(row)?;
-            if let Some(Idempotency { key, .. }) = &job.idempotency {
-                keyed.insert((job.function.clone(), key.clone()), job);
-            }
-        }
-        Ok(jobs
-            .into_iter()
-            .map(|job| {
-                let Some(wanted) = &job.idempotency else {
-                    return Inserted::Created(job);
-                };
-                match keyed.get(&(job.function.clone(), wanted.key.clone())) {
-                    Some(first) if first.id == job.id => Inserted::Created(job),
-                    Some(first) if first.idempotency.as_ref() == Some(wanted) => {
-                        Inserted::Existing(first.clone())
-                    }
-                    Some(first) => Inserted::KeyReused(first.id),
-                    None => Inserted::Created(job),
-                }
-            })
-            .collect())
+        let inserting = async {
+            let transaction = self.begin().await?;
+            let insertion = insert(&transaction, jobs, now).await?;
+            transaction.commit().await?;
+            Ok(insertion)
+        };
+        self.bounded("job_insert_many", inserting).await?.answers()
     }
 }
 
-/// Returns the rows that hold the keys of those jobs that were not inserted.
-async fn insert(database: &DatabaseConnection, jobs: &[Job]) -> Result<Vec<row::Model>, DbErr> {
-    let transaction = database.begin().await?;
-    let existing = insert_within(&transaction, jobs).await?;
-    transaction.commit().await?;
-    Ok(existing)
-}
-
-/// The same as a part of a transaction that does more.
-pub(in crate::store) async fn insert_within(
+/// Takes the keys of the jobs and inserts those that are to be made.
+pub(in crate::store) async fn insert(
     transaction: &DatabaseTransaction,
-    jobs: &[Job],
-) -> Result<Vec<row::Model>, DbErr> {
-    // In the order of their keys: two processes with the same keys must not wait for each other in a circle.
-    let mut ordered: Vec<&Job> = jobs.iter().collect();
-    ordered.sort_by_key(|job| {
-        job.idempotency
-            .as_ref()
-            .map(|idempotency| (&job.function, &idempotency.key))
-    });
-    let mut created = HashSet::new();
-    for chunk in ordered.chunks(CHUNK) {
-        let mut statement = row::Entity::insert_many(chunk.iter().copied().map(active)).into_query();
+    jobs: &[NewJob],
+    now: DateTime<Utc>,
+) -> Result<Insertion, DbErr> {
+    let verdicts = once::settle(transaction, jobs, now).await?;
+    let new = jobs
+        .iter()
+        .zip(&verdicts)
+        .filter(|(_, verdict)| **verdict == Verdict::New);
+    let made: Vec<Job> = new.map(|(job, _)| job.clone().into_job(now)).collect();
+
+    let mut created = HashSet::with_capacity(jobs.len());
+    for chunk in made.chunks(CHUNK) {
+        let mut statement = row::Entity::insert_many(chunk.iter().map(active)).into_query();
         statement.on_conflict(OnConflict::new().do_nothing().to_owned());
         statement.returning(Query::returning().column(row::Column::Id));
         for row in transaction.query_all(&statement).await? {
             created.insert(row.try_get_by_index::<String>(0)?);
         }
     }
+    let new = made.iter().filter(|job| created.contains(&job.id.to_string()));
+    index::record(transaction, new.filter_map(index::asked_by)).await?;
 
-    let (new, known): (Vec<&Job>, Vec<&Job>) =
-        jobs.iter().partition(|job| created.contains(&job.id.to_string()));
-    index::record(transaction, new.into_iter().filter_map(index::asked_by)).await?;
-
-    let mut keys = HashMap::<&str, Vec<&str>>::new();
-    for job in known {
-        if let Some(idempotency) = &job.idempotency {
-            keys.entry(&job.function).or_default().push(&idempotency.key);
-        }
+    let ids: HashSet<String> = verdicts
+        .iter()
+        .filter_map(|verdict| match verdict {
+            Verdict::Same(id) => Some(id.to_string()),
+            Verdict::New | Verdict::Reused(_) => None,
+        })
+        .collect();
+    let mut existing = Vec::with_capacity(ids.len());
+    for chunk in ids.into_iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let query = row::Entity::find().filter(row::Column::Id.is_in(chunk));
+        existing.extend(query.all(transaction).await?);
     }
-    if keys.is_empty() {
-        Ok(Vec::new())
-    } else {
-        let any = keys.into_iter().fold(Condition::any(), |any, (function, keys)| {
-            any.add(
-                row::Column::Function
-                    .eq(function)
-                    .and(row::Column::IdempotencyKey.is_in(keys)),
+    Ok(Insertion {
+        made,
+        verdicts,
+        existing,
+    })
+}
+
+impl Insertion {
+    /// What became of each call, in their order.
+    pub(in crate::store) fn answers(self) -> Result<Vec<Inserted>, StoreError> {
+        let gone = || {
+            StoreError::new(
+                "job_insert_many",
+                DbErr::RecordNotFound("the job of a key".to_owned()),
             )
-        });
-        row::Entity::find().filter(any).all(transaction).await
+        };
+        let mut made = self.made.into_iter();
+        let existing = self.existing.into_iter().map(Job::try_from);
+        let existing: HashMap<JobId, Job> = existing
+            .map(|job| job.map(|job| (job.id, job)))
+            .collect::<Result<_, _>>()?;
+        let answer = |verdict| match verdict {
+            Verdict::New => made.next().map(Inserted::Created).ok_or_else(gone),
+            Verdict::Same(id) => existing
+                .get(&id)
+                .cloned()
+                .map(Inserted::Existing)
+                .ok_or_else(gone),
+            Verdict::Reused(first) => Ok(Inserted::KeyReused(first)),
+        };
+        self.verdicts.into_iter().map(answer).collect()
     }
 }
 
@@ -132,16 +140,9 @@ fn active(job: &Job) -> row::ActiveModel {
         max_attempts: Set(saturated(job.max_attempts)),
         timeout_ms: Set(i64::try_from(millis(job.timeout)).unwrap_or(i64::MAX)),
         run_at: Set(job.run_at),
-        idempotency_key: Set(job
-            .idempotency
-            .as_ref()
-            .map(|idempotency| idempotency.key.clone())),
-        request_hash: Set(job
-            .idempotency
-            .as_ref()
-            .map(|idempotency| idempotency.request_hash.clone())),
         traceparent: Set(job.traceparent.clone()),
         schedule_id: Set(job.schedule.map(|id| id.to_string())),
+        batch_id: Set(job.batch.map(|batch| batch.to_string())),
         created_at: Set(job.created_at),
         priority: Set(u8::from(job.priority).into()),
         fairness_key: Set(job.fairness_key.clone().unwrap_or_default()),

@@ -4,15 +4,15 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use super::{JobFilter, JobId, ScheduleId, dispatch, events, list};
+use super::{BatchId, JobFilter, JobId, ScheduleId, dispatch, events, list};
 
-async fn database() -> DatabaseConnection {
+pub(in crate::store) async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();
     migrations::migrate_up(&database).await.unwrap();
     database
 }
 
-async fn plan(database: &DatabaseConnection, statement: Statement) -> String {
+pub(in crate::store) async fn plan(database: &DatabaseConnection, statement: Statement) -> String {
     let explained = Statement {
         sql: format!("EXPLAIN QUERY PLAN {}", statement.sql),
         ..statement
@@ -54,6 +54,10 @@ async fn lists_need_no_sorting() {
         schedule: Some(ScheduleId::new()),
         ..JobFilter::default()
     };
+    let of_batch = JobFilter {
+        batch: Some(BatchId::new()),
+        ..JobFilter::default()
+    };
     let build = |filter: &JobFilter| list(filter, cursor, 50).build(DbBackend::Sqlite);
     for (statement, index) in [
         (build(&filter(None, None)), "sqlite_autoindex_jobs_1"),
@@ -64,6 +68,7 @@ async fn lists_need_no_sorting() {
             "jobs_by_function_and_state",
         ),
         (build(&made), "jobs_by_schedule"),
+        (build(&of_batch), "jobs_by_batch"),
     ] {
         let plan = plan(&database, statement).await;
         let used = format!("SEARCH jobs USING INDEX {index} (");

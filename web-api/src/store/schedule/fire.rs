@@ -19,9 +19,6 @@ use crate::store::{
     job::{Inserted, Job, NewJob, insert},
 };
 
-/// Rows in one INSERT; SQLite takes 32,766 parameters. One statement for all that come together, since two transactions
-/// with several each might wait for each other in a circle.
-const CHUNK: usize = 1_500;
 const CLAIM: &str = "claim";
 
 /// What a due schedule becomes, and the jobs of that.
@@ -130,16 +127,13 @@ async fn fire_within(transaction: &DatabaseTransaction, firings: &[Firing]) -> R
         .map(|row| row.try_get_by_index::<String>(0))
         .collect::<Result<HashSet<_>, _>>()?;
     let now = Utc::now();
-    let jobs: Vec<Job> = free
+    let jobs: Vec<NewJob> = free
         .into_iter()
         .filter(|firing| won.contains(&firing.id.to_string()))
         .flat_map(|firing| &firing.jobs)
-        .map(|job| job.clone().into_job(now))
+        .cloned()
         .collect();
-    for chunk in jobs.chunks(CHUNK) {
-        insert::insert_within(transaction, chunk).await?;
-    }
-    Ok(jobs)
+    Ok(insert::insert(transaction, &jobs, now).await?.made)
 }
 
 /// Those whose rows nobody else is writing at the moment. On PostgreSQL two processes would else wait for each other,

@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use web_api::{
+    batches::{Batches, Touched},
     dispatch,
     enqueue::Enqueuer,
     outcomes::Outcomes,
@@ -39,7 +40,9 @@ pub(crate) struct Role {
 }
 
 impl Role {
-    fn start<F: Future<Output = ()> + Send + 'static>(role: impl FnOnce(CancellationToken) -> F) -> Self {
+    pub(crate) fn start<F: Future<Output = ()> + Send + 'static>(
+        role: impl FnOnce(CancellationToken) -> F,
+    ) -> Self {
         let stop = CancellationToken::new();
         Self {
             run: tokio::spawn(role(stop.clone())),
@@ -102,7 +105,8 @@ impl TestEnv {
     /// Records as the process of that name.
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
-        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), Pulse::default(), stop))
+        let (touched, pulse) = (Touched::default(), Pulse::default());
+        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
     }
 
     /// Rounds only when there is a reason, and rows of some age.
@@ -127,6 +131,14 @@ impl TestEnv {
 
     pub(crate) fn schedule(&self, store: &Store, catalog: Arc<Catalog>) -> Role {
         Role::start(|stop| schedule::run(store.clone(), catalog, self.windows.clone(), stop))
+    }
+
+    /// Closes the batches of this store. Nobody tells it which were touched.
+    pub(crate) fn batches(&self, store: &Store) -> Role {
+        Role::start(|stop| {
+            let (store, touched) = (store.clone(), Touched::default());
+            Batches::new(store, self.windows.clone(), touched, stop).1
+        })
     }
 
     pub(crate) fn worker(&self, counted: &Counted) -> Role {

@@ -12,9 +12,11 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use web_api::app::App;
 use web_api::config::{Config, ServerSettings};
-use web_api::serve;
 use web_api::server::Listening;
+use web_api::store::Store;
+use web_api::{endpoints, serve};
 
 use super::{Database, RedisServer, TestDatabase, eventually};
 
@@ -24,6 +26,7 @@ pub(crate) struct TestServer {
     pub(crate) client: Client,
     pub(crate) redis: RedisServer,
     pub(crate) database: Database,
+    catalog: Arc<Catalog>,
     running: JoinHandle<anyhow::Result<()>>,
     shutdown: CancellationToken,
     _end: DropGuard,
@@ -56,8 +59,31 @@ impl TestServer {
     }
 
     /// The same on a database that is there already.
-    #[expect(clippy::unused_async, reason = "it has to be called within a runtime")]
     pub(crate) async fn on(database: Database, set_up: impl FnOnce(&mut Config)) -> Self {
+        let catalog = Catalog::new(&FunctionSettings::default()).unwrap();
+        Self::launch(database, catalog, set_up, |listening, config, _, shutdown| {
+            serve::run_on(listening, config, shutdown)
+        })
+        .await
+    }
+
+    /// Without a worker, with functions that the test brings.
+    pub(crate) async fn with_functions(
+        kind: TestDatabase,
+        catalog: Catalog,
+        set_up: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::launch(Database::new(kind).await, catalog, set_up, serve_functions).await
+    }
+
+    #[expect(clippy::unused_async, reason = "it has to be called within a runtime")]
+    async fn launch<F: Future<Output = anyhow::Result<()>> + Send + 'static>(
+        database: Database,
+        catalog: Catalog,
+        set_up: impl FnOnce(&mut Config),
+        serve: impl FnOnce(Listening, Config, Arc<Catalog>, CancellationToken) -> F,
+    ) -> Self {
+        let catalog = Arc::new(catalog);
         let redis = RedisServer::start();
         let mut config = Config {
             server: ServerSettings::default(),
@@ -70,12 +96,13 @@ impl TestServer {
         let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listening.address();
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(serve::run_on(listening, config, shutdown.clone()));
+        let running = tokio::spawn(serve(listening, config, Arc::clone(&catalog), shutdown.clone()));
         Self {
             address,
             client: Client::builder().pool_max_idle_per_host(4).build().unwrap(),
             redis,
             database,
+            catalog,
             running,
             _end: shutdown.clone().drop_guard(),
             shutdown,
@@ -88,7 +115,7 @@ impl TestServer {
             grace: Duration::ZERO,
             ..WorkerSettings::default()
         };
-        let catalog = Arc::new(Catalog::new(&FunctionSettings::default()).unwrap());
+        let catalog = Arc::clone(&self.catalog);
         tokio::spawn(worker::run(settings, catalog, self.shutdown.clone()));
     }
 
@@ -180,6 +207,22 @@ impl Answer {
         assert!(problem["errors"].is_array(), "{problem}");
         problem
     }
+}
+
+/// As the plain mode does it, with other functions.
+async fn serve_functions(
+    listening: Listening,
+    config: Config,
+    catalog: Arc<Catalog>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let store = Store::connect(&config.database).await?;
+    let queues = Queues::connect(&config.redis).await?;
+    let router = endpoints::router(config.server.token.as_ref());
+    let app = App::start(config.server, catalog, store.clone(), queues, shutdown.clone())?;
+    listening.serve(router, app.state(), shutdown).await?;
+    app.end().await;
+    Ok(store.close().await?)
 }
 
 fn settings(redis: &RedisServer) -> RedisSettings {

@@ -8,7 +8,7 @@ use jobs::{
     queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome, ReturnReason},
 };
 
-use super::super::{Job, Output, insert::saturated};
+use super::super::{Output, insert::saturated};
 
 /// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
@@ -313,10 +313,10 @@ impl Change {
 }
 
 /// What a job becomes that the queue does not hold and that somebody calls off.
-pub(super) fn cancelled(job: &Job, now: DateTime<Utc>) -> Change {
+pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Change {
     Change {
         finished_at: Some(now.trunc_subsecs(3)),
-        ..Change::new(job.id, &job.queue, JobState::Cancelled, Guard::any())
+        ..Change::new(id, queue, JobState::Cancelled, Guard::any())
     }
 }
 
