@@ -135,7 +135,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Aim>> {
 
 fn print<'a>(options: &Options, entries: &[Entry], contestant: &impl Fn(Side) -> &'a dyn Contestant) {
     println!(
-        "The engine alone: medians of {} rounds in turns, of {} above {} jobs. Processor time of Redis from the first \
+        "The engine alone: medians of {} rounds, in turns; of {} above {} jobs. Processor time of Redis from the first \
          push to the end, of the worker from its start.\n",
         options.rounds,
         options.rounds.min(ROUNDS_OF_MANY),

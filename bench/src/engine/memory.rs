@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use redis::aio::MultiplexedConnection;
 use tokio::task::block_in_place;
 use xtask::bench::options::Options;
-use xtask::interrupt;
 use xtask::server::Server;
+use xtask::{interrupt, say};
 
 use super::aims::Aim;
 use super::stack::Stack;
@@ -30,6 +30,9 @@ const SETTLE: Duration = Duration::from_secs(2);
 const SAME: f64 = 1.05;
 const SAME_BYTES: f64 = 1024.0 * 1024.0;
 
+/// How long Redis may take to be where it began: events are kept for followers that come back, for two minutes.
+const TAIL: Duration = Duration::from_secs(150);
+
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// What Redis held at each time, in bytes.
@@ -39,6 +42,8 @@ struct Held {
     large: f64,
     most: f64,
     after: f64,
+    /// How long after the drain that was.
+    waited: Duration,
 }
 
 struct Idle {
@@ -71,7 +76,8 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Aim>> {
     };
     stack.finished(&mut worker, PATIENCE, watch).await?;
     let drain = begin.elapsed();
-    let after = settled(&mut stack.redis).await?;
+    progress("memory", "what is left");
+    let (after, waited) = back(&mut stack.redis, before).await?;
     let (completed, all) = stack.completed()?;
     ensure!(
         completed == large && all == large,
@@ -87,6 +93,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Aim>> {
         large: large_held,
         most,
         after,
+        waited,
     };
 
     progress("memory", "an idle worker");
@@ -114,6 +121,19 @@ async fn settled(redis: &mut MultiplexedConnection) -> Result<f64> {
             return Ok(now);
         }
         last = now;
+    }
+}
+
+/// What Redis holds once that is what it was before, or at last, and how long that took.
+async fn back(redis: &mut MultiplexedConnection, before: f64) -> Result<(f64, Duration)> {
+    let begin = Instant::now();
+    loop {
+        interrupt::check()?;
+        let now = processes::redis_memory(redis).await?;
+        if now - before <= SAME_BYTES || begin.elapsed() >= TAIL {
+            return Ok((now, begin.elapsed()));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
@@ -148,7 +168,7 @@ fn print(options: &Options, small: u64, large: u64, held: &Held) {
         (format!("{} jobs wait", count(small)), held.small),
         (format!("{} jobs wait", count(large)), held.large),
         ("at most, while they are drained".to_owned(), held.most),
-        ("after".to_owned(), held.after),
+        (format!("{} after the drain", say::time(held.waited)), held.after),
     ] {
         table.row([name, mib(bytes), ratio(bytes / held.small)]);
     }
@@ -186,7 +206,7 @@ fn aims(small: u64, large: u64, held: &Held, idle: &Idle) -> Vec<Aim> {
                 mib(SAME_BYTES)
             ),
             left,
-            format!("{} MiB more", mib(left)),
+            format!("{} MiB more, {} later", mib(left), say::time(held.waited)),
             SAME_BYTES,
         ),
         Aim::at_most(

@@ -85,7 +85,7 @@ async fn measure(stack: &mut Stack, jobs: u64) -> Result<Whole> {
 fn print(options: &Options, jobs: u64, peer: &[Round], whole: &[Whole]) -> Vec<Aim> {
     println!(
         "The whole path: {} jobs over HTTP into PostgreSQL, then drained until SQL knows that all are completed; \
-         medians of {} rounds in turns.\n",
+         medians of {} rounds, in turns.\n",
         count(jobs),
         options.rounds
     );
