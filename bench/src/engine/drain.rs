@@ -215,3 +215,76 @@ fn aims(entries: &[Entry]) -> Result<Vec<Aim>> {
 fn times(ratio_of_medians: f64) -> String {
     format!("{} times", ratio(ratio_of_medians))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(largest: u64, side: Side) -> Vec<u64> {
+        let entries = entries(largest).into_iter().filter(|entry| entry.side == side);
+        entries.map(|entry| entry.jobs).collect()
+    }
+
+    #[test]
+    fn each_size_is_measured_once_and_none_above_the_largest() {
+        assert_eq!(
+            sizes(1_000_000, Side::Spiral),
+            [5_000, 10_000, 100_000, 1_000_000]
+        );
+        assert_eq!(sizes(1_000_000, Side::BullMq), [10_000, 100_000]);
+        assert_eq!(sizes(100_000, Side::Spiral), [5_000, 10_000, 100_000]);
+        assert_eq!(sizes(20_000, Side::Spiral), [5_000, 10_000, 20_000]);
+        assert_eq!(sizes(5_000, Side::Spiral), [5_000]);
+        assert!(sizes(5_000, Side::BullMq).is_empty());
+    }
+
+    #[test]
+    fn the_peer_has_the_same_backlog_or_the_nearest() {
+        let entries = entries(1_000_000);
+        let beside = |jobs| bullmq_beside(&entries, jobs).unwrap().jobs;
+        assert_eq!(
+            [5_000, 10_000, 100_000, 1_000_000].map(beside),
+            [10_000, 10_000, 100_000, 100_000]
+        );
+    }
+
+    #[test]
+    fn aims_compare_the_same_backlogs() {
+        let mut entries = entries(20_000);
+        for entry in &mut entries {
+            // Spiral drains ten times, and enqueues five times, as fast as all others.
+            let (enqueue, drain) = if entry.side == Side::Spiral {
+                (20, 10)
+            } else {
+                (100, 100)
+            };
+            entry.rounds.push(Round {
+                enqueue: Duration::from_micros(enqueue * entry.jobs),
+                drain: Duration::from_micros(drain * entry.jobs),
+                redis: Duration::ZERO,
+                worker: Duration::ZERO,
+            });
+        }
+        let verdict =
+            |text: &str, measured: f64, limit: f64| Aim::at_least(text, measured, times(measured), limit);
+        let expected = [
+            verdict("drain of 10,000 jobs: at least 8 times BullMQ's", 10.0, 8.0),
+            verdict(
+                "10,000 jobs in bulk: at least 5.95 times BullMQ's `addBulk`",
+                5.0,
+                5.95,
+            ),
+            verdict(
+                "drain of 5,000 jobs: at least twice apalis-redis's with `lock_tasks` off",
+                10.0,
+                2.0,
+            ),
+            verdict(
+                "drain of 20,000 jobs: at least 0.9 times the speed of 10,000",
+                1.0,
+                0.9,
+            ),
+        ];
+        assert_eq!(aims(&entries).unwrap(), expected);
+    }
+}
