@@ -124,6 +124,11 @@ async fn round(arena: &mut Arena, contestant: &dyn Contestant, jobs: u64) -> Res
     })
 }
 
+/// `1 round`, `5 rounds`
+fn rounds(number: usize) -> String {
+    format!("{number} {}", if number == 1 { "round" } else { "rounds" })
+}
+
 /// Says on standard error what is measured now: it takes minutes, and the tables come at the end.
 fn progress(part: &str, what: &str) {
     eprintln!("  {part:<10} {what} …");

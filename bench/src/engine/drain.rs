@@ -7,7 +7,7 @@ use xtask::bench::options::Options;
 use xtask::interrupt;
 
 use super::aims::Aim;
-use super::{Arena, Round, progress, round};
+use super::{Arena, Round, progress, round, rounds};
 use crate::contestant::{Apalis, BullMq, Contestant, Spiral};
 use crate::sample::{count, hundreds, median_of, rate, ratio};
 use crate::table::Table;
@@ -135,10 +135,10 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Aim>> {
 
 fn print<'a>(options: &Options, entries: &[Entry], contestant: &impl Fn(Side) -> &'a dyn Contestant) {
     println!(
-        "The engine alone: medians of {} rounds, in turns; of {} above {} jobs. Processor time of Redis from the first \
+        "The engine alone: medians of {} by turns, of {} above {} jobs. Processor time of Redis from the first \
          push to the end, of the worker from its start.\n",
-        options.rounds,
-        options.rounds.min(ROUNDS_OF_MANY),
+        rounds(options.rounds),
+        rounds(options.rounds.min(ROUNDS_OF_MANY)),
         count(MANY)
     );
     let mut table = Table::new(&[

@@ -10,7 +10,7 @@ use xtask::bench::options::Options;
 use xtask::interrupt;
 
 use super::aims::Aim;
-use super::{Arena, PATIENCE, progress};
+use super::{Arena, PATIENCE, progress, rounds};
 use crate::contestant::{Apalis, BullMq, Contestant, Spiral};
 use crate::lines::Said;
 use crate::peer::Peer;
@@ -87,10 +87,10 @@ async fn measure(entry: &mut Entry) -> Result<()> {
 
 fn print(options: &Options, apalis: &Entry, bullmq: &Entry, spiral: &Entry) -> Vec<Aim> {
     println!(
-        "From enqueuing to the start of the handler, on an idle queue: one job at a time, {} ms apart, in {} rounds in \
+        "From enqueuing to the start of the handler, on an idle queue: one job at a time, {} ms apart, in {} by \
          turns.\n",
         PAUSE.as_millis(),
-        options.rounds
+        rounds(options.rounds)
     );
     let of = |entry: &Entry, percent| percentile(&entry.times, percent).as_secs_f64();
     let to_bullmq = |entry: &Entry| of(entry, 50) / of(bullmq, 50);

@@ -10,7 +10,7 @@ use xtask::interrupt;
 
 use super::aims::Aim;
 use super::stack::Stack;
-use super::{Arena, PATIENCE, Round, load, progress, round};
+use super::{Arena, PATIENCE, Round, load, progress, round, rounds};
 use crate::contestant::BullMq;
 use crate::processes;
 use crate::sample::{count, hundreds, median_of, rate, ratio};
@@ -85,9 +85,9 @@ async fn measure(stack: &mut Stack, jobs: u64) -> Result<Whole> {
 fn print(options: &Options, jobs: u64, peer: &[Round], whole: &[Whole]) -> Vec<Aim> {
     println!(
         "The whole path: {} jobs over HTTP into PostgreSQL, then drained until SQL knows that all are completed; \
-         medians of {} rounds, in turns.\n",
+         medians of {} by turns.\n",
         count(jobs),
-        options.rounds
+        rounds(options.rounds)
     );
     let each = |time: Duration| format!("{:.1}", 1e6 / rate(jobs, time));
     let peer_drain = rate(jobs, median_of(peer, |round| round.drain));
