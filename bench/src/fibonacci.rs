@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use xtask::server::{self, Server};
 use xtask::{http, project};
 
-use crate::sample::{count, median, ratio, time};
+use crate::sample::{count, median_of, ratio, time};
+use crate::table::Table;
 
 /// Around which index, and how many different ones a round measures. None repeats: the memo would answer.
 const SIZES: [(u32, usize); 5] = [
@@ -31,7 +32,7 @@ struct Times {
 }
 
 /// Measures and prints the table.
-pub(crate) async fn run(rounds: usize) -> Result<()> {
+pub(crate) async fn run(rounds: usize, markdown: bool) -> Result<()> {
     println!("Fibonacci: from the HTTP call to the digits, beside GMP alone (number and decimal text)");
     println!(
         "One caller, all in one process, {rounds} rounds in turns, medians. No index is asked for twice.\n"
@@ -50,28 +51,40 @@ pub(crate) async fn run(rounds: usize) -> Result<()> {
             }
         }
     }
-    println!("           n     digits  calls   GMP alone    finished  digits here    on top   ratio");
-    for (size, samples) in SIZES.iter().zip(&samples) {
-        let of = |field: fn(&Times) -> Duration| median(&samples.iter().map(field).collect::<Vec<_>>());
+    print(&samples, markdown);
+    Ok(())
+}
+
+fn print(samples: &[Vec<Times>], markdown: bool) {
+    let mut table = Table::new(&[
+        "n",
+        "digits",
+        "calls",
+        "GMP alone",
+        "finished",
+        "digits here",
+        "on top",
+        "ratio",
+    ]);
+    for (size, samples) in SIZES.iter().zip(samples) {
+        let of = |field: fn(&Times) -> Duration| median_of(samples, field);
         let (alone, finished, here) = (
             of(|times| times.alone),
             of(|times| times.finished),
             of(|times| times.digits_here),
         );
-        println!(
-            "  {:>10} {:>10} {:>6} {:>11} {:>11} {:>12} {:>9} {:>7}",
+        table.row([
             count(u64::from(size.0)),
             count(digits(size.0)),
-            samples.len(),
+            samples.len().to_string(),
             time(alone),
             time(finished),
             time(here),
             time(here.saturating_sub(alone)),
             ratio(here.as_secs_f64() / alone.as_secs_f64()),
-        );
+        ]);
     }
-    println!();
-    Ok(())
+    table.print(markdown);
 }
 
 /// The running all-in-one server. Fields end in this order: the server before its folder.

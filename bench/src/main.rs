@@ -9,30 +9,29 @@
     reason = "its result is what it prints"
 )]
 
+mod clock;
+mod contestant;
+mod engine;
 mod fibonacci;
+mod lines;
 mod machine;
-mod queue;
+mod peer;
+mod processes;
 mod sample;
+mod table;
+mod worker;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use lexopt::prelude::{Long, Value, ValueExt as _};
+use anyhow::Result;
+use xtask::bench::options::{HELP, Options};
 use xtask::interrupt;
 
-const HELP: &str = "\
-cargo xtask bench [-- [fibonacci] [queue] [--rounds N]]
-
-  fibonacci   the whole path, from the HTTP call to the digits, beside GMP alone
-  queue       no-op jobs through the queue, beside apalis-redis's own storage
-  --rounds N  how often each measurement is repeated (5)";
-
-/// What to run.
-struct Options {
-    fibonacci: bool,
-    queue: bool,
-    rounds: usize,
-}
+/// The same as in the binaries that ship.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match run() {
@@ -45,7 +44,13 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Some(options) = options(lexopt::Parser::from_env())? else {
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // It calls itself with this word, which is therefore not in its help.
+    if let Some(("worker", rest)) = split(&words) {
+        return runtime.block_on(worker::run(rest));
+    }
+    let Some(options) = Options::parse(lexopt::Parser::from_args(words))? else {
         println!("{HELP}");
         return Ok(());
     };
@@ -54,41 +59,19 @@ fn run() -> Result<()> {
     }
     interrupt::listen()?;
     println!("{}\n", machine::line()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // All of it on this thread, which lives longest: a server ends with the thread that started it.
     runtime.block_on(async {
         if options.fibonacci {
-            fibonacci::run(options.rounds).await?;
+            fibonacci::run(options.rounds, options.markdown).await?;
         }
-        if options.queue {
-            queue::run(options.rounds).await?;
+        if !options.engine.is_empty() {
+            engine::run(&options).await?;
         }
         Ok(())
     })
 }
 
-/// `None` means that help was asked for.
-fn options(mut parser: lexopt::Parser) -> Result<Option<Options>> {
-    let mut options = Options {
-        fibonacci: false,
-        queue: false,
-        rounds: 5,
-    };
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Value(word) if word == "fibonacci" => options.fibonacci = true,
-            Value(word) if word == "queue" => options.queue = true,
-            Long("rounds") => options.rounds = parser.value()?.parse()?,
-            Long("help") => return Ok(None),
-            other @ (Long(_) | lexopt::Arg::Short(_) | Value(_)) => {
-                bail!("{}\n\n{HELP}", other.unexpected())
-            }
-        }
-    }
-    if options.rounds == 0 {
-        bail!("`--rounds` needs at least one");
-    }
-    if !options.fibonacci && !options.queue {
-        (options.fibonacci, options.queue) = (true, true);
-    }
-    Ok(Some(options))
+fn split(words: &[OsString]) -> Option<(&str, &[OsString])> {
+    let (first, rest) = words.split_first()?;
+    Some((first.to_str()?, rest))
 }

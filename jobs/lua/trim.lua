@@ -2,10 +2,12 @@
 -- unless there are very many.
 --
 -- KEYS  1 events
--- ARGV  1 group  2 how long to keep recorded entries, in ms  3 the number of entries past which they are not kept
+-- ARGV  1 group  2 how long to keep recorded entries, in ms  3 the number of entries, and 4 of bytes, past which they are
+--       not kept
 -- Returns the number of entries dropped.
 -- Cost  O(d) for d entries dropped.
-local events, group, keep, crowd = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local events, group, keep = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local crowd, crowd_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('EXISTS', events) == 0 then
   return 0
 end
@@ -29,11 +31,12 @@ if oldest_pending then
   recorded = oldest_pending
 end
 
-if redis.call('XLEN', events) > crowd then
+-- Estimated from a few of its nodes. Where the command is forbidden, the number of entries is the only bound.
+local measured, bytes = pcall(redis.call, 'MEMORY', 'USAGE', events, 'SAMPLES', 5)
+if redis.call('XLEN', events) > crowd or (measured and tonumber(bytes) and bytes > crowd_bytes) then
   return redis.call('XTRIM', events, 'MINID', recorded)
 end
-local clock = redis.call('TIME')
-local old = clock[1] * 1000 + math.floor(clock[2] / 1000) - keep
+local old = now - keep
 if old < tonumber(string.match(recorded, '^%d+')) then
   return redis.call('XTRIM', events, 'MINID', string.format('%.0f', old))
 end

@@ -98,6 +98,7 @@ impl App {
             queues.clone(),
             names.clone(),
             windows,
+            recorder.clone(),
             wake,
             ReconcileSettings::default(),
             end.clone(),

@@ -15,6 +15,9 @@ use web_api::all_in_one::{self, Options};
 use web_api::config::{AllInOneConfig, Config, ServerSettings};
 use web_api::{healthcheck, openapi, serve};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The HTTP API of Spiral. Settings come from the environment; `.env.example` lists them.
 #[derive(Parser)]
 #[command(name = "web-api", version)]

@@ -13,6 +13,14 @@ impl Pulse {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
+    /// Whether it has got through a round since `moment`.
+    pub fn has_beaten_since(&self, moment: Instant) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|beat| beat >= moment)
+    }
+
     /// The time since the last beat; `None` before the first.
     pub fn age(&self) -> Option<Duration> {
         self.0

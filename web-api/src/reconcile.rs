@@ -8,7 +8,7 @@
 
 mod round;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jobs::{job::QueueName, queue::Queues};
 use tokio::{sync::Notify, time::Instant};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     dispatch::PUSH_WITHIN,
     outage::{Outage, jittered},
+    pulse::Pulse,
     store::Store,
     windows::Windows,
 };
@@ -60,12 +61,24 @@ impl Wake {
     }
 }
 
-/// Reconciles until `shutdown`. Never ends of an error. `names` are the queues that are watched for a new beginning.
+/// What a look has brought.
+enum Seen {
+    /// Nothing calls for a round.
+    Nothing,
+    /// The queues are not the ones they were: these are.
+    Other(BTreeMap<QueueName, String>),
+    /// A round came to its end.
+    All,
+}
+
+/// Reconciles until `shutdown`. Never ends of an error. `names` are the queues that are watched for a new beginning, and
+/// `recorder` beats when the recorder of this process is up to date with what it has read.
 pub async fn run(
     store: Store,
     queues: Queues,
     names: Vec<QueueName>,
     windows: Windows,
+    recorder: Pulse,
     wake: Wake,
     settings: ReconcileSettings,
     shutdown: CancellationToken,
@@ -92,12 +105,14 @@ pub async fn run(
             let present = queues.instance(&names).await?;
             // Their rows wait until the node is back, which makes a difference in `present`.
             let away: Vec<&QueueName> = names.iter().filter(|name| !present.contains_key(name)).collect();
-            let other = instance.as_ref() != Some(&present);
-            if !other && begun < next_round {
-                return Ok(None);
+            if instance.as_ref() != Some(&present) {
+                return Ok(Seen::Other(present));
             }
-            round::round(&store, &queues, &windows, &away, settings.min_age).await?;
-            Ok::<_, round::RoundError>(Some((present, other)))
+            if begun < next_round {
+                return Ok(Seen::Nothing);
+            }
+            round::round(&store, &queues, &windows, &recorder, &away, settings.min_age).await?;
+            Ok::<_, round::RoundError>(Seen::All)
         };
         // A round may take minutes; nothing in it suffers from being cut off.
         let result = tokio::select! {
@@ -107,14 +122,19 @@ pub async fn run(
         let pause = match result {
             Ok(done) => {
                 outage.over();
-                if let Some((present, other)) = done {
-                    instance = Some(present);
-                    if other {
-                        // What was dispatched last is lost too, and was too young for this round.
-                        all_old_at = Some(begun + settings.min_age);
+                match done {
+                    Seen::Nothing => {}
+                    // Not at once: a recorder may be writing down what it has read of a queue that is no more, and what
+                    // was dispatched last is lost too.
+                    Seen::Other(present) => {
+                        instance = Some(present);
+                        next_round = begun + settings.min_age;
                     }
-                    all_old_at = all_old_at.filter(|at| begun < *at);
-                    next_round = all_old_at.unwrap_or_else(|| Instant::now() + jittered(settings.interval));
+                    Seen::All => {
+                        all_old_at = all_old_at.filter(|at| begun < *at);
+                        next_round =
+                            all_old_at.unwrap_or_else(|| Instant::now() + jittered(settings.interval));
+                    }
                 }
                 settings.tick
             }

@@ -4,12 +4,27 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result};
 
-use crate::{build, install, process, project, say};
+use crate::{build, frontend, install, process, project, say};
+
+pub mod options;
+
+use options::{HELP, Options, Part};
+
+/// What is measured, and its measure.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("bench", "bench"),
+    ("web-api", "web-api"),
+    ("jobs", "worker"),
+    ("migrations", "migrate"),
+];
 
 /// Builds and runs it.
 pub fn run(arguments: &[OsString]) -> Result<()> {
-    install::ensure(&install::FOR_BUILDING)?;
-    install::ensure(&[install::REDIS])?;
+    let Some(options) = Options::parse(lexopt::Parser::from_args(arguments))? else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    prepare(&options)?;
     let target = project::binaries()?;
     let program = target
         .parent()
@@ -19,22 +34,37 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         "bench",
         "compiling with optimization (the first time 10 to 20 minutes)",
     );
-    let packages = [
-        "--package",
-        "bench",
-        "--package",
-        "web-api",
-        "--bin",
-        "bench",
-        "--bin",
-        "web-api",
-    ];
-    process::run(
-        build::cargo()
-            .args(["build", "--release", "--locked"])
-            .args(packages),
-    )?;
+    let mut cargo = build::cargo();
+    cargo.args(["build", "--release", "--locked"]);
+    for (package, program) in PROGRAMS {
+        cargo.args(["--package", package, "--bin", program]);
+    }
+    process::run(&mut cargo)?;
     step.end("compiled");
     println!();
     process::run(process::sealed_command(program).args(arguments))
+}
+
+/// What may be missing, before the long wait.
+fn prepare(options: &Options) -> Result<()> {
+    let mut tools = Vec::from(install::FOR_BUILDING);
+    tools.push(install::REDIS);
+    if options
+        .engine
+        .iter()
+        .any(|part| matches!(part, Part::Path | Part::Memory))
+    {
+        tools.push(install::POSTGRES);
+    }
+    install::ensure(&tools)?;
+    // The memory of Redis is compared with itself alone.
+    if options.engine.iter().any(|part| *part != Part::Memory) {
+        frontend::packages_of("bullmq", &bullmq())?;
+    }
+    Ok(())
+}
+
+/// The folder of the peer that runs on Node.
+pub fn bullmq() -> std::path::PathBuf {
+    project::path("bench/bullmq")
 }

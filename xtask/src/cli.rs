@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
+use crate::bench;
+
 /// Printed for `--help` and below every usage error.
 pub const HELP: &str = "\
 Spiral's developer commands
@@ -13,7 +15,7 @@ Spiral's developer commands
   cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
   cargo xtask test [rust|frontend|e2e] [-- ARGS]  run the tests against private Redis, PostgreSQL, nginx, Chromium
   cargo xtask check                               formatting, lints, types, docs, generated files
-  cargo xtask bench [-- ARGS]                     the benchmarks (release build)
+  cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
   cargo xtask openapi                             write web-api/openapi.json and the frontend's types
   cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
 
@@ -96,10 +98,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
         "up" => up(&mut parser),
         "test" => test(&mut parser),
         "check" => end(&mut parser, Command::Check),
-        "bench" => Ok(match rest(&mut parser, "bench")? {
-            Some(arguments) => Command::Bench(arguments),
-            None => Command::Help,
-        }),
+        "bench" => bench(&mut parser),
         "openapi" => end(&mut parser, Command::Openapi),
         "migration" => migration(&mut parser),
         other => bail!("there is no command `{other}`"),
@@ -168,18 +167,11 @@ fn after_dashes(parser: &mut lexopt::Parser) -> Option<Vec<OsString>> {
     Some(raw.collect())
 }
 
-/// Nothing, or `--` and what is to be handed on; `None` means that help was asked for.
-fn rest(parser: &mut lexopt::Parser, command: &str) -> Result<Option<Vec<OsString>>> {
-    if let Some(arguments) = after_dashes(parser) {
-        return Ok(Some(arguments));
-    }
-    match parser.next()? {
-        None => Ok(Some(Vec::new())),
-        Some(Long("help") | Short('h')) => Ok(None),
-        Some(Long(_) | Short(_) | Value(_)) => {
-            bail!("arguments for the runner go behind two dashes: `cargo xtask {command} -- ARGS`")
-        }
-    }
+/// Everything is the benchmark program's, and read here as well: what it would refuse is refused before it is built.
+fn bench(parser: &mut lexopt::Parser) -> Result<Command> {
+    let arguments: Vec<OsString> = parser.raw_args()?.filter(|argument| argument != "--").collect();
+    bench::options::Options::parse(lexopt::Parser::from_args(&arguments))?;
+    Ok(Command::Bench(arguments))
 }
 
 fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
@@ -262,6 +254,17 @@ mod tests {
     }
 
     #[test]
+    fn the_benchmarks_take_their_words_directly_and_behind_dashes() {
+        let expected = Command::Bench(["engine", "--rounds", "3"].map(OsString::from).into());
+        assert_eq!(read(&["bench", "engine", "--rounds", "3"]).unwrap(), expected);
+        assert_eq!(
+            read(&["bench", "--", "engine", "--rounds", "3"]).unwrap(),
+            expected
+        );
+        assert_eq!(read(&["bench"]).unwrap(), Command::Bench(Vec::new()));
+    }
+
+    #[test]
     fn unknown_words_are_refused() {
         for words in [
             vec!["fly"],
@@ -269,6 +272,7 @@ mod tests {
             vec!["check", "x"],
             vec!["up", "8080"],
             vec!["migration"],
+            vec!["bench", "queue"],
         ] {
             assert!(read(&words).is_err(), "{words:?}");
         }

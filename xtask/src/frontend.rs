@@ -43,8 +43,12 @@ pub fn script(name: &str, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Result<C
 }
 
 fn npm() -> Command {
+    npm_in(&project::path("frontend"))
+}
+
+fn npm_in(folder: &Path) -> Command {
     let mut command = process::sealed_command("npm");
-    command.current_dir(project::path("frontend"));
+    command.current_dir(folder);
     command
         .env("NPM_CONFIG_UPDATE_NOTIFIER", "false")
         .env("NPM_CONFIG_FUND", "false");
@@ -67,26 +71,27 @@ fn has_script(manifest: &str, name: &str) -> bool {
     })
 }
 
-/// Installs the packages of `package-lock.json`, unless they are there.
+/// Installs the frontend's packages, unless they are there.
 pub fn packages() -> Result<()> {
-    let folder = project::path("frontend");
-    if !folder.join("package-lock.json").is_file() {
-        bail!("there is no frontend/package-lock.json: the frontend cannot be built");
+    packages_of("frontend", &project::path("frontend"))
+}
+
+/// Installs the packages of a folder's `package-lock.json`, unless they are there.
+pub fn packages_of(area: &'static str, folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    if !lock.is_file() {
+        bail!(
+            "there is no {}: its packages cannot be installed",
+            project::shown(&lock)
+        );
     }
     install::need_node()?;
-    let stamp = Stamp::of(
-        "packages",
-        &folder,
-        &[folder.join("package.json"), folder.join("package-lock.json")],
-    )?;
+    let stamp = Stamp::of("packages", folder, &[folder.join("package.json"), lock])?;
     if stamp.holds() {
         return Ok(());
     }
-    let step = say::Step::begin(
-        "frontend",
-        "installing its packages (npm ci, about half a minute)",
-    );
-    process::run_quietly(npm().args(["ci", "--no-audit", "--prefer-offline"]))?;
+    let step = say::Step::begin(area, "installing its packages (npm ci, about half a minute)");
+    process::run_quietly(npm_in(folder).args(["ci", "--no-audit", "--prefer-offline"]))?;
     stamp.set()?;
     step.end("packages installed");
     Ok(())

@@ -264,8 +264,7 @@ fn advice(names: &str, missing: &[&Tool]) -> String {
 /// Fails with a clear message when Node is missing or too old for the frontend.
 pub fn need_node() -> Result<()> {
     const AT_LEAST: (u32, u32) = (20, 19);
-    let hint =
-        "The frontend needs Node 20.19 or newer with npm: https://nodejs.org, or your version manager.";
+    let hint = "The pages and the benchmarks need Node 20.19 or newer with npm: https://nodejs.org, or your version manager.";
     if project::find("npm").is_none() {
         bail!("There is no npm on this machine. {hint}");
     }

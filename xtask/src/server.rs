@@ -119,6 +119,11 @@ impl Server {
         }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end and waits; says whether it ended by itself, in good order.
     pub fn stop(&mut self) -> bool {
         process::stop_process(&mut self.child, self.signal, self.grace)

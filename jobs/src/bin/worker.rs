@@ -12,6 +12,9 @@ use jobs::worker::{self, WorkerSettings};
 use jobs::{logging, signals};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs Spiral's jobs. All settings come from the environment; see `.env.example`.
 #[derive(Parser)]
 #[command(version)]

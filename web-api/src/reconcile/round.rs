@@ -12,6 +12,7 @@ use jobs::{
 };
 
 use crate::{
+    pulse::Pulse,
     store::{Store, StoreError},
     windows::Windows,
 };
@@ -43,6 +44,7 @@ pub(super) async fn round(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
+    recorder: &Pulse,
     away: &[&QueueName],
     min_age: Duration,
 ) -> Result<(), RoundError> {
@@ -65,7 +67,8 @@ pub(super) async fn round(
         }
         if count > 0 && (!more || count >= GATHERED) {
             for (queue, ids) in std::mem::take(&mut lost) {
-                take_back(store, queues, windows, &queue, &ids, before).await?;
+                recorded(queues, recorder, &queue, &ids).await?;
+                take_back(store, windows, &queue, &ids, before).await?;
             }
             count = 0;
         }
@@ -78,16 +81,11 @@ pub(super) async fn round(
 
 async fn take_back(
     store: &Store,
-    queues: &Queues,
     windows: &Windows,
     queue: &QueueName,
     ids: &[JobId],
     before: DateTime<Utc>,
 ) -> Result<(), RoundError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    recorded(queues, queue).await?;
     let mut taken = 0;
     for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
         // Those that have finished, as is known by now, stay as they are.
@@ -102,11 +100,20 @@ async fn take_back(
 }
 
 /// Waits until SQL knows everything that the queue has done so far.
-async fn recorded(queues: &Queues, queue: &QueueName) -> Result<(), RoundError> {
-    let recorder = queues.recorder(std::slice::from_ref(queue), "reconciler");
-    let marks = recorder.marks().await?;
+async fn recorded(
+    queues: &Queues,
+    recorder: &Pulse,
+    queue: &QueueName,
+    ids: &[JobId],
+) -> Result<(), RoundError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let group = queues.recorder(std::slice::from_ref(queue), "reconciler");
+    let marks = group.marks().await?;
     let start = Instant::now();
-    while !recorder.recorded(&marks).await? {
+    // The group's progress says nothing of entries that were read from a stream which has been lost since.
+    while !(recorder.has_beaten_since(start) && group.recorded(&marks).await?) {
         if start.elapsed() > PATIENCE {
             return Err(RoundError::Behind);
         }

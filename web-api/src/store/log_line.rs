@@ -17,7 +17,7 @@ use super::{
 /// Rows in one statement.
 const CHUNK: usize = 500;
 
-mod row {
+pub(super) mod row {
     use sea_orm::entity::prelude::*;
 
     #[expect(unreachable_pub, reason = "what is derived from it is public")]

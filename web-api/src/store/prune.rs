@@ -1,4 +1,5 @@
-//! Deletes what is no longer wanted, a bounded piece at a time: finished jobs and batches of some age, and keys whose time
+//! Deletes what is no longer wanted, a bounded piece at a time: finished jobs (with their attempts and
+//! log lines) and batches of some age, and keys whose time
 //! is over. Walks by the primary key, which rises with time, so that no index is needed for it.
 //!
 //! Several processes may do it at once: rows that another one is deleting are passed over.
@@ -16,9 +17,11 @@ use sea_orm::{
 
 use super::{
     Store, StoreError,
+    attempt::row as attempt,
     batch::row as batch,
     job::row as job,
     job_key::{any_of, row as key},
+    log_line::row as log_line,
 };
 
 /// A stretch of the walk.
@@ -156,6 +159,14 @@ fn old_jobs(first: &str, last: &str, time: DateTime<Utc>) -> Select<job::Entity>
 async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String]) -> Result<u64, DbErr> {
     let deleted = job::Entity::delete_many()
         .filter(job::Column::Id.is_in(ids))
+        .exec(transaction)
+        .await?;
+    attempt::Entity::delete_many()
+        .filter(attempt::Column::JobId.is_in(ids))
+        .exec(transaction)
+        .await?;
+    log_line::Entity::delete_many()
+        .filter(log_line::Column::JobId.is_in(ids))
         .exec(transaction)
         .await?;
     delete_keys_of(transaction, ids).await?;

@@ -52,12 +52,13 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
     };
 
     let stop = CancellationToken::new();
+    let pulse = Pulse::default();
     let recording = tokio::spawn(record::run(
         store.clone(),
         queues.recorder(&names, "one"),
         Outcomes::new(store.clone()),
         Touched::default(),
-        Pulse::default(),
+        pulse.clone(),
         stop.clone(),
     ));
     let windows = Windows::new(WindowSettings::default());
@@ -73,6 +74,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
         queues.clone(),
         names.to_vec(),
         windows.clone(),
+        pulse,
         Wake::new(),
         ReconcileSettings {
             interval: Duration::from_hours(1),

@@ -25,6 +25,7 @@ use jobs::{
 };
 use serde_json::{json, value::to_raw_value};
 use web_api::{
+    pulse::Pulse,
     store::{
         Store,
         job::{JobFilter, NewJob, Place},
@@ -43,6 +44,8 @@ pub(crate) struct TestEnv {
     pub(crate) queues: Queues,
     pub(crate) queue: QueueName,
     pub(crate) windows: Windows,
+    /// The recorders'.
+    pub(crate) pulse: Pulse,
     pub(crate) database: Database,
     pub(crate) redis: RedisServer,
 }
@@ -56,6 +59,7 @@ impl TestEnv {
             queues: Queues::connect(&redis.settings()).await.unwrap(),
             queue: QueueName::standard(),
             windows: Windows::new(WindowSettings::default()),
+            pulse: Pulse::default(),
             database,
             redis,
         }

@@ -29,6 +29,8 @@ const FORGET_AFTER: Duration = Duration::from_hours(1);
 const KEEP: Duration = Duration::from_mins(2);
 /// Past this many entries recorded ones are dropped at once.
 const CROWD: usize = 1_000;
+/// And past this many bytes, about: an entry may tell of 500 jobs.
+const CROWD_BYTES: usize = 8 << 20;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const TRIM_AGAIN: Duration = Duration::from_secs(30);
@@ -81,7 +83,12 @@ impl Recorder {
                 forget_after: self.forget_after,
             }))
         });
-        Ok(members.next(block).await?.unwrap_or_default())
+        let batches = members.next(block).await?.unwrap_or_default();
+        if batches.is_empty() {
+            // What was recorded before it became quiet grows old.
+            self.trim().await;
+        }
+        Ok(batches)
     }
 
     /// Says that these entries are recorded. They are dropped from the stream by and by.
@@ -109,7 +116,8 @@ impl Recorder {
                 continue;
             }
             let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
-            trim.arg(GROUP).arg(KEEP.as_millis().to_string()).arg(CROWD);
+            trim.arg(GROUP).arg(KEEP.as_millis().to_string());
+            trim.arg(CROWD).arg(CROWD_BYTES);
             let pause = match self.queues.connection.script::<u64>(&trim).await {
                 Ok(_) => TRIM_EVERY,
                 Err(error) => {

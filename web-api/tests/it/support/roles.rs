@@ -105,7 +105,7 @@ impl TestEnv {
     /// Records as the process of that name.
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
-        let (touched, pulse) = (Touched::default(), Pulse::default());
+        let (touched, pulse) = (Touched::default(), self.pulse.clone());
         Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
     }
 
@@ -122,6 +122,7 @@ impl TestEnv {
                 self.queues.clone(),
                 vec![self.queue.clone()],
                 self.windows.clone(),
+                self.pulse.clone(),
                 wake.clone(),
                 settings,
                 stop,
