@@ -1,6 +1,7 @@
 //! A private PostgreSQL that is thrown away: a folder of its own, a free port, a password nobody knows.
 //!
-//! It is quick rather than safe (no fsync), because its data is worth nothing.
+//! It is quick rather than safe (no fsync), because its data is worth nothing. One that is to be stopped and started
+//! again keeps what was committed all the same, as long as the machine itself stays up.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -22,14 +23,42 @@ pub struct Postgres {
     port: u16,
     password: String,
     programs: PathBuf,
+    account: Option<Account>,
+    keeps: Keeps,
     // In this order: the server ends before its folder goes.
-    _server: Server,
-    _folder: TempDir,
+    server: Server,
+    folder: TempDir,
+}
+
+/// What is still there after it was stopped in the middle of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    Nothing,
+    Commits,
+}
+
+impl Keeps {
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Nothing => &["synchronous_commit=off", "full_page_writes=off"],
+            // A commit is handed to the system before it is answered, and the system does not die.
+            Self::Commits => &["synchronous_commit=on", "full_page_writes=on"],
+        }
+    }
 }
 
 impl Postgres {
     /// Makes a cluster and starts it.
     pub fn start() -> Result<Self> {
+        Self::make(Keeps::Nothing)
+    }
+
+    /// The same, for one that is to be stopped at any moment and started again.
+    pub fn start_keeping_commits() -> Result<Self> {
+        Self::make(Keeps::Commits)
+    }
+
+    fn make(keeps: Keeps) -> Result<Self> {
         let programs = install::postgres_folder().context("PostgreSQL is not on this machine")?;
         // Sockets have short paths, so it lies in the system's own temporary folder.
         let folder = tempfile::Builder::new()
@@ -45,16 +74,7 @@ impl Postgres {
                 chown(path, Some(account.uid), Some(account.gid)).context("cannot hand the folder over")?;
             }
         }
-        let command = |program: &str| -> Command {
-            let program = programs.join(program);
-            let mut command = match &account {
-                Some(account) => server::command_as(account.uid, account.gid, program),
-                None => server::command(program),
-            };
-            command.current_dir(folder.path());
-            command
-        };
-        let mut initdb = command("initdb");
+        let mut initdb = command(account.as_ref(), &programs.join("initdb"), folder.path());
         initdb.args([
             "--username=postgres",
             "--encoding=UTF8",
@@ -68,38 +88,38 @@ impl Postgres {
             .arg(&data);
         process::run_quietly(&mut initdb)?;
 
-        let port = project::free_port()?;
-        let mut postgres = command("postgres");
-        postgres.arg("-D").arg(&data);
-        for setting in [
-            format!("port={port}"),
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("unix_socket_directories={}", folder.path().display()),
-            "max_connections=300".to_owned(),
-            "fsync=off".to_owned(),
-            "synchronous_commit=off".to_owned(),
-            "full_page_writes=off".to_owned(),
-        ] {
-            postgres.arg("-c").arg(setting);
-        }
-        // The log lies outside the cluster's folder, so that it is this program that writes it.
-        let log = folder.path().join("postgres.log");
-        let server = Server::start("PostgreSQL", &mut postgres, &log)?;
-        // SIGINT is its "fast" end: connections are cut, the files are closed.
-        let mut server = server.ends_with(Signal::INT, Duration::from_secs(15));
-        let ready = programs.join("pg_isready");
-        server.wait_until(Duration::from_mins(1), || {
-            let mut ask = process::sealed_command(&ready);
-            ask.args(["--quiet", "--host=127.0.0.1", &format!("--port={port}")]);
-            process::capture(&mut ask).is_ok_and(|answer| answer.status.success())
-        })?;
+        let port = project::lasting_port()?;
+        let server = serve(account.as_ref(), &programs, folder.path(), port, keeps)?;
         Ok(Self {
             port,
             password,
             programs,
-            _server: server,
-            _folder: folder,
+            account,
+            keeps,
+            server,
+            folder,
         })
+    }
+
+    /// Stops it in the middle of its work: connections are cut, nothing is tidied up.
+    pub fn crash(&mut self) -> Result<()> {
+        // SIGQUIT is its "immediate" end: the parts of it that serve clients are killed.
+        if !self.server.stop_by(Signal::QUIT) {
+            bail!("PostgreSQL did not end when it was told to, at once");
+        }
+        Ok(())
+    }
+
+    /// Starts it again with what it had, on the same port.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.server = serve(
+            self.account.as_ref(),
+            &self.programs,
+            self.folder.path(),
+            self.port,
+            self.keeps,
+        )?;
+        Ok(())
     }
 
     /// The address of one of its databases; `postgres` is always there.
@@ -124,7 +144,53 @@ impl Postgres {
     }
 }
 
+/// Starts the cluster in `folder` and waits until it answers.
+fn serve(
+    account: Option<&Account>,
+    programs: &Path,
+    folder: &Path,
+    port: u16,
+    keeps: Keeps,
+) -> Result<Server> {
+    let mut postgres = command(account, &programs.join("postgres"), folder);
+    postgres.arg("-D").arg(folder.join("data"));
+    for setting in [
+        format!("port={port}"),
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("unix_socket_directories={}", folder.display()),
+        "max_connections=300".to_owned(),
+        "fsync=off".to_owned(),
+    ] {
+        postgres.arg("-c").arg(setting);
+    }
+    for setting in keeps.settings() {
+        postgres.arg("-c").arg(setting);
+    }
+    // The log lies outside the cluster's folder, so that it is this program that writes it.
+    let server = Server::start("PostgreSQL", &mut postgres, &folder.join("postgres.log"))?;
+    // SIGINT is its "fast" end: connections are cut, the files are closed.
+    let mut server = server.ends_with(Signal::INT, Duration::from_secs(15));
+    let ready = programs.join("pg_isready");
+    server.wait_until(Duration::from_mins(1), || {
+        let mut ask = process::sealed_command(&ready);
+        ask.args(["--quiet", "--host=127.0.0.1", &format!("--port={port}")]);
+        process::capture(&mut ask).is_ok_and(|answer| answer.status.success())
+    })?;
+    Ok(server)
+}
+
+/// One of its programs, as the account that it may run under.
+fn command(account: Option<&Account>, program: &Path, folder: &Path) -> Command {
+    let mut command = match account {
+        Some(account) => server::command_as(account.uid, account.gid, program),
+        None => server::command(program),
+    };
+    command.current_dir(folder);
+    command
+}
+
 /// PostgreSQL refuses to run as root, so root lends it an account that may do nothing.
+#[derive(Debug)]
 struct Account {
     uid: u32,
     gid: u32,
