@@ -11,9 +11,10 @@ pub const HELP: &str = "\
 Spiral's developer commands
 
   cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
-  cargo xtask test [rust|frontend|e2e] [-- ARGS]  run the tests against private Redis, PostgreSQL, nginx, Chromium
+  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), chaos
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [-- ARGS]                     the benchmarks (release build)
+  cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
   cargo xtask openapi                             write web-api/openapi.json and the frontend's types
   cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
 
@@ -32,6 +33,8 @@ pub enum Command {
     Check,
     /// `bench`, with what is handed on to the benchmark program.
     Bench(Vec<OsString>),
+    /// `chaos`, with what is handed on to the program.
+    Chaos(Vec<OsString>),
     /// `openapi`
     Openapi,
     /// `migration NAME`
@@ -68,11 +71,21 @@ pub enum Part {
     Frontend,
     /// Playwright through nginx.
     EndToEnd,
+    /// Real processes under load, killed and cut off.
+    Chaos,
 }
 
 impl Part {
     /// Every part, in the order in which they run.
-    pub const ALL: [Self; 3] = [Self::Rust, Self::Frontend, Self::EndToEnd];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Frontend, Self::EndToEnd, Self::Chaos];
+
+    /// Whether its tests share the PostgreSQL that is started for them.
+    pub fn uses_database(self) -> bool {
+        match self {
+            Self::Rust | Self::EndToEnd => true,
+            Self::Frontend | Self::Chaos => false,
+        }
+    }
 
     /// The word on the command line.
     pub fn name(self) -> &'static str {
@@ -80,6 +93,7 @@ impl Part {
             Self::Rust => "rust",
             Self::Frontend => "frontend",
             Self::EndToEnd => "e2e",
+            Self::Chaos => "chaos",
         }
     }
 }
@@ -100,6 +114,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
             Some(arguments) => Command::Bench(arguments),
             None => Command::Help,
         }),
+        "chaos" => Ok(Command::Chaos(all(&mut parser)?)),
         "openapi" => end(&mut parser, Command::Openapi),
         "migration" => migration(&mut parser),
         other => bail!("there is no command `{other}`"),
@@ -143,11 +158,9 @@ fn test(parser: &mut lexopt::Parser) -> Result<Command> {
             Some(Value(word)) => {
                 let word = word.string()?;
                 let part = Part::ALL.into_iter().find(|part| part.name() == word);
-                parts.push(
-                    part.ok_or_else(|| {
-                        anyhow!("there is no part `{word}`: rust, frontend and e2e there are")
-                    })?,
-                );
+                parts.push(part.ok_or_else(|| {
+                    anyhow!("there is no part `{word}`: rust, frontend, e2e and chaos there are")
+                })?);
             }
             Some(option) => return Err(option.unexpected().into()),
         }
@@ -180,6 +193,11 @@ fn rest(parser: &mut lexopt::Parser, command: &str) -> Result<Option<Vec<OsStrin
             bail!("arguments for the runner go behind two dashes: `cargo xtask {command} -- ARGS`")
         }
     }
+}
+
+/// Everything that follows, for a program that reads it by itself.
+fn all(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
+    Ok(parser.raw_args()?.filter(|argument| argument != "--").collect())
 }
 
 fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
@@ -259,6 +277,15 @@ mod tests {
         let words = ["test", "rust", "--", "-p", "jobs", "--", "--nocapture"];
         assert_eq!(read(&words).unwrap(), Command::Test(expected));
         assert!(read(&["test", "--", "x"]).is_err());
+    }
+
+    #[test]
+    fn chaos_reads_its_arguments_itself() {
+        let expected = ["--jobs", "100", "--help"].map(OsString::from);
+        let words = ["chaos", "--jobs", "100", "--help"];
+        assert_eq!(read(&words).unwrap(), Command::Chaos(expected.to_vec()));
+        let words = ["chaos", "--", "--jobs", "100", "--help"];
+        assert_eq!(read(&words).unwrap(), Command::Chaos(expected.into()));
     }
 
     #[test]
