@@ -14,7 +14,6 @@ use crate::conductor::Struck;
 use crate::load::Outcome;
 use crate::load::ledger::Oddity;
 use crate::logs;
-use crate::options::Options;
 use crate::settle::Settled;
 use crate::stack::Stack;
 use crate::verdict::{Offence, Verdict};
@@ -27,7 +26,6 @@ use rows::Rows;
 
 /// Everything that is known at the end.
 pub(crate) struct Known<'a> {
-    pub(crate) options: &'a Options,
     pub(crate) stack: &'a Stack,
     pub(crate) outcome: &'a Outcome,
     pub(crate) words: &'a LastWords,
@@ -43,7 +41,7 @@ pub(crate) async fn jobs(known: &Known<'_>) -> Result<Verdict> {
     };
     let queues = Queues::connect(&settings).await?;
     let audit = &known.words.audit;
-    let rows = rows::walk(audit, &queues, known.options.seed, known.outcome).await?;
+    let rows = rows::walk(audit, &queues, known.outcome).await?;
     let recorded = Recorded {
         ends: audit.ends().await?,
         changed: audit.changed_after_the_end().await?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) mod plan;
 use client::Client;
 use ledger::Ledger;
 pub(crate) use ledger::Outcome;
+use mix::Mix;
+use plan::Calls;
 
 /// How long the callers may go on once the faults are over.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -36,8 +38,8 @@ pub(crate) struct Load {
 
 /// What the callers share.
 struct Shared {
-    seed: u64,
-    calls: u32,
+    calls: Calls,
+    count: u32,
     rate: u32,
     next: AtomicU32,
     start: Instant,
@@ -51,14 +53,22 @@ struct Shared {
 impl Load {
     pub(crate) fn start(options: &Options, doors: Doors, folder: &Path, runtime: &Runtime) -> Result<Self> {
         let _inside = runtime.enter();
-        let shared = Arc::new(Shared {
+        let client = Client::new(doors)?;
+        let functions = runtime.block_on(client.functions())?;
+        let mix = Mix::of(&functions);
+        report(&mix)?;
+        let calls = Calls {
             seed: options.seed,
-            calls: options.jobs,
+            mix,
+        };
+        let shared = Arc::new(Shared {
+            ledger: Ledger::new(calls.clone(), options.jobs),
+            calls,
+            count: options.jobs,
             rate: options.rate,
             next: AtomicU32::new(0),
             start: Instant::now(),
-            client: Client::new(doors)?,
-            ledger: Ledger::new(options.jobs),
+            client,
             notes: Notes::create(folder, "calls.log")?,
             busy: AtomicU32::new(u32::try_from(options.connections).unwrap_or(u32::MAX)),
         });
@@ -83,13 +93,13 @@ impl Load {
         if self.is_over() {
             return Ok(());
         }
-        let done = self.shared.next.load(Ordering::Relaxed).min(self.shared.calls);
-        say::line("load", &format!("{} calls left …", self.shared.calls - done));
+        let done = self.shared.next.load(Ordering::Relaxed).min(self.shared.count);
+        say::line("load", &format!("{} calls left …", self.shared.count - done));
         let begin = Instant::now();
         while !self.is_over() {
             // The calls that are left may take as long as their rate says.
-            let (next, calls) = (self.shared.next.load(Ordering::Relaxed), self.shared.calls);
-            anyhow::ensure!(
+            let (next, calls) = (self.shared.next.load(Ordering::Relaxed), self.shared.count);
+            ensure!(
                 next < calls || begin.elapsed() < PATIENCE,
                 "the callers do not come to an end"
             );
@@ -108,11 +118,26 @@ impl Load {
     }
 }
 
+/// Says what is called.
+fn report(mix: &Mix) -> Result<()> {
+    let shares: Vec<String> = mix
+        .shares()
+        .iter()
+        .map(|(function, share)| format!("{share} % {function}"))
+        .collect();
+    ensure!(
+        !shares.is_empty(),
+        "the API knows none of the functions that are to be called"
+    );
+    say::line("load", &shares.join(", "));
+    Ok(())
+}
+
 impl Shared {
     /// The number of the next call, when its time has come.
     async fn next(&self) -> Option<u32> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if number >= self.calls {
+        if number >= self.count {
             return None;
         }
         if self.rate > 0 {

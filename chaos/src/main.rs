@@ -93,7 +93,6 @@ fn in_folder(options: &Options, runtime: &Runtime, folder: &std::path::Path) -> 
     let took = begin.elapsed();
 
     let known = Known {
-        options,
         stack: &stack,
         outcome: &outcome,
         words: &words,

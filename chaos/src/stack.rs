@@ -41,7 +41,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// Settings that differ from the defaults, for all processes; what one kind does not know it does not read.
 pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("SPIRAL_LEASE", "3s"),
-    ("SPIRAL_REDIS_TIMEOUT", "1s"),
+    ("SPIRAL_REDIS_TIMEOUT", "2s"),
     ("SPIRAL_GRACE", "3s"),
     ("SPIRAL_CONCURRENCY", "20"),
     ("SPIRAL_LOG_FORMAT", "text"),
@@ -114,7 +114,7 @@ impl Stack {
     /// Starts everything and waits until it can work.
     pub(crate) fn start(options: &Options, folder: &Path, runtime: &Handle) -> Result<Self> {
         let step = say::Step::begin("stack", "starting PostgreSQL, Redis, two APIs and three workers");
-        let postgres = Postgres::start_keeping_commits()?;
+        let postgres = Postgres::start_safe()?;
         postgres.create(DATABASE)?;
         let mut migrate = process::sealed_command(project::binary("migrate")?);
         process::run_quietly(

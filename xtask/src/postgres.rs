@@ -1,7 +1,6 @@
 //! A private PostgreSQL that is thrown away: a folder of its own, a free port, a password nobody knows.
 //!
-//! It is quick rather than safe (no fsync), because its data is worth nothing. One that is to be stopped and started
-//! again keeps what was committed all the same, as long as the machine itself stays up.
+//! For tests it is quick rather than safe (no fsync), because its data is worth nothing; for figures it is as it comes.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -24,41 +23,27 @@ pub struct Postgres {
     password: String,
     programs: PathBuf,
     account: Option<Account>,
-    keeps: Keeps,
+    settings: &'static [&'static str],
     // In this order: the server ends before its folder goes.
     server: Server,
     folder: TempDir,
 }
 
-/// What is still there after it was stopped in the middle of its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeps {
-    Nothing,
-    Commits,
-}
-
-impl Keeps {
-    fn settings(self) -> &'static [&'static str] {
-        match self {
-            Self::Nothing => &["synchronous_commit=off", "full_page_writes=off"],
-            // A commit is handed to the system before it is answered, and the system does not die.
-            Self::Commits => &["synchronous_commit=on", "full_page_writes=on"],
-        }
-    }
-}
+/// What makes it quick and unsafe.
+const QUICK: [&str; 3] = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
 
 impl Postgres {
-    /// Makes a cluster and starts it.
+    /// Makes a cluster and starts it: quick, and lost with the machine's power.
     pub fn start() -> Result<Self> {
-        Self::make(Keeps::Nothing)
+        Self::start_with(&QUICK)
     }
 
-    /// The same, for one that is to be stopped at any moment and started again.
-    pub fn start_keeping_commits() -> Result<Self> {
-        Self::make(Keeps::Commits)
+    /// The same with each commit on the disk before it is answered, as in production.
+    pub fn start_safe() -> Result<Self> {
+        Self::start_with(&[])
     }
 
-    fn make(keeps: Keeps) -> Result<Self> {
+    fn start_with(settings: &'static [&'static str]) -> Result<Self> {
         let programs = install::postgres_folder().context("PostgreSQL is not on this machine")?;
         // Sockets have short paths, so it lies in the system's own temporary folder.
         let folder = tempfile::Builder::new()
@@ -89,13 +74,13 @@ impl Postgres {
         process::run_quietly(&mut initdb)?;
 
         let port = project::lasting_port()?;
-        let server = serve(account.as_ref(), &programs, folder.path(), port, keeps)?;
+        let server = serve(account.as_ref(), &programs, folder.path(), port, settings)?;
         Ok(Self {
             port,
             password,
             programs,
             account,
-            keeps,
+            settings,
             server,
             folder,
         })
@@ -117,7 +102,7 @@ impl Postgres {
             &self.programs,
             self.folder.path(),
             self.port,
-            self.keeps,
+            self.settings,
         )?;
         Ok(())
     }
@@ -132,15 +117,22 @@ impl Postgres {
 
     /// Makes an empty database.
     pub fn create(&self, database: &str) -> Result<()> {
-        let mut command = process::sealed_command(self.programs.join("createdb"));
+        process::run_quietly(self.client("createdb").arg(database)).map(drop)
+    }
+
+    /// What it answers to a question in SQL: a line a row.
+    pub fn ask(&self, database: &str, question: &str) -> Result<String> {
+        let mut psql = self.client("psql");
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align"]);
+        process::run_quietly(psql.args(["--command", question, database]))
+    }
+
+    fn client(&self, program: &str) -> Command {
+        let mut command = process::sealed_command(self.programs.join(program));
         command.env("PGPASSWORD", &self.password);
-        command.args([
-            "--host=127.0.0.1",
-            "--username=postgres",
-            &format!("--port={}", self.port),
-            database,
-        ]);
-        process::run_quietly(&mut command).map(drop)
+        command.args(["--host=127.0.0.1", "--username=postgres"]);
+        command.arg(format!("--port={}", self.port));
+        command
     }
 }
 
@@ -150,7 +142,7 @@ fn serve(
     programs: &Path,
     folder: &Path,
     port: u16,
-    keeps: Keeps,
+    settings: &[&str],
 ) -> Result<Server> {
     let mut postgres = command(account, &programs.join("postgres"), folder);
     postgres.arg("-D").arg(folder.join("data"));
@@ -159,15 +151,15 @@ fn serve(
         "listen_addresses=127.0.0.1".to_owned(),
         format!("unix_socket_directories={}", folder.display()),
         "max_connections=300".to_owned(),
-        "fsync=off".to_owned(),
     ] {
         postgres.arg("-c").arg(setting);
     }
-    for setting in keeps.settings() {
+    for setting in settings {
         postgres.arg("-c").arg(setting);
     }
     // The log lies outside the cluster's folder, so that it is this program that writes it.
-    let server = Server::start("PostgreSQL", &mut postgres, &folder.join("postgres.log"))?;
+    let log = folder.join("postgres.log");
+    let server = Server::start("PostgreSQL", &mut postgres, &log)?;
     // SIGINT is its "fast" end: connections are cut, the files are closed.
     let mut server = server.ends_with(Signal::INT, Duration::from_secs(15));
     let ready = programs.join("pg_isready");

@@ -9,7 +9,7 @@ use jobs::queue::Queues;
 use crate::load::Outcome;
 use crate::load::ledger::Entry;
 use crate::load::mix::Output;
-use crate::load::plan::{self, Plan};
+use crate::load::plan::may_end;
 use crate::verdict::Offence;
 use crate::witness::audit::{Audit, Row};
 use crate::witness::stream::queue_names;
@@ -26,7 +26,7 @@ pub(super) struct Rows {
     pub(super) left_in_redis: Vec<Offence>,
 }
 
-pub(super) async fn walk(audit: &Audit, queues: &Queues, seed: u64, outcome: &Outcome) -> Result<Rows> {
+pub(super) async fn walk(audit: &Audit, queues: &Queues, outcome: &Outcome) -> Result<Rows> {
     let mut rows = Rows::default();
     let mut missing: HashSet<JobId> = outcome.accepted().map(|(_, id)| id).collect();
     let mut after = None;
@@ -45,7 +45,7 @@ pub(super) async fn walk(audit: &Audit, queues: &Queues, seed: u64, outcome: &Ou
         for row in page {
             let accepted = missing.remove(&row.id);
             rows.accepted_and_finished += u64::from(accepted && row.state.is_final());
-            rows.take(&row, seed, outcome);
+            rows.take(&row, outcome);
         }
     }
     rows.lost = missing
@@ -67,14 +67,14 @@ async fn held(queues: &Queues, ids: &[JobId]) -> Result<Vec<Offence>> {
 }
 
 impl Rows {
-    fn take(&mut self, row: &Row, seed: u64, outcome: &Outcome) {
+    fn take(&mut self, row: &Row, outcome: &Outcome) {
         *self.states.entry(row.state.as_str()).or_default() += 1;
         if !row.state.is_final() {
             self.stuck
                 .push(Offence::of(row.id, format!("it is {}", row.state)));
             return;
         }
-        let number = row.key.as_deref().and_then(|key| plan::number_of(seed, key));
+        let number = row.key.as_deref().and_then(|key| outcome.calls.number(key));
         let call = number.and_then(|number| Some((number, entry(outcome, number)?)));
         let Some((number, entry)) = call else {
             let what = format!("its key {:?} belongs to no call", row.key);
@@ -85,8 +85,8 @@ impl Rows {
             let what = format!("call {number} was accepted as another job");
             self.doubles.push(Offence::of(row.id, what));
         }
-        let plan = Plan::of(seed, number);
-        if !plan::may_end(plan.kind, entry.cancel, row.state) {
+        let plan = outcome.calls.plan(number);
+        if !may_end(plan.kind, entry.cancel, row.state) {
             let what = format!(
                 "{} {} ended {}, must end {}; calling off: {:?}",
                 plan.kind.function, plan.input, row.state, plan.kind.ends, entry.cancel
@@ -115,17 +115,27 @@ fn entry(outcome: &Outcome, number: u32) -> Option<Entry> {
 mod tests {
     use serde_json::json;
 
+    use crate::load::mix::Mix;
+    use crate::load::plan::Calls;
+
     use super::*;
+
+    fn calls() -> Calls {
+        Calls {
+            seed: 1,
+            mix: Mix::of(&["fibonacci".to_owned()]),
+        }
+    }
 
     /// A row as it should be, for call 0.
     fn row(id: JobId) -> Row {
-        let plan = Plan::of(1, 0);
+        let plan = calls().plan(0);
         assert_eq!(plan.kind.function, "fibonacci");
         let digits = by_addition(plan.input["index"].as_u64().unwrap());
         Row {
             id,
             state: JobState::Completed,
-            key: Some(plan::key(1, 0)),
+            key: Some(calls().key(0)),
             output: Some(json!(digits)),
             output_length: Some(i64::try_from(digits.len()).unwrap()),
             output_preview: None,
@@ -152,15 +162,10 @@ mod tests {
     }
 
     fn taken(row: &Row, job: Option<JobId>) -> Rows {
-        let outcome = Outcome {
-            entries: vec![Entry {
-                job,
-                ..Entry::default()
-            }],
-            ..Outcome::default()
-        };
+        let mut outcome = Outcome::new(calls(), 1);
+        outcome.entries[0].job = job;
         let mut rows = Rows::default();
-        rows.take(row, 1, &outcome);
+        rows.take(row, &outcome);
         rows
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::client::Answer;
-use super::plan::{Cancel, Plan, key};
+use super::plan::{Cancel, Plan};
 
 /// A caller gives up on a call after this time.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -21,7 +21,7 @@ pub(super) async fn run(shared: &Shared) {
     // Jobs are called off by and by, while the next calls are made.
     let mut planned: Vec<(Instant, u32, JobId)> = Vec::new();
     while let Some(number) = shared.next().await {
-        let plan = Plan::of(shared.seed, number);
+        let plan = shared.calls.plan(number);
         if let Some(id) = accepted(shared, number, &plan).await {
             if plan.repeats {
                 accepted(shared, number, &plan).await;
@@ -44,7 +44,7 @@ pub(super) async fn run(shared: &Shared) {
 
 /// Makes the call until it is answered; the job that it became.
 async fn accepted(shared: &Shared, number: u32, plan: &Plan) -> Option<JobId> {
-    let (key, path, body) = (key(shared.seed, number), plan.path(), plan.body());
+    let (key, path, body) = (shared.calls.key(number), plan.path(), plan.body());
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {
         let answer = shared.client.post(&path, Some(&key), Some(&body)).await;

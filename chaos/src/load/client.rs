@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::stack::Doors;
@@ -65,6 +65,26 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        Self::ask(request).await
+    }
+
+    /// The functions that an API knows.
+    pub(super) async fn functions(&self) -> Result<Vec<String>> {
+        let url = format!("http://127.0.0.1:{}/api/v1/functions", self.doors.port(0));
+        let list: Value = self
+            .http
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
+        let functions = list["functions"].as_array().context("a list without functions")?;
+        let names = functions.iter().filter_map(|function| function["name"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    async fn ask(request: reqwest::RequestBuilder) -> Answer {
         match ask(request).await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => Answer::Refused,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jobs::job::JobId;
 
-use super::plan::Cancel;
+use super::plan::{Calls, Cancel};
 
 /// One call, as far as its caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,8 +24,9 @@ pub(crate) struct Oddity {
 }
 
 /// What came of all calls.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Outcome {
+    pub(crate) calls: Calls,
     /// By the number of the call.
     pub(crate) entries: Vec<Entry>,
     /// Tries that came to nothing, by the reason.
@@ -39,11 +40,8 @@ pub(crate) struct Outcome {
 pub(super) struct Ledger(Mutex<Outcome>);
 
 impl Ledger {
-    pub(super) fn new(calls: u32) -> Self {
-        Self(Mutex::new(Outcome {
-            entries: vec![Entry::default(); usize::try_from(calls).unwrap_or_default()],
-            ..Outcome::default()
-        }))
+    pub(super) fn new(calls: Calls, count: u32) -> Self {
+        Self(Mutex::new(Outcome::new(calls, count)))
     }
 
     pub(super) fn accept(&self, number: u32, job: JobId) {
@@ -90,6 +88,16 @@ impl Ledger {
 }
 
 impl Outcome {
+    pub(crate) fn new(calls: Calls, count: u32) -> Self {
+        Self {
+            calls,
+            entries: vec![Entry::default(); usize::try_from(count).unwrap_or_default()],
+            failures: BTreeMap::new(),
+            odd_answers: Vec::new(),
+            doubles: Vec::new(),
+        }
+    }
+
     fn entry(&mut self, number: u32) -> Option<&mut Entry> {
         self.entries.get_mut(usize::try_from(number).ok()?)
     }
@@ -103,11 +111,16 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mix::Mix;
     use super::*;
 
     #[test]
     fn a_key_that_becomes_two_jobs_is_noticed() {
-        let ledger = Ledger::new(2);
+        let calls = Calls {
+            seed: 1,
+            mix: Mix::of(&[]),
+        };
+        let ledger = Ledger::new(calls, 2);
         let (first, second) = (JobId::new(), JobId::new());
         ledger.accept(1, first);
         ledger.accept(1, first);

@@ -1,4 +1,7 @@
 //! THE list of what is called, one line each: how often, with what input, how it must end and what its output must be.
+//! What a build does not know (`--worker-binary` may be an old one, and so may the API) is left out, and said.
+
+use std::collections::BTreeMap;
 
 use jobs::job::JobState;
 use rand::RngExt as _;
@@ -28,23 +31,64 @@ pub(crate) struct Output {
 }
 
 #[rustfmt::skip]
-pub(crate) const MIX: [Kind; 3] = [
-    Kind { function: "fibonacci", share: 60, input: |dice| index(dice, 0, 5_000), ends: JobState::Completed, is_right: is_fibonacci },
-    Kind { function: "fibonacci", share: 37, input: |dice| index(dice, 5_000, 20_000), ends: JobState::Completed, is_right: is_fibonacci },
+pub(crate) const KINDS: [Kind; 7] = [
+    Kind { function: "fibonacci", share: 40, input: |dice| index(dice, 0, 5_000), ends: JobState::Completed, is_right: is_fibonacci },
+    Kind { function: "fibonacci", share: 24, input: |dice| index(dice, 5_000, 20_000), ends: JobState::Completed, is_right: is_fibonacci },
     Kind { function: "fibonacci", share: 3, input: |dice| index(dice, 300_000, 300_400), ends: JobState::Completed, is_right: is_fibonacci },
+    Kind { function: "echo", share: 12, input: |dice| json!({ "echo": dice.random::<u32>() }), ends: JobState::Completed, is_right: |input, output| is_json(output, input) },
+    Kind { function: "sleep", share: 11, input: |dice| json!({ "seconds": thousandths(dice, 20, 1_500) }), ends: JobState::Completed, is_right: |input, output| is_json(output, &input["seconds"]) },
+    // Longer than a worker's grace: these are given back.
+    Kind { function: "sleep", share: 1, input: |dice| json!({ "seconds": thousandths(dice, 3_500, 6_000) }), ends: JobState::Completed, is_right: |input, output| is_json(output, &input["seconds"]) },
+    Kind { function: "flaky", share: 9, input: |dice| json!({ "failures": dice.random_range(1..=3), "output": dice.random::<u32>() }), ends: JobState::Completed, is_right: |input, output| is_json(output, &input["output"]) },
 ];
 
-/// The kind of a call, drawn by the shares.
-pub(crate) fn draw(dice: &mut StdRng) -> &'static Kind {
-    let all: u32 = MIX.iter().map(|kind| kind.share).sum();
-    let mut left = dice.random_range(0..all);
-    for kind in &MIX {
-        if left < kind.share {
-            return kind;
-        }
-        left -= kind.share;
+/// The kinds that can be called, and which are not because there is no such function.
+#[derive(Clone)]
+pub(crate) struct Mix(Vec<&'static Kind>);
+
+impl Mix {
+    /// Those whose function is one of these.
+    pub(crate) fn of(functions: &[String]) -> Self {
+        let there = |kind: &&Kind| functions.iter().any(|function| function == kind.function);
+        Self(KINDS.iter().filter(there).collect())
     }
-    &MIX[0]
+
+    /// The functions that are called, and how many of a hundred calls are theirs.
+    pub(crate) fn shares(&self) -> BTreeMap<&'static str, u32> {
+        let mut shares = BTreeMap::<_, u32>::new();
+        for kind in &self.0 {
+            *shares.entry(kind.function).or_default() += kind.share;
+        }
+        for share in shares.values_mut() {
+            *share = (*share * 100 + self.sum() / 2) / self.sum();
+        }
+        shares
+    }
+
+    fn sum(&self) -> u32 {
+        self.0.iter().map(|kind| kind.share).sum::<u32>().max(1)
+    }
+
+    /// The kind of a call, drawn by the shares. There has to be one.
+    pub(crate) fn draw(&self, dice: &mut StdRng) -> &'static Kind {
+        let mut left = dice.random_range(0..self.sum());
+        for kind in &self.0 {
+            if left < kind.share {
+                return kind;
+            }
+            left -= kind.share;
+        }
+        &KINDS[0]
+    }
+}
+
+/// So many seconds, to the thousandth.
+fn thousandths(dice: &mut StdRng, from: u32, to: u32) -> f64 {
+    f64::from(dice.random_range(from..to)) / 1_000.0
+}
+
+fn is_json(output: &Output, expected: &Value) -> bool {
+    output.json.as_ref() == Some(expected)
 }
 
 fn index(dice: &mut StdRng, from: u64, to: u64) -> Value {
@@ -99,6 +143,8 @@ fn digits(n: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng as _;
+
     use super::*;
 
     fn output(text: &str) -> Output {
@@ -107,6 +153,17 @@ mod tests {
             length: Some(text.len() as u64),
             preview: text.to_owned(),
         }
+    }
+
+    #[test]
+    fn kinds_without_their_function_are_left_out() {
+        let all = Mix::of(&["fibonacci", "echo", "sleep", "flaky"].map(str::to_owned));
+        assert_eq!(all.sum(), 100);
+        assert_eq!(all.shares().len(), 4);
+        let one = Mix::of(&["fibonacci".to_owned(), "other".to_owned()]);
+        assert_eq!(one.shares(), BTreeMap::from([("fibonacci", 100)]));
+        let mut dice = StdRng::seed_from_u64(1);
+        assert!((0..200).all(|_| one.draw(&mut dice).function == "fibonacci"));
     }
 
     #[test]

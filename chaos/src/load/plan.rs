@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::mix::{self, Kind};
+use super::mix::{Kind, Mix};
 
 /// Attempts that each job may take: so many that no job runs out of them by the faults alone.
 const MOST_ATTEMPTS: u32 = 50;
@@ -25,11 +25,18 @@ pub(crate) struct Plan {
     pub(crate) cancelled_after: Option<Duration>,
 }
 
-impl Plan {
-    pub(crate) fn of(seed: u64, number: u32) -> Self {
-        let mut dice = StdRng::seed_from_u64(seed << 32 | u64::from(number));
-        let kind = mix::draw(&mut dice);
-        Self {
+/// All calls of a run.
+#[derive(Clone)]
+pub(crate) struct Calls {
+    pub(crate) seed: u64,
+    pub(crate) mix: Mix,
+}
+
+impl Calls {
+    pub(crate) fn plan(&self, number: u32) -> Plan {
+        let mut dice = StdRng::seed_from_u64(self.seed << 32 | u64::from(number));
+        let kind = self.mix.draw(&mut dice);
+        Plan {
             kind,
             input: (kind.input)(&mut dice),
             delay: dice.random_bool(0.10).then(|| dice.random_range(1..=10)),
@@ -41,6 +48,19 @@ impl Plan {
         }
     }
 
+    /// What makes the repetitions of a call the same call.
+    pub(crate) fn key(&self, number: u32) -> String {
+        format!("chaos-{}-{number}", self.seed)
+    }
+
+    /// The call that a key belongs to.
+    pub(crate) fn number(&self, key: &str) -> Option<u32> {
+        let number = key.strip_prefix(&format!("chaos-{}-", self.seed))?;
+        number.parse().ok()
+    }
+}
+
+impl Plan {
     pub(crate) fn path(&self) -> String {
         let wait = if self.waits { "?wait=2s" } else { "" };
         format!("/api/v1/functions/{}/jobs{wait}", self.kind.function)
@@ -53,16 +73,6 @@ impl Plan {
         }
         body
     }
-}
-
-/// What makes the repetitions of a call the same call.
-pub(crate) fn key(seed: u64, number: u32) -> String {
-    format!("chaos-{seed}-{number}")
-}
-
-/// The call that a key belongs to.
-pub(crate) fn number_of(seed: u64, key: &str) -> Option<u32> {
-    key.strip_prefix(&format!("chaos-{seed}-"))?.parse().ok()
 }
 
 /// What became of calling a job off.
@@ -91,16 +101,21 @@ pub(crate) fn may_end(kind: &Kind, cancel: Cancel, state: JobState) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mix::KINDS;
     use super::*;
+
+    fn calls(seed: u64) -> Calls {
+        Calls {
+            seed,
+            mix: Mix::of(&["fibonacci".to_owned()]),
+        }
+    }
 
     #[test]
     fn a_call_is_the_same_each_time_and_another_one_for_another_seed() {
         let text = |seed, number| {
-            format!(
-                "{}{}",
-                Plan::of(seed, number).path(),
-                Plan::of(seed, number).body()
-            )
+            let plan = calls(seed).plan(number);
+            format!("{}{}", plan.path(), plan.body())
         };
         assert_eq!(text(1, 7), text(1, 7));
         let differs = |other: fn(u32) -> (u64, u32)| {
@@ -113,8 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_leads_back_to_its_call() {
+        let calls = calls(17);
+        assert_eq!(calls.number(&calls.key(4)), Some(4));
+        assert_eq!(calls.number("chaos-1-4"), None);
+        assert_eq!(calls.number("chaos-17-four"), None);
+    }
+
+    #[test]
     fn a_cancel_that_was_confirmed_holds() {
-        let kind = &mix::MIX[0];
+        let kind = &KINDS[0];
         assert!(may_end(kind, Cancel::Done, JobState::Cancelled));
         assert!(!may_end(kind, Cancel::Done, JobState::Completed));
         assert!(!may_end(kind, Cancel::NotAsked, JobState::Cancelled));
