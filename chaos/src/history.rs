@@ -9,7 +9,7 @@ use jobs::job::JobId;
 use redis::Connection;
 
 use crate::logs::{self, Line};
-use crate::stack::Stack;
+use crate::stack::{self, Stack};
 use crate::verdict::{Offence, Verdict};
 use crate::witness::audit::Audit;
 
@@ -68,8 +68,8 @@ async fn tell(text: &mut String, job: JobId, stack: &Stack, audit: &Audit, folde
     // The faults between its first line and its last one.
     if let (Some(first), Some(last)) = (lines.first(), lines.last()) {
         let (first, last) = (first.text.clone(), last.text.clone());
-        let faults = logs::lines(folder, usize::MAX, |line| *line > *first && *line < *last)?;
-        lines.extend(faults.into_iter().filter(|line| line.source == "faults"));
+        let between = |line: &str| *line > *first && *line < *last;
+        lines.extend(logs::lines_of(&folder.join(stack::NOTES), between)?);
         lines.sort();
     }
     for line in lines {

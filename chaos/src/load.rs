@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -28,8 +28,8 @@ pub(crate) use ledger::Outcome;
 use mix::Mix;
 use plan::Calls;
 
-/// How long the callers may go on once the faults are over.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Once the faults are over and for so long no call was accepted, the callers give up.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -48,6 +48,8 @@ struct Shared {
     notes: Notes,
     /// Callers that go on.
     busy: AtomicU32,
+    /// They are to end.
+    gave_up: AtomicBool,
 }
 
 impl Load {
@@ -71,6 +73,7 @@ impl Load {
             client,
             notes: Notes::create(folder, "calls.log")?,
             busy: AtomicU32::new(u32::try_from(options.connections).unwrap_or(u32::MAX)),
+            gave_up: AtomicBool::new(false),
         });
         let mut callers = JoinSet::new();
         for _ in 0..options.connections {
@@ -88,22 +91,22 @@ impl Load {
         self.shared.busy.load(Ordering::Relaxed) == 0
     }
 
-    /// Waits until every call has been made.
+    /// Waits until every call has been made, or nothing is accepted any more.
     pub(crate) fn wait(&self, stack: &mut Stack) -> Result<()> {
-        if self.is_over() {
-            return Ok(());
+        let mut accepted = self.shared.ledger.accepted();
+        if !self.is_over() {
+            let left = self.shared.count.saturating_sub(accepted);
+            say::line("load", &format!("{left} calls left …"));
         }
-        let done = self.shared.next.load(Ordering::Relaxed).min(self.shared.count);
-        say::line("load", &format!("{} calls left …", self.shared.count - done));
-        let begin = Instant::now();
+        let mut moved = Instant::now();
         while !self.is_over() {
-            // The calls that are left may take as long as their rate says.
-            let (next, calls) = (self.shared.next.load(Ordering::Relaxed), self.shared.count);
-            ensure!(
-                next < calls || begin.elapsed() < PATIENCE,
-                "the callers do not come to an end"
-            );
             stack.pause(Duration::from_millis(100))?;
+            let now = self.shared.ledger.accepted();
+            if now > accepted {
+                (accepted, moved) = (now, Instant::now());
+            } else if moved.elapsed() > PATIENCE && !self.shared.gave_up.swap(true, Ordering::Relaxed) {
+                say::line("load", "nothing is accepted any more; the callers give up");
+            }
         }
         Ok(())
     }
@@ -136,6 +139,9 @@ fn report(mix: &Mix) -> Result<()> {
 impl Shared {
     /// The number of the next call, when its time has come.
     async fn next(&self) -> Option<u32> {
+        if self.gave_up.load(Ordering::Relaxed) {
+            return None;
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         if number >= self.count {
             return None;

@@ -14,34 +14,40 @@ pub(crate) struct Line {
     pub(crate) source: String,
 }
 
-/// The lines that `wanted` wants, at most so many, in the order of their times.
+/// The lines of all logs that `wanted` wants, the earliest ones, at most so many, in the order of their times.
 pub(crate) fn lines(folder: &Path, most: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<Line>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).context("the logs cannot be read")? {
         let path = entry?.path();
-        if path.extension().is_none_or(|ending| ending != "log") {
-            continue;
-        }
-        let source = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        // Bytes, because a process that was killed may have left half a character behind.
-        let mut reader = BufReader::new(File::open(&path)?);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
-            let text = String::from_utf8_lossy(&line);
-            if wanted(&text) {
-                found.push(Line {
-                    text: text.trim_end().to_owned(),
-                    source: source.clone(),
-                });
-            }
-            line.clear();
+        if path.extension().is_some_and(|ending| ending == "log") {
+            found.extend(lines_of(&path, &wanted)?);
+            found.sort();
+            found.truncate(most);
         }
     }
-    found.sort();
-    found.truncate(most);
+    Ok(found)
+}
+
+/// The lines of one log that `wanted` wants.
+pub(crate) fn lines_of(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Line>> {
+    let source = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    // Bytes, because a process that was killed may have left half a character behind.
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut line = Vec::new();
+    let mut found = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        if wanted(&text) {
+            found.push(Line {
+                text: text.trim_end().to_owned(),
+                source: source.clone(),
+            });
+        }
+        line.clear();
+    }
     Ok(found)
 }
 

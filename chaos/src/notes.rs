@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Longer lines are cut: an event may carry a whole output.
-const LONGEST: usize = 500;
+const LONGEST: usize = 300;
 
 /// A file of notes. Cheap to clone.
 #[derive(Debug, Clone)]

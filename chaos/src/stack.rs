@@ -26,6 +26,9 @@ const WORKERS: [&str; 3] = ["worker-1", "worker-2", "worker-3"];
 const APIS: [&str; 2] = ["web-api-1", "web-api-2"];
 const DATABASE: &str = "spiral_chaos";
 
+/// The file of the notes about faults.
+pub(crate) const NOTES: &str = "faults.log";
+
 /// How long an API may take until it can work.
 const READY: Duration = Duration::from_mins(1);
 
@@ -137,7 +140,7 @@ impl Stack {
             doors: Doors::default(),
             bad_ends: Vec::new(),
             starts_in_vain: 0,
-            notes: Notes::create(folder, "faults.log")?,
+            notes: Notes::create(folder, NOTES)?,
             folder: folder.to_path_buf(),
             programs: Programs {
                 web_api: project::binary("web-api")?,

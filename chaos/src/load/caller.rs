@@ -1,5 +1,6 @@
 //! One caller: makes a call until it is accepted, and what its plan says beside that.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jobs::job::JobId;
@@ -46,7 +47,7 @@ pub(super) async fn run(shared: &Shared) {
 async fn accepted(shared: &Shared, number: u32, plan: &Plan) -> Option<JobId> {
     let (key, path, body) = (shared.calls.key(number), plan.path(), plan.body());
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    while begin.elapsed() < PATIENCE && !shared.gave_up.load(Ordering::Relaxed) {
         let answer = shared.client.post(&path, Some(&key), Some(&body)).await;
         match &answer {
             Answer::Said(200 | 202, job) => match id_of(job) {

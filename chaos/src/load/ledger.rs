@@ -1,6 +1,7 @@
 //! What the callers know: which calls were accepted, as which job, and everything that was not as it should be.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jobs::job::JobId;
@@ -37,11 +38,17 @@ pub(crate) struct Outcome {
     pub(crate) doubles: Vec<Oddity>,
 }
 
-pub(super) struct Ledger(Mutex<Outcome>);
+pub(super) struct Ledger {
+    outcome: Mutex<Outcome>,
+    accepted: AtomicU32,
+}
 
 impl Ledger {
     pub(super) fn new(calls: Calls, count: u32) -> Self {
-        Self(Mutex::new(Outcome::new(calls, count)))
+        Self {
+            outcome: Mutex::new(Outcome::new(calls, count)),
+            accepted: AtomicU32::new(0),
+        }
     }
 
     pub(super) fn accept(&self, number: u32, job: JobId) {
@@ -56,8 +63,16 @@ impl Ledger {
                 what: format!("the key of {first} became {job} as well"),
             }),
             Some(_) => {}
-            None => entry.job = Some(job),
+            None => {
+                entry.job = Some(job);
+                self.accepted.fetch_add(1, Ordering::Relaxed);
+            }
         }
+    }
+
+    /// How many calls were accepted so far.
+    pub(super) fn accepted(&self) -> u32 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     pub(super) fn cancel(&self, number: u32, cancel: Cancel) {
@@ -83,7 +98,7 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, Outcome> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,6 +139,7 @@ mod tests {
         let (first, second) = (JobId::new(), JobId::new());
         ledger.accept(1, first);
         ledger.accept(1, first);
+        assert_eq!(ledger.accepted(), 1);
         assert!(ledger.outcome().doubles.is_empty());
         ledger.accept(1, second);
         let outcome = ledger.outcome();

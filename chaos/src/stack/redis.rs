@@ -146,6 +146,12 @@ impl Redis {
     }
 }
 
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill().ok();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

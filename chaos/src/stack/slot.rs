@@ -110,7 +110,7 @@ pub(crate) fn end(mut process: Server, name: &str) -> Option<BadEnd> {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // One that stands still hears nothing, not even that it is to end.
-        self.signal(Signal::CONT);
+        // Whoever still is here is of no use any more, and may stand still: then it hears nothing else.
+        self.kill().ok();
     }
 }
