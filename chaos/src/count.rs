@@ -45,6 +45,7 @@ pub(crate) async fn jobs(known: &Known<'_>) -> Result<Verdict> {
     let recorded = Recorded {
         ends: audit.ends().await?,
         changed: audit.changed_after_the_end().await?,
+        times: audit.times().await?,
     };
     let mut verdict = Verdict::default();
     figures(&mut verdict, known, &rows, &recorded);
@@ -56,6 +57,7 @@ pub(crate) async fn jobs(known: &Known<'_>) -> Result<Verdict> {
 struct Recorded {
     ends: HashMap<JobId, DateTime<Utc>>,
     changed: Vec<JobId>,
+    times: [f64; 3],
 }
 
 fn figures(verdict: &mut Verdict, known: &Known<'_>, rows: &Rows, recorded: &Recorded) {
@@ -95,12 +97,17 @@ fn figures(verdict: &mut Verdict, known: &Known<'_>, rows: &Rows, recorded: &Rec
         settled.depth.stale_results.to_string(),
     );
     verdict.figure(
-        "ended once more, mostly because Redis had forgotten the end",
+        "ended once more, as Redis had forgotten the end or not",
         repeats::ended_again(seen).to_string(),
     );
     verdict.figure(
         "ends that the follower of the events saw",
         format!("{ends_seen} of {}", recorded.ends.len()),
+    );
+    let [half, most, all] = recorded.times;
+    verdict.figure(
+        "from the row to the outcome: half, 99 of a hundred, longest",
+        format!("{half:.2} s, {most:.1} s, {all:.1} s"),
     );
     verdict.figure(
         "APIs that came up without a database, started again",
