@@ -24,7 +24,9 @@ mod stack;
 mod verdict;
 mod witness;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::Runtime;
@@ -34,6 +36,7 @@ use count::Known;
 use load::Load;
 use options::Options;
 use stack::Stack;
+use verdict::Verdict;
 use witness::Witness;
 
 fn main() -> ExitCode {
@@ -72,18 +75,24 @@ fn run(options: &Options) -> Result<bool> {
         .prefix("spiral-chaos-")
         .tempdir()
         .context("no temporary folder")?;
-    let good = in_folder(options, &runtime, folder.path())?;
-    if options.keep || !good {
+    let result = in_folder(options, &runtime, folder.path());
+    let uneventful = match &result {
+        Ok(verdict) => verdict.failed() == 0,
+        Err(error) => error.is::<Interrupted>(),
+    };
+    if options.keep || !uneventful {
         println!("\nAll logs are in {}.", folder.keep().display());
     }
-    Ok(good)
+    let verdict = result?;
+    report::tally(&verdict);
+    Ok(verdict.failed() == 0)
 }
 
-fn in_folder(options: &Options, runtime: &Runtime, folder: &std::path::Path) -> Result<bool> {
+fn in_folder(options: &Options, runtime: &Runtime, folder: &Path) -> Result<Verdict> {
     let mut stack = Stack::start(options, folder, runtime.handle())?;
     let witness = runtime.block_on(Witness::start(&stack.database_url(), stack.redis.url(), folder))?;
     let load = Load::start(options, stack.doors.clone(), folder, runtime)?;
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
 
     let struck = conductor::run(&mut stack, options, &load)?;
     load.wait(&mut stack)?;
@@ -105,6 +114,5 @@ fn in_folder(options: &Options, runtime: &Runtime, folder: &std::path::Path) -> 
     count::processes(&mut verdict, &stack, folder)?;
     report::verdict(&verdict, took);
     print!("{histories}");
-    report::tally(&verdict);
-    Ok(verdict.failed() == 0)
+    Ok(verdict)
 }

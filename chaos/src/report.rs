@@ -37,12 +37,12 @@ pub(crate) fn heading(options: &Options) {
 pub(crate) fn verdict(verdict: &Verdict, took: Duration) {
     println!("\n  after {}", say::time(took));
     for (what, value) in &verdict.figures {
-        println!("  {what:<58} {value}");
+        println!("  {what:<60} {value}");
     }
     println!();
     for check in &verdict.checks {
         let word = if check.holds() { "ok" } else { "FAILED" };
-        println!("  {word:<7} {:<58} {}", check.what, check.offences.len());
+        println!("  {word:<7} {:<60} {}", check.what, check.offences.len());
         for offence in check.offences.iter().take(SHOWN) {
             let job = offence.job.map(|job| format!("{job}: ")).unwrap_or_default();
             println!("          {job}{}", offence.what);

@@ -8,7 +8,7 @@ use jobs::job::JobId;
 
 use crate::stack::redis::{Loss, LossKind};
 use crate::verdict::Offence;
-use crate::witness::stream::Seen;
+use crate::witness::stream::{Again, Seen};
 
 /// A Redis that is killed forgets at most what it did in the last two seconds; a busy machine makes them longer.
 const FORGETS: TimeDelta = TimeDelta::seconds(5);
@@ -37,8 +37,8 @@ pub(super) fn twice_in_one_life(seen: &Seen, losses: &[Loss]) -> Vec<Offence> {
     offences
 }
 
-/// Jobs of which an attempt began after their outcome was in the database. A Redis that came back with its log may not
-/// know that a job has ended, and runs it; one that came back empty is told only what is unfinished.
+/// Jobs that were put in again, and run, after their outcome was in the database. A Redis that came back with its log
+/// may not know that a job has ended, and runs it; one that came back empty is told only what is unfinished.
 pub(super) fn ran_again(
     seen: &Seen,
     losses: &[Loss],
@@ -54,9 +54,12 @@ pub(super) fn ran_again(
         let Some(recorded) = recorded.get(id) else {
             continue;
         };
-        for (ended, again) in story.ends.iter().zip(&story.begun_again) {
-            if *again > *recorded + MEANWHILE && !forgotten(&latest, *ended, *again) {
-                let what = format!("an attempt began at {again}, its outcome was recorded at {recorded}");
+        for (ended, again) in story.ends.iter().zip(&story.again) {
+            if again.pushed > *recorded + MEANWHILE && !forgotten(&latest, *ended, again.started) {
+                let Again { pushed, started } = again;
+                let what = format!(
+                    "recorded at {recorded}, put in again at {pushed}, an attempt began at {started}"
+                );
                 offences.push(Offence::of(*id, what));
             }
         }
@@ -86,16 +89,17 @@ mod tests {
         DateTime::from_timestamp(1_000_000 + seconds, 0).unwrap()
     }
 
-    fn seen(id: JobId, ends: &[i64], begun_again: &[i64]) -> Seen {
-        let times = |seconds: &[i64]| seconds.iter().map(|second| at(*second)).collect();
-        let story = Story {
-            ends: times(ends),
-            begun_again: times(begun_again),
-        };
-        Seen {
-            jobs: HashMap::from([(id, story)]),
-            ..Seen::default()
-        }
+    fn seen(id: JobId, ends: &[i64], again: &[i64]) -> Seen {
+        let again = again.iter().map(|second| Again {
+            pushed: at(*second),
+            started: at(*second),
+        });
+        let mut story = Story::default();
+        story.ends.extend(ends.iter().map(|second| at(*second)));
+        story.again.extend(again);
+        let mut seen = Seen::default();
+        seen.jobs.insert(id, story);
+        seen
     }
 
     fn loss(second: i64, kind: LossKind) -> [Loss; 1] {

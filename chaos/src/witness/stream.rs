@@ -50,6 +50,8 @@ pub(crate) struct Seen {
     pub(crate) given_back: u64,
     /// Attempts that failed and were followed by another one.
     pub(crate) retried: u64,
+    /// When more jobs were put in at once than events name.
+    many_pushed: Vec<DateTime<Utc>>,
 }
 
 /// One job, as far as events tell.
@@ -57,8 +59,18 @@ pub(crate) struct Seen {
 pub(crate) struct Story {
     /// When it came to an end. More than once is a question of what Redis forgot in between.
     pub(crate) ends: Vec<DateTime<Utc>>,
-    /// When it began once more after an end, the first time after each.
-    pub(crate) begun_again: Vec<DateTime<Utc>>,
+    /// How it went on after each end, as far as it did.
+    pub(crate) again: Vec<Again>,
+    /// When it was put in last, if it was named then.
+    pushed: Option<DateTime<Utc>>,
+}
+
+/// A job that had ended and began once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// When it was put in again, as far as that is known.
+    pub(crate) pushed: DateTime<Utc>,
+    pub(crate) started: DateTime<Utc>,
 }
 
 impl Stream {
@@ -160,39 +172,45 @@ impl Seen {
     }
 
     fn take_event(&mut self, event: &JobEvent, at: DateTime<Utc>) {
-        if let JobEvent::Started { id, .. } = event {
-            let story = self.jobs.entry(*id).or_default();
-            if story.begun_again.len() < story.ends.len() {
-                // Ends that followed each other without a start between them had none.
-                story.begun_again.resize(story.ends.len(), at);
-            }
-        }
-        if let JobEvent::Returned { reason, .. } = event {
-            match reason {
+        match event {
+            JobEvent::Queued { id, .. } => self.jobs.entry(*id).or_default().pushed = Some(at),
+            JobEvent::QueuedMany { .. } => self.many_pushed.push(at),
+            JobEvent::Started { id, .. } => self.begun(*id, at),
+            JobEvent::Returned { reason, .. } => match reason {
                 ReturnReason::Orphaned => self.orphaned += 1,
                 ReturnReason::Stopped => self.given_back += 1,
-            }
-        }
-        if let JobEvent::Finished(finished) = event
-            && matches!(finished.outcome, Outcome::Retrying { .. })
-        {
-            self.retried += 1;
-        }
-        if let Some(id) = ended(event) {
-            self.jobs.entry(id).or_default().ends.push(at);
+            },
+            JobEvent::Finished(finished) => match finished.outcome {
+                Outcome::Retrying { .. } => self.retried += 1,
+                Outcome::Completed { .. } | Outcome::Dead { .. } | Outcome::Cancelled => {
+                    self.ended(finished.id, at);
+                }
+            },
+            JobEvent::Cancelled { id, .. } => self.ended(*id, at),
+            JobEvent::Promoted { .. } => {}
         }
     }
-}
 
-/// The job that the event brings to its end.
-fn ended(event: &JobEvent) -> Option<JobId> {
-    if let JobEvent::Finished(finished) = event {
-        return finished.outcome.state().is_final().then_some(finished.id);
+    fn ended(&mut self, id: JobId, at: DateTime<Utc>) {
+        self.jobs.entry(id).or_default().ends.push(at);
     }
-    if let JobEvent::Cancelled { id, .. } = event {
-        return Some(*id);
+
+    fn begun(&mut self, id: JobId, at: DateTime<Utc>) {
+        let story = self.jobs.entry(id).or_default();
+        let Some(end) = story.ends.last().copied() else {
+            return;
+        };
+        if story.again.len() < story.ends.len() {
+            let named = story.pushed.filter(|pushed| *pushed >= end);
+            let unnamed = || self.many_pushed.iter().copied().find(|pushed| *pushed >= end);
+            let again = Again {
+                pushed: named.or_else(unnamed).unwrap_or(at),
+                started: at,
+            };
+            // Ends that followed each other without a beginning between them had none.
+            story.again.resize(story.ends.len(), again);
+        }
     }
-    None
 }
 
 #[cfg(test)]
@@ -215,9 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_start_after_an_end_is_kept() {
+    fn what_began_once_more_was_put_in_again_before_that() {
         let id = JobId::new();
-        let mut seen = Seen::default();
         let at = |second| DateTime::from_timestamp(second, 0).unwrap();
         let started = |attempt| JobEvent::Started {
             id,
@@ -229,11 +246,32 @@ mod tests {
             attempt: 1,
             function: "echo".to_owned(),
         };
-        seen.take_event(&started(1), at(1));
-        assert!(seen.jobs[&id].begun_again.is_empty());
-        seen.take_event(&cancelled, at(2));
-        seen.take_event(&started(1), at(3));
-        seen.take_event(&started(2), at(4));
-        assert_eq!(seen.jobs[&id].begun_again, [at(3)]);
+        let queued = JobEvent::Queued {
+            id,
+            function: "echo".to_owned(),
+            input: None,
+            run_at: None,
+            max_attempts: 1,
+        };
+        let mut seen = Seen::default();
+        seen.take_event(&queued, at(1));
+        seen.take_event(&started(1), at(2));
+        assert!(seen.jobs[&id].again.is_empty());
+        seen.take_event(&cancelled, at(3));
+        seen.take_event(&queued, at(4));
+        seen.take_event(&started(1), at(5));
+        seen.take_event(&started(2), at(6));
+        let again = |pushed, started| Again {
+            pushed: at(pushed),
+            started: at(started),
+        };
+        assert_eq!(seen.jobs[&id].again, [again(4, 5)]);
+        seen.take_event(&cancelled, at(7));
+        seen.take_event(&JobEvent::QueuedMany { count: 60 }, at(8));
+        seen.take_event(&started(1), at(9));
+        seen.take_event(&cancelled, at(10));
+        seen.take_event(&started(1), at(11));
+        let expected = [again(4, 5), again(8, 9), again(11, 11)];
+        assert_eq!(seen.jobs[&id].again, expected);
     }
 }
