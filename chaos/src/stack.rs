@@ -339,3 +339,28 @@ fn prepared(program: &Path, slot: &Slot) -> Command {
     command.envs(SETTINGS).env("SPIRAL_REDIS_URL", slot.link.url());
     command
 }
+
+#[cfg(test)]
+mod tests {
+    use jobs::settings::parse_duration;
+
+    use super::*;
+
+    #[test]
+    fn faults_know_the_lease_that_workers_have() {
+        let (_, lease) = SETTINGS.iter().find(|(name, _)| *name == "SPIRAL_LEASE").unwrap();
+        assert_eq!(parse_duration(lease), Some(LEASE));
+    }
+
+    #[test]
+    fn callers_find_the_new_port_behind_the_same_door() {
+        let doors = Doors::default();
+        doors.set(0, 1_000);
+        doors.set(1, 1_001);
+        doors.set(0, 1_002);
+        assert_eq!(
+            [0, 1, 2, 3].map(|number| doors.port(number)),
+            [1_002, 1_001, 1_002, 1_001]
+        );
+    }
+}
