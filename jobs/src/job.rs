@@ -67,7 +67,7 @@ impl fmt::Display for JobId {
 
 impl fmt::Debug for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -385,6 +385,7 @@ mod tests {
         assert!(id.to_string().to_lowercase().parse::<JobId>().is_err());
         assert!("01".parse::<JobId>().is_err());
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
+        assert_eq!(format!("{id:?}"), id.to_string());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::live::Feed;
 use crate::outcomes::Outcomes;
 use crate::prune::{self, PruneSettings};
 use crate::pulse::Pulse;
-use crate::reconcile::{self, ReconcileSettings, Wake};
+use crate::reconcile::{self, ReconcileSettings, Reconciler, Wake};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
 use crate::windows::Windows;
@@ -93,16 +93,16 @@ impl App {
         spawn(&mut roles, "batches", batching);
         let pruning = prune::run(store.clone(), PruneSettings::of(settings.retention), end.clone());
         spawn(&mut roles, "prune", pruning);
-        let reconciling = reconcile::run(
-            store.clone(),
-            queues.clone(),
-            names.clone(),
+        let reconciler = Reconciler {
+            store: store.clone(),
+            queues: queues.clone(),
+            names: names.clone(),
             windows,
-            recorder.clone(),
+            recorder: recorder.clone(),
             wake,
-            ReconcileSettings::default(),
-            end.clone(),
-        );
+            settings: ReconcileSettings::default(),
+        };
+        let reconciling = reconcile::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
         let feed = Feed::new(queues.clone(), names, settings.event_clients, shutdown.clone());
         // It ends with the shutdown, and that is in order: then it waits for the others.

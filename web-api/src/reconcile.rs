@@ -71,18 +71,30 @@ enum Seen {
     All,
 }
 
-/// Reconciles until `shutdown`. Never ends of an error. `names` are the queues that are watched for a new beginning, and
-/// `recorder` beats when the recorder of this process is up to date with what it has read.
-pub async fn run(
-    store: Store,
-    queues: Queues,
-    names: Vec<QueueName>,
-    windows: Windows,
-    recorder: Pulse,
-    wake: Wake,
-    settings: ReconcileSettings,
-    shutdown: CancellationToken,
-) {
+/// The role, with all that it works with.
+pub struct Reconciler {
+    pub store: Store,
+    pub queues: Queues,
+    /// The queues that are watched for a new beginning.
+    pub names: Vec<QueueName>,
+    pub windows: Windows,
+    /// Beats when the recorder of this process is up to date with what it has read.
+    pub recorder: Pulse,
+    pub wake: Wake,
+    pub settings: ReconcileSettings,
+}
+
+/// Reconciles until `shutdown`. Never ends of an error.
+pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
+    let Reconciler {
+        store,
+        queues,
+        names,
+        windows,
+        recorder,
+        wake,
+        settings,
+    } = reconciler;
     let mut outage = Outage::new("reconciler");
     let mut instance = None;
     let mut next_round = Instant::now();

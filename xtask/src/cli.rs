@@ -13,9 +13,10 @@ pub const HELP: &str = "\
 Spiral's developer commands
 
   cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
-  cargo xtask test [rust|frontend|e2e] [-- ARGS]  run the tests against private Redis, PostgreSQL, nginx, Chromium
+  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), chaos
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
+  cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
   cargo xtask openapi                             write web-api/openapi.json and the frontend's types
   cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
 
@@ -34,6 +35,8 @@ pub enum Command {
     Check,
     /// `bench`, with what is handed on to the benchmark program.
     Bench(Vec<OsString>),
+    /// `chaos`, with what is handed on to the program.
+    Chaos(Vec<OsString>),
     /// `openapi`
     Openapi,
     /// `migration NAME`
@@ -70,11 +73,21 @@ pub enum Part {
     Frontend,
     /// Playwright through nginx.
     EndToEnd,
+    /// Real processes under load, killed and cut off.
+    Chaos,
 }
 
 impl Part {
     /// Every part, in the order in which they run.
-    pub const ALL: [Self; 3] = [Self::Rust, Self::Frontend, Self::EndToEnd];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Frontend, Self::EndToEnd, Self::Chaos];
+
+    /// Whether its tests share the PostgreSQL that is started for them.
+    pub fn uses_database(self) -> bool {
+        match self {
+            Self::Rust | Self::EndToEnd => true,
+            Self::Frontend | Self::Chaos => false,
+        }
+    }
 
     /// The word on the command line.
     pub fn name(self) -> &'static str {
@@ -82,6 +95,7 @@ impl Part {
             Self::Rust => "rust",
             Self::Frontend => "frontend",
             Self::EndToEnd => "e2e",
+            Self::Chaos => "chaos",
         }
     }
 }
@@ -99,6 +113,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
         "test" => test(&mut parser),
         "check" => end(&mut parser, Command::Check),
         "bench" => bench(&mut parser),
+        "chaos" => Ok(Command::Chaos(all(&mut parser)?)),
         "openapi" => end(&mut parser, Command::Openapi),
         "migration" => migration(&mut parser),
         other => bail!("there is no command `{other}`"),
@@ -142,11 +157,9 @@ fn test(parser: &mut lexopt::Parser) -> Result<Command> {
             Some(Value(word)) => {
                 let word = word.string()?;
                 let part = Part::ALL.into_iter().find(|part| part.name() == word);
-                parts.push(
-                    part.ok_or_else(|| {
-                        anyhow!("there is no part `{word}`: rust, frontend and e2e there are")
-                    })?,
-                );
+                parts.push(part.ok_or_else(|| {
+                    anyhow!("there is no part `{word}`: rust, frontend, e2e and chaos there are")
+                })?);
             }
             Some(option) => return Err(option.unexpected().into()),
         }
@@ -172,6 +185,11 @@ fn bench(parser: &mut lexopt::Parser) -> Result<Command> {
     let arguments: Vec<OsString> = parser.raw_args()?.filter(|argument| argument != "--").collect();
     bench::options::Options::parse(lexopt::Parser::from_args(&arguments))?;
     Ok(Command::Bench(arguments))
+}
+
+/// Everything that follows, for a program that reads it by itself.
+fn all(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
+    Ok(parser.raw_args()?.filter(|argument| argument != "--").collect())
 }
 
 fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
@@ -262,6 +280,15 @@ mod tests {
             expected
         );
         assert_eq!(read(&["bench"]).unwrap(), Command::Bench(Vec::new()));
+    }
+
+    #[test]
+    fn chaos_reads_its_arguments_itself() {
+        let expected = ["--jobs", "100", "--help"].map(OsString::from);
+        let words = ["chaos", "--jobs", "100", "--help"];
+        assert_eq!(read(&words).unwrap(), Command::Chaos(expected.to_vec()));
+        let words = ["chaos", "--", "--jobs", "100", "--help"];
+        assert_eq!(read(&words).unwrap(), Command::Chaos(expected.into()));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod chaos;
 pub mod check;
 pub mod cli;
 pub mod frontend;

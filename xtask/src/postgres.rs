@@ -22,9 +22,11 @@ pub struct Postgres {
     port: u16,
     password: String,
     programs: PathBuf,
+    account: Option<Account>,
+    settings: &'static [&'static str],
     // In this order: the server ends before its folder goes.
-    _server: Server,
-    _folder: TempDir,
+    server: Server,
+    folder: TempDir,
 }
 
 /// What makes it quick and unsafe.
@@ -41,7 +43,7 @@ impl Postgres {
         Self::start_with(&[])
     }
 
-    fn start_with(settings: &[&str]) -> Result<Self> {
+    fn start_with(settings: &'static [&'static str]) -> Result<Self> {
         let programs = install::postgres_folder().context("PostgreSQL is not on this machine")?;
         // Sockets have short paths, so it lies in the system's own temporary folder.
         let folder = tempfile::Builder::new()
@@ -57,16 +59,7 @@ impl Postgres {
                 chown(path, Some(account.uid), Some(account.gid)).context("cannot hand the folder over")?;
             }
         }
-        let command = |program: &str| -> Command {
-            let program = programs.join(program);
-            let mut command = match &account {
-                Some(account) => server::command_as(account.uid, account.gid, program),
-                None => server::command(program),
-            };
-            command.current_dir(folder.path());
-            command
-        };
-        let mut initdb = command("initdb");
+        let mut initdb = command(account.as_ref(), &programs.join("initdb"), folder.path());
         initdb.args([
             "--username=postgres",
             "--encoding=UTF8",
@@ -80,38 +73,38 @@ impl Postgres {
             .arg(&data);
         process::run_quietly(&mut initdb)?;
 
-        let port = project::free_port()?;
-        let mut postgres = command("postgres");
-        postgres.arg("-D").arg(&data);
-        for setting in [
-            format!("port={port}"),
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("unix_socket_directories={}", folder.path().display()),
-            "max_connections=300".to_owned(),
-        ] {
-            postgres.arg("-c").arg(setting);
-        }
-        for setting in settings {
-            postgres.arg("-c").arg(setting);
-        }
-        // The log lies outside the cluster's folder, so that it is this program that writes it.
-        let log = folder.path().join("postgres.log");
-        let server = Server::start("PostgreSQL", &mut postgres, &log)?;
-        // SIGINT is its "fast" end: connections are cut, the files are closed.
-        let mut server = server.ends_with(Signal::INT, Duration::from_secs(15));
-        let ready = programs.join("pg_isready");
-        server.wait_until(Duration::from_mins(1), || {
-            let mut ask = process::sealed_command(&ready);
-            ask.args(["--quiet", "--host=127.0.0.1", &format!("--port={port}")]);
-            process::capture(&mut ask).is_ok_and(|answer| answer.status.success())
-        })?;
+        let port = project::lasting_port()?;
+        let server = serve(account.as_ref(), &programs, folder.path(), port, settings)?;
         Ok(Self {
             port,
             password,
             programs,
-            _server: server,
-            _folder: folder,
+            account,
+            settings,
+            server,
+            folder,
         })
+    }
+
+    /// Stops it in the middle of its work: connections are cut, nothing is tidied up.
+    pub fn crash(&mut self) -> Result<()> {
+        // SIGQUIT is its "immediate" end: the parts of it that serve clients are killed.
+        if !self.server.stop_by(Signal::QUIT) {
+            bail!("PostgreSQL did not end when it was told to, at once");
+        }
+        Ok(())
+    }
+
+    /// Starts it again with what it had, on the same port.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.server = serve(
+            self.account.as_ref(),
+            &self.programs,
+            self.folder.path(),
+            self.port,
+            self.settings,
+        )?;
+        Ok(())
     }
 
     /// The address of one of its databases; `postgres` is always there.
@@ -143,7 +136,53 @@ impl Postgres {
     }
 }
 
+/// Starts the cluster in `folder` and waits until it answers.
+fn serve(
+    account: Option<&Account>,
+    programs: &Path,
+    folder: &Path,
+    port: u16,
+    settings: &[&str],
+) -> Result<Server> {
+    let mut postgres = command(account, &programs.join("postgres"), folder);
+    postgres.arg("-D").arg(folder.join("data"));
+    for setting in [
+        format!("port={port}"),
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("unix_socket_directories={}", folder.display()),
+        "max_connections=300".to_owned(),
+    ] {
+        postgres.arg("-c").arg(setting);
+    }
+    for setting in settings {
+        postgres.arg("-c").arg(setting);
+    }
+    // The log lies outside the cluster's folder, so that it is this program that writes it.
+    let log = folder.join("postgres.log");
+    let server = Server::start("PostgreSQL", &mut postgres, &log)?;
+    // SIGINT is its "fast" end: connections are cut, the files are closed.
+    let mut server = server.ends_with(Signal::INT, Duration::from_secs(15));
+    let ready = programs.join("pg_isready");
+    server.wait_until(Duration::from_mins(1), || {
+        let mut ask = process::sealed_command(&ready);
+        ask.args(["--quiet", "--host=127.0.0.1", &format!("--port={port}")]);
+        process::capture(&mut ask).is_ok_and(|answer| answer.status.success())
+    })?;
+    Ok(server)
+}
+
+/// One of its programs, as the account that it may run under.
+fn command(account: Option<&Account>, program: &Path, folder: &Path) -> Command {
+    let mut command = match account {
+        Some(account) => server::command_as(account.uid, account.gid, program),
+        None => server::command(program),
+    };
+    command.current_dir(folder);
+    command
+}
+
 /// PostgreSQL refuses to run as root, so root lends it an account that may do nothing.
+#[derive(Debug)]
 struct Account {
     uid: u32,
     gid: u32,

@@ -187,14 +187,19 @@ pub fn stop_process(child: &mut Child, signal: Signal, grace: Duration) -> bool 
     if matches!(child.try_wait(), Ok(Some(_))) {
         return true;
     }
-    if let Some(pid) = pid(child) {
-        kill_process(pid, signal).ok();
-    }
+    self::signal(child, signal);
     let ended = ends_within(child, grace);
     if !ended {
         kill_group(child);
     }
     ended
+}
+
+/// Sends the one process a signal; one that has ended gets none.
+pub fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = pid(child) {
+        kill_process(pid, signal).ok();
+    }
 }
 
 fn ends_within(child: &mut Child, grace: Duration) -> bool {

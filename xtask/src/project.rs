@@ -1,11 +1,15 @@
 //! Where things are: the checkout, what cargo builds, programs on the machine.
 
-use std::env;
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::{env, fs, process};
 
 use anyhow::{Context, Result, bail};
+
+/// Below it lie the ports of well-known servers.
+const LOWEST_PORT: u16 = 15_000;
 
 /// The folder of the checkout.
 pub fn root() -> PathBuf {
@@ -83,6 +87,29 @@ pub fn free_port() -> Result<u16> {
     Ok(listener.local_addr().context("there is no free port")?.port())
 }
 
+/// The same for a server that ends and comes back: not one of those that the system gives to outgoing connections,
+/// which could take it meanwhile.
+pub fn lasting_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let first_outgoing = range.split_whitespace().next().and_then(|port| port.parse().ok());
+    let below: u16 = first_outgoing.unwrap_or(32_768);
+    let Some(count) = below.checked_sub(LOWEST_PORT).filter(|count| *count > 0) else {
+        return free_port();
+    };
+    // Two programs that run at the same time begin at different places.
+    let begin = u16::try_from(process::id() % u32::from(count)).unwrap_or_default();
+    for _ in 0..count {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let offset = (u32::from(begin) + u32::from(step) * 7) % u32::from(count);
+        let port = LOWEST_PORT + u16::try_from(offset).unwrap_or_default();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    free_port()
+}
+
 /// A loopback address.
 pub fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -96,6 +123,13 @@ mod tests {
     fn the_root_is_the_workspace() {
         assert!(path("Cargo.toml").is_file());
         assert!(path("xtask/src/project.rs").is_file());
+    }
+
+    #[test]
+    fn lasting_ports_differ() {
+        let (one, other) = (lasting_port().unwrap(), lasting_port().unwrap());
+        assert_ne!(one, other);
+        assert!(one >= LOWEST_PORT && other >= LOWEST_PORT);
     }
 
     #[test]

@@ -124,9 +124,31 @@ impl Server {
         self.child.id()
     }
 
+    /// Sends its process a signal and does not wait for what comes of it.
+    pub fn signal(&self, signal: Signal) {
+        process::signal(&self.child, signal);
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.signal(Signal::KILL);
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Asks it to end and waits; says whether it ended by itself, in good order.
     pub fn stop(&mut self) -> bool {
-        process::stop_process(&mut self.child, self.signal, self.grace)
+        self.stop_by(self.signal)
+    }
+
+    /// The same by another signal than the one that it usually gets.
+    pub fn stop_by(&mut self, signal: Signal) -> bool {
+        process::stop_process(&mut self.child, signal, self.grace)
     }
 
     fn death(&self, status: ExitStatus) -> String {
@@ -171,6 +193,16 @@ mod tests {
             error.contains("thing ended by itself") && error.contains("no luck today"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_kill_is_no_end_in_good_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sleep = command("sleep");
+        let mut server = Server::start("sleep", sleep.arg("60"), &folder.path().join("log")).unwrap();
+        assert_eq!(server.ended().unwrap(), None);
+        server.kill().unwrap();
+        assert_eq!(server.ended().unwrap().unwrap().code(), None);
     }
 
     #[test]

@@ -85,6 +85,16 @@ pub fn playwright(line: &str) -> Tally {
     }
 }
 
+/// `chaos` closes with `12 passed, 1 failed`, a check each.
+pub fn chaos(line: &str) -> Tally {
+    let line = plain(line);
+    let counts = line.trim().strip_suffix(" failed").and_then(|rest| {
+        let (passed, failed) = rest.split_once(" passed, ")?;
+        Some((passed.parse().ok()?, failed.parse().ok()?))
+    });
+    counts.map_or_else(Tally::default, |(passed, failed)| Tally { passed, failed })
+}
+
 /// The number right before a word, 0 when there is none.
 fn number_before(text: &str, word: &str) -> u64 {
     let words: Vec<&str> = text
@@ -169,6 +179,16 @@ mod tests {
         assert_eq!(playwright("  2 did not run"), tally(0, 0));
         assert_eq!(
             playwright("  ✓  1 e2e/form.spec.ts:3:1 › 90 passed through (200ms)"),
+            tally(0, 0)
+        );
+    }
+
+    #[test]
+    fn chaos_lines() {
+        assert_eq!(chaos("14 passed, 0 failed\n"), tally(14, 0));
+        assert_eq!(chaos("12 passed, 2 failed"), tally(12, 2));
+        assert_eq!(
+            chaos("  12.5 s  kill-worker   2 passed, 1 failed to stop"),
             tally(0, 0)
         );
     }

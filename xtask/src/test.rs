@@ -12,7 +12,7 @@ use crate::cli::{Part, TestOptions};
 use crate::interrupt::Interrupted;
 use crate::postgres::Postgres;
 use crate::tally::{self, Tally};
-use crate::{build, frontend, install, interrupt, process, say};
+use crate::{build, chaos, frontend, install, interrupt, process, say};
 
 /// How one part went.
 struct Outcome {
@@ -27,7 +27,7 @@ struct Outcome {
 pub fn run(options: &TestOptions) -> Result<bool> {
     println!("Spiral: testing. Servers are started for it on free ports and thrown away.\n");
     prepare(options)?;
-    let uses_database = options.parts.iter().any(|part| *part != Part::Frontend);
+    let uses_database = options.parts.iter().any(|part| part.uses_database());
     let postgres = if uses_database {
         Some(Postgres::start()?)
     } else {
@@ -39,6 +39,7 @@ pub fn run(options: &TestOptions) -> Result<bool> {
         println!("\n== {} ==\n", part.name());
         let begin = Instant::now();
         let result = match (part, &postgres) {
+            (Part::Chaos, _) => in_chaos(&options.arguments),
             (Part::Frontend, _) | (_, None) => vitest(&options.arguments),
             (Part::Rust, Some(postgres)) => rust(postgres, &options.arguments),
             (Part::EndToEnd, Some(postgres)) => end_to_end::run(postgres, &options.arguments),
@@ -66,9 +67,12 @@ pub fn run(options: &TestOptions) -> Result<bool> {
 fn prepare(options: &TestOptions) -> Result<()> {
     let parts = &options.parts;
     let mut tools = Vec::new();
-    if parts.contains(&Part::Rust) || parts.contains(&Part::EndToEnd) {
+    if parts.iter().any(|part| *part != Part::Frontend) {
         tools.extend(install::FOR_BUILDING);
-        tools.extend([install::REDIS, install::POSTGRES, install::NGINX]);
+        tools.extend([install::REDIS, install::POSTGRES]);
+    }
+    if parts.contains(&Part::Rust) || parts.contains(&Part::EndToEnd) {
+        tools.push(install::NGINX);
     }
     if parts.contains(&Part::EndToEnd) {
         tools.extend([install::CHROMIUM, install::FONTS]);
@@ -81,7 +85,7 @@ fn prepare(options: &TestOptions) -> Result<()> {
     }
     // One package alone gets other features of its dependencies, so a build of all would be of no use to it.
     let needs_all = parts.contains(&Part::Rust) && !names_a_package(&options.arguments);
-    if needs_all || parts.contains(&Part::EndToEnd) {
+    if needs_all || parts.contains(&Part::EndToEnd) || parts.contains(&Part::Chaos) {
         build::workspace()?;
     }
     Ok(())
@@ -104,6 +108,11 @@ fn rust(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
         command.arg("--workspace");
     }
     watch(command.args(arguments), tally::cargo)
+}
+
+/// It starts servers of its own, because it kills them.
+fn in_chaos(arguments: &[OsString]) -> Result<Tally> {
+    watch(&mut chaos::command(arguments)?, tally::chaos)
 }
 
 fn vitest(arguments: &[OsString]) -> Result<Tally> {

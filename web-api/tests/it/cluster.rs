@@ -13,7 +13,7 @@ use web_api::{
     dispatch,
     outcomes::Outcomes,
     pulse::Pulse,
-    reconcile::{self, ReconcileSettings, Wake},
+    reconcile::{self, ReconcileSettings, Reconciler, Wake},
     record,
     store::job::NewJob,
     windows::{WindowSettings, Windows},
@@ -69,20 +69,20 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
         windows.clone(),
         stop.clone(),
     ));
-    let reconciling = tokio::spawn(reconcile::run(
-        store.clone(),
-        queues.clone(),
-        names.to_vec(),
-        windows.clone(),
-        pulse,
-        Wake::new(),
-        ReconcileSettings {
+    let reconciler = Reconciler {
+        store: store.clone(),
+        queues: queues.clone(),
+        names: names.to_vec(),
+        windows,
+        recorder: pulse,
+        wake: Wake::new(),
+        settings: ReconcileSettings {
             interval: Duration::from_hours(1),
             min_age: Duration::from_millis(300),
             tick: Duration::from_millis(50),
         },
-        stop.clone(),
-    ));
+    };
+    let reconciling = tokio::spawn(reconcile::run(reconciler, stop.clone()));
     for name in &names {
         known(&queues, name, &of(name)).await;
     }

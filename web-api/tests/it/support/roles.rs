@@ -25,8 +25,7 @@ use web_api::{
     dispatch,
     enqueue::Enqueuer,
     outcomes::Outcomes,
-    pulse::Pulse,
-    reconcile::{self, ReconcileSettings, Wake},
+    reconcile::{self, ReconcileSettings, Reconciler, Wake},
     record, schedule,
     store::{Store, job::NewJob},
 };
@@ -116,18 +115,16 @@ impl TestEnv {
             min_age,
             tick: Duration::from_millis(50),
         };
-        Role::start(|stop| {
-            reconcile::run(
-                self.store.clone(),
-                self.queues.clone(),
-                vec![self.queue.clone()],
-                self.windows.clone(),
-                self.pulse.clone(),
-                wake.clone(),
-                settings,
-                stop,
-            )
-        })
+        let reconciler = Reconciler {
+            store: self.store.clone(),
+            queues: self.queues.clone(),
+            names: vec![self.queue.clone()],
+            windows: self.windows.clone(),
+            recorder: self.pulse.clone(),
+            wake: wake.clone(),
+            settings,
+        };
+        Role::start(|stop| reconcile::run(reconciler, stop))
     }
 
     pub(crate) fn schedule(&self, store: &Store, catalog: Arc<Catalog>) -> Role {

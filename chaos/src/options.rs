@@ -1,0 +1,183 @@
+//! What may be asked for on the command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+
+use crate::faults::FAULTS;
+
+/// How a run goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Calls that are made.
+    pub(crate) jobs: u32,
+    /// Calls a second at most.
+    pub(crate) rate: u32,
+    /// Connections that make them.
+    pub(crate) connections: usize,
+    /// How often every fault strikes; 0 is as long as the load lasts, and once at least.
+    pub(crate) rounds: u32,
+    /// What decides which fault strikes whom, and when.
+    pub(crate) seed: u64,
+    /// The names of the faults that may strike; all when it is empty.
+    pub(crate) only: Vec<String>,
+    /// When Redis brings its log to the disk.
+    pub(crate) fsync: Fsync,
+    /// Another build of the worker, which is deployed in turns with this one.
+    pub(crate) worker_binary: Option<PathBuf>,
+    /// Leave the logs behind, also when all is well.
+    pub(crate) keep: bool,
+}
+
+/// `appendfsync` of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fsync {
+    /// Nothing that was answered is lost when Redis is killed.
+    Always,
+    /// As Redis comes. When the disk is busy, the last two seconds before a kill may be lost.
+    EverySecond,
+}
+
+impl Fsync {
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::EverySecond => "everysec",
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            jobs: 20_000,
+            rate: 180,
+            connections: 64,
+            rounds: 2,
+            seed: u64::from(rand::random::<u16>()),
+            only: Vec::new(),
+            fsync: Fsync::EverySecond,
+            worker_binary: None,
+            keep: false,
+        }
+    }
+}
+
+/// The text for `--help`.
+pub(crate) fn help() -> String {
+    let default = Options::default();
+    let faults: Vec<String> = FAULTS
+        .iter()
+        .map(|fault| format!("  {:<18} {}", fault.name, fault.does))
+        .collect();
+    format!(
+        "\
+cargo xtask chaos [OPTION…]
+
+  --jobs N                 calls in all ({jobs})
+  --rate N                 calls a second at most ({rate}); 0 is no limit
+  --connections N          connections that make them ({connections})
+  --rounds N               how often every fault strikes ({rounds}); 0 is again and again until the load is over
+  --seed N                 repeats the order of the faults of an earlier run
+  --only FAULT             this fault alone; may be said several times
+  --appendfsync WHEN       how Redis keeps its log: always or everysec (everysec)
+  --worker-binary FILE     another build of the worker, which is deployed in turns with this one
+  --keep                   leave the logs behind, also when all is well
+  --release                programs with optimization (built when they are not there)
+
+The faults:
+{faults}",
+        jobs = default.jobs,
+        rate = default.rate,
+        connections = default.connections,
+        rounds = default.rounds,
+        faults = faults.join("\n"),
+    )
+}
+
+/// `None` means that help was asked for.
+pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Option<Options>> {
+    let mut options = Options::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("jobs") => options.jobs = parser.value()?.parse()?,
+            Long("rate") => options.rate = parser.value()?.parse()?,
+            Long("connections") => options.connections = parser.value()?.parse()?,
+            Long("rounds") => options.rounds = parser.value()?.parse()?,
+            Long("seed") => options.seed = parser.value()?.parse()?,
+            Long("only") => options.only.push(fault(parser.value()?.string()?)?),
+            Long("appendfsync") => options.fsync = fsync(&parser.value()?.string()?)?,
+            Long("worker-binary") => {
+                let file = PathBuf::from(parser.value()?);
+                let file = std::path::absolute(&file).unwrap_or(file);
+                if !file.is_file() {
+                    bail!("`--worker-binary {}` is no file", file.display());
+                }
+                options.worker_binary = Some(file);
+            }
+            Long("keep") => options.keep = true,
+            Long("help") | Short('h') => return Ok(None),
+            other @ (Long(_) | Short(_) | Value(_)) => return Err(other.unexpected().into()),
+        }
+    }
+    if options.jobs == 0 || options.connections == 0 {
+        bail!("`--jobs` and `--connections` need at least one");
+    }
+    Ok(Some(options))
+}
+
+fn fault(name: String) -> Result<String> {
+    let known = FAULTS.iter().any(|fault| fault.name == name);
+    known
+        .then_some(())
+        .with_context(|| format!("there is no fault `{name}`"))?;
+    Ok(name)
+}
+
+fn fsync(word: &str) -> Result<Fsync> {
+    [Fsync::Always, Fsync::EverySecond]
+        .into_iter()
+        .find(|fsync| fsync.setting() == word)
+        .with_context(|| format!("`--appendfsync {word}`: it is always or everysec"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> Result<Option<Options>> {
+        read(lexopt::Parser::from_args(words.iter().copied()))
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let read = options(&["--seed", "7"]).unwrap().unwrap();
+        let expected = Options {
+            seed: 7,
+            ..Options::default()
+        };
+        assert_eq!(read, expected);
+        assert_eq!(options(&["--help"]).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for words in [
+            ["--jobs", "0"],
+            ["--connections", "0"],
+            ["--jobs", "many"],
+            ["--only", "earthquake"],
+            ["--appendfsync", "no"],
+            ["--worker-binary", "/no/such/file"],
+        ] {
+            assert!(options(&words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_fault() {
+        let help = help();
+        assert!(FAULTS.iter().all(|fault| help.contains(fault.name)));
+    }
+}
