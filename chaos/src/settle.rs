@@ -11,7 +11,7 @@ use crate::stack::Stack;
 use crate::witness::{Witness, stream};
 
 /// Without any progress for so long what is left is stuck. Longer than the slowest way back: entries that a killed API
-/// had read are taken over after 30 s, and the reconciler looks again after as much.
+/// had read are taken over after 10 s, and the reconciler looks again after as much.
 const PATIENCE: Duration = Duration::from_secs(100);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

@@ -99,8 +99,9 @@ impl Audit {
         let rows = self
             .ask(
                 &format!(
-                    "SELECT id, state, idempotency_key, output, output_length, output_preview \
-                    FROM jobs WHERE id > $1 ORDER BY id LIMIT {PAGE}"
+                    "SELECT id, state, key, output, output_length, output_preview FROM jobs \
+                    LEFT JOIN job_keys ON holder = id AND kind = 'idempotency' \
+                    WHERE id > $1 ORDER BY id LIMIT {PAGE}"
                 ),
                 [after.into()],
             )

@@ -21,8 +21,9 @@ use crate::queue::{Queues, scripts};
 const GROUP: &str = "recorder";
 /// Entries read at once; an entry is what one script did, up to 500 jobs.
 const ENTRIES: usize = 32;
-/// Entries that another process has held for so long are taken over from it.
-const CLAIM_AFTER: Duration = Duration::from_secs(30);
+/// Entries that another process has held for so long are taken over from it. It may still be at it when the database is
+/// slow: what is written twice is the same both times.
+const CLAIM_AFTER: Duration = Duration::from_secs(10);
 /// A process that has read nothing for so long, and owes nothing, is forgotten. A live one reads every second or so.
 const FORGET_AFTER: Duration = Duration::from_hours(1);
 /// Followers may come back to a position of this age.
