@@ -148,11 +148,13 @@ on_both_databases! {
     async fn rows_whose_first_push_may_be_under_way_are_left_alone(kind) {
         let env = TestEnv::new(kind).await;
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
-        let fresh = NewJob { place: Place::Window(Utc::now().trunc_subsecs(3)), ..Counted::job(2) };
+        // So that it is young still when the reconciler, which waits for that age too, makes its round.
+        let soon = Utc::now().trunc_subsecs(3) + TimeDelta::seconds(20);
+        let fresh = NewJob { place: Place::Window(soon), ..Counted::job(2) };
         let forgotten = old(1);
         env.store.job_insert_many(&[forgotten.clone(), fresh.clone()]).await.unwrap();
         let _dispatcher = env.dispatch();
-        let reconciler = env.reconcile(&Wake::new(), Duration::from_mins(5));
+        let reconciler = env.reconcile(&Wake::new(), MIN_AGE);
         known(&env, forgotten.id).await;
         reconciler.stop().await;
         assert_eq!(env.queues.unknown(&env.queue, &[fresh.id]).await.unwrap(), [fresh.id]);
