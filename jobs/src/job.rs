@@ -236,7 +236,7 @@ impl Priority {
     pub const LAST: Self = Self(9);
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
-    fn is_standard(&self) -> bool {
+    pub(crate) fn is_standard(&self) -> bool {
         *self == Self::STANDARD
     }
 }

@@ -125,6 +125,18 @@ impl Queues {
         push::announce(self, queue, jobs).await
     }
 
+    /// Tells who follows the events that these jobs (with their attempts and functions), which SQL kept, are called off.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn announce_cancelled(
+        &self,
+        queue: &QueueName,
+        jobs: &[(JobId, u32, &str)],
+    ) -> Result<(), Error> {
+        push::announce_cancelled(self, queue, jobs).await
+    }
+
     /// How many jobs Redis holds, and how many of each of these lanes (priority and fairness key, empty for none) wait.
     ///
     /// # Errors

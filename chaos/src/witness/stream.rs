@@ -219,6 +219,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use jobs::job::Priority;
+
     use super::*;
 
     #[test]
@@ -257,6 +259,8 @@ mod tests {
             input: None,
             run_at: None,
             max_attempts: 1,
+            priority: Priority::STANDARD,
+            fairness_key: None,
         };
         let mut seen = Seen::default();
         seen.take_event(&queued, at(1));

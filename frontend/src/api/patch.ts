@@ -25,9 +25,11 @@ export function matches(job: Job, filter: JobFilter): boolean {
 
 /** What a patch says about the job itself. */
 function changesOf(patch: JobPatch): Partial<Job> {
-  const { at: _at, worker: _worker, attempt, max_attempts, function: name, ...changes } = patch;
+  const { at: _at, worker: _worker, log_lines: _lines, ...said } = patch;
+  const { attempt, max_attempts, priority, function: name, ...changes } = said;
   return {
     ...changes,
+    ...(priority == null ? {} : { priority }),
     ...(attempt == null ? {} : { attempt }),
     ...(max_attempts == null ? {} : { max_attempts }),
     ...(name == null ? {} : { function: name }),
@@ -54,6 +56,9 @@ export function jobOf(patch: JobPatch): Job | null {
     input: patch.input,
     attempt: 0,
     max_attempts: 0,
+    priority: 0,
+    fairness_key: null,
+    progress: null,
     run_at: null,
     created_at: patch.at,
     started_at: null,

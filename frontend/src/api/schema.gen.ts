@@ -852,6 +852,7 @@ export interface components {
             /** Format: uint32 */
             attempt?: number | null;
             error?: null | components["schemas"]["JobError"];
+            fairness_key?: string | null;
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
@@ -872,6 +873,8 @@ export interface components {
             output_preview?: string | null;
             /** Format: uint64 */
             output_size?: number | null;
+            /** Format: uint8 */
+            priority?: number | null;
             /**
              * Format: double
              * @description How far the running attempt is, from 0 to 1.

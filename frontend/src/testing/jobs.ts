@@ -17,6 +17,9 @@ export function job(number: number, changes: Partial<Job> = {}): Job {
     input: { index: number },
     attempt: 0,
     max_attempts: 3,
+    priority: 5,
+    fairness_key: null,
+    progress: null,
     run_at: null,
     created_at: AT,
     started_at: null,
@@ -58,6 +61,7 @@ export function queuedPatch(number: number, changes: Partial<JobPatch> = {}): Jo
     input: { index: number },
     attempt: 0,
     max_attempts: 3,
+    priority: 5,
     ...changes,
   });
 }

@@ -68,7 +68,7 @@ export function startSpiral(): Spiral {
     }),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
-      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json(job);
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ ...job, attempts: [] });
     }),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::job::{JobId, JobState, ParseError, QueueName};
+use crate::job::{JobId, JobState, ParseError, Priority, QueueName};
 use crate::output::OutputSummary;
 
 mod position;
@@ -67,6 +67,8 @@ pub enum JobEvent {
         input: Option<Box<RawValue>>,
         run_at: Option<DateTime<Utc>>,
         max_attempts: u32,
+        priority: Priority,
+        fairness_key: Option<String>,
     },
     /// More jobs came into Redis at once than it is of use to name.
     QueuedMany { count: u64 },

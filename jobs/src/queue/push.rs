@@ -8,7 +8,7 @@ use super::keys::Keys;
 use super::scripts::BATCH;
 use super::{Queues, json, scripts};
 use crate::error::Error;
-use crate::job::{Envelope, QueueName};
+use crate::job::{Envelope, JobId, QueueName};
 
 /// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
 const BYTES_MAX: usize = 4 << 20;
@@ -70,6 +70,23 @@ pub(super) async fn announce(queues: &Queues, queue: &QueueName, jobs: &[Envelop
     let mut add = cmd("XADD");
     add.arg(queues.keys(queue).events())
         .arg(&["*", "t", kind, "d", &data]);
+    queues.connection.command::<String>(&add).await?;
+    Ok(())
+}
+
+/// Appends the event that calling these jobs off in Redis would append, and nothing else.
+pub(super) async fn announce_cancelled(
+    queues: &Queues,
+    queue: &QueueName,
+    jobs: &[(JobId, u32, &str)],
+) -> Result<(), Error> {
+    let told: Vec<String> = jobs
+        .iter()
+        .map(|(id, attempt, function)| format!("{id}:{attempt}:{function}"))
+        .collect();
+    let mut add = cmd("XADD");
+    add.arg(queues.keys(queue).events())
+        .arg(&["*", "t", "cancelled", "d", &told.join(" ")]);
     queues.connection.command::<String>(&add).await?;
     Ok(())
 }

@@ -50,8 +50,9 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         let done = state.queues.cancel(&job.queue, &[job.id]).await?;
         if done == [Cancelled::NotHere] {
             // In the backlog, lost with Redis, or ended a moment ago, which the row will say.
-            state.store.job_cancel(&job).await?;
-            // No event tells of it.
+            if state.store.job_cancel(&job).await? {
+                announce(state, &job).await;
+            }
             job.batch.into_iter().for_each(|batch| state.batches.touch(batch));
             job = jobs::find(state, req).await?;
             if let (JobState::Cancelled, Place::Window(_)) = (job.state, job.place) {
@@ -70,6 +71,14 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         JobState::Scheduled | JobState::Queued | JobState::Running | JobState::Retrying => {
             Answer::json(StatusCode::ACCEPTED, &Job::from(&job))
         }
+    }
+}
+
+/// Tells the browsers, which know nothing of what happens in SQL alone.
+async fn announce(state: &Inner, job: &Record) {
+    let cancelled = [(job.id, job.attempt, job.function.as_str())];
+    if let Err(error) = state.queues.announce_cancelled(&job.queue, &cancelled).await {
+        tracing::warn!(job = %job.id, error = chain(&error), "a page may show a cancelled job as waiting until it is read again");
     }
 }
 

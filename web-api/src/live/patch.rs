@@ -15,6 +15,8 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
             input,
             run_at,
             max_attempts,
+            priority,
+            fairness_key,
         } => {
             let ahead = run_at.is_some_and(|time| time > batch.at);
             let state = if ahead {
@@ -27,6 +29,8 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
                 input: input.clone().map(Into::into),
                 max_attempts: Some(*max_attempts),
                 run_at: run_at.map(Into::into),
+                priority: Some((*priority).into()),
+                fairness_key: fairness_key.clone(),
                 ..bare(batch, *id, state)
             }
         }
@@ -122,6 +126,8 @@ fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
         at: batch.at.into(),
         input: None,
         max_attempts: None,
+        priority: None,
+        fairness_key: None,
         run_at: None,
         started_at: None,
         finished_at: None,
@@ -149,6 +155,7 @@ fn lines(attempt: u32, notes: &Notes) -> Vec<LogLine> {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
+    use jobs::job::Priority;
     use jobs::output::OutputSummary;
     use jobs::queue::events::EventId;
     use serde_json::json;
@@ -175,10 +182,13 @@ mod tests {
             input: Some(input),
             run_at: None,
             max_attempts: 3,
+            priority: Priority::FIRST,
+            fairness_key: Some("a tenant".to_owned()),
         };
         let patch = serde_json::to_value(of(&batch, &event).unwrap()).unwrap();
         let expected = json!({"id": id, "function": "fibonacci", "queue": "default", "state": "queued",
-            "at": "2026-01-02T03:04:05.678Z", "input": {"index": 90}, "max_attempts": 3});
+            "at": "2026-01-02T03:04:05.678Z", "input": {"index": 90}, "max_attempts": 3,
+            "priority": 1, "fairness_key": "a tenant"});
         assert_eq!(patch, expected);
     }
 
@@ -215,6 +225,8 @@ mod tests {
             input: None,
             run_at: Some(batch.at + chrono::Duration::seconds(1)),
             max_attempts: 1,
+            priority: Priority::STANDARD,
+            fairness_key: None,
         };
         assert_eq!(of(&batch, &event).unwrap().state, job::State::Scheduled);
     }

@@ -189,15 +189,17 @@ impl Store {
         after: Option<JobId>,
         limit: u64,
     ) -> Result<Vec<UnfinishedJob>, StoreError> {
-        let query = unfinished(id, after, limit).into_tuple::<(String, String)>();
+        let query = unfinished(id, after, limit).into_tuple::<(String, String, String, i32)>();
         let rows = self
             .bounded("batch_unfinished", query.all(&self.database))
             .await?;
         rows.into_iter()
-            .map(|(job, queue)| {
+            .map(|(job, queue, function, attempt)| {
                 Ok(UnfinishedJob {
                     id: parsed::<JobId>(&job, "job", &job)?,
                     queue: parsed::<QueueName>(&job, "queue", &queue)?,
+                    function,
+                    attempt: u32::try_from(attempt).unwrap_or_default(),
                 })
             })
             .collect()
@@ -240,7 +242,12 @@ fn list(cursor: Option<BatchId>, limit: u64) -> Select<row::Entity> {
 fn unfinished(id: BatchId, after: Option<JobId>, limit: u64) -> Select<job_row::Entity> {
     let mut query = job_row::Entity::find()
         .select_only()
-        .columns([job_row::Column::Id, job_row::Column::Queue])
+        .columns([
+            job_row::Column::Id,
+            job_row::Column::Queue,
+            job_row::Column::Function,
+            job_row::Column::Attempt,
+        ])
         .filter(job_row::Column::BatchId.eq(id.to_string()))
         .filter(job_row::Column::FinishedAt.is_null());
     if let Some(after) = after {

@@ -205,6 +205,8 @@ pub struct Page {
 pub struct UnfinishedJob {
     pub id: JobId,
     pub queue: QueueName,
+    pub function: String,
+    pub attempt: u32,
 }
 
 impl Job {

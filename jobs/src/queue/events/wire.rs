@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Notes, Outcome, ReturnReason};
 use crate::error::Error;
 use crate::function::chain;
-use crate::job::{Envelope, JobId, QueueName};
+use crate::job::{Envelope, JobId, Priority, QueueName};
 use crate::output::{OutputMeasure, OutputSummary};
 use crate::queue::Fields;
 
@@ -27,6 +27,10 @@ pub(crate) struct Queued {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run_at: Option<DateTime<Utc>>,
     max_attempts: u32,
+    #[serde(default, skip_serializing_if = "Priority::is_standard")]
+    priority: Priority,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fairness_key: Option<String>,
 }
 
 impl Queued {
@@ -37,6 +41,8 @@ impl Queued {
             input: (job.input.get().len() <= INPUT_IN_EVENT_MAX).then(|| job.input.clone()),
             run_at: job.run_at,
             max_attempts: job.max_attempts,
+            priority: job.priority,
+            fairness_key: job.fairness_key.clone(),
         }
     }
 }
@@ -49,6 +55,8 @@ impl From<Queued> for JobEvent {
             input,
             run_at,
             max_attempts,
+            priority,
+            fairness_key,
         }: Queued,
     ) -> Self {
         Self::Queued {
@@ -57,6 +65,8 @@ impl From<Queued> for JobEvent {
             input,
             run_at,
             max_attempts,
+            priority,
+            fairness_key,
         }
     }
 }

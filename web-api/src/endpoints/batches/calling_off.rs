@@ -13,6 +13,8 @@ use crate::store::job::UnfinishedJob;
 
 /// Jobs that are called off at once.
 const PAGE: u64 = 500;
+/// Jobs in one event.
+const ANNOUNCED: usize = 500;
 /// How long outcomes that are on their way may take to be recorded.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -34,7 +36,8 @@ pub(super) async fn cancel(state: &Inner, id: BatchId) -> Result<(), ApiError> {
         // Not yet in Redis, lost with it, or ended: that must be in the rows before these are called cancelled.
         let queues: BTreeSet<QueueName> = elsewhere.iter().map(|job| job.queue.clone()).collect();
         recorded(state, &queues.into_iter().collect::<Vec<_>>()).await?;
-        state.store.job_cancel_many(&elsewhere).await?;
+        let cancelled = state.store.job_cancel_many(&elsewhere).await?;
+        announce(state, elsewhere.iter().filter(|job| cancelled.contains(&job.id))).await?;
         // A push may have been on its way meanwhile.
         cancel_in_queue(state, elsewhere).await?;
     }
@@ -44,23 +47,33 @@ pub(super) async fn cancel(state: &Inner, id: BatchId) -> Result<(), ApiError> {
 
 /// Returns those that the queue does not hold.
 async fn cancel_in_queue(state: &Inner, jobs: Vec<UnfinishedJob>) -> Result<Vec<UnfinishedJob>, ApiError> {
-    let mut by_queue = BTreeMap::<QueueName, Vec<JobId>>::new();
+    let mut by_queue = BTreeMap::<QueueName, Vec<UnfinishedJob>>::new();
     for job in jobs {
-        by_queue.entry(job.queue).or_default().push(job.id);
+        by_queue.entry(job.queue.clone()).or_default().push(job);
     }
     let mut elsewhere = Vec::new();
-    for (queue, ids) in by_queue {
+    for (queue, jobs) in by_queue {
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
         let done = state.queues.cancel(&queue, &ids).await?;
-        let not_here = ids
-            .into_iter()
-            .zip(done)
-            .filter(|(_, done)| *done == Cancelled::NotHere);
-        elsewhere.extend(not_here.map(|(id, _)| UnfinishedJob {
-            id,
-            queue: queue.clone(),
-        }));
+        let answers = jobs.into_iter().zip(done);
+        elsewhere.extend(answers.filter_map(|(job, done)| (done == Cancelled::NotHere).then_some(job)));
     }
     Ok(elsewhere)
+}
+
+/// Tells the browsers, which know nothing of what happens in SQL alone.
+async fn announce(state: &Inner, jobs: impl Iterator<Item = &UnfinishedJob>) -> Result<(), ApiError> {
+    let mut by_queue = BTreeMap::<&QueueName, Vec<(JobId, u32, &str)>>::new();
+    for job in jobs {
+        let told = by_queue.entry(&job.queue).or_default();
+        told.push((job.id, job.attempt, &job.function));
+    }
+    for (queue, jobs) in by_queue {
+        for some in jobs.chunks(ANNOUNCED) {
+            state.queues.announce_cancelled(queue, some).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until SQL knows everything that the queues have done so far.

@@ -1,6 +1,6 @@
 //! Which jobs Redis holds and which SQL keeps: the backlog, lane by lane, and the parked ones whose time is far off.
 //!
-//! A row is in one of three places (see [`Place`]). Each move is one guarded statement, so that of several processes
+//! A row is in one of three places (see [`Place`](super::Place)). Each move is one guarded statement, so that of several processes
 //! exactly one makes it.
 
 use chrono::{DateTime, SubsecRound, Utc};

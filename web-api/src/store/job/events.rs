@@ -5,7 +5,7 @@
 
 mod change;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use jobs::{
@@ -78,31 +78,34 @@ impl Store {
         Ok(applied)
     }
 
-    /// Writes that this job, which the queue does not hold, is called off. A row that has ended stays as it is.
+    /// Writes that this job, which the queue does not hold, is called off, and says whether it was. A row that has ended
+    /// stays as it is.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn job_cancel(&self, job: &Job) -> Result<(), StoreError> {
-        self.apply(&[change::cancelled(job.id, &job.queue, Utc::now())])
+    pub async fn job_cancel(&self, job: &Job) -> Result<bool, StoreError> {
+        let cancelled = self
+            .apply(&[change::cancelled(job.id, &job.queue, Utc::now())])
             .await?;
-        Ok(())
+        Ok(!cancelled.is_empty())
     }
 
-    /// The same for many jobs.
+    /// The same for many jobs; returns those that were called off.
     ///
     /// # Errors
     /// When the database is away; some of them may have been called off.
-    pub async fn job_cancel_many(&self, jobs: &[UnfinishedJob]) -> Result<(), StoreError> {
+    pub async fn job_cancel_many(&self, jobs: &[UnfinishedJob]) -> Result<HashSet<JobId>, StoreError> {
         let now = Utc::now();
+        let mut done = HashSet::new();
         let mut cancelled: Vec<Change> = jobs
             .iter()
             .map(|job| change::cancelled(job.id, &job.queue, now))
             .collect();
         cancelled.sort_by_key(|change| change.id);
         for chunk in cancelled.chunks(CHUNK) {
-            self.apply(chunk).await?;
+            done.extend(self.apply(chunk).await?.into_keys());
         }
-        Ok(())
+        Ok(done)
     }
 
     /// A change that the database refuses must not sink the others: halves the chunk until it stands alone.
