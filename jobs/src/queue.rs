@@ -26,6 +26,7 @@ mod limits;
 pub(crate) mod memo;
 mod push;
 mod scripts;
+mod server;
 pub(crate) mod wake;
 
 pub use cancel::Cancelled;
@@ -33,6 +34,7 @@ pub use clock::Deadline;
 pub use connection::RedisSettings;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
+pub use server::{ServerWarning, ServerWarningKind};
 
 use clock::Clocks;
 use connection::Connection;
@@ -93,6 +95,15 @@ impl Queues {
         self.connection
             .ping(&self.keys(&QueueName::standard()).jobs())
             .await
+    }
+
+    /// Asks the servers that were used so far (or the one of the standard queue) how they are set up, and tells what of
+    /// that will cost jobs one day.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn server_warnings(&self) -> Result<Vec<ServerWarning>, Error> {
+        server::warnings(self).await
     }
 
     /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.

@@ -56,6 +56,8 @@ pub use settings::WorkerSettings;
 
 /// How long the last words to Redis may take when a worker ends; after that leases lapse by themselves.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Between tries to ask Redis for its settings.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the jobs of every queue in the catalog until `shutdown`; then running jobs get the grace period, the rest is
 /// given back. Dropping the future ends the worker at once, as a crash would.
@@ -121,6 +123,7 @@ impl Worker {
         let _cancelling = role(self.canceller().run());
         let _reporting = role(self.reporter().run());
         let _recovering = role(self.recoverer().run());
+        let _looking = role(look_at_redis(runner.queues.clone()));
         let _grace = role(end_of_grace(
             Arc::clone(&self.held),
             self.shutdown.clone(),
@@ -241,6 +244,22 @@ impl Worker {
 /// Starts one of the worker's tasks. It ends with the worker, also when that is dropped.
 fn role(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(work))
+}
+
+/// Warns once of settings of Redis that will cost jobs one day, as soon as it answers.
+async fn look_at_redis(queues: Queues) {
+    loop {
+        match queues.server_warnings().await {
+            Ok(warnings) => {
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                return;
+            }
+            // The other roles tell of it.
+            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
 }
 
 /// Calls off what still runs when the grace period is over.

@@ -16,6 +16,7 @@ use crate::live::Feed;
 use crate::outcomes::Outcomes;
 use crate::prune::{self, PruneSettings};
 use crate::pulse::Pulse;
+use crate::redis_settings::{self, RedisWarnings};
 use crate::reconcile::{self, ReconcileSettings, Reconciler, Wake};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
@@ -87,6 +88,9 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
+        let redis_warnings = RedisWarnings::default();
+        let looking = redis_settings::watch(queues.clone(), redis_warnings.clone(), end.clone());
+        spawn(&mut roles, "redis settings", looking);
         let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
         let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
@@ -127,6 +131,7 @@ impl App {
             outcomes,
             feed,
             recorder,
+            redis_warnings,
             metrics,
             started: Instant::now(),
             shutdown,

@@ -25,6 +25,7 @@ pub mod pulse;
 pub mod query;
 pub mod reconcile;
 pub mod record;
+pub mod redis_settings;
 pub mod schedule;
 pub mod serve;
 pub mod server;

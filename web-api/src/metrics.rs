@@ -47,6 +47,11 @@ fn describe() {
     );
     describe_gauge!("spiral_jobs", "Jobs in Redis by queue and state.");
     describe_gauge!("spiral_workers", "Workers whose lease holds, by queue.");
+    describe_gauge!("spiral_queue_paused", "1 while the queue is paused, else 0.");
+    describe_gauge!(
+        "spiral_redis_warnings",
+        "Settings of Redis that will cost jobs one day; `/readyz` names them."
+    );
     describe_counter!(
         "spiral_stale_results_total",
         "Results that came too late and were dropped, by queue."
@@ -97,6 +102,7 @@ pub async fn render(state: &Inner) -> String {
     #[expect(clippy::cast_precision_loss, reason = "no server has 2^53 of anything")]
     let number = |count: u64| count as f64;
     metrics::gauge!("spiral_event_clients").set(number(state.feed.clients() as u64));
+    metrics::gauge!("spiral_redis_warnings").set(number(state.redis_warnings.current().len() as u64));
     for queue in state.catalog.queues() {
         let depth = state.queues.depth(&queue).await;
         if let Err(error) = &depth {
@@ -116,6 +122,9 @@ pub async fn render(state: &Inner) -> String {
         }
         metrics::gauge!("spiral_workers", "queue" => name.clone())
             .set(depth.map_or(f64::NAN, |depth| number(depth.workers)));
+        let limits = state.queues.limits(&queue).await;
+        metrics::gauge!("spiral_queue_paused", "queue" => name.clone())
+            .set(limits.map_or(f64::NAN, |limits| f64::from(u8::from(limits.paused))));
         if let Some(depth) = depth {
             metrics::counter!("spiral_stale_results_total", "queue" => name).absolute(depth.stale_results);
         }

@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::live::Feed;
 use crate::outcomes::Outcomes;
 use crate::pulse::Pulse;
+use crate::redis_settings::RedisWarnings;
 use crate::store::Store;
 
 /// Cheap to clone.
@@ -36,6 +37,7 @@ pub struct Inner {
     pub feed: Feed,
     /// The recorder's.
     pub recorder: Pulse,
+    pub redis_warnings: RedisWarnings,
     pub metrics: PrometheusHandle,
     pub started: Instant,
     /// Requests that wait for an outcome end with it.

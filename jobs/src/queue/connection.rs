@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apalis_redis::RedisError;
 use futures::future::try_join_all;
-use redis::{FromRedisValue, ScriptInvocation, cmd};
+use redis::{FromRedisValue, InfoDict, ScriptInvocation, cmd};
 
 use crate::error::Error;
 
@@ -134,6 +134,39 @@ impl Connection {
             self.command::<u64>(&exists).await
         });
         try_join_all(asked).await.map(drop)
+    }
+
+    /// What each server that was used so far says of itself: its address, and the answer to `INFO`. If none was used,
+    /// the one of this key.
+    pub(crate) async fn info(&self, key: &str) -> Result<Vec<(String, InfoDict)>, Error> {
+        let nodes = self.bounded(self.nodes(key)).await?;
+        let asked = nodes.into_iter().map(|node| async move {
+            let info = self.bounded(cmd("INFO").query_async(&mut node.shared())).await?;
+            Ok::<_, Error>((node.to_string(), info))
+        });
+        try_join_all(asked).await
+    }
+
+    async fn nodes(&self, key: &str) -> Result<Vec<Node>, RedisError> {
+        let route = match &self.servers {
+            Servers::One(node) => return Ok(vec![node.clone()]),
+            Servers::Many(route) => route,
+        };
+        let mut keys = match route {
+            Route::Cluster(cluster) => cluster.keys(),
+            Route::Sentinel(_) => Vec::new(),
+        };
+        if keys.is_empty() {
+            keys.push(key.to_owned());
+        }
+        let mut nodes: Vec<Node> = Vec::new();
+        for key in keys {
+            let node = route.node(&key).await?;
+            if !nodes.iter().any(|known| known.is(&node)) {
+                nodes.push(node);
+            }
+        }
+        Ok(nodes)
     }
 
     /// A connection for one reader that blocks on the queue of this key: answers may take as long as they like.

@@ -16,6 +16,7 @@ mod lifecycle;
 mod model;
 mod notes;
 mod process;
+mod redis_settings;
 mod sentinel;
 mod streams;
 mod support;

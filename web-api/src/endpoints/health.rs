@@ -34,7 +34,8 @@ pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
 
 /// Can the process do its work?
 ///
-/// Looks at SQL, at Redis and at the recorder's last poll.
+/// Looks at SQL, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator
+/// should set right before it costs jobs.
 #[endpoint(
     operation_id = "readyz",
     tags("health"),
@@ -63,6 +64,7 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
         &Readiness {
             status: word.to_owned(),
             checks,
+            warnings: state.redis_warnings.current().iter().map(ToString::to_string).collect(),
         },
     )
 }

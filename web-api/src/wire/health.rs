@@ -24,6 +24,8 @@ pub struct Readiness {
     #[salvo(schema(example = "ready"))]
     pub status: String,
     pub checks: Vec<Check>,
+    /// What works today and will cost jobs one day, such as a Redis that may evict keys; each says what to set.
+    pub warnings: Vec<String>,
 }
 
 /// One part that the process depends on.

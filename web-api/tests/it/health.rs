@@ -1,5 +1,8 @@
 //! Health, readiness, metrics, the documentation, and what surrounds every answer.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -39,6 +42,31 @@ async fn health_is_told_at_both_places_and_to_head_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_may_evict_jobs_is_told_of_and_no_reason_to_be_unready() {
+    let server = TestServer::start_with(TestDatabase::Sqlite, |config| {
+        let socket = config.redis.url.strip_prefix("unix://").unwrap();
+        let mut redis = UnixStream::connect(socket).unwrap();
+        redis.write_all(b"CONFIG SET maxmemory-policy allkeys-lru\r\n").unwrap();
+        let mut answer = [0; 5];
+        redis.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
+    })
+    .await;
+    let warnings = eventually("the settings are looked at", || async {
+        let ready = server.get("/readyz").await.json();
+        let warnings = ready["warnings"].as_array().unwrap().clone();
+        (!warnings.is_empty()).then_some(warnings)
+    })
+    .await;
+    let told = warnings[0].as_str().unwrap();
+    assert!(
+        told.contains("maxmemory-policy is allkeys-lru; set it to noeviction"),
+        "{told}"
+    );
+    server.wait_until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_tell_queues_requests_and_the_build() {
     let server = TestServer::idle(TestDatabase::Sqlite).await;
     server.post("/api/values", "{\"index\": 1}").await;
@@ -47,6 +75,8 @@ async fn metrics_tell_queues_requests_and_the_build() {
         "spiral_jobs{queue=\"default\",state=\"running\"} 0",
         "spiral_workers{queue=\"default\"} 0",
         "spiral_stale_results_total{queue=\"default\"} 0",
+        "spiral_queue_paused{queue=\"default\"} 0",
+        "spiral_redis_warnings 0",
         "spiral_event_clients 0",
         concat!("spiral_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         "# TYPE spiral_http_request_duration_seconds histogram",

@@ -1,0 +1,131 @@
+//! Whether Redis is set up to keep what it is given. A queue on a Redis that evicts keys works until memory is short,
+//! and then loses jobs without a word; so this asks at the start and again from time to time.
+
+use std::fmt;
+
+use redis::InfoDict;
+
+use super::Queues;
+use crate::error::Error;
+use crate::job::QueueName;
+
+/// The one policy that fails a write instead of throwing away other people's keys.
+const SAFE_POLICY: &str = "noeviction";
+
+/// Something about a Redis server that will cost jobs one day. [`fmt::Display`] tells it to an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerWarning {
+    /// The address of the server.
+    pub server: String,
+    pub kind: ServerWarningKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerWarningKind {
+    /// Keys are thrown away when memory is short, by this `maxmemory-policy`.
+    Evicts { policy: String },
+    /// There is no append-only file: a restart forgets what happened since the last snapshot, or everything.
+    KeepsNoLog,
+    /// The last write of this file failed.
+    CannotWrite { file: &'static str },
+}
+
+impl fmt::Display for ServerWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = &self.server;
+        match &self.kind {
+            ServerWarningKind::Evicts { policy } => write!(
+                f,
+                "Redis at {server} will evict keys when its memory is full: maxmemory-policy is {policy}; set it to {SAFE_POLICY}"
+            ),
+            ServerWarningKind::KeepsNoLog => write!(
+                f,
+                "Redis at {server} keeps no append-only file: after a restart jobs that ran will run again; set appendonly to yes"
+            ),
+            ServerWarningKind::CannotWrite { file } => write!(
+                f,
+                "Redis at {server} could not write its {file}: look at its log and at the free space on its disk"
+            ),
+        }
+    }
+}
+
+pub(super) async fn warnings(queues: &Queues) -> Result<Vec<ServerWarning>, Error> {
+    let key = queues.keys(&QueueName::standard()).jobs();
+    let servers = queues.connection.info(&key).await?;
+    Ok(servers
+        .into_iter()
+        .flat_map(|(server, info)| {
+            kinds(&info).into_iter().map(move |kind| ServerWarning {
+                server: server.clone(),
+                kind,
+            })
+        })
+        .collect())
+}
+
+/// What the answer to `INFO` says. A field that a server leaves out (some providers do) is no reason to warn.
+fn kinds(info: &InfoDict) -> Vec<ServerWarningKind> {
+    let is = |field: &str, value: &str| info.get::<String>(field).is_some_and(|found| found == value);
+    let mut kinds = Vec::new();
+    if let Some(policy) = info.get::<String>("maxmemory_policy")
+        && policy != SAFE_POLICY
+    {
+        kinds.push(ServerWarningKind::Evicts { policy });
+    }
+    if is("aof_enabled", "0") {
+        kinds.push(ServerWarningKind::KeepsNoLog);
+    }
+    if is("aof_last_write_status", "err") {
+        kinds.push(ServerWarningKind::CannotWrite {
+            file: "append-only file",
+        });
+    }
+    if is("rdb_last_bgsave_status", "err") {
+        kinds.push(ServerWarningKind::CannotWrite { file: "snapshot" });
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds_of(info: &str) -> Vec<ServerWarningKind> {
+        kinds(&InfoDict::new(info))
+    }
+
+    #[test]
+    fn a_server_that_keeps_everything_is_no_reason_to_warn() {
+        let info = "maxmemory_policy:noeviction\r\naof_enabled:1\r\naof_last_write_status:ok\r\nrdb_last_bgsave_status:ok\r\n";
+        assert_eq!(kinds_of(info), []);
+    }
+
+    #[test]
+    fn what_a_server_does_not_tell_is_no_reason_to_warn() {
+        assert_eq!(kinds_of("redis_version:7.2.4\r\n"), []);
+    }
+
+    #[test]
+    fn each_trouble_is_told_in_words_that_name_the_setting() {
+        let info = "maxmemory_policy:allkeys-lru\r\naof_enabled:0\r\naof_last_write_status:err\r\nrdb_last_bgsave_status:err\r\n";
+        let told: Vec<String> = kinds_of(info)
+            .into_iter()
+            .map(|kind| {
+                let server = "cache:6379".to_owned();
+                ServerWarning { server, kind }.to_string()
+            })
+            .collect();
+        let named = [
+            "maxmemory-policy is allkeys-lru",
+            "appendonly",
+            "append-only file",
+            "snapshot",
+        ];
+        assert_eq!(told.len(), named.len(), "{told:?}");
+        for (text, part) in told.iter().zip(named) {
+            assert!(text.contains(part) && text.contains("cache:6379"), "{text}");
+        }
+    }
+}
