@@ -230,10 +230,11 @@ impl Queues {
     /// When Redis fails or the bytes there are damaged.
     pub async fn output(&self, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
         let keys = self.keys(queue);
-        let latest = self.stretch();
+        // The worker's clock may be ahead of this one.
+        let latest = self.stretch() + 1;
         let mut calls = pipe();
         // The output lies in the stretch in which its job finished: at most a time to live ago.
-        for age in 0..=STRETCHES_PER_TTL + 1 {
+        for age in 0..=STRETCHES_PER_TTL + 2 {
             calls
                 .cmd("HGET")
                 .arg(keys.outputs(latest.saturating_sub(age)))

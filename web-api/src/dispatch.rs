@@ -31,7 +31,8 @@ use share::{Share, shares};
 
 /// Between two looks when nobody calls.
 const TICK: Duration = Duration::from_secs(1);
-/// After a look that moved something, or found the window full: others need the database too.
+/// After a look that moved something, and between two questions whether a full window has room again: others need the
+/// database and Redis too.
 const BREATH: Duration = Duration::from_millis(20);
 /// Rows in one statement.
 const BATCH: u64 = 500;
@@ -65,6 +66,7 @@ pub async fn run(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = windows.work(), if pause > BREATH => {}
+            () = room(&queues, &windows, &lines), if pause > BREATH => {}
             () = tokio::time::sleep(pause) => {}
         }
         // A look may take seconds; rows that it has dispatched and not pushed when it is cut off are found again.
@@ -87,11 +89,17 @@ pub async fn run(
 struct Line {
     queue: QueueName,
     behind: Option<Lane>,
+    /// The last look left jobs in the backlog, because the window was full.
+    waits_for_room: bool,
 }
 
 impl Line {
     fn new(queue: QueueName) -> Self {
-        Self { queue, behind: None }
+        Self {
+            queue,
+            behind: None,
+            waits_for_room: false,
+        }
     }
 
     /// Lanes with jobs in the backlog, going on where the last look ended, and whether those are all.
@@ -111,6 +119,24 @@ impl Line {
         self.behind = after;
         Ok((lanes, false))
     }
+}
+
+/// Waits until a window that was full has room again, so that it is filled up long before it runs dry. Asks Redis alone,
+/// and gives up when that is away.
+async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
+    let size = windows.settings().size;
+    let worth_a_look = size - share::allowance(size);
+    while lines.iter().any(|line| line.waits_for_room) {
+        tokio::time::sleep(BREATH).await;
+        for line in lines.iter().filter(|line| line.waits_for_room) {
+            match queues.waiting(&line.queue, &[]).await {
+                Ok((held, _)) if held <= worth_a_look => return,
+                Ok(_) => {}
+                Err(_away) => return std::future::pending().await,
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Looks at every queue once. True when something moved and there may be more to do at once.
@@ -163,9 +189,9 @@ async fn fill(
     windows.begin_look(&queue);
     let result = fill_window(store, queues, windows, line).await;
     // Only a look that saw the end of the backlog may say that nobody waits.
-    if !matches!(result, Ok(Filled { emptied: true, .. })) {
-        windows.some_left(&queue);
-    }
+    let emptied = matches!(result, Ok(Filled { emptied: true, .. }));
+    windows.end_look(&queue, emptied);
+    line.waits_for_room = !emptied && result.is_ok();
     result.map(|filled| filled.moved)
 }
 
@@ -197,6 +223,8 @@ async fn fill_window(
     let (held, waiting) = queues.waiting(&line.queue, &names).await?;
     windows.held(&line.queue, held);
     let size = windows.settings().size;
+    // This process may be about to push some more.
+    let held = held + windows.on_their_way(&line.queue);
     let mut moved = false;
     let mut emptied = all;
     for (lane, Share(share)) in lanes.iter().zip(shares(size, held, &waiting)) {

@@ -32,7 +32,7 @@ use crate::{
         batch::BatchId,
         job::{Inserted, Job, NewJob, Place},
     },
-    windows::Windows,
+    windows::{Places, Windows},
 };
 pub use request_hash::request_hash;
 
@@ -188,8 +188,13 @@ async fn run(
     tokio::join!(committing, pushing);
 }
 
-/// Until when the jobs of each queue may be pushed.
-type Deadlines = HashMap<QueueName, Deadline>;
+/// What jobs of a commit need to go into Redis.
+struct Seats {
+    /// Until when the jobs of each queue may be pushed.
+    deadlines: HashMap<QueueName, Deadline>,
+    /// Until Redis counts them itself.
+    _places: Places,
+}
 
 /// Where jobs are committed.
 struct Desk {
@@ -205,7 +210,7 @@ impl Desk {
     /// # Errors
     /// When the database is away: its callers know, and so should those behind them.
     async fn commit(&self, mut batch: Vec<Waiting>) -> Result<(), EnqueueError> {
-        let deadlines = self.place(&mut batch).await;
+        let seats = self.place(&mut batch).await;
         let mut batches = VecDeque::from([batch]);
         let mut created = Vec::new();
         let mut away = None;
@@ -240,20 +245,21 @@ impl Desk {
                 }
             }
         }
-        self.pusher.push(created, deadlines).await;
+        self.pusher.push(created, seats).await;
         away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
 
     /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
     /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
-    async fn place(&self, batch: &mut [Waiting]) -> Deadlines {
+    async fn place(&self, batch: &mut [Waiting]) -> Seats {
         let now = Utc::now().trunc_subsecs(3);
         let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
+        let mut places = self.windows.places();
         for Waiting { job, .. } in batch {
             job.place = Place::Backlog;
             if self.windows.is_far_off(job.run_at, now) {
                 job.place = Place::Parked;
-            } else if self.windows.is_open(&job.queue) {
+            } else if places.take(&job.queue) {
                 if !deadlines.contains_key(&job.queue) {
                     let deadline = self.queues.deadline(&job.queue, PUSH_WITHIN).await.ok();
                     deadlines.insert(job.queue.clone(), deadline);
@@ -263,10 +269,13 @@ impl Desk {
                 }
             }
         }
-        deadlines
+        let known = deadlines
             .into_iter()
-            .filter_map(|(queue, deadline)| Some((queue, deadline?)))
-            .collect()
+            .filter_map(|(queue, deadline)| Some((queue, deadline?)));
+        Seats {
+            deadlines: known.collect(),
+            _places: places,
+        }
     }
 }
 

@@ -41,10 +41,52 @@ pub struct Windows {
 struct Window {
     /// Jobs in Redis when it was last heard of.
     held: u64,
+    /// Jobs that have been promised a place and are not counted there yet.
+    on_their_way: u64,
     /// Rows of this queue wait in the backlog, as far as is known: a new job must not overtake them.
     backlog: bool,
+    /// Some have lined up since the dispatcher began to look.
+    news: bool,
     /// The dispatcher has looked since the process began.
     seen: bool,
+}
+
+/// Places in windows that were promised to jobs on their way to Redis. Given up when it is dropped: by then Redis has said
+/// how many jobs it holds, or the push has failed.
+pub struct Places {
+    windows: Windows,
+    taken: HashMap<QueueName, u64>,
+}
+
+impl Places {
+    /// Takes one more place, if the queue has one for a new job.
+    pub fn take(&mut self, queue: &QueueName) -> bool {
+        let size = self.windows.settings.size;
+        let mut queues = self.windows.queues();
+        let Some(window) = queues.get_mut(queue).filter(|window| window.is_open(size)) else {
+            return false;
+        };
+        window.on_their_way += 1;
+        *self.taken.entry(queue.clone()).or_default() += 1;
+        true
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        let mut queues = self.windows.queues();
+        for (queue, taken) in self.taken.drain() {
+            if let Some(window) = queues.get_mut(&queue) {
+                window.on_their_way = window.on_their_way.saturating_sub(taken);
+            }
+        }
+    }
+}
+
+impl Window {
+    fn is_open(&self, size: u64) -> bool {
+        self.seen && !self.backlog && self.held + self.on_their_way < size
+    }
 }
 
 impl Windows {
@@ -60,17 +102,22 @@ impl Windows {
         self.settings
     }
 
-    /// Whether a new job of this queue may go into Redis at once.
-    pub fn is_open(&self, queue: &QueueName) -> bool {
-        let queues = self.queues();
-        queues
-            .get(queue)
-            .is_some_and(|window| window.seen && !window.backlog && window.held < self.settings.size)
+    /// For jobs that may go into Redis at once.
+    pub fn places(&self) -> Places {
+        Places {
+            windows: self.clone(),
+            taken: HashMap::new(),
+        }
     }
 
     /// Whether SQL keeps a job of this time until later.
     pub fn is_far_off(&self, run_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         run_at.is_some_and(|at| at > now + self.settings.horizon)
+    }
+
+    /// New jobs that were promised a place, and that Redis may not count yet.
+    pub(crate) fn on_their_way(&self, queue: &QueueName) -> u64 {
+        self.queues().get(queue).map_or(0, |window| window.on_their_way)
     }
 
     /// Redis said how many jobs it holds.
@@ -80,21 +127,26 @@ impl Windows {
 
     /// Jobs have come into the backlog: calls the dispatcher.
     pub fn lined_up(&self, queue: &QueueName) {
-        self.queues().entry(queue.clone()).or_default().backlog = true;
+        let mut queues = self.queues();
+        let window = queues.entry(queue.clone()).or_default();
+        window.backlog = true;
+        window.news = true;
+        drop(queues);
         self.work.notify_one();
     }
 
-    /// The dispatcher is about to look for the backlog of a queue. What lines up from now on is news again.
+    /// The dispatcher is about to look for the backlog of a queue. Until it has seen the end of it, new jobs line up as
+    /// before.
     pub(crate) fn begin_look(&self, queue: &QueueName) {
-        let mut queues = self.queues();
-        let window = queues.entry(queue.clone()).or_default();
-        window.backlog = false;
-        window.seen = true;
+        self.queues().entry(queue.clone()).or_default().news = false;
     }
 
-    /// It found jobs that it could not take along.
-    pub(crate) fn some_left(&self, queue: &QueueName) {
-        self.queues().entry(queue.clone()).or_default().backlog = true;
+    /// It has looked, and seen the backlog `emptied` or not. What has lined up meanwhile it may have missed.
+    pub(crate) fn end_look(&self, queue: &QueueName, emptied: bool) {
+        let mut queues = self.queues();
+        let window = queues.entry(queue.clone()).or_default();
+        window.backlog = !emptied || window.news;
+        window.seen = true;
     }
 
     /// Waits until somebody says that there is work.
@@ -111,24 +163,74 @@ impl Windows {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_window_is_open_while_there_is_room_and_nobody_waits() {
+    const SIZE: u64 = 10;
+
+    fn windows() -> (Windows, QueueName) {
         let windows = Windows::new(WindowSettings {
-            size: 10,
+            size: SIZE,
             ..WindowSettings::default()
         });
-        let queue = QueueName::standard();
-        assert!(!windows.is_open(&queue), "nothing is known of it");
+        (windows, QueueName::standard())
+    }
+
+    fn is_open(windows: &Windows, queue: &QueueName) -> bool {
+        windows.places().take(queue)
+    }
+
+    #[test]
+    fn a_window_is_open_while_there_is_room_and_nobody_waits() {
+        let (windows, queue) = windows();
+        assert!(!is_open(&windows, &queue), "nothing is known of it");
         windows.begin_look(&queue);
-        assert!(windows.is_open(&queue));
-        windows.held(&queue, 10);
-        assert!(!windows.is_open(&queue), "it is full");
-        windows.held(&queue, 9);
+        assert!(!is_open(&windows, &queue), "there may be a backlog");
+        windows.end_look(&queue, true);
+        assert!(is_open(&windows, &queue));
+        windows.held(&queue, SIZE);
+        assert!(!is_open(&windows, &queue), "it is full");
+        windows.held(&queue, SIZE - 1);
         windows.lined_up(&queue);
-        assert!(!windows.is_open(&queue), "somebody waits");
+        assert!(!is_open(&windows, &queue), "somebody waits");
         windows.begin_look(&queue);
-        assert!(windows.is_open(&queue));
-        windows.some_left(&queue);
-        assert!(!windows.is_open(&queue));
+        assert!(!is_open(&windows, &queue), "and still does");
+        windows.end_look(&queue, true);
+        assert!(is_open(&windows, &queue));
+        windows.begin_look(&queue);
+        assert!(is_open(&windows, &queue), "a look alone closes nothing");
+        windows.end_look(&queue, false);
+        assert!(!is_open(&windows, &queue));
+    }
+
+    #[test]
+    fn what_lines_up_during_a_look_is_not_forgotten() {
+        let (windows, queue) = windows();
+        windows.begin_look(&queue);
+        windows.lined_up(&queue);
+        windows.end_look(&queue, true);
+        assert!(!is_open(&windows, &queue));
+        windows.begin_look(&queue);
+        windows.end_look(&queue, true);
+        assert!(is_open(&windows, &queue));
+    }
+
+    #[test]
+    fn no_more_places_are_promised_than_there_are() {
+        let (windows, queue) = windows();
+        windows.begin_look(&queue);
+        windows.end_look(&queue, true);
+        windows.held(&queue, 4);
+        let (mut some, mut others) = (windows.places(), windows.places());
+        assert!((0..4).all(|_| some.take(&queue)));
+        assert!(others.take(&queue) && others.take(&queue));
+        assert!(!some.take(&queue) && !others.take(&queue));
+        // The first ones have arrived, and one job has left.
+        windows.held(&queue, 7);
+        drop(some);
+        assert!(others.take(&queue) && !others.take(&queue));
+        drop(others);
+        assert_eq!(
+            (0..20).filter(|_| is_open(&windows, &queue)).count(),
+            20,
+            "none was kept"
+        );
     }
 }

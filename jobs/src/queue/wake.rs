@@ -1,5 +1,6 @@
 //! The wake lists: how an idle worker hears at once that there is work.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use redis::{Value, cmd};
@@ -9,14 +10,26 @@ use super::blocking::{Group, Listener, Listeners};
 use crate::error::Error;
 use crate::job::QueueName;
 
+/// How long after its time a wait that is not over is reminded, and how often.
+const REMIND_AFTER: Duration = Duration::from_millis(1);
+const REMIND_EVERY: Duration = Duration::from_millis(5);
+
 /// One worker's ear on the wake lists of its queues. With several listeners one may take a token while the worker has
 /// no room; who else is idle then finds the job when it looks by itself.
-pub(crate) struct Wakes(Listeners<WakeListener>);
+pub(crate) struct Wakes {
+    listeners: Listeners<WakeListener>,
+    queues: Queues,
+    first: Option<QueueName>,
+}
 
 impl Wakes {
     pub(crate) fn new(queues: &Queues, names: &[QueueName]) -> Self {
         let groups = Group::all(queues, names).into_iter();
-        Self(Listeners::new(groups.map(WakeListener)))
+        Self {
+            listeners: Listeners::new(groups.map(WakeListener)),
+            queues: queues.clone(),
+            first: names.first().cloned(),
+        }
     }
 
     /// Waits until somebody says that one of the queues has work, or for `longest`.
@@ -24,15 +37,37 @@ impl Wakes {
     /// # Errors
     /// When Redis fails for all of them.
     pub(crate) async fn wait(&mut self, longest: Duration) -> Result<(), Error> {
-        let Self(listeners) = self;
+        let Self {
+            listeners,
+            queues,
+            first,
+        } = self;
         if listeners.several() {
             // One that went out earlier may come back later than that.
             let next = tokio::time::timeout(longest, listeners.next(longest));
             next.await.unwrap_or(Ok(None))?;
-        } else {
-            listeners.next(longest).await?;
+            return Ok(());
         }
-        Ok(())
+        tokio::select! {
+            heard = listeners.next(longest) => heard.map(drop),
+            never = remind(queues, first.as_ref(), longest) => match never {},
+        }
+    }
+}
+
+/// Gives Redis something to do when a wait of `longest` should be over. With nothing else to do it looks after waits that
+/// are over ten times a second, too seldom for a worker that sleeps until a job is due.
+async fn remind(queues: &Queues, queue: Option<&QueueName>, longest: Duration) -> Infallible {
+    let mut pause = longest + REMIND_AFTER;
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Some(queue) = queue {
+            let mut anything = cmd("EXISTS");
+            anything.arg(queues.keys(queue).wake());
+            // A Redis that is away is noticed by who waits.
+            queues.connection.command::<u64>(&anything).await.ok();
+        }
+        pause = REMIND_EVERY;
     }
 }
 

@@ -7,6 +7,7 @@ mod cancel;
 mod cluster;
 mod contract;
 mod crash;
+mod due;
 mod functions;
 mod http_request;
 mod http_server;

@@ -1,6 +1,7 @@
 //! A private Redis, queues of its own for each test, and waiting for a condition instead of sleeping.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod monitor;
 pub(crate) mod nodes;
 
 /// A redis-server of this test process, on a socket in a folder that goes away with it.
@@ -23,36 +25,48 @@ pub(crate) struct RedisServer {
     folder: TempDir,
     process: Mutex<Option<Child>>,
     fsync: &'static str,
+    /// How often a second it looks after what nobody asked for, such as waits that are over.
+    hz: &'static str,
 }
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
-        Self::start_with("always")
+        Self::start_with("always", "10")
     }
 
     /// One that may lose its last second, for tests that make very many calls and never kill it.
     pub(crate) fn start_fast() -> Self {
-        Self::start_with("no")
+        Self::start_with("no", "10")
     }
 
-    fn start_with(fsync: &'static str) -> Self {
+    /// One that does nothing by itself for most of a second, as far as that can be had.
+    pub(crate) fn start_sleepy() -> Self {
+        Self::start_with("always", "1")
+    }
+
+    fn start_with(fsync: &'static str, hz: &'static str) -> Self {
         let server = Self {
             folder: tempfile::tempdir().unwrap(),
             process: Mutex::new(None),
             fsync,
+            hz,
         };
         server.launch();
         server
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("unix://{}", self.folder.path().join("redis.sock").display())
+        format!("unix://{}", self.socket().display())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
     }
 
     /// Starts it again with the data that it had.
     pub(crate) fn launch(&self) {
         let folder = self.folder.path();
-        let socket = folder.join("redis.sock");
+        let socket = self.socket();
         let process = Command::new("redis-server")
             .args([
                 "--port",
@@ -64,7 +78,8 @@ impl RedisServer {
                 "--save",
                 "",
             ])
-            .args(["--maxmemory-policy", "noeviction"])
+            .args(["--maxmemory-policy", "noeviction", "--hz", self.hz])
+            .args(["--dynamic-hz", "no"])
             .arg("--unixsocket")
             .arg(&socket)
             .arg("--dir")
@@ -85,7 +100,7 @@ impl RedisServer {
         if let Some(mut process) = self.process.lock().unwrap().take() {
             process.kill().unwrap();
             process.wait().unwrap();
-            std::fs::remove_file(self.folder.path().join("redis.sock")).ok();
+            std::fs::remove_file(self.socket()).ok();
         }
     }
 
@@ -132,7 +147,7 @@ impl TestEnv {
         Self::on(Arc::new(RedisServer::start())).await
     }
 
-    async fn on(redis: Arc<RedisServer>) -> Self {
+    pub(crate) async fn on(redis: Arc<RedisServer>) -> Self {
         let settings = WorkerSettings {
             redis: RedisSettings {
                 url: redis.url(),

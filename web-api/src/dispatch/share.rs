@@ -7,6 +7,11 @@ pub(super) struct Share(pub(super) u64);
 /// A lane with fewer jobs in Redis than this part of the window gets some even when the window is full.
 const ALLOWANCE: u64 = 50;
 
+/// Jobs of one lane that Redis should hold at least.
+pub(super) fn allowance(size: u64) -> u64 {
+    (size / ALLOWANCE).max(1)
+}
+
 /// What each lane with a backlog gets, given the `size` of the window, how many jobs Redis holds, and how many of each
 /// lane wait there.
 ///
@@ -15,7 +20,7 @@ const ALLOWANCE: u64 = 50;
 pub(super) fn shares(size: u64, held: u64, waiting: &[u64]) -> Vec<Share> {
     let lanes = (waiting.len() as u64).max(1);
     let free = size.saturating_sub(held);
-    let allowance = (size / ALLOWANCE).max(1);
+    let allowance = allowance(size);
     let mut beyond = (size * 2).saturating_sub(held.max(size));
     // The rest of the division goes to the first ones, who are the most urgent.
     let even = |place: u64| free / lanes + u64::from(place < free % lanes);

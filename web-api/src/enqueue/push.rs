@@ -9,7 +9,7 @@ use jobs::{
 };
 use tokio::sync::mpsc;
 
-use super::Deadlines;
+use super::Seats;
 
 use crate::{
     dispatch::envelopes,
@@ -33,7 +33,7 @@ pub(super) struct Pusher {
 
 struct Batch {
     /// Of every queue that jobs are to be pushed to.
-    deadlines: Deadlines,
+    seats: Seats,
     jobs: Vec<Job>,
 }
 
@@ -54,13 +54,13 @@ pub(super) fn pusher(
 
 impl Pusher {
     /// Takes jobs that have their rows.
-    pub(super) async fn push(&self, jobs: Vec<Job>, deadlines: Deadlines) {
+    pub(super) async fn push(&self, jobs: Vec<Job>, seats: Seats) {
         for job in &jobs {
             if job.place == Place::Backlog {
                 self.windows.lined_up(&job.queue);
             }
         }
-        let batch = Batch { deadlines, jobs };
+        let batch = Batch { seats, jobs };
         if !batch.jobs.is_empty() && self.batches.send_timeout(batch, ROOM).await.is_err() {
             self.wake.wake();
         }
@@ -69,9 +69,9 @@ impl Pusher {
 
 async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
     let mut outage = Outage::new("enqueuer, pushing to the queue");
-    while let Some(Batch { deadlines, jobs }) = batches.recv().await {
+    while let Some(Batch { seats, jobs }) = batches.recv().await {
         for (queue, jobs) in by_queue(jobs) {
-            let deadline = deadlines.get(&queue).copied();
+            let deadline = seats.deadlines.get(&queue).copied();
             match hand_over(&queues, &windows, &queue, jobs, deadline).await {
                 Ok(late) => {
                     outage.over();

@@ -12,6 +12,7 @@ mod batch_calls;
 mod calls;
 mod cancel;
 mod cluster;
+mod dispatch;
 mod enqueue;
 mod env_example;
 mod guard;

@@ -64,7 +64,13 @@ impl Store {
         let rows = self
             .bounded("job_dispatch", statement.exec_with_returning(&self.database))
             .await?;
-        rows.into_iter().map(Job::try_from).collect()
+        let mut jobs = rows
+            .into_iter()
+            .map(Job::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        // A statement chooses the oldest, and returns them in any order.
+        jobs.sort_unstable_by_key(|job| job.id);
+        Ok(jobs)
     }
 
     /// Moves up to `most` parked jobs whose time comes before `until` to the backlog. Returns the queues that they are

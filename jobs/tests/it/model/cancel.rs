@@ -1,0 +1,33 @@
+//! A job is called off.
+
+use proptest::prelude::*;
+
+use super::expected::Model;
+use super::real::Real;
+
+pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    let workers: Vec<String> = real.ask(&["ZRANGE", "workers", "0", "-1"]);
+    let mut call = real.cancel.key("jobs");
+    call.key("lane-of").key("scheduled").key("attempts").key("events");
+    call.key("workers").key("cancelling").key("counts");
+    for worker in &workers {
+        call.key(format!("running:{worker}"));
+    }
+    call.arg(workers.len()).arg(&workers).arg(job);
+    let reply: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+    let expected = if model.running.contains_key(&job) {
+        model.marked.insert(job);
+        2
+    } else if model.scheduled.remove(&job).is_some() {
+        model.end(job);
+        1
+    } else if model.waits(job) && !model.hollow.contains(&job) {
+        model.hollow.insert(job);
+        model.end(job);
+        1
+    } else {
+        0
+    };
+    prop_assert_eq!(reply, [expected]);
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What the queue should be like: the rules in plain collections, without Redis.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::steps::lane;
+
+/// What the queue should be like.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// Lanes that are not empty: the jobs, and the turns that the lane has had.
+    pub(super) waiting: BTreeMap<&'static str, (VecDeque<u8>, u64)>,
+    /// Job to whether it is due.
+    pub(super) scheduled: BTreeMap<u8, bool>,
+    pub(super) running: BTreeMap<u8, (u8, u32)>,
+    pub(super) made: BTreeMap<u8, u32>,
+    pub(super) finished: BTreeMap<u8, u32>,
+    /// Called off while they waited: still in the list, until a fetch comes to them.
+    pub(super) hollow: BTreeSet<u8>,
+    /// Called off while they ran.
+    pub(super) marked: BTreeSet<u8>,
+    pub(super) stale: u64,
+    pub(super) most_running: Option<usize>,
+}
+
+impl Model {
+    pub(super) fn waits(&self, job: u8) -> bool {
+        let lane = self.waiting.get(lane(job));
+        lane.is_some_and(|(jobs, _)| jobs.contains(&job))
+    }
+
+    /// Lines a job up in its lane; one that was empty begins with the present turn of its priority.
+    pub(super) fn line_up(&mut self, job: u8, at_front: bool) {
+        let name = lane(job);
+        let turn = self.waiting.iter().filter(|(other, _)| other[..1] == name[..1]);
+        let turn = turn.map(|(_, (_, turn))| *turn).min().unwrap_or(0);
+        let (jobs, _) = self.waiting.entry(name).or_insert((VecDeque::new(), turn));
+        if at_front {
+            jobs.push_front(job);
+        } else {
+            jobs.push_back(job);
+        }
+    }
+
+    /// The lane whose turn it is.
+    pub(super) fn next_lane(&self) -> Option<&'static str> {
+        let lanes = self.waiting.iter();
+        let key =
+            |(name, (_, turn)): &(&&'static str, &(VecDeque<u8>, u64))| (name[..1].to_owned(), *turn, **name);
+        lanes.min_by_key(key).map(|(name, _)| *name)
+    }
+
+    pub(super) fn knows(&self, job: u8) -> bool {
+        self.waits(job) || self.scheduled.contains_key(&job) || self.running.contains_key(&job)
+    }
+
+    pub(super) fn set_made(&mut self, job: u8, attempts: u32) {
+        if attempts == 0 {
+            self.made.remove(&job)
+        } else {
+            self.made.insert(job, attempts)
+        };
+    }
+
+    pub(super) fn end(&mut self, job: u8) {
+        self.made.remove(&job);
+        self.marked.remove(&job);
+        *self.finished.entry(job).or_default() += 1;
+    }
+}
