@@ -2,9 +2,10 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { apiUrl, authorizedFetch, client, unwrap } from './client';
 import type { JobFilter } from './patch';
+import { patchDetail } from './patch-detail';
 import { patchLog } from './patch-log';
 import { problemOf, unreachable } from './problem';
-import type { Job, JobPage } from './types';
+import type { Job, JobDetail, JobPage } from './types';
 
 export const JOB_LISTS = ['jobs', 'list'] as const;
 
@@ -31,18 +32,24 @@ export function allJobs(data: { readonly pages: readonly JobPage[] }): Job[] {
   return data.pages.flatMap((page) => page.jobs);
 }
 
+export const JOBS_SHOWN = ['jobs', 'one'] as const;
+
 export function jobKey(id: string) {
-  return ['jobs', 'one', id] as const;
+  return [...JOBS_SHOWN, id] as const;
 }
 
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: jobKey(id),
-    queryFn: async ({ signal }) => patchLog.job(await fetchJob(id, signal)),
+    queryFn: async ({ signal }) => {
+      const job = await fetchJob(id, signal);
+      const patch = patchLog.of(id);
+      return patch === null ? job : patchDetail(job, patch);
+    },
   });
 }
 
-export async function fetchJob(id: string, signal?: AbortSignal): Promise<Job> {
+export async function fetchJob(id: string, signal?: AbortSignal): Promise<JobDetail> {
   return unwrap(
     await client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, ...(signal === undefined ? {} : { signal }) }),
   );
@@ -64,7 +71,7 @@ export async function enqueueJob(job: NewJob): Promise<Job> {
   );
 }
 
-/** The job as it is then: cancelled, or still running while its worker stops it. */
+/** The job as it is then, without its attempts: cancelled, or still running while its worker stops it. */
 export async function cancelJob(id: string): Promise<Job> {
   return patchLog.job(unwrap(await client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })));
 }
@@ -76,6 +83,10 @@ export function newIdempotencyKey(): string {
 
 export function downloadUrl(id: string): string {
   return `/api/v1/jobs/${id}/result?download=1`;
+}
+
+export function outputQuery(id: string) {
+  return queryOptions({ queryKey: ['output', id], queryFn: () => fetchOutputText(id), staleTime: Infinity });
 }
 
 /** The whole output as text: a string bare, everything else as JSON. */

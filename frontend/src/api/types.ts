@@ -4,6 +4,10 @@ import type { components } from './schema.gen';
 type Schemas = components['schemas'];
 
 export type Job = Schemas['Job'];
+/** A job with its attempts. */
+export type JobDetail = Schemas['JobDetail'];
+export type Attempt = Schemas['Attempt'];
+export type LogLine = Schemas['LogLine'];
 export type JobState = Schemas['JobState'];
 export type JobPage = Schemas['JobPage'];
 /** What the event stream says about one job. Fields that are absent are unchanged. */

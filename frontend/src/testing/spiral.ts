@@ -1,10 +1,13 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { IndexSeen, Job, JobPatch } from '../api/types';
+import type { IndexSeen, Job, JobDetail, JobPatch, LogLine } from '../api/types';
 import { api, server } from './server';
 
 export interface Spiral {
-  jobs: Job[];
+  /** Those with attempts are told with them when one of them is read. */
+  jobs: (Job | JobDetail)[];
+  /** What jobs have logged, by their ids. */
+  logs: Record<string, LogLine[]>;
   indices: IndexSeen[];
   values: Record<string, string>;
   /** Requests for the event stream so far, with the id that each resumed after. */
@@ -30,6 +33,7 @@ export function startSpiral(): Spiral {
   };
   const spiral: Spiral = {
     jobs: [],
+    logs: {},
     indices: [],
     values: {},
     resumed: [],
@@ -68,8 +72,11 @@ export function startSpiral(): Spiral {
     }),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
-      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ ...job, attempts: [] });
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], ...job });
     }),
+    api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
+      response(200).json({ lines: spiral.logs[params.id] ?? [] }),
+    ),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
     // Not through the typed one: the document calls the stream a string.
