@@ -29,7 +29,21 @@ const job = createRoute({
   component: lazyRouteComponent(() => import('./pages/job')),
 });
 
-const routeTree = root.addChildren([fibonacci, jobs, job]);
+const functions = createRoute({
+  getParentRoute: () => root,
+  path: '/functions',
+  component: lazyRouteComponent(() => import('./pages/functions')),
+});
+
+const calledFunction = createRoute({
+  getParentRoute: () => root,
+  path: '/functions/$name',
+  validateSearch: (search: Record<string, unknown>): { from?: string } =>
+    typeof search.from === 'string' ? { from: search.from } : {},
+  component: lazyRouteComponent(() => import('./pages/function')),
+});
+
+const routeTree = root.addChildren([fibonacci, jobs, job, functions, calledFunction]);
 
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {

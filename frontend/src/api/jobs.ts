@@ -5,7 +5,7 @@ import type { JobFilter } from './patch';
 import { patchDetail } from './patch-detail';
 import { patchLog } from './patch-log';
 import { problemOf, unreachable } from './problem';
-import type { Job, JobDetail, JobPage } from './types';
+import type { Job, JobDetail, JobPage, NewJob } from './types';
 
 export const JOB_LISTS = ['jobs', 'list'] as const;
 
@@ -55,20 +55,27 @@ export async function fetchJob(id: string, signal?: AbortSignal): Promise<JobDet
   );
 }
 
-export interface NewJob {
+export interface Call {
   readonly function: string;
   readonly input: unknown;
+  /** How to run it, beside the input. */
+  readonly options?: Partial<NewJob>;
   /** Makes sending twice harmless. */
   readonly idempotencyKey: string;
 }
 
-export async function enqueueJob(job: NewJob): Promise<Job> {
-  return unwrap(
-    await client.POST('/api/v1/functions/{name}/jobs', {
-      params: { path: { name: job.function }, header: { 'Idempotency-Key': job.idempotencyKey } },
-      body: { input: job.input },
-    }),
-  );
+export interface Called {
+  readonly job: Job;
+  /** No job was made: it is an earlier one that has the unique key. */
+  readonly replayed: boolean;
+}
+
+export async function callFunction(call: Call): Promise<Called> {
+  const answer = await client.POST('/api/v1/functions/{name}/jobs', {
+    params: { path: { name: call.function }, header: { 'Idempotency-Key': call.idempotencyKey } },
+    body: { ...call.options, input: call.input },
+  });
+  return { job: unwrap(answer), replayed: answer.response.headers.get('Idempotent-Replayed') === 'true' };
 }
 
 /** The job as it is then, without its attempts: cancelled, or still running while its worker stops it. */

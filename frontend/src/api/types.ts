@@ -13,6 +13,15 @@ export type JobPage = Schemas['JobPage'];
 /** What the event stream says about one job. Fields that are absent are unchanged. */
 export type JobPatch = Schemas['JobPatch'];
 export type FunctionInfo = Schemas['Function'];
+export type NewJob = Schemas['NewJob'];
+export type Queue = Schemas['Queue'];
+export type QueueLimits = Schemas['QueueLimits'];
+export type Schedule = Schemas['Schedule'];
+export type NewSchedule = Schemas['NewSchedule'];
+export type ScheduleChange = Schemas['ScheduleChange'];
+export type CatchUp = Schemas['CatchUp'];
+export type Batch = Schemas['Batch'];
+export type BatchCounts = Schemas['BatchCounts'];
 export type IndexSeen = Schemas['Index'];
 export type Problem = Schemas['Problem'];
 /** Whether the stream of events is open. `connecting` is only the first time, before there is anything to lose. */

@@ -60,6 +60,9 @@ function Parts({ job }: { readonly job: JobDetail }) {
         <JobStateBadge state={job.state} />
         {hasProgress(job) && <ProgressBar share={job.progress ?? 0} label="Progress of this job" />}
         {!isFinal(job.state) && <CancelJob job={job} />}
+        <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
+          Edit and call again
+        </Link>
       </div>
       <div className={classes.parts}>
         <div className={classes.column}>
@@ -98,7 +101,7 @@ function Facts({ job }: { readonly job: Job }) {
   return (
     <dl className={classes.facts}>
       <Fact name="Function">
-        <Link to="/jobs" search={{ function: job.function }}>
+        <Link to="/functions/$name" params={{ name: job.function }}>
           {job.function}
         </Link>
       </Fact>

@@ -1,0 +1,6 @@
+/** The pages that the navigation leads to, in its order, each with the letter that follows `g`. */
+export const PAGES = [
+  { to: '/', name: 'Fibonacci', letter: 'f' },
+  { to: '/jobs', name: 'Jobs', letter: 'j' },
+  { to: '/functions', name: 'Functions', letter: 'u' },
+] as const;
