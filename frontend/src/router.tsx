@@ -43,7 +43,55 @@ const calledFunction = createRoute({
   component: lazyRouteComponent(() => import('./pages/function')),
 });
 
-const routeTree = root.addChildren([fibonacci, jobs, job, functions, calledFunction]);
+const queues = createRoute({
+  getParentRoute: () => root,
+  path: '/queues',
+  component: lazyRouteComponent(() => import('./pages/queues')),
+});
+
+const schedules = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('./pages/schedules')),
+});
+
+const newSchedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/new',
+  component: lazyRouteComponent(() => import('./pages/new-schedule')),
+});
+
+const schedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/$id',
+  component: lazyRouteComponent(() => import('./pages/schedule')),
+});
+
+const batches = createRoute({
+  getParentRoute: () => root,
+  path: '/batches',
+  component: lazyRouteComponent(() => import('./pages/batches')),
+});
+
+const batch = createRoute({
+  getParentRoute: () => root,
+  path: '/batches/$id',
+  component: lazyRouteComponent(() => import('./pages/batch')),
+});
+
+const routeTree = root.addChildren([
+  fibonacci,
+  jobs,
+  job,
+  batches,
+  batch,
+  queues,
+  schedules,
+  newSchedule,
+  schedule,
+  functions,
+  calledFunction,
+]);
 
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {

@@ -19,6 +19,8 @@ export function jobListQuery(filter: JobFilter) {
         limit: PAGE_SIZE,
         ...(filter.state === undefined ? {} : { state: filter.state }),
         ...(filter.function === undefined ? {} : { function: filter.function }),
+        ...(filter.schedule === undefined ? {} : { schedule: filter.schedule }),
+        ...(filter.batch === undefined ? {} : { batch: filter.batch }),
         ...(pageParam === null ? {} : { cursor: pageParam }),
       };
       return patchLog.page(unwrap(await client.GET('/api/v1/jobs', { params: { query }, signal })));

@@ -110,3 +110,12 @@ test('a large output is read when it is asked for', async () => {
   await userEvent.setup().click(screen.getByRole('button', { name: 'Show all of it' }));
   expect(await screen.findByText(whole)).toBeVisible();
 });
+
+test('what made the job is a link away', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [detail(7, { schedule_id: id(8), batch_id: id(9) })];
+  open(`/jobs/${id(7)}`);
+  expect(await screen.findByRole('link', { name: 'a schedule' })).toHaveAttribute('href', `/schedules/${id(8)}`);
+  expect(screen.getByRole('link', { name: 'a batch' })).toHaveAttribute('href', `/batches/${id(9)}`);
+  expect(screen.getByRole('link', { name: 'Edit and call again' })).toHaveAttribute('href', `/functions/fibonacci?from=${id(7)}`);
+});

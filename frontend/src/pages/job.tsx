@@ -105,7 +105,23 @@ function Facts({ job }: { readonly job: Job }) {
           {job.function}
         </Link>
       </Fact>
-      <Fact name="Queue">{job.queue}</Fact>
+      <Fact name="Queue">
+        <Link to="/queues">{job.queue}</Link>
+      </Fact>
+      {job.schedule_id != null && (
+        <Fact name="Made by">
+          <Link to="/schedules/$id" params={{ id: job.schedule_id }}>
+            a schedule
+          </Link>
+        </Fact>
+      )}
+      {job.batch_id != null && (
+        <Fact name="Part of">
+          <Link to="/batches/$id" params={{ id: job.batch_id }}>
+            a batch
+          </Link>
+        </Fact>
+      )}
       <Fact name="Priority">{`${job.priority} (1 runs first, 9 last)`}</Fact>
       {job.fairness_key != null && <Fact name="Fairness key">{job.fairness_key}</Fact>}
       <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}`}</Fact>

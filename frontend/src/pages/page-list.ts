@@ -2,5 +2,8 @@
 export const PAGES = [
   { to: '/', name: 'Fibonacci', letter: 'f' },
   { to: '/jobs', name: 'Jobs', letter: 'j' },
+  { to: '/batches', name: 'Batches', letter: 'b' },
+  { to: '/queues', name: 'Queues', letter: 'q' },
+  { to: '/schedules', name: 'Schedules', letter: 's' },
   { to: '/functions', name: 'Functions', letter: 'u' },
 ] as const;

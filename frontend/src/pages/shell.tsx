@@ -7,6 +7,7 @@ import { subscribeToken, tokenState } from '../api/token';
 import { ColorSchemeSwitch } from '../components/color-scheme-switch';
 import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
+import { Keyboard } from './keyboard';
 import { Nav } from './nav';
 import classes from './shell.module.css';
 
@@ -41,6 +42,7 @@ export default function Shell(): ReactElement {
       <main id="main" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>
+      <Keyboard />
       <CutBanner cut={live === 'reconnecting' && !token.asking} />
       {token.asking && (
         <Suspense>

@@ -79,6 +79,7 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
           // The field's description for a screen reader; for the eye it stands below, where there is room for it.
           errorProps={{ className: 'visually-hidden' }}
           name="index"
+          data-search
           inputMode="numeric"
           autoComplete="off"
           placeholder="90"

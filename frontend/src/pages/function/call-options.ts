@@ -1,21 +1,13 @@
 /** How a call may be run beside its input, as fields of a form. The server has the last word on their limits. */
 import type { FunctionInfo } from '../../api/types';
-import type { Field } from '../input-form/fields';
+import { BARE_FIELD, type Field } from '../input-form/fields';
 
-const BARE: Omit<Field, 'name' | 'kind' | 'description'> = {
-  required: false,
-  preset: undefined,
-  choices: [],
-  minimum: null,
-  maximum: null,
-  maxLength: null,
-};
 const YEAR_SECONDS = 31_536_000;
 
 export function optionFields(called: FunctionInfo, queues: readonly string[]): readonly Field[] {
   return [
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'delay_seconds',
       kind: 'integer',
       description: 'Not before this many seconds from now.',
@@ -23,9 +15,9 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       minimum: 0,
       maximum: YEAR_SECONDS,
     },
-    { ...BARE, name: 'run_at', kind: 'time', description: 'Not before this time, instead of delay_seconds.' },
+    { ...BARE_FIELD, name: 'run_at', kind: 'time', description: 'Not before this time, instead of delay_seconds.' },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'priority',
       kind: 'integer',
       description: '1 runs before all others of the queue, 9 after them.',
@@ -34,7 +26,7 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       maximum: 9,
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'queue',
       kind: 'choice',
       description: 'The queue to go through.',
@@ -42,7 +34,7 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       choices: [...new Set([called.queue, ...queues])],
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'max_attempts',
       kind: 'integer',
       description: 'How often to try, the first time included.',
@@ -51,7 +43,7 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       maximum: 100,
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'timeout_seconds',
       kind: 'number',
       description: 'How long one attempt may take.',
@@ -60,14 +52,14 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       maximum: 86_400,
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'unique_key',
       kind: 'text',
       description: 'While a job of this function has the key, it is the answer and no other is made.',
       maxLength: 255,
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'unique_for_seconds',
       kind: 'integer',
       description: 'How long the job has its unique_key; until it is finished when this is empty.',
@@ -75,7 +67,7 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       maximum: YEAR_SECONDS,
     },
     {
-      ...BARE,
+      ...BARE_FIELD,
       name: 'fairness_key',
       kind: 'text',
       description: 'Jobs with one key share the turns that the queue gives to it.',

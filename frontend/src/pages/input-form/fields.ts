@@ -20,6 +20,16 @@ export interface Field {
   readonly maxLength: number | null;
 }
 
+/** A field that asks for nothing in particular. */
+export const BARE_FIELD: Omit<Field, 'name' | 'kind' | 'description'> = {
+  required: false,
+  preset: undefined,
+  choices: [],
+  minimum: null,
+  maximum: null,
+  maxLength: null,
+};
+
 type Schema = Readonly<Record<string, unknown>>;
 
 function asSchema(value: unknown): Schema | null {
