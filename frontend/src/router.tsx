@@ -29,7 +29,69 @@ const job = createRoute({
   component: lazyRouteComponent(() => import('./pages/job')),
 });
 
-const routeTree = root.addChildren([fibonacci, jobs, job]);
+const functions = createRoute({
+  getParentRoute: () => root,
+  path: '/functions',
+  component: lazyRouteComponent(() => import('./pages/functions')),
+});
+
+const calledFunction = createRoute({
+  getParentRoute: () => root,
+  path: '/functions/$name',
+  validateSearch: (search: Record<string, unknown>): { from?: string } =>
+    typeof search.from === 'string' ? { from: search.from } : {},
+  component: lazyRouteComponent(() => import('./pages/function')),
+});
+
+const queues = createRoute({
+  getParentRoute: () => root,
+  path: '/queues',
+  component: lazyRouteComponent(() => import('./pages/queues')),
+});
+
+const schedules = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('./pages/schedules')),
+});
+
+const newSchedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/new',
+  component: lazyRouteComponent(() => import('./pages/new-schedule')),
+});
+
+const schedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/$id',
+  component: lazyRouteComponent(() => import('./pages/schedule')),
+});
+
+const batches = createRoute({
+  getParentRoute: () => root,
+  path: '/batches',
+  component: lazyRouteComponent(() => import('./pages/batches')),
+});
+
+const batch = createRoute({
+  getParentRoute: () => root,
+  path: '/batches/$id',
+  component: lazyRouteComponent(() => import('./pages/batch')),
+});
+
+const routeTree = root.addChildren([
+  fibonacci,
+  jobs,
+  job,
+  batches,
+  batch,
+  queues,
+  schedules,
+  newSchedule,
+  schedule,
+  functions,
+  calledFunction,
+]);
 
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {

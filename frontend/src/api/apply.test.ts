@@ -1,11 +1,12 @@
 import { QueryClient } from '@tanstack/react-query';
 import { expect, test, vi } from 'vitest';
-import { id, job, patch, queuedPatch } from '../testing/jobs';
+import { AT, detail, id, job, patch, queuedPatch } from '../testing/jobs';
 import { startSpiral } from '../testing/spiral';
 import { addJob, applyPatches } from './apply';
 import { jobKey, jobListQuery, jobQuery } from './jobs';
+import { jobLogQuery } from './log-lines';
 import type { JobPages } from './patch';
-import type { Job } from './types';
+import type { Job, JobDetail } from './types';
 import { indicesQuery, valuesQuery } from './values';
 
 const FIBONACCI = jobListQuery({ function: 'fibonacci' }).queryKey;
@@ -44,9 +45,9 @@ test('an unknown id without input is read and put in', async () => {
 
 test('a single job that is shown follows too', () => {
   const queryClient = new QueryClient();
-  queryClient.setQueryData(jobKey(id(103)), job(103));
+  queryClient.setQueryData(jobKey(id(103)), detail(103));
   applyPatches(queryClient, [patch(103)]);
-  expect(queryClient.getQueryData<Job>(jobKey(id(103)))?.state).toBe('running');
+  expect(queryClient.getQueryData<JobDetail>(jobKey(id(103)))?.state).toBe('running');
   applyPatches(queryClient, [patch(104)]);
   expect(queryClient.getQueryData(jobKey(id(104)))).toBeUndefined();
 });
@@ -89,4 +90,32 @@ test('a list that is read while SQL is behind the stream shows what the stream h
   expect(listed(queryClient)).toMatchObject([{ id: id(112), state: 'completed' }]);
   const one = await queryClient.query(jobQuery(id(112)));
   expect(one.state).toBe('completed');
+});
+
+test('every attempt of one burst is told on the page of its job', () => {
+  const queryClient = new QueryClient();
+  queryClient.setQueryData(jobKey(id(113)), detail(113));
+  applyPatches(queryClient, [
+    patch(113, { attempt: 1, started_at: AT }),
+    patch(113, { state: 'retrying', attempt: 1, error: { kind: 'error', message: 'broken' } }),
+    patch(113, { attempt: 2, started_at: AT }),
+  ]);
+  expect(queryClient.getQueryData<JobDetail>(jobKey(id(113)))).toMatchObject({
+    state: 'running',
+    attempts: [
+      { number: 1, error: { message: 'broken' } },
+      { number: 2, finished_at: null },
+    ],
+  });
+});
+
+test('lines of one burst are all there, also those that came while the log was read', async () => {
+  const spiral = startSpiral();
+  const line = (number: number) => ({ attempt: 1, number, at: AT, text: `line ${number}` });
+  spiral.logs = { [id(114)]: [line(1)] };
+  const queryClient = new QueryClient();
+  applyPatches(queryClient, [patch(114, { log_lines: [line(2)] })]);
+  await queryClient.query(jobLogQuery(id(114)));
+  applyPatches(queryClient, [patch(114, { log_lines: [line(3)] }), patch(114, { log_lines: [line(4)] })]);
+  expect(queryClient.getQueryData(jobLogQuery(id(114)).queryKey)).toEqual([line(1), line(2), line(3), line(4)]);
 });

@@ -1,10 +1,12 @@
 /** Brings patches into every cached query that shows jobs or Fibonacci values. */
 import type { QueryClient } from '@tanstack/react-query';
-import { fetchJob, JOB_LISTS, jobKey } from './jobs';
-import { insertJobs, matches, mergePatches, patchJob, patchList, type JobFilter, type JobPages } from './patch';
+import { fetchJob, JOB_LISTS, JOBS_SHOWN } from './jobs';
+import { jobLogKey, mergeLines, recentLines } from './log-lines';
+import { insertJobs, matches, mergePatches, patchList, type JobFilter, type JobPages } from './patch';
+import { patchDetail } from './patch-detail';
 import { patchLog } from './patch-log';
 import { throttle } from './throttle';
-import type { IndexSeen, Job, JobPatch } from './types';
+import type { IndexSeen, Job, JobDetail, JobPatch, LogLine } from './types';
 import { indicesQuery, valuesQuery } from './values';
 
 /** More unknown jobs than this in one go: reading the list again is cheaper. */
@@ -29,9 +31,8 @@ export function applyPatches(queryClient: QueryClient, incoming: readonly JobPat
     for (const id of change.missing) missing.add(id);
     cut ||= change.cut;
   }
-  for (const patch of patches.values()) {
-    queryClient.setQueryData<Job>(jobKey(patch.id), (job) => (job === undefined ? undefined : patchJob(job, patch)));
-  }
+  patchShown(queryClient, incoming);
+  notedLines(queryClient, incoming);
 
   if (cut || missing.size > READ_AT_MOST) reread(queryClient).lists();
   else for (const id of missing) void readMissing(queryClient, id);
@@ -43,6 +44,25 @@ export function addJob(queryClient: QueryClient, read: Job): void {
   const job = patchLog.job(read);
   for (const [key, pages] of cachedLists(queryClient)) {
     if (matches(job, key[2])) queryClient.setQueryData(key, insertJobs(pages, [job]));
+  }
+}
+
+/** A job's own page tells every attempt, so it takes each patch by itself: merged ones have lost what came between. */
+function patchShown(queryClient: QueryClient, incoming: readonly JobPatch[]): void {
+  for (const [key, shown] of queryClient.getQueriesData<JobDetail>({ queryKey: JOBS_SHOWN })) {
+    if (shown === undefined) continue;
+    const next = incoming.reduce((job, patch) => (patch.id === job.id ? patchDetail(job, patch) : job), shown);
+    if (next !== shown) queryClient.setQueryData(key, next);
+  }
+}
+
+function notedLines(queryClient: QueryClient, incoming: readonly JobPatch[]): void {
+  for (const { id, log_lines: lines } of incoming) {
+    if (lines === undefined || lines.length === 0) continue;
+    recentLines.record(id, lines);
+    queryClient.setQueryData<readonly LogLine[]>(jobLogKey(id), (known) =>
+      known === undefined ? undefined : mergeLines(known, lines),
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { job, problem } from '../testing/jobs';
 import { api, server } from '../testing/server';
 import { client, unwrap } from './client';
-import { enqueueJob, newIdempotencyKey } from './jobs';
+import { callFunction, newIdempotencyKey } from './jobs';
 import { ApiError } from './problem';
 import { provideToken, tokenState } from './token';
 
@@ -33,7 +33,7 @@ test('a problem becomes an error with its code, its request and its fields', asy
       ),
     ),
   );
-  const error = await failure(enqueueJob({ function: 'fibonacci', input: { index: 1001 }, idempotencyKey: 'k' }));
+  const error = await failure(callFunction({ function: 'fibonacci', input: { index: 1001 }, idempotencyKey: 'k' }));
   expect(error).toMatchObject({ status: 422, code: 'invalid_input', requestId: '01REQUEST', temporary: false });
   expect(error.field('/index')).toBe('must be at most 1,000');
   expect(error.field('/other')).toBeNull();
@@ -61,7 +61,7 @@ test('sends the idempotency key, and no two are the same', async () => {
     }),
   );
   const idempotencyKey = newIdempotencyKey();
-  await enqueueJob({ function: 'fibonacci', input: { index: 1 }, idempotencyKey });
+  await callFunction({ function: 'fibonacci', input: { index: 1 }, idempotencyKey });
   expect(keys).toEqual([idempotencyKey]);
   expect(newIdempotencyKey()).not.toBe(idempotencyKey);
 });
@@ -77,7 +77,7 @@ test('asks for a token once, sends it again with the same body, and from then on
         : HttpResponse.json(problem(401), { status: 401 });
     }),
   );
-  const ask = () => enqueueJob({ function: 'fibonacci', input: { index: 1 }, idempotencyKey: 'k' });
+  const ask = () => callFunction({ function: 'fibonacci', input: { index: 1 }, idempotencyKey: 'k' });
   const [first, second] = [ask(), ask()];
   await vi.waitFor(() => {
     expect(tokenState()).toEqual({ asking: true, refused: false });
@@ -89,7 +89,7 @@ test('asks for a token once, sends it again with the same body, and from then on
     expect(seen).toHaveLength(4);
   });
   provideToken('right');
-  await expect(Promise.all([first, second])).resolves.toMatchObject([{ id: job(1).id }, { id: job(1).id }]);
+  await expect(Promise.all([first, second])).resolves.toMatchObject([{ job: { id: job(1).id } }, { job: { id: job(1).id } }]);
   expect(tokenState().asking).toBe(false);
   await ask();
   expect(seen.at(-1)).toEqual(['Bearer right', { input: { index: 1 } }]);

@@ -2,9 +2,10 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { apiUrl, authorizedFetch, client, unwrap } from './client';
 import type { JobFilter } from './patch';
+import { patchDetail } from './patch-detail';
 import { patchLog } from './patch-log';
 import { problemOf, unreachable } from './problem';
-import type { Job, JobPage } from './types';
+import type { Job, JobDetail, JobPage, NewJob } from './types';
 
 export const JOB_LISTS = ['jobs', 'list'] as const;
 
@@ -18,6 +19,8 @@ export function jobListQuery(filter: JobFilter) {
         limit: PAGE_SIZE,
         ...(filter.state === undefined ? {} : { state: filter.state }),
         ...(filter.function === undefined ? {} : { function: filter.function }),
+        ...(filter.schedule === undefined ? {} : { schedule: filter.schedule }),
+        ...(filter.batch === undefined ? {} : { batch: filter.batch }),
         ...(pageParam === null ? {} : { cursor: pageParam }),
       };
       return patchLog.page(unwrap(await client.GET('/api/v1/jobs', { params: { query }, signal })));
@@ -31,40 +34,53 @@ export function allJobs(data: { readonly pages: readonly JobPage[] }): Job[] {
   return data.pages.flatMap((page) => page.jobs);
 }
 
+export const JOBS_SHOWN = ['jobs', 'one'] as const;
+
 export function jobKey(id: string) {
-  return ['jobs', 'one', id] as const;
+  return [...JOBS_SHOWN, id] as const;
 }
 
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: jobKey(id),
-    queryFn: async ({ signal }) => patchLog.job(await fetchJob(id, signal)),
+    queryFn: async ({ signal }) => {
+      const job = await fetchJob(id, signal);
+      const patch = patchLog.of(id);
+      return patch === null ? job : patchDetail(job, patch);
+    },
   });
 }
 
-export async function fetchJob(id: string, signal?: AbortSignal): Promise<Job> {
+export async function fetchJob(id: string, signal?: AbortSignal): Promise<JobDetail> {
   return unwrap(
     await client.GET('/api/v1/jobs/{id}', { params: { path: { id } }, ...(signal === undefined ? {} : { signal }) }),
   );
 }
 
-export interface NewJob {
+export interface Call {
   readonly function: string;
   readonly input: unknown;
+  /** How to run it, beside the input. */
+  readonly options?: Partial<NewJob>;
   /** Makes sending twice harmless. */
   readonly idempotencyKey: string;
 }
 
-export async function enqueueJob(job: NewJob): Promise<Job> {
-  return unwrap(
-    await client.POST('/api/v1/functions/{name}/jobs', {
-      params: { path: { name: job.function }, header: { 'Idempotency-Key': job.idempotencyKey } },
-      body: { input: job.input },
-    }),
-  );
+export interface Called {
+  readonly job: Job;
+  /** No job was made: it is an earlier one that has the unique key. */
+  readonly replayed: boolean;
 }
 
-/** The job as it is then: cancelled, or still running while its worker stops it. */
+export async function callFunction(call: Call): Promise<Called> {
+  const answer = await client.POST('/api/v1/functions/{name}/jobs', {
+    params: { path: { name: call.function }, header: { 'Idempotency-Key': call.idempotencyKey } },
+    body: { ...call.options, input: call.input },
+  });
+  return { job: unwrap(answer), replayed: answer.response.headers.get('Idempotent-Replayed') === 'true' };
+}
+
+/** The job as it is then, without its attempts: cancelled, or still running while its worker stops it. */
 export async function cancelJob(id: string): Promise<Job> {
   return patchLog.job(unwrap(await client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })));
 }
@@ -76,6 +92,10 @@ export function newIdempotencyKey(): string {
 
 export function downloadUrl(id: string): string {
   return `/api/v1/jobs/${id}/result?download=1`;
+}
+
+export function outputQuery(id: string) {
+  return queryOptions({ queryKey: ['output', id], queryFn: () => fetchOutputText(id), staleTime: Infinity });
 }
 
 /** The whole output as text: a string bare, everything else as JSON. */

@@ -17,6 +17,8 @@ const FLUSH_MS = 100;
 const REFRESH_MS = 1000;
 /** A tab that nobody looks at gives its connection back: a browser has only six to one origin on HTTP/1.1. */
 const HIDDEN_MS = 60_000;
+/** Until then its changes are kept and made when somebody looks again; of more than this, everything is read anew. */
+const HELD_PATCHES = 2000;
 
 export const liveQuery = queryOptions({
   queryKey: ['live'],
@@ -30,17 +32,31 @@ export function refreshAll(queryClient: QueryClient): void {
   for (const queryKey of [['jobs'], ['values']]) void queryClient.invalidateQueries({ queryKey });
 }
 
+function isHidden(): boolean {
+  return document.visibilityState === 'hidden';
+}
+
 /** Starts following; the function it returns stops. */
 export function startLive(queryClient: QueryClient): () => void {
   let waiting: JobPatch[] = [];
+  let refreshLater = false;
   const flush = throttle(FLUSH_MS, () => {
     const patches = waiting;
     waiting = [];
     applyPatches(queryClient, patches);
   });
-  const refresh = throttle(REFRESH_MS, () => {
+  const refreshNow = throttle(REFRESH_MS, () => {
     refreshAll(queryClient);
   });
+  const refresh = () => {
+    if (isHidden()) refreshLater = true;
+    else refreshNow();
+  };
+  const showHeld = () => {
+    if (waiting.length > 0) flush();
+    if (refreshLater) refreshNow();
+    refreshLater = false;
+  };
   const setStatus = (status: LiveStatus) => {
     queryClient.setQueryData(liveQuery.queryKey, status);
   };
@@ -52,7 +68,12 @@ export function startLive(queryClient: QueryClient): () => void {
       const patch = parseJobPatch(event.data);
       if (patch !== null) waiting.push(patch);
     }
-    if (waiting.length > 0) flush();
+    if (!isHidden()) {
+      if (waiting.length > 0) flush();
+    } else if (waiting.length > HELD_PATCHES) {
+      waiting = [];
+      refreshLater = true;
+    }
   };
 
   let opened = false;
@@ -78,12 +99,15 @@ export function startLive(queryClient: QueryClient): () => void {
   let hideTimer: ReturnType<typeof setTimeout> | undefined;
   const onVisibility = () => {
     clearTimeout(hideTimer);
-    if (document.visibilityState === 'hidden') {
+    if (isHidden()) {
       hideTimer = setTimeout(() => {
         stop?.abort();
         stop = null;
       }, HIDDEN_MS);
-    } else if (stop === null) start();
+    } else {
+      showHeld();
+      if (stop === null) start();
+    }
   };
   document.addEventListener('visibilitychange', onVisibility);
   start();

@@ -24,9 +24,13 @@ export class PatchLog {
     }
   }
 
+  of(id: string): JobPatch | null {
+    return this.entries.get(id)?.patch ?? null;
+  }
+
   job(job: Job): Job {
-    const entry = this.entries.get(job.id);
-    return entry === undefined ? job : patchJob(job, entry.patch);
+    const patch = this.of(job.id);
+    return patch === null ? job : patchJob(job, patch);
   }
 
   page(page: JobPage): JobPage {

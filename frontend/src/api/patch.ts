@@ -8,6 +8,8 @@ export const LIST_LIMIT = 200;
 export interface JobFilter {
   readonly state?: JobState | undefined;
   readonly function?: string | undefined;
+  readonly schedule?: string | undefined;
+  readonly batch?: string | undefined;
 }
 
 export type JobPages = InfiniteData<JobPage, string | null>;
@@ -19,7 +21,9 @@ export function isFinal(state: JobState): boolean {
 export function matches(job: Job, filter: JobFilter): boolean {
   return (
     (filter.state === undefined || job.state === filter.state) &&
-    (filter.function === undefined || job.function === filter.function)
+    (filter.function === undefined || job.function === filter.function) &&
+    (filter.schedule === undefined || job.schedule_id === filter.schedule) &&
+    (filter.batch === undefined || job.batch_id === filter.batch)
   );
 }
 
@@ -111,7 +115,8 @@ export function patchList(pages: JobPages, filter: JobFilter, patches: ReadonlyM
     // Ids are ordered by time: a smaller one belongs to a page that is not loaded.
     if (known.has(patch.id) || patch.id < oldestId) continue;
     if (filter.state !== undefined && patch.state !== filter.state) continue;
-    const job = jobOf(patch);
+    // The stream does not say what made a job.
+    const job = filter.schedule === undefined && filter.batch === undefined ? jobOf(patch) : null;
     if (job === null) missing.push(patch.id);
     else if (matches(job, filter)) fresh.push(job);
   }

@@ -22,6 +22,11 @@ export class ApiError extends Error {
     return this.fields.get(pointer) ?? null;
   }
 
+  /** Every message, by JSON pointer. */
+  get fieldErrors(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.fields);
+  }
+
   /** Worth trying again without changing anything. */
   get temporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;

@@ -4,11 +4,24 @@ import type { components } from './schema.gen';
 type Schemas = components['schemas'];
 
 export type Job = Schemas['Job'];
+/** A job with its attempts. */
+export type JobDetail = Schemas['JobDetail'];
+export type Attempt = Schemas['Attempt'];
+export type LogLine = Schemas['LogLine'];
 export type JobState = Schemas['JobState'];
 export type JobPage = Schemas['JobPage'];
 /** What the event stream says about one job. Fields that are absent are unchanged. */
 export type JobPatch = Schemas['JobPatch'];
 export type FunctionInfo = Schemas['Function'];
+export type NewJob = Schemas['NewJob'];
+export type Queue = Schemas['Queue'];
+export type QueueLimits = Schemas['QueueLimits'];
+export type Schedule = Schemas['Schedule'];
+export type NewSchedule = Schemas['NewSchedule'];
+export type ScheduleChange = Schemas['ScheduleChange'];
+export type CatchUp = Schemas['CatchUp'];
+export type Batch = Schemas['Batch'];
+export type BatchCounts = Schemas['BatchCounts'];
 export type IndexSeen = Schemas['Index'];
 export type Problem = Schemas['Problem'];
 /** Whether the stream of events is open. `connecting` is only the first time, before there is anything to lose. */

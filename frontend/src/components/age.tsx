@@ -1,6 +1,6 @@
-/** How long ago something was, kept up to date by one clock for the whole page. The exact time shows on hover. */
+/** How long ago something was, or for how long it has gone on, by one clock for the whole page. The exact time shows on hover. */
 import { useSyncExternalStore } from 'react';
-import { ageText, exactTime } from './time-text';
+import { ageText, exactTime, runningText } from './time-text';
 
 let now = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -34,4 +34,8 @@ export function Age({ at, ahead = false }: { readonly at: string; readonly ahead
       {text}
     </time>
   );
+}
+
+export function Elapsed({ since }: { readonly since: string }) {
+  return <>{useSyncExternalStore(subscribe, () => runningText(since, clock(since, false)))}</>;
 }

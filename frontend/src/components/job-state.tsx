@@ -12,6 +12,15 @@ const TONE: Record<JobState, string> = {
   cancelled: 'off',
 };
 
+/** The mark alone, for where words stand beside it. */
+export function JobStateMark({ state }: { readonly state: JobState }) {
+  return (
+    <span className={classes.badge} data-tone={TONE[state]} aria-hidden="true">
+      <span className={classes.mark} />
+    </span>
+  );
+}
+
 export function JobStateBadge({ state }: { readonly state: JobState }) {
   return (
     <span className={classes.badge} data-tone={TONE[state]}>

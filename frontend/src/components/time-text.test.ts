@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ageText, durationText } from './time-text';
+import { ageText, durationText, runningText } from './time-text';
 
 const START = '2026-01-02T03:04:05.000Z';
 
@@ -33,4 +33,13 @@ test.each([
   [-50, '< 1 ms'],
 ])('%i ms read "%s"', (ms, text) => {
   expect(durationText(START, new Date(later(ms)).toISOString())).toBe(text);
+});
+
+test.each([
+  [0, '1 s'],
+  [1999, '1 s'],
+  [12_999, '12 s'],
+  [61_500, '1 min 1 s'],
+])('what has gone on for %i ms reads "%s"', (ms, text) => {
+  expect(runningText(START, later(ms))).toBe(text);
 });

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 import { cancelJob, jobKey } from '../api/jobs';
 import { asApiError } from '../api/problem';
-import type { Job } from '../api/types';
+import type { Job, JobDetail } from '../api/types';
 import classes from './job.module.css';
 
 export function CancelJob({ job }: { readonly job: Job }): ReactElement {
@@ -12,7 +12,7 @@ export function CancelJob({ job }: { readonly job: Job }): ReactElement {
   const cancel = useMutation({
     mutationFn: () => cancelJob(job.id),
     onSuccess: (now) => {
-      queryClient.setQueryData(jobKey(job.id), now);
+      queryClient.setQueryData<JobDetail>(jobKey(job.id), (known) => (known === undefined ? undefined : { ...known, ...now }));
     },
   });
   const stopping = cancel.isPending || cancel.isSuccess;

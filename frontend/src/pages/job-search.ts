@@ -14,9 +14,15 @@ export const JOB_STATES: readonly JobState[] = [
 
 export function parseJobSearch(search: Record<string, unknown>): JobFilter {
   const state = JOB_STATES.find((known) => known === search.state);
-  const name = search.function;
   return {
     ...(state === undefined ? {} : { state }),
-    ...(typeof name === 'string' && name !== '' ? { function: name } : {}),
+    ...text(search, 'function'),
+    ...text(search, 'schedule'),
+    ...text(search, 'batch'),
   };
+}
+
+function text(search: Record<string, unknown>, name: 'function' | 'schedule' | 'batch'): Partial<JobFilter> {
+  const value = search[name];
+  return typeof value === 'string' && value !== '' ? { [name]: value } : {};
 }

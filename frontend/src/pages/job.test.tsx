@@ -1,7 +1,8 @@
-import { screen } from '@testing-library/react';
+import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
-import { completed, id, job, problem } from '../testing/jobs';
+import { AT, completed, detail, id, job, patch, problem } from '../testing/jobs';
 import { open } from '../testing/render';
 import { api, server } from '../testing/server';
 import { startSpiral } from '../testing/spiral';
@@ -41,4 +42,80 @@ test('a job that has ended cannot be cancelled', async () => {
   open(`/jobs/${id(1)}`);
   expect(await screen.findByText('completed')).toBeVisible();
   expect(screen.queryByRole('button', { name: /cancel/i })).toBeNull();
+});
+
+test('attempts are told with their worker and error, and the next one comes live', async () => {
+  const spiral = startSpiral();
+  const error = { kind: 'timeout', message: 'took longer than 60 s' };
+  spiral.jobs = [
+    detail(2, {
+      state: 'retrying',
+      attempt: 1,
+      attempts: [{ number: 1, worker: 'w1', started_at: AT, finished_at: '2026-01-02T03:04:07.500Z', error }],
+    }),
+  ];
+  open(`/jobs/${id(2)}`);
+  const table = within(await screen.findByRole('table', { name: /^Attempts/u }));
+  const [, first] = table.getAllByRole('row');
+  expect(first).toHaveTextContent('2.50 sw1timeout: took longer than 60 s');
+  const timeline = within(screen.getByRole('region', { name: 'Timeline' }));
+  expect(timeline.getByText('Waits for the next attempt')).toBeVisible();
+
+  await screen.findByText('Live');
+  spiral.send(patch(2, { attempt: 2, worker: 'w2', started_at: '2026-01-02T03:04:09.500Z' }));
+  expect(await timeline.findByText('Runs on w2')).toBeVisible();
+  expect(timeline.getByText('Waited for the next attempt').parentElement).toHaveTextContent('2.00 s');
+  expect(table.getAllByRole('row')).toHaveLength(3);
+});
+
+test('progress and log lines come live', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [detail(3, { state: 'running', attempt: 1, progress: 0, attempts: [] })];
+  spiral.logs = { [id(3)]: [{ attempt: 1, number: 1, at: AT, text: 'begins' }] };
+  open(`/jobs/${id(3)}`);
+  expect(await screen.findByText('begins')).toBeVisible();
+  expect(screen.queryByRole('progressbar')).toBeNull();
+  await screen.findByText('Live');
+  const log_lines = [{ attempt: 1, number: 2, at: AT, text: 'goes on' }];
+  spiral.send(patch(3, { attempt: 1, progress: 0.42, log_lines }));
+  expect(await screen.findByText('goes on')).toBeVisible();
+  expect(screen.getByRole('progressbar', { name: 'Progress of this job' })).toHaveAttribute('aria-valuenow', '42');
+});
+
+test('an output that is an object is shown as one', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [completed(4, '', { output: { status: 200 }, output_length: null, output_preview: '{"status":200}' })];
+  open(`/jobs/${id(4)}`);
+  const output = within(await screen.findByRole('region', { name: 'Output' }));
+  expect(output.getByText('status:')).toBeVisible();
+  expect(output.getByText('200')).toBeVisible();
+});
+
+test('an output that is null is shown, too', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [completed(5, '', { output: null, output_size: 4, output_length: null, output_preview: 'null' })];
+  open(`/jobs/${id(5)}`);
+  expect(within(await screen.findByRole('region', { name: 'Output' })).getByText('null')).toBeVisible();
+});
+
+test('a large output is read when it is asked for', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [completed(6, '1…9', { output: null, output_size: 5002, output_length: 5000, output_preview: '1…9' })];
+  const whole = '1'.repeat(5000);
+  server.use(
+    api.get('/api/v1/jobs/{id}/result', ({ response }) => response.untyped(HttpResponse.text(whole))),
+  );
+  open(`/jobs/${id(6)}`);
+  expect(await screen.findByText('5,000 characters')).toBeVisible();
+  await userEvent.setup().click(screen.getByRole('button', { name: 'Show all of it' }));
+  expect(await screen.findByText(whole)).toBeVisible();
+});
+
+test('what made the job is a link away', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [detail(7, { schedule_id: id(8), batch_id: id(9) })];
+  open(`/jobs/${id(7)}`);
+  expect(await screen.findByRole('link', { name: 'a schedule' })).toHaveAttribute('href', `/schedules/${id(8)}`);
+  expect(screen.getByRole('link', { name: 'a batch' })).toHaveAttribute('href', `/batches/${id(9)}`);
+  expect(screen.getByRole('link', { name: 'Edit and call again' })).toHaveAttribute('href', `/functions/fibonacci?from=${id(7)}`);
 });

@@ -1,22 +1,25 @@
-/** One job: where it stands, when what happened, what went in and what came out. */
+/** One job, live: where it stands, what it went through, what went in, what came out and what it said meanwhile. */
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactElement, ReactNode } from 'react';
 import { jobQuery } from '../api/jobs';
 import { isFinal } from '../api/patch';
 import { asApiError } from '../api/problem';
-import type { Job } from '../api/types';
-import { Age } from '../components/age';
+import type { Job, JobDetail } from '../api/types';
 import { Heading } from '../components/heading';
 import { JobStateBadge } from '../components/job-state';
+import { JsonView } from '../components/json-view';
+import { Moment } from '../components/moment';
 import { Empty, Failed, LoadingRows } from '../components/notice';
-import { formatNumber } from '../components/numbers';
-import { durationText, exactTime } from '../components/time-text';
-import { ValueText } from '../components/value-text';
+import { ProgressBar } from '../components/progress-bar';
 import { CancelJob } from './cancel-job';
-import { callText, jsonText, outputText } from './job-text';
+import { callText } from './job-text';
 import classes from './job.module.css';
-import { OutputActions } from './output-actions';
+import { Attempts } from './job/attempts';
+import { Log } from './job/log';
+import { Output } from './job/output';
+import { TimelineList } from './job/timeline-list';
+import { Section } from './section';
 
 const route = getRouteApi('/jobs/$id');
 
@@ -31,72 +34,108 @@ export default function JobPage(): ReactElement {
       <Heading title={job.data === undefined ? 'Job' : callText(job.data)}>
         <span className={classes.id}>{id}</span>
       </Heading>
-      <div className={classes.card}>
-        {job.isPending ? (
-          <LoadingRows rows={6} what="the job" />
-        ) : job.isError ? (
-          asApiError(job.error).status === 404 ? (
+      {job.data !== undefined ? (
+        <Parts key={id} job={job.data} />
+      ) : (
+        <div className={classes.card}>
+          {job.isPending ? (
+            <LoadingRows rows={6} what="the job" />
+          ) : asApiError(job.error).status === 404 ? (
             <Empty title="There is no job with this id">
               It may have been deleted, or the address is mistyped. <Link to="/jobs">See all jobs</Link>
             </Empty>
           ) : (
             <Failed title="The job could not be read" error={asApiError(job.error)} onRetry={() => void job.refetch()} />
-          )
-        ) : (
-          <Facts job={job.data} />
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function Parts({ job }: { readonly job: JobDetail }) {
+  return (
+    <>
+      <div className={classes.bar}>
+        <JobStateBadge state={job.state} />
+        {hasProgress(job) && <ProgressBar share={job.progress ?? 0} label="Progress of this job" />}
+        {!isFinal(job.state) && <CancelJob job={job} />}
+        <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
+          Edit and call again
+        </Link>
+      </div>
+      <div className={classes.parts}>
+        <div className={classes.column}>
+          <Section title="Input" padded>
+            <JsonView value={job.input} what="the input" fileName={`${job.function}-${job.id}-input.json`} />
+          </Section>
+          <Output job={job} />
+          <Section title="Facts">
+            <Facts job={job} />
+          </Section>
+        </div>
+        <div className={classes.column}>
+          <Section title="Timeline">
+            <TimelineList job={job} />
+          </Section>
+        </div>
+      </div>
+      <div className={classes.rest}>
+        {job.attempts.length > 0 && (
+          <Section title="Attempts">
+            <Attempts attempts={job.attempts} />
+          </Section>
         )}
+        <Log job={job} />
       </div>
     </>
   );
 }
 
+/** Every attempt begins at 0, also of a function that never says how far it is. */
+function hasProgress(job: Job): boolean {
+  return job.state === 'running' && (job.progress ?? 0) > 0;
+}
+
 function Facts({ job }: { readonly job: Job }) {
-  const output = outputText(job);
   return (
     <dl className={classes.facts}>
-      <Fact name="State">
-        <span className={classes.state}>
-          <JobStateBadge state={job.state} />
-          {!isFinal(job.state) && <CancelJob key={job.id} job={job} />}
-        </span>
+      <Fact name="Function">
+        <Link to="/functions/$name" params={{ name: job.function }}>
+          {job.function}
+        </Link>
       </Fact>
-      <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}, in the queue “${job.queue}”`}</Fact>
+      <Fact name="Queue">
+        <Link to="/queues">{job.queue}</Link>
+      </Fact>
+      {job.schedule_id != null && (
+        <Fact name="Made by">
+          <Link to="/schedules/$id" params={{ id: job.schedule_id }}>
+            a schedule
+          </Link>
+        </Fact>
+      )}
+      {job.batch_id != null && (
+        <Fact name="Part of">
+          <Link to="/batches/$id" params={{ id: job.batch_id }}>
+            a batch
+          </Link>
+        </Fact>
+      )}
+      <Fact name="Priority">{`${job.priority} (1 runs first, 9 last)`}</Fact>
+      {job.fairness_key != null && <Fact name="Fairness key">{job.fairness_key}</Fact>}
+      <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}`}</Fact>
       <Fact name="Created">
         <Moment at={job.created_at} />
       </Fact>
-      {job.run_at != null && (
+      {job.run_at != null && !isFinal(job.state) && (
         <Fact name="Runs at">
           <Moment at={job.run_at} />
         </Fact>
       )}
-      <Fact name="Started">{job.started_at == null ? 'Not yet' : <Moment at={job.started_at} />}</Fact>
-      <Fact name="Finished">
-        {job.finished_at == null ? (
-          'Not yet'
-        ) : (
-          <>
-            <Moment at={job.finished_at} />
-            {job.started_at != null && `, after ${durationText(job.started_at, job.finished_at)}`}
-          </>
-        )}
-      </Fact>
-      <Fact name="Input">
-        <code className={classes.code}>{jsonText(job.input)}</code>
-      </Fact>
-      {job.error != null && (
-        <Fact name="Error">
-          <span className={classes.bad}>{`${job.error.kind}: ${job.error.message}`}</span>
-        </Fact>
-      )}
-      {output !== null && (
-        <Fact name="Output">
-          <div className={classes.output}>
-            <ValueText text={output} length={job.output_length ?? output.length} keep={100} />
-            <span className={classes.actions}>
-              {job.output_length != null && <span>{`${formatNumber(job.output_length)} characters`}</span>}
-              <OutputActions job={job} what="the output" />
-            </span>
-          </div>
+      {job.finished_at != null && (
+        <Fact name="Finished">
+          <Moment at={job.finished_at} />
         </Fact>
       )}
     </dl>
@@ -109,13 +148,5 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
-  );
-}
-
-function Moment({ at }: { readonly at: string }) {
-  return (
-    <>
-      {exactTime(at)} (<Age at={at} ahead />)
-    </>
   );
 }

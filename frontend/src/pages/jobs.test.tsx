@@ -1,10 +1,19 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { completed, id, job, patch, problem, queuedPatch } from '../testing/jobs';
 import { open } from '../testing/render';
 import { api, server } from '../testing/server';
 import { startSpiral } from '../testing/spiral';
+
+function setHidden(hidden: boolean) {
+  Object.defineProperty(document, 'visibilityState', { configurable: true, value: hidden ? 'hidden' : 'visible' });
+  document.dispatchEvent(new Event('visibilitychange'));
+}
+
+afterEach(() => {
+  Reflect.deleteProperty(document, 'visibilityState');
+});
 
 async function rows(): Promise<string[]> {
   const table = await screen.findByRole('table', { name: 'Jobs, newest first' });
@@ -28,12 +37,17 @@ test('filters come from the address and go into it', async () => {
   spiral.jobs = [completed(2, '1'), job(1, { state: 'dead' })];
   const { router } = open('/jobs?state=dead&nonsense=1');
   expect(await rows()).toHaveLength(1);
-  expect(screen.getByLabelText('State')).toHaveValue('dead');
-  await userEvent.setup().selectOptions(screen.getByLabelText('State'), 'completed');
-  await waitFor(() => {
-    expect(router.state.location.search).toEqual({ state: 'completed' });
+  const states = within(screen.getByRole('navigation', { name: 'State' }));
+  expect(states.getByRole('link', { name: 'dead' })).toHaveAttribute('aria-current', 'page');
+  const user = userEvent.setup();
+  await user.click(states.getByRole('link', { name: 'completed' }));
+  await waitFor(async () => {
+    expect((await rows())[0]).toContain('completed');
   });
-  expect((await rows())[0]).toContain('completed');
+  await user.selectOptions(screen.getByLabelText('Function'), await screen.findByRole('option', { name: 'fibonacci' }));
+  await waitFor(() => {
+    expect(router.state.location.search).toEqual({ state: 'completed', function: 'fibonacci' });
+  });
 });
 
 test('a state that does not exist is no filter', async () => {
@@ -41,7 +55,62 @@ test('a state that does not exist is no filter', async () => {
   spiral.jobs = [job(1)];
   open('/jobs?state=pending');
   expect(await rows()).toHaveLength(1);
-  expect(screen.getByLabelText('State')).toHaveValue('');
+  expect(screen.getByRole('link', { name: 'all' })).toHaveAttribute('aria-current', 'page');
+});
+
+test('the jobs of one batch and of one schedule are asked for, and the way back is there', async () => {
+  startSpiral();
+  const asked: string[] = [];
+  server.use(
+    api.get('/api/v1/jobs', ({ request, response }) => {
+      asked.push(new URL(request.url).search);
+      return response(200).json({ jobs: [job(1)], next_cursor: null });
+    }),
+  );
+  open(`/jobs?batch=${id(7)}&schedule=${id(8)}`);
+  expect(await rows()).toHaveLength(1);
+  expect(asked).toEqual([`?limit=50&schedule=${id(8)}&batch=${id(7)}`]);
+  expect(screen.getByRole('link', { name: 'one batch' })).toHaveAttribute('href', `/batches/${id(7)}`);
+  expect(screen.getAllByRole('link', { name: 'show all' }).map((link) => link.getAttribute('href'))).toEqual([
+    `/jobs?batch=${id(7)}`,
+    `/jobs?schedule=${id(8)}`,
+  ]);
+});
+
+test('columns are chosen, and stay chosen', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(1, { queue: 'mail', priority: 2 })];
+  const first = open('/jobs');
+  expect((await rows())[0]).not.toContain('mail');
+  const user = userEvent.setup();
+  await user.click(screen.getByText('Columns'));
+  await user.click(screen.getByRole('checkbox', { name: 'Queue' }));
+  await user.click(screen.getByRole('checkbox', { name: 'Function' }));
+  expect((await rows())[0]).toContain('mail');
+  expect((await rows())[0]).not.toContain('fibonacci');
+  first.unmount();
+  open('/jobs');
+  expect((await rows())[0]).toContain('mail');
+});
+
+test('nothing moves while nobody looks; then all of it is there', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(320)];
+  open('/jobs');
+  expect(await rows()).toHaveLength(1);
+  await screen.findByText('Live');
+  setHidden(true);
+  spiral.send(queuedPatch(321));
+  spiral.send(patch(320, { state: 'completed', output: '1' }));
+  // Longer than any event takes to be shown.
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expect(await rows()).toHaveLength(1);
+  expect((await rows())[0]).toContain('queued');
+  setHidden(false);
+  await waitFor(async () => {
+    expect(await rows()).toHaveLength(2);
+  });
+  expect((await rows())[1]).toContain('completed');
 });
 
 test('older jobs come with their cursor', async () => {
@@ -57,8 +126,7 @@ test('older jobs come with their cursor', async () => {
     }),
   );
   open('/jobs');
-  expect(await rows()).toHaveLength(1);
-  await userEvent.setup().click(screen.getByRole('button', { name: 'Show older jobs' }));
+  // The end of the list is in sight, so they come by themselves.
   await waitFor(async () => {
     expect(await rows()).toHaveLength(2);
   });

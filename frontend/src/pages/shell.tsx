@@ -7,6 +7,8 @@ import { subscribeToken, tokenState } from '../api/token';
 import { ColorSchemeSwitch } from '../components/color-scheme-switch';
 import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
+import { Keyboard } from './keyboard';
+import { Nav } from './nav';
 import classes from './shell.module.css';
 
 /** Most people never see it. */
@@ -29,12 +31,7 @@ export default function Shell(): ReactElement {
             <Logo />
             <span>Spiral</span>
           </Link>
-          <nav className={classes.nav} aria-label="Pages">
-            <Link to="/" activeOptions={{ exact: true }}>
-              Fibonacci
-            </Link>
-            <Link to="/jobs">Jobs</Link>
-          </nav>
+          <Nav />
           <span className={classes.live} data-live={live}>
             <span className={classes.liveDot} aria-hidden="true" />
             <span className={classes.liveWord}>{live === 'open' ? 'Live' : 'Not live'}</span>
@@ -45,6 +42,7 @@ export default function Shell(): ReactElement {
       <main id="main" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>
+      <Keyboard />
       <CutBanner cut={live === 'reconnecting' && !token.asking} />
       {token.asking && (
         <Suspense>

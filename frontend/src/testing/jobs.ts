@@ -1,5 +1,5 @@
 /** Jobs and patches to test with: say only what matters. */
-import type { Job, JobPatch, Problem } from '../api/types';
+import type { Job, JobDetail, JobPatch, Problem } from '../api/types';
 
 export const AT = '2026-01-02T03:04:05.000Z';
 
@@ -48,6 +48,10 @@ export function completed(number: number, value: string, changes: Partial<Job> =
     result_url: `/api/v1/jobs/${id(number)}/result`,
     ...changes,
   });
+}
+
+export function detail(number: number, changes: Partial<JobDetail> = {}): JobDetail {
+  return { ...job(number), attempts: [], ...changes };
 }
 
 export function patch(number: number, changes: Partial<JobPatch> = {}): JobPatch {

@@ -1,8 +1,11 @@
 /** Runs before every test file: a mock API that fails on calls nobody expected, and what jsdom lacks. */
 import '@testing-library/jest-dom/vitest';
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { server } from './server';
+
+// A slow machine is no failure.
+configure({ asyncUtilTimeout: 5000 });
 
 window.matchMedia = (media) =>
   Object.assign(new EventTarget(), { matches: false, media, onchange: null }) as unknown as MediaQueryList;

@@ -1,11 +1,16 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { IndexSeen, Job, JobPatch } from '../api/types';
+import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue } from '../api/types';
+import { queue } from './queues';
 import { api, server } from './server';
 
 export interface Spiral {
-  jobs: Job[];
+  /** Those with attempts are told with them when one of them is read. */
+  jobs: (Job | JobDetail)[];
+  /** What jobs have logged, by their ids. */
+  logs: Record<string, LogLine[]>;
   indices: IndexSeen[];
+  queues: Queue[];
   values: Record<string, string>;
   /** Requests for the event stream so far, with the id that each resumed after. */
   readonly resumed: (string | null)[];
@@ -14,11 +19,22 @@ export interface Spiral {
   readonly cut: () => void;
 }
 
-const SCHEMA = {
-  type: 'object',
-  required: ['index'],
-  properties: { index: { type: 'integer', minimum: 0, maximum: 10_000_000 } },
-};
+const POLICY = { queue: 'default', max_attempts: 3, timeout_seconds: 60 };
+
+const FUNCTIONS: FunctionInfo[] = [
+  { ...POLICY, name: 'echo', description: 'Returns its input.', input_schema: true, output_schema: true },
+  {
+    ...POLICY,
+    name: 'fibonacci',
+    description: 'Fibonacci numbers.',
+    input_schema: {
+      type: 'object',
+      required: ['index'],
+      properties: { index: { type: 'integer', minimum: 0, maximum: 10_000_000 } },
+    },
+    output_schema: { type: 'string' },
+  },
+];
 
 export function startSpiral(): Spiral {
   const encoder = new TextEncoder();
@@ -30,7 +46,9 @@ export function startSpiral(): Spiral {
   };
   const spiral: Spiral = {
     jobs: [],
+    logs: {},
     indices: [],
+    queues: [queue('default')],
     values: {},
     resumed: [],
     send: (patch) => {
@@ -48,17 +66,7 @@ export function startSpiral(): Spiral {
   server.use(
     api.get('/api/v1/functions', ({ response }) =>
       response(200).json({
-        functions: [
-          {
-            name: 'fibonacci',
-            description: 'Fibonacci numbers.',
-            queue: 'default',
-            max_attempts: 3,
-            timeout_seconds: 60,
-            input_schema: SCHEMA,
-            output_schema: { type: 'string' },
-          },
-        ],
+        functions: FUNCTIONS,
       }),
     ),
     api.get('/api/v1/jobs', ({ request, response }) => {
@@ -68,8 +76,12 @@ export function startSpiral(): Spiral {
     }),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
-      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ ...job, attempts: [] });
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], ...job });
     }),
+    api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
+      response(200).json({ lines: spiral.logs[params.id] ?? [] }),
+    ),
+    api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
     // Not through the typed one: the document calls the stream a string.

@@ -5,7 +5,7 @@ import { useRef, useState, type SyntheticEvent } from 'react';
 import { addJob } from '../../api/apply';
 import { functionsQuery } from '../../api/functions';
 import { wholeNumberField } from '../../api/input-schema';
-import { enqueueJob, newIdempotencyKey } from '../../api/jobs';
+import { callFunction, newIdempotencyKey } from '../../api/jobs';
 import { asApiError } from '../../api/problem';
 import { formatNumber } from '../../components/numbers';
 import classes from './index-form.module.css';
@@ -31,10 +31,10 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
   const typed = parseIndex(text, limits);
 
   const enqueue = useMutation({
-    mutationFn: enqueueJob,
+    mutationFn: callFunction,
     // The idempotency key makes a second try harmless.
     retry: (failures, failure) => failures < 2 && asApiError(failure).status === 0,
-    onSuccess: (job) => {
+    onSuccess: ({ job }) => {
       addJob(queryClient, job);
       onAsked(job.id);
     },
@@ -79,6 +79,7 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
           // The field's description for a screen reader; for the eye it stands below, where there is room for it.
           errorProps={{ className: 'visually-hidden' }}
           name="index"
+          data-search
           inputMode="numeric"
           autoComplete="off"
           placeholder="90"

@@ -1,7 +1,8 @@
 /** The filters of the jobs page. They live in the address; these controls only show and change it. */
 import { NativeSelect } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import type { JobFilter } from '../../api/patch';
-import { JOB_STATES, parseJobSearch } from '../job-search';
+import { parseJobSearch } from '../job-search';
 import classes from './jobs.module.css';
 
 interface Props {
@@ -13,27 +14,34 @@ interface Props {
 export function JobFilters({ filter, functions, onChange }: Props) {
   // A function that is in the address but not (yet) in the list stays selectable.
   const names = [...new Set([...functions, ...(filter.function === undefined ? [] : [filter.function])])];
-  const change = (part: Record<string, string>) => {
-    onChange(parseJobSearch({ ...filter, ...part }));
-  };
+  const { schedule, batch, ...rest } = filter;
   return (
     <div className={classes.filters} role="group" aria-label="Filters">
       <NativeSelect
-        label="State"
-        value={filter.state ?? ''}
-        onChange={(event) => {
-          change({ state: event.currentTarget.value });
-        }}
-        data={[{ value: '', label: 'Any state' }, ...JOB_STATES]}
-      />
-      <NativeSelect
-        label="Function"
+        aria-label="Function"
         value={filter.function ?? ''}
+        data-search
         onChange={(event) => {
-          change({ function: event.currentTarget.value });
+          onChange(parseJobSearch({ ...filter, function: event.currentTarget.value }));
         }}
         data={[{ value: '', label: 'Any function' }, ...names]}
       />
+      {schedule !== undefined && (
+        <span className={classes.origin}>
+          Of <Link to="/schedules/$id" params={{ id: schedule }}>one schedule</Link>,{' '}
+          <Link to="/jobs" search={{ ...rest, ...(batch === undefined ? {} : { batch }) }} replace>
+            show all
+          </Link>
+        </span>
+      )}
+      {batch !== undefined && (
+        <span className={classes.origin}>
+          Of <Link to="/batches/$id" params={{ id: batch }}>one batch</Link>,{' '}
+          <Link to="/jobs" search={{ ...rest, ...(schedule === undefined ? {} : { schedule }) }} replace>
+            show all
+          </Link>
+        </span>
+      )}
     </div>
   );
 }

@@ -1,6 +1,10 @@
-/** The jobs as a table. On a narrow screen the least needed columns go; the job's own page has them all. */
+/**
+ * The jobs as a table of which only the rows in sight are in the page, however many are loaded. On a narrow screen the
+ * least needed columns go; the job's own page has them all.
+ */
 import { Link } from '@tanstack/react-router';
-import { memo } from 'react';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import type { Job } from '../../api/types';
 import { Age } from '../../components/age';
 import { JobStateBadge } from '../../components/job-state';
@@ -8,66 +12,146 @@ import { shortenMiddle } from '../../components/shorten';
 import { durationText } from '../../components/time-text';
 import { ValueText } from '../../components/value-text';
 import { jsonText, outputText } from '../job-text';
+import { COLUMNS, type ColumnKey } from './columns';
 import classes from './jobs.module.css';
 
-export function JobTable({ jobs }: { readonly jobs: readonly Job[] }) {
+const ROW_PIXELS = 48;
+/** Rows beyond those in sight, so that the keyboard and a quick wheel find them there. */
+const BEYOND = 12;
+
+interface Props {
+  readonly jobs: readonly Job[];
+  readonly columns: ReadonlySet<ColumnKey>;
+  /** Called when the last rows come into sight. */
+  readonly onEnd: () => void;
+}
+
+export function JobTable({ jobs, columns, onEnd }: Props) {
+  const table = useRef<HTMLTableElement>(null);
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    setTop(table.current?.offsetTop ?? 0);
+  }, []);
+  // Its functions are only called while this component renders, never handed on.
+  // eslint-disable-next-line react-hooks/incompatible-library
+  const rows = useWindowVirtualizer({
+    count: jobs.length,
+    estimateSize: () => ROW_PIXELS,
+    overscan: BEYOND,
+    scrollMargin: top,
+    getItemKey: (index) => jobs[index]?.id ?? index,
+  });
+  const items = rows.getVirtualItems();
+  const first = items[0];
+  const last = items.at(-1);
+  const before = first === undefined ? 0 : first.start - top;
+  const after = last === undefined ? 0 : rows.getTotalSize() + top - last.end;
+
+  const atEnd = last !== undefined && last.index >= jobs.length - 1;
+  useEffect(() => {
+    if (atEnd) onEnd();
+  }, [atEnd, jobs.length, onEnd]);
+
+  const shown = COLUMNS.filter(({ key }) => columns.has(key));
   return (
     // The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away.
-    <table className={classes.table} role="table">
+    <table ref={table} className={classes.table} role="table" aria-rowcount={jobs.length + 1}>
       <caption className="visually-hidden">Jobs, newest first</caption>
+      <colgroup>
+        <col style={{ width: 132 }} />
+        {shown.map(({ key, width }) => (
+          <col key={key} style={{ width }} />
+        ))}
+        <col style={{ width: 96 }} />
+      </colgroup>
       <thead role="rowgroup">
-        <tr role="row">
-          <th role="columnheader" scope="col">
-            State
-          </th>
-          <th role="columnheader" scope="col" className={classes.wide}>
-            Function
-          </th>
-          <th role="columnheader" scope="col">
-            Input
-          </th>
-          <th role="columnheader" scope="col">
-            Output
-          </th>
-          <th role="columnheader" scope="col" className={classes.wide}>
-            Attempts
-          </th>
-          <th role="columnheader" scope="col" className={classes.wide}>
-            Duration
-          </th>
-          <th role="columnheader" scope="col">
-            Age
-          </th>
+        <tr role="row" aria-rowindex={1}>
+          <Head>State</Head>
+          {shown.map(({ key, name }) => (
+            <Head key={key} column={key}>
+              {name}
+            </Head>
+          ))}
+          <Head>Age</Head>
         </tr>
       </thead>
       <tbody role="rowgroup">
-        {jobs.map((job) => (
-          <Row key={job.id} job={job} />
-        ))}
+        <Gap pixels={before} />
+        {items.map(({ index, key }) => {
+          const job = jobs[index];
+          return (
+            job !== undefined && <Row key={key} job={job} index={index} columns={columns} measure={rows.measureElement} />
+          );
+        })}
+        <Gap pixels={after} />
       </tbody>
     </table>
   );
 }
 
-const Row = memo(function Row({ job }: { readonly job: Job }) {
+/** Stands for the rows that are not there. */
+function Gap({ pixels }: { readonly pixels: number }) {
+  return pixels <= 0 ? null : <tr role="presentation" className={classes.gap} style={{ height: pixels }} />;
+}
+
+/** Not among what a narrow screen shows. */
+function isWide(column: ColumnKey | undefined): boolean {
+  return column !== undefined && column !== 'input' && column !== 'output';
+}
+
+function Head({ column, children }: { readonly column?: ColumnKey; readonly children: ReactNode }) {
   return (
-    <tr role="row">
+    <th role="columnheader" scope="col" className={isWide(column) ? classes.wide : undefined}>
+      {children}
+    </th>
+  );
+}
+
+interface RowProps {
+  readonly job: Job;
+  readonly index: number;
+  readonly columns: ReadonlySet<ColumnKey>;
+  readonly measure: (row: Element | null) => void;
+}
+
+const Row = memo(function Row({ job, index, columns, measure }: RowProps) {
+  const cell = (column: ColumnKey, content: ReactNode, name?: string) =>
+    columns.has(column) && (
+      <td role="cell" className={name ?? classes.wide}>
+        {content}
+      </td>
+    );
+  // Without the column, the state is what leads to the job.
+  const state = <JobStateBadge state={job.state} />;
+  return (
+    <tr role="row" ref={measure} data-index={index} aria-rowindex={index + 2}>
       <td role="cell">
-        <JobStateBadge state={job.state} />
+        {columns.has('input') ? (
+          state
+        ) : (
+          <Link to="/jobs/$id" params={{ id: job.id }} data-row>
+            {state}
+          </Link>
+        )}
       </td>
-      <td role="cell" className={classes.wide}>{job.function}</td>
-      <td role="cell" className={classes.input}>
-        <Link to="/jobs/$id" params={{ id: job.id }}>
+      {cell('function', job.function)}
+      {cell(
+        'input',
+        <Link to="/jobs/$id" params={{ id: job.id }} data-row>
           {shortenMiddle(jsonText(job.input), 20).text}
-        </Link>
-      </td>
-      <td role="cell" className={classes.output}>
-        <Output job={job} />
-      </td>
-      <td role="cell" className={classes.wide}>{`${job.attempt} of ${job.max_attempts}`}</td>
-      <td role="cell" className={classes.wide}>
-        {job.started_at != null && job.finished_at != null ? durationText(job.started_at, job.finished_at) : '–'}
-      </td>
+        </Link>,
+        classes.input,
+      )}
+      {cell('output', <Output job={job} />, classes.output)}
+      {cell('queue', job.queue)}
+      {cell('priority', job.priority)}
+      {cell('fairness_key', job.fairness_key ?? '–')}
+      {cell('attempts', `${job.attempt} of ${job.max_attempts}`)}
+      {cell('waited', waited(job))}
+      {cell(
+        'duration',
+        job.started_at != null && job.finished_at != null ? durationText(job.started_at, job.finished_at) : '–',
+      )}
       <td role="cell" className={classes.age}>
         <Age at={job.created_at} />
       </td>
@@ -75,8 +159,16 @@ const Row = memo(function Row({ job }: { readonly job: Job }) {
   );
 });
 
+/** Only the first attempt follows the creation; what a later one waited for is its backoff. */
+function waited({ attempt, created_at: created, started_at: started, run_at: asked }: Job): string {
+  if (attempt !== 1 || started == null) return '–';
+  return durationText(asked != null && asked > created && asked <= started ? asked : created, started);
+}
+
 function Output({ job }: { readonly job: Job }) {
-  if (job.error != null && job.state !== 'completed') return <span className={classes.bad}>{job.error.message}</span>;
+  if (job.error != null && job.state !== 'completed') {
+    return <span className={classes.bad}>{shortenMiddle(job.error.message, 40).text}</span>;
+  }
   const text = outputText(job);
   return text === null ? <>–</> : <ValueText text={text} length={job.output_length ?? text.length} keep={13} />;
 }

@@ -1,0 +1,40 @@
+/** The browser's own dialog: it keeps the focus inside and gives it back, and Escape closes it. */
+import { useEffect, useId, useRef, type ReactNode } from 'react';
+import classes from './dialog.module.css';
+
+interface Props {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}
+
+export function Dialog({ title, onClose, children }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => {
+      element?.close();
+    };
+  }, []);
+
+  return (
+    <dialog
+      ref={dialog}
+      className={classes.dialog}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        // React takes it away; the browser would only hide it.
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={id} className={classes.title}>
+        {title}
+      </h2>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,79 @@
+/** A button that changes something on the server: it says that it works, and what went wrong. What cannot be undone is confirmed first. */
+import { Button } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useState, type ReactElement, type ReactNode } from 'react';
+import { asApiError } from '../api/problem';
+import { Dialog } from '../components/dialog';
+import classes from './action.module.css';
+
+interface Props {
+  readonly label: string;
+  /** While it works: "Pausing …". */
+  readonly busy: string;
+  /** Before the reason when it fails: "It was not paused". */
+  readonly failed: string;
+  readonly run: () => Promise<unknown>;
+  /** For a screen reader where many rows have the same button: "Pause the queue mail". */
+  readonly name?: string;
+  readonly confirm?: { readonly title: string; readonly text: ReactNode };
+}
+
+export function Action({ label, busy, failed, run, name, confirm }: Props): ReactElement {
+  const [asking, setAsking] = useState(false);
+  const action = useMutation({ mutationFn: run });
+  const start = () => {
+    if (!action.isPending) action.mutate();
+  };
+  return (
+    <span className={classes.action}>
+      <Button
+        variant="default"
+        size="xs"
+        // Not `disabled`: that would take the focus away from who has just pressed it.
+        aria-disabled={action.isPending}
+        {...(name === undefined ? {} : { 'aria-label': name })}
+        onClick={() => {
+          if (confirm === undefined) start();
+          else setAsking(true);
+        }}
+      >
+        {action.isPending ? busy : label}
+      </Button>
+      {action.isError && (
+        <span role="alert" className={classes.bad}>
+          {`${failed}: ${asApiError(action.error).message}`}
+        </span>
+      )}
+      {asking && confirm !== undefined && (
+        <Dialog
+          title={confirm.title}
+          onClose={() => {
+            setAsking(false);
+          }}
+        >
+          <p className={classes.text}>{confirm.text}</p>
+          <div className={classes.choice}>
+            <Button
+              size="md"
+              onClick={() => {
+                setAsking(false);
+                start();
+              }}
+            >
+              {label}
+            </Button>
+            <Button
+              variant="default"
+              size="md"
+              onClick={() => {
+                setAsking(false);
+              }}
+            >
+              Leave it
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,64 @@
+/** The batches, newest first, each with how its jobs stand. */
+import { Button } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import type { ReactElement } from 'react';
+import { batchesQuery } from '../api/batches';
+import { asApiError } from '../api/problem';
+import type { Batch } from '../api/types';
+import { Age } from '../components/age';
+import { Heading } from '../components/heading';
+import { Empty, Failed, LoadingRows } from '../components/notice';
+import { formatNumber } from '../components/numbers';
+import { BatchBar, BatchFigures, doneText } from './batches/batch-progress';
+import classes from './batches/batches.module.css';
+
+export default function BatchesPage(): ReactElement {
+  const pages = useInfiniteQuery(batchesQuery);
+  const batches = pages.data?.pages.flatMap((page) => page.batches) ?? [];
+  return (
+    <>
+      <Heading title="Batches">Many calls made as one, all or nothing, newest first.</Heading>
+      <div className={classes.card}>
+        {batches.length > 0 ? (
+          <ul className={classes.list}>
+            {batches.map((batch) => (
+              <BatchItem key={batch.id} batch={batch} />
+            ))}
+          </ul>
+        ) : pages.isPending ? (
+          <LoadingRows rows={4} what="the batches" />
+        ) : pages.isError ? (
+          <Failed title="The batches could not be read" error={asApiError(pages.error)} onRetry={() => void pages.refetch()} />
+        ) : (
+          <Empty title="No batches yet">POST up to 10,000 calls to /api/v1/batches; how they go on shows here.</Empty>
+        )}
+      </div>
+      {pages.hasNextPage && (
+        <div className={classes.more}>
+          <Button variant="default" size="md" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+            Show older batches
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function BatchItem({ batch }: { readonly batch: Batch }) {
+  return (
+    <li className={classes.item}>
+      <div className={classes.line}>
+        <Link to="/batches/$id" params={{ id: batch.id }} className={classes.name} data-row>
+          {`${formatNumber(batch.total)} ${batch.total === 1 ? 'job' : 'jobs'}`}
+        </Link>
+        <span className={classes.quiet}>
+          <Age at={batch.created_at} />
+        </span>
+        <span className={classes.done}>{batch.finished_at == null ? doneText(batch) : 'Finished'}</span>
+      </div>
+      <BatchBar batch={batch} />
+      <BatchFigures counts={batch.counts} />
+    </li>
+  );
+}

@@ -1,0 +1,125 @@
+/** The form: an input and how to run it in, a job out. Errors stand at their fields, from here and from the server alike. */
+import { Button } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef, useState, type SyntheticEvent } from 'react';
+import { addJob } from '../../api/apply';
+import { callFunction, newIdempotencyKey, type Called } from '../../api/jobs';
+import { asApiError } from '../../api/problem';
+import { queuesQuery } from '../../api/queues';
+import type { FunctionInfo, Job, NewJob } from '../../api/types';
+import { draftOf, emptyDraft, readDraft } from '../input-form/draft';
+import { fieldsOf } from '../input-form/fields';
+import { FieldInputs, InputForm } from '../input-form/input-form';
+import classes from './call-form.module.css';
+import { optionFields } from './call-options';
+
+type Errors = Readonly<Record<string, string>>;
+
+interface Props {
+  readonly called: FunctionInfo;
+  /** The job whose input and options the form begins with. */
+  readonly model: Job | null;
+  readonly onCalled: (called: Called) => void;
+}
+
+export function CallForm({ called, model, onCalled }: Props) {
+  const queryClient = useQueryClient();
+  const form = useRef<HTMLFormElement>(null);
+  const { data: queues } = useQuery(queuesQuery);
+  const fields = fieldsOf(called.input_schema);
+  const options = optionFields(called, (queues ?? []).map(({ name }) => name));
+  const [draft, setDraft] = useState(() => (model === null ? emptyDraft(fields) : draftOf(fields, model.input)));
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() => (model === null ? {} : optionsOf(model, called)));
+  const [errors, setErrors] = useState<{ input: Errors; options: Errors }>({ input: {}, options: {} });
+
+  const call = useMutation({
+    mutationFn: callFunction,
+    // The idempotency key makes a second try harmless.
+    retry: (failures, failure) => failures < 2 && asApiError(failure).status === 0,
+    onSuccess: (made) => {
+      addJob(queryClient, made.job);
+      onCalled(made);
+    },
+    onError: (failure) => {
+      // The server names fields of the input and options alike: `/index`, `/priority`.
+      const told = Object.entries(asApiError(failure).fieldErrors);
+      const isOption = ([pointer]: readonly [string, string]) => options.some(({ name }) => pointer === `/${name}`);
+      show({
+        input: Object.fromEntries(told.filter((each) => !isOption(each))),
+        options: Object.fromEntries(told.filter(isOption)),
+      });
+    },
+  });
+
+  const show = (next: { input: Errors; options: Errors }) => {
+    setErrors(next);
+    // After the errors are on the screen.
+    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+  };
+
+  const send = (event: SyntheticEvent) => {
+    event.preventDefault();
+    if (call.isPending) return;
+    const input = readDraft(fields, draft);
+    const chosen = readDraft(options, { mode: 'fields', texts, json: '' });
+    if (!input.ok || !chosen.ok) {
+      show({ input: input.ok ? {} : input.errors, options: chosen.ok ? {} : chosen.errors });
+      return;
+    }
+    setErrors({ input: {}, options: {} });
+    call.mutate({
+      function: called.name,
+      input: input.input,
+      options: chosen.input as Partial<NewJob>,
+      idempotencyKey: newIdempotencyKey(),
+    });
+  };
+
+  const optionErrors = Object.keys(errors.options).some((pointer) => options.some(({ name }) => pointer === `/${name}`));
+  const count = Object.values(texts).filter((text) => text !== '').length;
+  return (
+    <form ref={form} className={classes.form} onSubmit={send} noValidate>
+      <InputForm
+        fields={fields}
+        draft={draft}
+        errors={errors.input}
+        onChange={(next) => {
+          setDraft(next);
+          setErrors({ ...errors, input: {} });
+        }}
+      />
+      <details className={classes.options} {...(optionErrors || (model !== null && count > 0) ? { open: true } : {})}>
+        <summary className={classes.summary}>{count === 0 ? 'Options' : `Options, ${count} chosen`}</summary>
+        <div className={classes.fields}>
+          <FieldInputs
+            fields={options}
+            texts={texts}
+            errors={errors.options}
+            onChange={(next) => {
+              setTexts(next);
+              setErrors({ ...errors, options: {} });
+            }}
+          />
+        </div>
+      </details>
+      {call.isError && (
+        <p className={classes.bad} role="alert">
+          {asApiError(call.error).message}
+        </p>
+      )}
+      <Button type="submit" size="md" aria-disabled={call.isPending}>
+        {call.isPending ? 'Calling …' : `Call ${called.name}`}
+      </Button>
+    </form>
+  );
+}
+
+/** The options of an earlier job, where they are not the function's own. */
+function optionsOf(job: Job, called: FunctionInfo): Readonly<Record<string, string>> {
+  return {
+    ...(job.priority === 5 ? {} : { priority: String(job.priority) }),
+    ...(job.queue === called.queue ? {} : { queue: job.queue }),
+    ...(job.max_attempts === called.max_attempts ? {} : { max_attempts: String(job.max_attempts) }),
+    ...(job.fairness_key == null ? {} : { fairness_key: job.fairness_key }),
+  };
+}

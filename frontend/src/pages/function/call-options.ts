@@ -1,0 +1,77 @@
+/** How a call may be run beside its input, as fields of a form. The server has the last word on their limits. */
+import type { FunctionInfo } from '../../api/types';
+import { BARE_FIELD, type Field } from '../input-form/fields';
+
+const YEAR_SECONDS = 31_536_000;
+
+export function optionFields(called: FunctionInfo, queues: readonly string[]): readonly Field[] {
+  return [
+    {
+      ...BARE_FIELD,
+      name: 'delay_seconds',
+      kind: 'integer',
+      description: 'Not before this many seconds from now.',
+      preset: 0,
+      minimum: 0,
+      maximum: YEAR_SECONDS,
+    },
+    { ...BARE_FIELD, name: 'run_at', kind: 'time', description: 'Not before this time, instead of delay_seconds.' },
+    {
+      ...BARE_FIELD,
+      name: 'priority',
+      kind: 'integer',
+      description: '1 runs before all others of the queue, 9 after them.',
+      preset: 5,
+      minimum: 1,
+      maximum: 9,
+    },
+    {
+      ...BARE_FIELD,
+      name: 'queue',
+      kind: 'choice',
+      description: 'The queue to go through.',
+      preset: called.queue,
+      choices: [...new Set([called.queue, ...queues])],
+    },
+    {
+      ...BARE_FIELD,
+      name: 'max_attempts',
+      kind: 'integer',
+      description: 'How often to try, the first time included.',
+      preset: called.max_attempts,
+      minimum: 1,
+      maximum: 100,
+    },
+    {
+      ...BARE_FIELD,
+      name: 'timeout_seconds',
+      kind: 'number',
+      description: 'How long one attempt may take.',
+      preset: called.timeout_seconds,
+      minimum: 0.1,
+      maximum: 86_400,
+    },
+    {
+      ...BARE_FIELD,
+      name: 'unique_key',
+      kind: 'text',
+      description: 'While a job of this function has the key, it is the answer and no other is made.',
+      maxLength: 255,
+    },
+    {
+      ...BARE_FIELD,
+      name: 'unique_for_seconds',
+      kind: 'integer',
+      description: 'How long the job has its unique_key; until it is finished when this is empty.',
+      minimum: 1,
+      maximum: YEAR_SECONDS,
+    },
+    {
+      ...BARE_FIELD,
+      name: 'fairness_key',
+      kind: 'text',
+      description: 'Jobs with one key share the turns that the queue gives to it.',
+      maxLength: 128,
+    },
+  ];
+}

@@ -1,0 +1,185 @@
+/** The fields of a function's input, made from its JSON Schema, or one field for all of it as JSON. */
+import { InputBase, NativeSelect, TextInput } from '@mantine/core';
+import type { ReactElement } from 'react';
+import { formatNumber } from '../../components/numbers';
+import { switchMode, type Draft } from './draft';
+import type { Field } from './fields';
+import classes from './input-form.module.css';
+
+interface Props {
+  readonly fields: readonly Field[] | null;
+  readonly draft: Draft;
+  readonly onChange: (draft: Draft) => void;
+  /** By JSON Pointer into the input. */
+  readonly errors: Readonly<Record<string, string>>;
+}
+
+export function InputForm({ fields, draft, onChange, errors }: Props): ReactElement {
+  const inFields = fields !== null && draft.mode === 'fields';
+  return (
+    <div className={classes.form} role="group" aria-label="Input">
+      {fields !== null && (
+        <button
+          type="button"
+          className={classes.mode}
+          onClick={() => {
+            onChange(switchMode(fields, draft));
+          }}
+        >
+          {inFields ? 'Type it as JSON' : 'Use the fields'}
+        </button>
+      )}
+      {inFields ? (
+        <FieldInputs
+          fields={fields}
+          texts={draft.texts}
+          errors={errors}
+          onChange={(texts) => {
+            onChange({ ...draft, texts });
+          }}
+        />
+      ) : (
+        <InputBase
+          component="textarea"
+          multiline
+          rows={8}
+          label="Input as JSON"
+          classNames={{ input: classes.code ?? '' }}
+          spellCheck={false}
+          value={draft.json}
+          error={Object.values(errors)[0] ?? null}
+          onChange={(event) => {
+            onChange({ ...draft, json: event.currentTarget.value });
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+interface FieldsProps {
+  readonly fields: readonly Field[];
+  readonly texts: Readonly<Record<string, string>>;
+  readonly errors: Readonly<Record<string, string>>;
+  readonly onChange: (texts: Readonly<Record<string, string>>) => void;
+}
+
+export function FieldInputs({ fields, texts, errors, onChange }: FieldsProps): ReactElement {
+  return (
+    <>
+      {fields.map((field) => (
+        <FieldInput
+          key={field.name}
+          field={field}
+          text={texts[field.name] ?? ''}
+          error={errorOf(errors, field.name)}
+          onText={(text) => {
+            onChange({ ...texts, [field.name]: text });
+          }}
+        />
+      ))}
+    </>
+  );
+}
+
+/** Also what is wrong inside the field's value: `/headers/accept`. */
+function errorOf(errors: Readonly<Record<string, string>>, name: string): string | null {
+  const inside = Object.entries(errors).find(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
+  if (inside === undefined) return null;
+  const [pointer, message] = inside;
+  return pointer === `/${name}` ? message : `${pointer.slice(name.length + 2)}: ${message}`;
+}
+
+interface FieldProps {
+  readonly field: Field;
+  readonly text: string;
+  readonly error: string | null;
+  readonly onText: (text: string) => void;
+}
+
+function FieldInput({ field, text, error, onText }: FieldProps) {
+  const { name, kind, required } = field;
+  const shared = { label: name, description: descriptionOf(field), error, required, value: text };
+  const wrapper = { ...shared, inputWrapperOrder: ['label', 'description', 'input', 'error'] as ['label', 'description', 'input', 'error'] };
+  switch (kind) {
+    case 'choice':
+      return (
+        <NativeSelect
+          {...wrapper}
+          data={[{ value: '', label: presetText(field) }, ...field.choices]}
+          onChange={(event) => {
+            onText(event.currentTarget.value);
+          }}
+        />
+      );
+    case 'flag':
+      return (
+        <NativeSelect
+          {...wrapper}
+          data={[
+            { value: '', label: presetText(field) },
+            { value: 'true', label: 'yes' },
+            { value: 'false', label: 'no' },
+          ]}
+          onChange={(event) => {
+            onText(event.currentTarget.value);
+          }}
+        />
+      );
+    case 'json':
+      return (
+        <InputBase
+          component="textarea"
+          multiline
+          rows={3}
+          {...wrapper}
+          classNames={{ input: classes.code ?? '' }}
+          spellCheck={false}
+          placeholder={field.preset === undefined ? 'JSON' : JSON.stringify(field.preset)}
+          onChange={(event) => {
+            onText(event.currentTarget.value);
+          }}
+        />
+      );
+    case 'text':
+    case 'time':
+    case 'integer':
+    case 'number':
+      return (
+        <TextInput
+          {...wrapper}
+          {...(kind === 'time' ? { type: 'datetime-local' } : kind === 'text' ? {} : { inputMode: 'decimal' as const })}
+          autoComplete="off"
+          {...(field.preset === undefined ? {} : { placeholder: plain(field.preset) })}
+          onChange={(event) => {
+            onText(event.currentTarget.value);
+          }}
+        />
+      );
+  }
+}
+
+/** A text bare, anything else as JSON. */
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function presetText({ kind, preset, required }: Field): string {
+  if (preset === undefined || preset === null) return required ? 'Choose one' : 'Leave it out';
+  const text = kind === 'flag' ? (preset === true ? 'yes' : 'no') : plain(preset);
+  return `${text} (unless you choose)`;
+}
+
+/** What the schema says, with the limits when it does not name them itself. */
+function descriptionOf({ description, kind, minimum, maximum }: Field): string {
+  if (kind !== 'integer' && kind !== 'number') return kind === 'json' ? `${description} As JSON.`.trim() : description;
+  const limits =
+    minimum !== null && maximum !== null
+      ? `From ${formatNumber(minimum)} to ${formatNumber(maximum)}.`
+      : minimum !== null
+        ? `At least ${formatNumber(minimum)}.`
+        : maximum !== null
+          ? `At most ${formatNumber(maximum)}.`
+          : '';
+  return `${description} ${limits}`.trim();
+}

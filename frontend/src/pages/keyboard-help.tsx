@@ -1,0 +1,57 @@
+/** What the keyboard can do, and the switch for it. */
+import { Button } from '@mantine/core';
+import { useState, type ReactElement, type ReactNode } from 'react';
+import { Dialog } from '../components/dialog';
+import { areKeysOn, setKeysOn } from './key-setting';
+import classes from './keyboard-help.module.css';
+import { PAGES } from './page-list';
+
+export default function KeyboardHelp({ onClose }: { readonly onClose: () => void }): ReactElement {
+  const [on, setOn] = useState(areKeysOn);
+  return (
+    <Dialog title="Keyboard" onClose={onClose}>
+      <dl className={classes.keys}>
+        <Keys keys={['?']}>This help</Keys>
+        <Keys keys={['/']}>To the search or the first field of the page</Keys>
+        <Keys keys={['j']}>To the next row</Keys>
+        <Keys keys={['k']}>To the row before</Keys>
+        <Keys keys={['Enter']}>Open it</Keys>
+        <Keys keys={['Esc']}>Close what is open</Keys>
+        {PAGES.map(({ name, letter }) => (
+          <Keys key={letter} keys={['g', letter]}>
+            {name}
+          </Keys>
+        ))}
+      </dl>
+      <label className={classes.switch}>
+        <input
+          type="checkbox"
+          checked={on}
+          onChange={(event) => {
+            setOn(event.currentTarget.checked);
+            setKeysOn(event.currentTarget.checked);
+          }}
+        />
+        Single letters do this
+      </label>
+      <Button size="md" onClick={onClose}>
+        Close
+      </Button>
+    </Dialog>
+  );
+}
+
+function Keys({ keys, children }: { readonly keys: readonly string[]; readonly children: ReactNode }) {
+  return (
+    <div className={classes.row}>
+      <dt>
+        {keys.map((key) => (
+          <kbd key={key} className={classes.key}>
+            {key}
+          </kbd>
+        ))}
+      </dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+/** The keyboard of every page: `?` for help, `g` and a letter for a page, `/` to search, `j` and `k` for rows. */
+import { useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense, useEffect, useState, type ReactElement } from 'react';
+import { areKeysOn } from './key-setting';
+import { PAGES } from './page-list';
+
+/** Most people never see it. */
+const KeyboardHelp = lazy(() => import('./keyboard-help'));
+
+/** How long the letter after `g` may take. */
+const NEXT_KEY_MS = 1500;
+
+export function Keyboard(): ReactElement | null {
+  const navigate = useNavigate();
+  const [help, setHelp] = useState(false);
+
+  useEffect(() => {
+    let goUntil = 0;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (isTyping(event.target) || document.querySelector('dialog[open]') !== null) return;
+      // The help can always be asked for: it is where the other keys are turned on again.
+      if (event.key === '?') {
+        event.preventDefault();
+        setHelp(true);
+        return;
+      }
+      if (!areKeysOn()) return;
+      const goes = performance.now() < goUntil;
+      goUntil = 0;
+      const page = goes ? PAGES.find(({ letter }) => letter === event.key) : undefined;
+      if (page !== undefined) {
+        event.preventDefault();
+        void navigate({ to: page.to });
+      } else if (event.key === 'g') {
+        goUntil = performance.now() + NEXT_KEY_MS;
+      } else if (event.key === '/') {
+        const field = document.querySelector<HTMLElement>('main [data-search]');
+        if (field === null) return;
+        event.preventDefault();
+        field.focus();
+      } else if (event.key === 'j' || event.key === 'k') {
+        moveRow(event.key === 'j' ? 1 : -1);
+      }
+    };
+    document.addEventListener('keydown', onKey);
+    return () => {
+      document.removeEventListener('keydown', onKey);
+    };
+  }, [navigate]);
+
+  if (!help) return null;
+  return (
+    <Suspense>
+      <KeyboardHelp
+        onClose={() => {
+          setHelp(false);
+        }}
+      />
+    </Suspense>
+  );
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || target.matches('input:not([type="checkbox"]), textarea, select'))
+  );
+}
+
+/** Rows are links, so Enter opens the one with the focus. */
+function moveRow(step: 1 | -1): void {
+  const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')];
+  const now = rows.findIndex((row) => row === document.activeElement);
+  const next = now < 0 ? rows[0] : rows[now + step];
+  next?.focus();
+  next?.scrollIntoView({ block: 'nearest' });
+}

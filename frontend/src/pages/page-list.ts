@@ -1,0 +1,9 @@
+/** The pages that the navigation leads to, in its order, each with the letter that follows `g`. */
+export const PAGES = [
+  { to: '/', name: 'Fibonacci', letter: 'f' },
+  { to: '/jobs', name: 'Jobs', letter: 'j' },
+  { to: '/batches', name: 'Batches', letter: 'b' },
+  { to: '/queues', name: 'Queues', letter: 'q' },
+  { to: '/schedules', name: 'Schedules', letter: 's' },
+  { to: '/functions', name: 'Functions', letter: 'u' },
+] as const;

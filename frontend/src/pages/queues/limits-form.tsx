@@ -1,0 +1,101 @@
+/** The limits of a queue, to be changed. An empty field is no limit. */
+import { Button } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type SyntheticEvent } from 'react';
+import { asApiError } from '../../api/problem';
+import { putQueue, setQueueLimits } from '../../api/queues';
+import type { Queue, QueueLimits } from '../../api/types';
+import { Dialog } from '../../components/dialog';
+import { readDraft } from '../input-form/draft';
+import { FieldInputs } from '../input-form/input-form';
+import { LIMIT_FIELDS } from './limit-fields';
+import classes from './queues.module.css';
+
+type Texts = Readonly<Record<string, string>>;
+
+export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly onClose: () => void }) {
+  const queryClient = useQueryClient();
+  const [texts, setTexts] = useState<Texts>(() => textsOf(queue));
+  const [errors, setErrors] = useState<Texts>({});
+  const set = useMutation({
+    mutationFn: (limits: QueueLimits) => setQueueLimits(queue.name, limits),
+    onSuccess: async (changed) => {
+      await putQueue(queryClient, changed);
+      onClose();
+    },
+    onError: (error) => {
+      setErrors(
+        Object.fromEntries(
+          Object.entries(asApiError(error).fieldErrors).map(([pointer, message]) => [pointer.replace('/rate/', '/'), message]),
+        ),
+      );
+    },
+  });
+
+  const save = (event: SyntheticEvent) => {
+    event.preventDefault();
+    if (set.isPending) return;
+    const read = readDraft(LIMIT_FIELDS, { mode: 'fields', texts, json: '' });
+    const limits = read.ok ? (read.input as Record<string, number>) : {};
+    const missing = rateErrors(limits);
+    if (!read.ok || Object.keys(missing).length > 0) {
+      setErrors(read.ok ? missing : read.errors);
+      return;
+    }
+    setErrors({});
+    const { concurrency = null, jobs, period_seconds: period, burst } = limits;
+    set.mutate({
+      concurrency,
+      rate: jobs === undefined || period === undefined ? null : { jobs, period_seconds: period, ...(burst === undefined ? {} : { burst }) },
+    });
+  };
+
+  return (
+    <Dialog title={`Limits of ${queue.name}`} onClose={onClose}>
+      <form className={classes.form} onSubmit={save} noValidate>
+        <p className={classes.hint}>For all workers together, from now on. An empty field is no limit.</p>
+        <FieldInputs
+          fields={LIMIT_FIELDS}
+          texts={texts}
+          errors={errors}
+          onChange={(next) => {
+            setTexts(next);
+            setErrors({});
+          }}
+        />
+        {set.isError && (
+          <p className={classes.bad} role="alert">
+            {asApiError(set.error).message}
+          </p>
+        )}
+        <div className={classes.choice}>
+          <Button type="submit" size="md" aria-disabled={set.isPending}>
+            {set.isPending ? 'Setting …' : 'Set the limits'}
+          </Button>
+          <Button variant="default" size="md" onClick={onClose}>
+            Leave them
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** A rate is jobs in a time: one without the other says nothing. */
+function rateErrors(limits: Readonly<Record<string, number>>): Texts {
+  const { jobs, period_seconds: period, burst } = limits;
+  if (jobs === undefined && period === undefined && burst === undefined) return {};
+  return {
+    ...(jobs === undefined ? { '/jobs': 'A rate needs this as well.' } : {}),
+    ...(period === undefined ? { '/period_seconds': 'A rate needs this as well.' } : {}),
+  };
+}
+
+function textsOf({ concurrency, rate }: Queue): Texts {
+  return {
+    ...(concurrency == null ? {} : { concurrency: String(concurrency) }),
+    ...(rate == null
+      ? {}
+      : { jobs: String(rate.jobs), period_seconds: String(rate.period_seconds), burst: rate.burst === rate.jobs ? '' : String(rate.burst) }),
+  };
+}

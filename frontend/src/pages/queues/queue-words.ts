@@ -1,0 +1,64 @@
+/** What is to be said about a queue: what is wrong with it, and its limits. Pure. */
+import type { Queue } from '../../api/types';
+import { formatNumber } from '../../components/numbers';
+
+export interface Remark {
+  /** `trouble` needs somebody; `note` only explains. */
+  readonly kind: 'trouble' | 'note';
+  readonly text: string;
+}
+
+function jobs(count: number): string {
+  return count === 1 ? '1 job' : `${formatNumber(count)} jobs`;
+}
+
+function waits(count: number): string {
+  return `${jobs(count)} ${count === 1 ? 'waits' : 'wait'}`;
+}
+
+export function remarksOn(queue: Queue): readonly Remark[] {
+  const remarks: Remark[] = [];
+  const { queued, running, workers, concurrency, rate } = queue;
+  if (queue.paused) {
+    remarks.push(
+      queued > 0
+        ? { kind: 'trouble', text: `Paused, and ${waits(queued)}. Resume it to let them run.` }
+        : { kind: 'note', text: 'Paused: what is called waits until it is resumed.' },
+    );
+  }
+  if (workers === 0) {
+    remarks.push(
+      queued + running > 0
+        ? { kind: 'trouble', text: `No worker serves it, and ${waits(queued + running)}. Start one that does.` }
+        : { kind: 'note', text: 'No worker serves it at the moment.' },
+    );
+  }
+  if (!queue.paused && workers > 0 && queued > 0) {
+    if (concurrency != null && running >= concurrency) {
+      remarks.push({
+        kind: 'note',
+        text: `All ${formatNumber(concurrency)} places are taken: ${waits(queued)} for one. Its limit is what holds them back.`,
+      });
+    } else if (rate != null && running === 0) {
+      remarks.push({ kind: 'note', text: `${waits(queued)} for their turn: the rate limit spreads them.` });
+    }
+  }
+  return remarks;
+}
+
+export function limitsText({ concurrency, rate }: Pick<Queue, 'concurrency' | 'rate'>): string {
+  const limits = [
+    ...(concurrency == null ? [] : [`at most ${jobs(concurrency)} at a time`]),
+    ...(rate == null ? [] : [`at most ${jobs(rate.jobs)} in ${seconds(rate.period_seconds)}${burstText(rate.jobs, rate.burst)}`]),
+  ];
+  const text = limits.join(', ');
+  return text === '' ? 'No limits' : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+function burstText(each: number, burst: number): string {
+  return burst === each ? '' : `, ${formatNumber(burst)} at once after a quiet time`;
+}
+
+function seconds(count: number): string {
+  return count === 1 ? 'a second' : count === 60 ? 'a minute' : count === 3600 ? 'an hour' : `${formatNumber(count)} seconds`;
+}

@@ -1,0 +1,167 @@
+/** One schedule: what it calls and when, its next runs, and a form to change it. */
+import { Button } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { useState, type ReactElement, type ReactNode } from 'react';
+import { asApiError } from '../api/problem';
+import { changeSchedule, putSchedule, scheduleQuery } from '../api/schedules';
+import type { CatchUp, Schedule } from '../api/types';
+import { Heading } from '../components/heading';
+import { JsonView } from '../components/json-view';
+import { Moment } from '../components/moment';
+import { Empty, Failed, LoadingRows } from '../components/notice';
+import classes from './schedule.module.css';
+import { DueTimes } from './schedules/due-times';
+import { ScheduleActions } from './schedules/schedule-actions';
+import { ScheduleForm } from './schedules/schedule-form';
+import { Section } from './section';
+
+const route = getRouteApi('/schedules/$id');
+
+const CATCH_UP: Record<CatchUp, string> = {
+  skip: 'are left out',
+  once: 'become one run for all of them',
+  all: 'are made up for, each',
+};
+
+export default function SchedulePage(): ReactElement {
+  const { id } = route.useParams();
+  const schedule = useQuery(scheduleQuery(id));
+  return (
+    <>
+      <Link to="/schedules" className={classes.back}>
+        All schedules
+      </Link>
+      <Heading title={schedule.data?.name ?? 'Schedule'}>{schedule.data?.description ?? 'A call that the clock makes.'}</Heading>
+      {schedule.data !== undefined ? (
+        <Parts key={id} schedule={schedule.data} />
+      ) : (
+        <div className={classes.card}>
+          {schedule.isPending ? (
+            <LoadingRows rows={5} what="the schedule" />
+          ) : asApiError(schedule.error).status === 404 ? (
+            <Empty title="There is no schedule with this id">
+              It may have been deleted, or the address is mistyped. <Link to="/schedules">See all schedules</Link>
+            </Empty>
+          ) : (
+            <Failed
+              title="The schedule could not be read"
+              error={asApiError(schedule.error)}
+              onRetry={() => void schedule.refetch()}
+            />
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function Parts({ schedule }: { readonly schedule: Schedule }) {
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const [editing, setEditing] = useState(false);
+  const { id, paused } = schedule;
+  if (editing) {
+    return (
+      <div className={classes.form}>
+        <ScheduleForm
+          schedule={schedule}
+          save={async (change) => {
+            await putSchedule(queryClient, await changeSchedule(id, change));
+            setEditing(false);
+          }}
+          onCancel={() => {
+            setEditing(false);
+          }}
+        />
+      </div>
+    );
+  }
+  return (
+    <>
+      <div className={classes.bar}>
+        <ScheduleActions schedule={schedule} onDeleted={() => void navigate({ to: '/schedules' })} />
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() => {
+            setEditing(true);
+          }}
+        >
+          Edit
+        </Button>
+      </div>
+      {schedule.error != null && (
+        <p className={classes.error} role="alert">
+          {schedule.error}
+        </p>
+      )}
+      {schedule.notice != null && <p className={classes.notice}>{schedule.notice}</p>}
+      <div className={classes.parts}>
+        <div className={classes.column}>
+          <Section title={paused ? 'When it would run' : 'Next runs'} padded>
+            {paused && <p className={classes.paused}>It is paused. Resumed now, it would run:</p>}
+            <DueTimes times={schedule.next_times} className={classes.times ?? ''} />
+          </Section>
+          <Section
+            title="Facts"
+            aside={
+              <Link to="/jobs" search={{ schedule: id }}>
+                Its jobs
+              </Link>
+            }
+          >
+            <dl className={classes.facts}>
+              <Fact name="Cron">
+                <code className={classes.code}>{schedule.cron}</code>
+              </Fact>
+              <Fact name="Time zone">{schedule.time_zone}</Fact>
+              <Fact name="Last run">
+                {schedule.last_at == null ? (
+                  'Not yet'
+                ) : (
+                  <>
+                    <Moment at={schedule.last_at} />
+                    {schedule.last_job_id != null && (
+                      <>
+                        {', '}
+                        <Link to="/jobs/$id" params={{ id: schedule.last_job_id }}>
+                          its job
+                        </Link>
+                      </>
+                    )}
+                  </>
+                )}
+              </Fact>
+              <Fact name="Missed runs">{CATCH_UP[schedule.catch_up]}</Fact>
+              <Fact name="Attempts">{schedule.max_attempts == null ? 'As the function says' : schedule.max_attempts}</Fact>
+              <Fact name="Changed">
+                <Moment at={schedule.updated_at} />
+              </Fact>
+            </dl>
+          </Section>
+        </div>
+        <Section
+          title={`Calls ${schedule.function} with`}
+          aside={
+            <Link to="/functions/$name" params={{ name: schedule.function }}>
+              The function
+            </Link>
+          }
+          padded
+        >
+          <JsonView value={schedule.input} what="the input" fileName={`${schedule.function}-input.json`} />
+        </Section>
+      </div>
+    </>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div className={classes.fact}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,26 @@
+/** What a cron text means, and the next five times; or what is wrong with it. */
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { asApiError } from '../../api/problem';
+import { previewQuery } from '../../api/schedules';
+import { DueTimes } from './due-times';
+import classes from './schedule-form.module.css';
+
+export function CronPreview({ cron, timeZone }: { readonly cron: string; readonly timeZone: string }) {
+  const preview = useQuery({ ...previewQuery(cron, timeZone), placeholderData: keepPreviousData });
+  return (
+    <div className={classes.preview} role="status" aria-label="What it means">
+      {cron.trim() === '' ? (
+        <p className={classes.quiet}>What the cron text means stands here while you type: try 0 8 * * 1-5</p>
+      ) : preview.isError ? (
+        <p className={classes.bad}>{asApiError(preview.error).message}</p>
+      ) : preview.data === undefined ? (
+        <p className={classes.quiet}>Reading it …</p>
+      ) : (
+        <>
+          <p className={classes.description}>{preview.data.description}</p>
+          <DueTimes times={preview.data.next_times} className={classes.times ?? ''} />
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,15 @@
+/** The next due times, each exactly and how far off. */
+import { Moment } from '../../components/moment';
+
+export function DueTimes({ times, className }: { readonly times: readonly string[]; readonly className: string }) {
+  if (times.length === 0) return <p className={className}>Never due again.</p>;
+  return (
+    <ol className={className}>
+      {times.map((at) => (
+        <li key={at}>
+          <Moment at={at} />
+        </li>
+      ))}
+    </ol>
+  );
+}
