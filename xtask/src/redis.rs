@@ -1,4 +1,4 @@
-//! A private Redis that keeps nothing: a free port, a folder of its own.
+//! A private Redis that lasts no longer than its caller: a free port, a folder of its own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,8 +17,17 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts it with its files in `folder`.
+    /// Starts it with its files in `folder`, of which it writes none while it runs.
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, "no")
+    }
+
+    /// One that keeps a log in `folder`, as those do that people are told to run.
+    pub fn start_with_log(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, "yes")
+    }
+
+    fn start_with(folder: &Path, append_only: &str) -> Result<Self> {
         let port = project::free_port()?;
         let mut command = server::command("redis-server");
         command.args([
@@ -30,7 +39,7 @@ impl Redis {
             "no",
         ]);
         command
-            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .args(["--save", "", "--appendonly", append_only, "--dir"])
             .arg(folder);
         let mut server = Server::start("redis-server", &mut command, &folder.join("redis.log"))?;
         server.wait_until(Duration::from_secs(20), || http::accepts(port))?;

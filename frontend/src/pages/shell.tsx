@@ -9,6 +9,7 @@ import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
 import { Keyboard } from './keyboard';
 import { Nav } from './nav';
+import { Warnings } from './warnings';
 import classes from './shell.module.css';
 
 /** Most people never see it. */
@@ -39,6 +40,7 @@ export default function Shell(): ReactElement {
           <ColorSchemeSwitch />
         </div>
       </header>
+      <Warnings />
       <main id="main" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>

@@ -1,6 +1,6 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue } from '../api/types';
+import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue, Readiness } from '../api/types';
 import { queue } from './queues';
 import { api, server } from './server';
 
@@ -11,6 +11,8 @@ export interface Spiral {
   logs: Record<string, LogLine[]>;
   indices: IndexSeen[];
   queues: Queue[];
+  /** What is to be set right before it costs jobs. */
+  warnings: string[];
   values: Record<string, string>;
   /** Requests for the event stream so far, with the id that each resumed after. */
   readonly resumed: (string | null)[];
@@ -49,6 +51,7 @@ export function startSpiral(): Spiral {
     logs: {},
     indices: [],
     queues: [queue('default')],
+    warnings: [],
     values: {},
     resumed: [],
     send: (patch) => {
@@ -84,6 +87,10 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
+    // Not through the typed one: the document knows it without the /api before it.
+    http.get('*/api/readyz', () =>
+      HttpResponse.json({ status: 'ready', checks: [], warnings: spiral.warnings } satisfies Readiness),
+    ),
     // Not through the typed one: the document calls the stream a string.
     http.get('*/api/v1/events', ({ request }) => {
       spiral.resumed.push(request.headers.get('Last-Event-ID'));

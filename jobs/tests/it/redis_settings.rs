@@ -17,7 +17,10 @@ async fn set(env: &TestEnv, name: &str, value: &str) {
 
 async fn kinds(env: &TestEnv) -> Vec<ServerWarningKind> {
     let warnings = env.queues.server_warnings().await.unwrap();
-    warnings.into_iter().map(|ServerWarning { kind, .. }| kind).collect()
+    warnings
+        .into_iter()
+        .map(|ServerWarning { kind, .. }| kind)
+        .collect()
 }
 
 #[tokio::test]

@@ -64,7 +64,12 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
         &Readiness {
             status: word.to_owned(),
             checks,
-            warnings: state.redis_warnings.current().iter().map(ToString::to_string).collect(),
+            warnings: state
+                .redis_warnings
+                .current()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         },
     )
 }

@@ -46,7 +46,9 @@ async fn a_redis_that_may_evict_jobs_is_told_of_and_no_reason_to_be_unready() {
     let server = TestServer::start_with(TestDatabase::Sqlite, |config| {
         let socket = config.redis.url.strip_prefix("unix://").unwrap();
         let mut redis = UnixStream::connect(socket).unwrap();
-        redis.write_all(b"CONFIG SET maxmemory-policy allkeys-lru\r\n").unwrap();
+        redis
+            .write_all(b"CONFIG SET maxmemory-policy allkeys-lru\r\n")
+            .unwrap();
         let mut answer = [0; 5];
         redis.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"+OK\r\n");

@@ -69,7 +69,7 @@ impl Stack {
                 .env("SPIRAL_DATABASE_URL", postgres.url(database)),
         )?;
 
-        let redis = Redis::start(folder)?;
+        let redis = Redis::start_with_log(folder)?;
         let settings = |command: &mut Command| {
             command
                 .env("SPIRAL_REDIS_URL", redis.url())
