@@ -23,6 +23,7 @@ mod live;
 mod openapi;
 mod outages;
 mod prune;
+mod queues;
 mod reconcile;
 mod record;
 mod results;
