@@ -9,6 +9,7 @@ mod apply_events;
 mod bad_input;
 mod batch;
 mod batch_calls;
+mod call_options;
 mod calls;
 mod cancel;
 mod cluster;
