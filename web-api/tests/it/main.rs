@@ -18,6 +18,7 @@ mod enqueue;
 mod env_example;
 mod guard;
 mod health;
+mod job_detail;
 mod job_keys;
 mod list;
 mod live;
