@@ -17,6 +17,7 @@ mod lifecycle;
 mod model;
 mod notes;
 mod process;
+mod results;
 mod sentinel;
 mod streams;
 mod support;
