@@ -33,7 +33,7 @@ impl Contract {
     /// its own, and on a busy machine would hide all others.
     async fn connection(&self) -> ConnectionManager {
         let client = apalis_redis::Client::open(self.redis.url()).unwrap();
-        let patient = ConnectionManagerConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+        let patient = ConnectionManagerConfig::new().set_response_timeout(Some(Duration::from_mins(1)));
         ConnectionManager::new_with_config(client, patient).await.unwrap()
     }
 
@@ -106,7 +106,7 @@ async fn more_than_eight_thousand_due_jobs_end_every_worker() {
     storage.push_bulk((1..=8_100).collect()).await.unwrap();
     let calls = Arc::default();
     let ended = work("many", contract.storage().await, &calls);
-    let error = tokio::time::timeout(Duration::from_secs(60), ended)
+    let error = tokio::time::timeout(Duration::from_mins(1), ended)
         .await
         .unwrap()
         .unwrap()

@@ -107,7 +107,7 @@ impl Function for Timed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_due_job_does_not_wait_until_redis_looks_at_its_clock() {
     let mut env = TestEnv::on(Arc::new(RedisServer::start_sleepy())).await;
-    env.settings.lease = Duration::from_secs(60);
+    env.settings.lease = Duration::from_mins(1);
     let (began, mut told) = mpsc::unbounded_channel();
     let worker = env.worker(&catalog_of(Timed(began)));
     has_come(&env).await;

@@ -101,27 +101,6 @@ async fn large_values_are_kept_whole_and_shown_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_memo_keeps_to_its_bytes() {
-    let mut env = TestEnv::new().await;
-    env.settings.redis.memo_max_bytes = 1_000;
-    let mut watch = env.watch().await;
-    let worker = env.worker(&standard_catalog());
-    for index in 1_000..1_020 {
-        env.push(&[envelope("fibonacci", &json!({ "index": index }))])
-            .await;
-    }
-    watch.until_finished(20).await;
-    let listed = env.queues.memo_list(&env.queue, "fibonacci", 100).await.unwrap();
-    let bytes: usize = listed.iter().map(|(_, value)| value.get().len()).sum();
-    assert!(
-        bytes <= 1_000 && listed.len() >= 3,
-        "{} values of {bytes} bytes",
-        listed.len()
-    );
-    worker.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_second_push_of_an_id_changes_nothing() {
     let env = TestEnv::new().await;
     let scripted = Scripted::default();

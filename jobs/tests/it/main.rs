@@ -18,6 +18,7 @@ mod model;
 mod notes;
 mod process;
 mod redis_settings;
+mod results;
 mod sentinel;
 mod streams;
 mod support;

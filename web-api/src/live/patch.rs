@@ -56,6 +56,7 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
         JobEvent::Finished(finished) => of_finished(batch, finished),
         JobEvent::Returned { id, attempt, .. } => JobPatch {
             attempt: Some(*attempt),
+            progress: Some(0.0),
             ..bare(batch, *id, JobState::Queued)
         },
         JobEvent::Cancelled {
@@ -95,6 +96,8 @@ fn of_finished(batch: &EventBatch, finished: &Finished) -> JobPatch {
         Outcome::Retrying { error, run_at, .. } => JobPatch {
             error: Some(of_error(error)),
             run_at: Some((*run_at).into()),
+            // The next attempt begins anew.
+            progress: Some(0.0),
             ..with(JobState::Retrying)
         },
         Outcome::Dead { error } => JobPatch {

@@ -1,5 +1,6 @@
 //! The window of each queue in Redis, and the backlog behind it in SQL.
 
+mod cancelled;
 mod crash;
 mod order;
 mod parked;
@@ -7,13 +8,13 @@ mod window;
 
 use std::time::{Duration, Instant};
 
-use jobs::job::{JobId, JobState};
+use jobs::job::JobId;
 use web_api::{
-    store::job::{JobFilter, NewJob},
+    store::job::NewJob,
     windows::{WindowSettings, Windows},
 };
 
-use crate::support::{TestDatabase, TestEnv, eventually, roles::Counted};
+use crate::support::{TestDatabase, TestEnv, database::until_completed, roles::Counted};
 
 /// Jobs that Redis may hold.
 const SIZE: u64 = 50;
@@ -59,16 +60,8 @@ async fn until_held(env: &TestEnv, count: u64) {
     }
 }
 
-async fn all_completed(env: &TestEnv, count: usize) {
-    let filter = JobFilter {
-        state: Some(JobState::Completed),
-        ..JobFilter::default()
-    };
-    let all = async || {
-        let page = env.store.job_list(&filter, None, 5_000).await.unwrap();
-        (page.jobs.len() == count).then_some(())
-    };
-    eventually(&format!("{count} jobs have completed"), all).await;
+async fn all_completed(env: &TestEnv, count: u64) {
+    until_completed(&env.database, count).await;
 }
 
 fn each_ran_once(counted: &Counted, ids: &[JobId]) {

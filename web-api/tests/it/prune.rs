@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::job::JobId;
+use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, LogLine, Notes, Outcome};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use web_api::{
     prune::{self, PruneSettings},
@@ -16,7 +17,9 @@ use web_api::{
 
 use crate::{
     store::waiting_for_locks,
-    support::{Database, TestDatabase, eventually, new_job, on_both_databases, roles::Role},
+    support::{
+        Database, TestDatabase, batch, ended, eventually, finished, new_job, on_both_databases, roles::Role,
+    },
 };
 
 const RETENTION: Duration = Duration::from_hours(24 * 30);
@@ -172,6 +175,34 @@ on_both_databases! {
         let mut left = column(&admin, "SELECT key FROM job_keys").await;
         left.sort();
         assert_eq!(left, keys);
+    }
+
+    async fn attempts_and_log_lines_go_with_their_job(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let admin = database.connect().await;
+        let (gone, kept) = (old(1), new_job(2));
+        store.job_insert_many(&[gone.clone(), kept.clone()]).await.unwrap();
+        for id in [gone.id, kept.id] {
+            let error = AttemptError { kind: ErrorKind::Error, message: "no luck".to_owned() };
+            let failed = Outcome::Retrying { error, run_at: Utc::now(), parked: false };
+            let line = |number| LogLine { number, at: Utc::now(), text: format!("line {number}") };
+            let notes = Notes { progress: None, lines: vec![line(1), line(2)] };
+            let events = vec![ended(id, 1, failed), JobEvent::Noted { id, attempt: 2, notes }, finished(id, 2)];
+            let batches = [batch(events)];
+            store.attempt_record(&batches).await.unwrap();
+            store.log_line_record(&batches).await.unwrap();
+            store.job_apply_events(&batches).await.unwrap();
+        }
+        finish_jobs(&admin, std::slice::from_ref(&gone), long_ago(0)).await;
+        let counts = async |id| (store.attempt_list(id).await.unwrap().len(), store.log_line_list(id, 10).await.unwrap().len());
+        assert_eq!((counts(gone.id).await, counts(kept.id).await), ((1, 2), (1, 2)));
+        let pruner = pruner(&store, Some(RETENTION));
+        let pruned = async || store.job_get(gone.id).await.unwrap().is_none().then_some(());
+        eventually("the old job is gone", pruned).await;
+        pruner.stop().await;
+        assert_eq!((counts(gone.id).await, counts(kept.id).await), ((0, 0), (1, 2)));
+        assert_eq!(column(&admin, "SELECT job_id FROM attempts").await, [kept.id.to_string()]);
     }
 
     async fn without_a_limit_rows_stay_and_keys_go_all_the_same(kind) {

@@ -4,6 +4,7 @@ pub(crate) mod binary;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
+pub(crate) mod noted;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod roles;

@@ -16,71 +16,14 @@ const FAR: i64 = 3_600_000;
 /// Does one step to both and compares the answers.
 pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
     match *step {
-        Step::Push { job, later, late } => {
-            // A finished job is not pushed again: SQL knows that it has ended.
-            if model.finished.contains_key(&job) {
-                return Ok(());
-            }
-            let due = if later { real.now() + FAR } else { 0 };
-            let envelope = format!("{{\"max_attempts\":{MAX_ATTEMPTS},\"function\":\"f\"}}");
-            let mut call = real.push.key("jobs");
-            call.key("waiting:").key("lanes").key("lane-of");
-            call.key("scheduled").key("attempts").key("events").key("wake");
-            let own_lane = if lane(job) == LANES[0] { "" } else { lane(job) };
-            call.arg(u8::from(late)).arg(job).arg(envelope).arg(due);
-            let event = json!({ "id": job, "later": later });
-            call.arg(0).arg(own_lane).arg(event.to_string());
-            let (pushed, held): (i64, usize) = call.invoke(&mut real.connection).unwrap();
-            let is_new = !late && !model.knows(job);
-            prop_assert_eq!(pushed, if late { -1 } else { i64::from(is_new) });
-            if is_new && later {
-                model.scheduled.insert(job, false);
-            } else if is_new {
-                model.line_up(job, false);
-            }
-            let known = (0..JOBS).filter(|job| model.knows(*job)).count();
-            prop_assert_eq!(held, known);
-        }
+        Step::Push { job, later, late } => push(job, later, late, model, real)?,
         Step::Fetch { worker, most } => fetch(worker, most, model, real)?,
         Step::Finish {
             worker,
             job,
             attempt,
             then,
-        } => {
-            let mut call = real.finish.key("jobs");
-            call.key("lanes").key("lane-of").key("scheduled").key("attempts");
-            call.key("events").key("wake").key("counts").key("outputs");
-            call.key(running_key(worker)).key("cancelling").key("limits");
-            let next = match then {
-                Then::End => "end".to_owned(),
-                Then::AgainNow => "0".to_owned(),
-                Then::AgainLater => FAR.to_string(),
-                Then::Park => "park".to_owned(),
-            };
-            let event = json!([job, attempt, then.name()]).to_string();
-            call.arg(worker_name(worker)).arg(1_000).arg(format!("[{event}]"));
-            call.arg(job).arg(attempt).arg(next).arg(event.len() + 1).arg("1");
-            let counted: Vec<u64> = call.invoke(&mut real.connection).unwrap();
-            let holds = model.running.get(&job) == Some(&(worker, attempt));
-            prop_assert_eq!(counted, [u64::from(holds)]);
-            if holds {
-                model.running.remove(&job);
-                if then == Then::End {
-                    model.end(job);
-                } else if then == Then::Park && !model.marked.contains(&job) {
-                    // SQL may push it again, with the attempts that it has made.
-                    model.made.remove(&job);
-                } else {
-                    model.set_made(job, attempt);
-                    model
-                        .scheduled
-                        .insert(job, then == Then::AgainNow || model.marked.contains(&job));
-                }
-            } else {
-                model.stale += 1;
-            }
-        }
+        } => finish(worker, (job, attempt), then, model, real)?,
         Step::GiveBack { worker, job, attempt } => {
             let mut call = real.give_back.key("waiting:");
             call.key("lanes").key("lane-of").key("attempts").key("events");
@@ -124,6 +67,75 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
             }
             model.scheduled.values_mut().for_each(|due| *due = true);
         }
+    }
+    Ok(())
+}
+
+fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    // A finished job is not pushed again: SQL knows that it has ended.
+    if model.finished.contains_key(&job) {
+        return Ok(());
+    }
+    let due = if later { real.now() + FAR } else { 0 };
+    let envelope = format!("{{\"max_attempts\":{MAX_ATTEMPTS},\"function\":\"f\"}}");
+    let mut call = real.push.key("jobs");
+    call.key("waiting:").key("lanes").key("lane-of");
+    call.key("scheduled").key("attempts").key("events").key("wake");
+    let own_lane = if lane(job) == LANES[0] { "" } else { lane(job) };
+    call.arg(u8::from(late)).arg(job).arg(envelope).arg(due);
+    let event = json!({ "id": job, "later": later });
+    call.arg(0).arg(own_lane).arg(event.to_string());
+    let (pushed, held): (i64, usize) = call.invoke(&mut real.connection).unwrap();
+    let is_new = !late && !model.knows(job);
+    prop_assert_eq!(pushed, if late { -1 } else { i64::from(is_new) });
+    if is_new && later {
+        model.scheduled.insert(job, false);
+    } else if is_new {
+        model.line_up(job, false);
+    }
+    let known = (0..JOBS).filter(|job| model.knows(*job)).count();
+    prop_assert_eq!(held, known);
+    Ok(())
+}
+
+fn finish(
+    worker: u8,
+    (job, attempt): (u8, u32),
+    then: Then,
+    model: &mut Model,
+    real: &mut Real,
+) -> Result<(), TestCaseError> {
+    let mut call = real.finish.key("jobs");
+    call.key("lanes").key("lane-of").key("scheduled").key("attempts");
+    call.key("events").key("wake").key("counts").key("outputs");
+    call.key(running_key(worker)).key("cancelling").key("limits");
+    let next = match then {
+        Then::End => "end".to_owned(),
+        Then::AgainNow => "0".to_owned(),
+        Then::AgainLater => FAR.to_string(),
+        Then::Park => "park".to_owned(),
+    };
+    let event = json!([job, attempt, then.name()]).to_string();
+    call.arg(worker_name(worker)).arg(1_000).arg(format!("[{event}]"));
+    call.arg(job).arg(attempt).arg(next).arg(event.len() + 1).arg("1");
+    let counted: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+    let holds = model.running.get(&job) == Some(&(worker, attempt));
+    prop_assert_eq!(counted, [u64::from(holds)]);
+    if holds {
+        model.running.remove(&job);
+        if then == Then::End {
+            model.end(job);
+        } else if then == Then::Park && !model.marked.contains(&job) {
+            // SQL may push it again, with the attempts that it has made.
+            model.made.remove(&job);
+        } else {
+            model.set_made(job, attempt);
+            model
+                .scheduled
+                .insert(job, then == Then::AgainNow || model.marked.contains(&job));
+        }
+    } else {
+        model.stale += 1;
     }
     Ok(())
 }

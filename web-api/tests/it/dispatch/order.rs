@@ -1,19 +1,9 @@
 //! In which order the backlog comes into Redis: the oldest first, and no lane waits behind the backlog of another.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-};
+use std::collections::HashSet;
 
 use futures::future::join_all;
-use jobs::{
-    catalog::Catalog,
-    context::JobContext,
-    function::{Function, JobError},
-    job::{JobId, Priority},
-    worker::{self, WorkerSettings},
-};
-use serde_json::Value;
+use jobs::job::{JobId, Priority};
 use web_api::{
     outcomes::Outcomes,
     reconcile::Wake,
@@ -21,49 +11,7 @@ use web_api::{
 };
 
 use super::{SIZE, all_completed, backlog, held, insert, small, until_held};
-use crate::support::{TestEnv, eventually, new_job, on_both_databases, roles::Role};
-
-/// Notes in which order its jobs begin.
-#[derive(Clone, Default)]
-struct Noted(Arc<Mutex<Vec<JobId>>>);
-
-impl Function for Noted {
-    const NAME: &'static str = "noted";
-    const DESCRIPTION: &'static str = "Notes the order of its jobs.";
-    type Input = Value;
-    type Output = ();
-
-    async fn run(&self, context: JobContext, _: Value) -> Result<(), JobError> {
-        self.0.lock().unwrap().push(context.id);
-        Ok(())
-    }
-}
-
-impl Noted {
-    fn job(tenant: Option<&str>) -> NewJob {
-        NewJob {
-            function: Self::NAME.to_owned(),
-            fairness_key: tenant.map(str::to_owned),
-            ..new_job(0)
-        }
-    }
-
-    /// One job at a time.
-    fn worker(&self, env: &TestEnv) -> Role {
-        let settings = WorkerSettings {
-            redis: env.redis.settings(),
-            concurrency: 1,
-            ..WorkerSettings::default()
-        };
-        let catalog = Arc::new(Catalog::empty().with(self.clone()).unwrap());
-        Role::start(async move |stop| worker::run(settings, catalog, stop).await.unwrap())
-    }
-
-    fn place(&self, id: JobId) -> usize {
-        let order = self.0.lock().unwrap();
-        order.iter().position(|other| *other == id).unwrap()
-    }
-}
+use crate::support::{eventually, noted::Noted, on_both_databases};
 
 on_both_databases! {
     async fn the_oldest_is_first(kind) {
@@ -76,7 +24,7 @@ on_both_databases! {
         let _worker = noted.worker(&env);
         all_completed(&env, 300).await;
         let expected: Vec<JobId> = new.iter().map(|job| job.id).collect();
-        assert_eq!(*noted.0.lock().unwrap(), expected);
+        assert_eq!(noted.order(), expected);
     }
 
     async fn an_urgent_job_and_the_only_one_of_its_key_do_not_wait_behind_a_backlog(kind) {

@@ -1,10 +1,14 @@
 //! A database for each test, with the real migrations: a new one in the PostgreSQL that `cargo xtask test` starts, or a
 //! SQLite file in a folder that goes away with the test.
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
-use jobs::job::JobId;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use jobs::job::{JobId, JobState};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tempfile::TempDir;
 use web_api::store::{DatabaseSettings, Store};
 
@@ -98,6 +102,28 @@ impl Database {
         migrations::connect(&self.url, Duration::from_secs(10))
             .await
             .unwrap()
+    }
+}
+
+/// How many jobs are in this state. Whoever reads thousands of rows again and again is the one who is waited for.
+pub(crate) async fn count_jobs(connection: &DatabaseConnection, state: JobState) -> u64 {
+    let query = format!("SELECT COUNT(*) FROM jobs WHERE state = '{state}'");
+    let statement = Statement::from_string(connection.get_database_backend(), query);
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+    u64::try_from(row.try_get_by_index::<i64>(0).unwrap()).unwrap()
+}
+
+/// Waits until so many jobs have completed.
+pub(crate) async fn until_completed(database: &Database, count: u64) {
+    let connection = database.connect().await;
+    let deadline = Instant::now() + Duration::from_mins(2);
+    loop {
+        let done = count_jobs(&connection, JobState::Completed).await;
+        if done == count {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{done} of {count} jobs have completed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

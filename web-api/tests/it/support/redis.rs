@@ -1,7 +1,9 @@
 //! A redis-server of one test, on a socket in a folder that goes away with it.
 
 use std::{
+    io::{Read as _, Write as _},
     os::unix::net::UnixStream,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
     thread,
@@ -27,7 +29,11 @@ impl RedisServer {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("unix://{}", self.folder.path().join("redis.sock").display())
+        format!("unix://{}", self.socket().display())
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
     }
 
     pub(crate) fn settings(&self) -> RedisSettings {
@@ -38,10 +44,21 @@ impl RedisServer {
         }
     }
 
+    /// The answer to a question, as it comes, on a connection of its own.
+    pub(crate) fn ask(&self, question: &str) -> String {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream
+            .write_all(format!("{question}\r\nQUIT\r\n").as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Starts it again, with the data that it had.
     pub(crate) fn launch(&self) {
         let folder = self.folder.path();
-        let socket = folder.join("redis.sock");
+        let socket = self.socket();
         // The shell ends the server, and tidies up, when the test process is gone, however it went.
         let script = r#"redis-server "$@" & server=$!; read -r _; kill -9 $server; wait $server"#;
         let process = Command::new("sh")
@@ -80,7 +97,7 @@ impl RedisServer {
             // The end of its input is the shell's order to kill the server.
             drop(process.stdin.take());
             process.wait().unwrap();
-            std::fs::remove_file(self.folder.path().join("redis.sock")).ok();
+            std::fs::remove_file(self.socket()).ok();
         }
     }
 

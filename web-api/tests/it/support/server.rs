@@ -155,6 +155,19 @@ impl TestServer {
         Answer::of(request.body(body.into())).await
     }
 
+    /// Changes what is there.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    /// Calls a function, which is accepted; the job.
+    pub(crate) async fn call(&self, function: &str, body: &Value) -> Value {
+        let path = format!("/api/v1/functions/{function}/jobs");
+        let answer = self.post(&path, body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        answer.json()
+    }
+
     /// The job once it has reached `state`.
     pub(crate) async fn job_in_state(&self, id: &str, state: &str) -> Value {
         eventually(&format!("the job {id} is {state}"), || async {

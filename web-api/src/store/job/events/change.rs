@@ -12,6 +12,9 @@ use super::super::{Output, insert::saturated};
 
 /// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
+/// Progress begins anew with each attempt. One that is short is not told to have begun, so the end of the one before says
+/// it as well.
+const ANEW: f64 = 0.0;
 
 /// What a row becomes. `None` keeps what is there.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,8 +114,7 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
                 attempt: Some(attempt),
                 worker: Some(storable(worker)),
                 started_at: Some(*started_at),
-                // It begins anew with each attempt.
-                progress: Some(0.0),
+                progress: Some(ANEW),
                 ..to(
                     *id,
                     JobState::Running,
@@ -157,6 +159,7 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
             };
             Some(Change {
                 attempt: Some(counted),
+                progress: Some(ANEW),
                 ..to(*id, JobState::Queued, guard)
             })
         }
@@ -216,6 +219,7 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
             error: of(error),
             run_at: Some(run_at.trunc_subsecs(3)),
             parked: *parked,
+            progress: Some(ANEW),
             ..to(
                 finished.id,
                 JobState::Retrying,
@@ -231,7 +235,7 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
         attempt: Some(attempt),
         worker: Some(storable(&finished.worker)),
         started_at: Some(started_at),
-        progress: finished.notes.progress,
+        progress: change.progress.or(finished.notes.progress),
         ended: vec![Attempt {
             function: finished.function.clone(),
             state: change.state,

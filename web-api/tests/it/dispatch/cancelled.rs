@@ -1,0 +1,70 @@
+//! Jobs that SQL keeps are called off there, and never come into Redis.
+
+use std::time::Duration;
+
+use jobs::{
+    catalog::Catalog,
+    job::{JobId, Priority, QueueName},
+};
+use serde_json::{Value, json};
+use web_api::{
+    store::job::{Place, dispatch::Lane},
+    windows::WindowSettings,
+};
+
+use crate::support::{eventually, on_both_databases, roles::Counted, server::TestServer};
+
+async fn call(server: &TestServer, more: Value) -> JobId {
+    let mut body = json!({"input": {"number": 1}});
+    body.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    server.call("counted", &body).await["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+on_both_databases! {
+    async fn in_the_backlog_parked_and_on_the_way_jobs_are_cancelled_and_never_run(database) {
+        let counted = Counted::default();
+        let catalog = Catalog::empty().with(counted.clone()).unwrap();
+        let window = WindowSettings { size: 5, horizon: Duration::from_secs(1) };
+        let server = TestServer::with_functions(database, catalog, |config| config.server.window = window).await;
+        let store = server.database.store().await;
+        let place = async |id| store.job_get(id).await.unwrap().unwrap().place;
+        let mut ids = Vec::new();
+        for _ in 0..20 {
+            ids.push(call(&server, json!({})).await);
+        }
+        let parked = call(&server, json!({"delay_seconds": 3})).await;
+        eventually("the window is full", || async {
+            (server.get("/api/v1/queues/default").await.json()["queued"] == 5).then_some(())
+        })
+        .await;
+        // One whose dispatcher died before its push, or is about to push it.
+        let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
+        let marked = store.job_dispatch(&QueueName::standard(), &lane, 1).await.unwrap()[0].id;
+        let waiting = ids[19];
+        assert_eq!((place(waiting).await, place(parked).await), (Place::Backlog, Place::Parked));
+        let off = [waiting, parked, marked];
+        for id in off {
+            let answer = server.post(&format!("/api/v1/jobs/{id}/cancel"), "").await;
+            assert_eq!((answer.status.as_u16(), &answer.json()["state"]), (200, &json!("cancelled")), "{}", answer.text);
+        }
+
+        server.start_worker();
+        let later = call(&server, json!({"delay_seconds": 4})).await;
+        for id in ids.iter().filter(|id| !off.contains(id)).chain([&later]) {
+            server.job_in_state(&id.to_string(), "completed").await;
+            assert_eq!(counted.runs(*id), 1);
+        }
+        // The time of the parked one is over by now.
+        for id in off {
+            assert_eq!(counted.runs(id), 0);
+            let job = server.get(&format!("/api/v1/jobs/{id}")).await.json();
+            assert_eq!((&job["state"], &job["attempt"]), (&json!("cancelled"), &json!(0)));
+        }
+    }
+}
