@@ -10,6 +10,8 @@ export default defineConfig({
   build: {
     // Fonts and icons stay files of their own: the CSP allows no data: fonts.
     assetsInlineLimit: 0,
+    // scripts/size.js reads from it what the first page loads.
+    manifest: true,
   },
   test: {
     environment: 'jsdom',

@@ -58,6 +58,37 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expectNoSidewaysScroll(page);
       });
 
+      test('batches, queues, schedules and functions', async ({ page, request }) => {
+        const jobs = [{ function: 'fibonacci', input: { index: 7 } }, { function: 'flaky', input: { failures: 9, how: 'fatal' } }];
+        const answer = await request.post('/api/v1/batches', { data: { jobs } });
+        const { id } = (await answer.json()) as { id: string };
+        // The second time there is one of this name, which will do as well.
+        const schedule = { name: 'axe', cron: '0 8 * * *', function: 'fibonacci', input: { index: 7 } };
+        expect([201, 409]).toContain((await request.post('/api/v1/schedules', { data: schedule })).status());
+        for (const address of ['/batches', `/batches/${id}`, '/queues', '/schedules', '/schedules/new', '/functions', '/functions/http_request']) {
+          await page.goto(address);
+          await expect(page.getByText('Live', { exact: true })).toBeVisible();
+          await expect(page.getByRole('status', { name: /^Loading/u })).toHaveCount(0);
+          await expectNoViolation(page);
+          await expectNoSidewaysScroll(page);
+        }
+        await page.goto('/schedules');
+        await page.getByRole('link', { name: 'axe' }).click();
+        await expect(page.getByRole('heading', { name: 'Next runs' })).toBeVisible();
+        await expectNoViolation(page);
+        await page.goto('/queues');
+        await page.getByRole('button', { name: /^Change the limits/u }).first().click();
+        await expectNoViolation(page);
+        await page.goto('/functions/http_request');
+        await page.getByText('Options', { exact: true }).click();
+        await page.getByRole('button', { name: 'Call http_request' }).click();
+        await expect(page.getByText('This is needed.')).toBeVisible();
+        await expectNoViolation(page);
+        await page.locator('body').press('?');
+        await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+        await expectNoViolation(page);
+      });
+
       test('no such page', async ({ page }) => {
         await page.goto('/no/such/page');
         await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
@@ -108,4 +139,16 @@ test('a table on a narrow screen is still a table', async ({ page, request }) =>
   await page.goto('/jobs');
   await expect(page.getByRole('table', { name: 'Jobs, newest first' })).toBeVisible();
   await expect(page.getByRole('row').nth(1).getByRole('cell').first()).toBeVisible();
+});
+
+test('every page is a tap away on a phone', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openLive(page);
+  await page.getByRole('button', { name: 'Menu' }).click();
+  const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
+  await expect(links).toHaveText(['Fibonacci', 'Jobs', 'Batches', 'Queues', 'Schedules', 'Functions']);
+  await expectNoViolation(page);
+  await links.filter({ hasText: 'Queues' }).click();
+  await expect(page.getByRole('heading', { name: 'Queues' })).toBeVisible();
+  await expect(links.first()).toBeHidden();
 });

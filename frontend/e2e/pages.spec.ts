@@ -4,21 +4,45 @@ test('a link to the jobs works when it is opened directly, with its filters', as
   await request.post('/api/values?wait=30s', { data: { index: 80 } });
   await page.goto('/jobs?state=completed&function=fibonacci');
   await expect(page.getByRole('heading', { name: 'Jobs' })).toBeVisible();
-  await expect(page.getByLabel('State')).toHaveValue('completed');
+  const states = page.getByRole('navigation', { name: 'State' });
+  await expect(states.getByRole('link', { name: 'completed' })).toHaveAttribute('aria-current', 'page');
   await expect(page.getByRole('row').filter({ hasText: '{"index":80}' }).first()).toBeVisible();
-  await page.getByLabel('State').selectOption('dead');
-  await expect(page).toHaveURL(/state=dead/u);
+  await page.goto('/jobs?state=cancelled&function=nothing');
   await expect(page.getByText('No job fits these filters')).toBeVisible();
+  await states.getByRole('link', { name: 'dead' }).click();
+  await expect(page).toHaveURL(/state=dead/u);
   await page.reload();
-  await expect(page.getByLabel('State')).toHaveValue('dead');
+  await expect(states.getByRole('link', { name: 'dead' })).toHaveAttribute('aria-current', 'page');
+  await expect(page.getByRole('combobox', { name: 'Function' })).toHaveValue('nothing');
 });
 
-test('older jobs come page by page', async ({ page, request }) => {
-  await Promise.all(Array.from({ length: 55 }, (_, index) => request.post('/api/values', { data: { index } })));
+test('older jobs come by themselves, and only the rows in sight are in the page', async ({ page, request }) => {
+  const jobs = Array.from({ length: 400 }, (_, index) => ({ function: 'fibonacci', input: { index } }));
+  expect((await request.post('/api/v1/batches', { data: { jobs } })).status()).toBe(202);
   await page.goto('/jobs');
-  await expect(page.getByRole('row')).toHaveCount(51);
-  await page.getByRole('button', { name: 'Show older jobs' }).click();
-  await expect.poll(() => page.getByRole('row').count()).toBeGreaterThan(55);
+  const table = page.getByRole('table', { name: 'Jobs, newest first' });
+  const loaded = async () => Number(await table.getAttribute('aria-rowcount'));
+  await expect.poll(loaded).toBeGreaterThan(50);
+  for (const rows of [150, 250]) {
+    await expect
+      .poll(async () => {
+        await page.mouse.wheel(0, 20_000);
+        return loaded();
+      })
+      .toBeGreaterThan(rows);
+  }
+  expect(await page.getByRole('row').count()).toBeLessThan(80);
+});
+
+test('the columns of the table are chosen', async ({ page }) => {
+  await page.goto('/jobs');
+  await expect(page.getByRole('columnheader', { name: 'Queue' })).toHaveCount(0);
+  await page.getByText('Columns', { exact: true }).click();
+  await page.getByRole('checkbox', { name: 'Queue' }).check();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('checkbox', { name: 'Queue' })).toBeHidden();
+  await page.reload();
+  await expect(page.getByRole('columnheader', { name: 'Queue' })).toBeVisible();
 });
 
 test('from page to page without loading anew, and back', async ({ page }) => {
@@ -52,7 +76,7 @@ test('security headers are there, and no page breaks them', async ({ page }) => 
       (window as unknown as { violated: (what: string) => void }).violated(`${violatedDirective} ${blockedURI}`);
     });
   });
-  for (const address of ['/', '/jobs', '/no/such/page']) {
+  for (const address of ['/', '/jobs', '/functions/http_request', '/schedules/new', '/no/such/page']) {
     const response = await page.goto(address);
     const headers = response?.headers() ?? {};
     const policy = headers['content-security-policy'] ?? '';
@@ -74,7 +98,7 @@ test('nothing is loaded from anywhere else', async ({ page, baseURL }) => {
   expect([...hosts]).toEqual([new URL(baseURL ?? '').origin]);
 });
 
-for (const address of ['/', '/jobs']) {
+for (const address of ['/', '/jobs', '/batches', '/queues', '/schedules', '/functions', '/functions/fibonacci']) {
   test(`nothing moves while ${address} loads`, async ({ page, request }) => {
     await request.post('/api/values?wait=30s', { data: { index: 82 } });
     await page.addInitScript(() => {
@@ -86,7 +110,7 @@ for (const address of ['/', '/jobs']) {
     });
     await page.goto(address);
     await expect(page.getByText('Live', { exact: true })).toBeVisible();
-    await expect(page.locator('main :is(li, td)').getByText('completed').first()).toBeVisible();
+    await expect(page.getByRole('status', { name: /^Loading/u })).toHaveCount(0);
     await page.evaluate(() => document.fonts.ready);
     const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
     expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);

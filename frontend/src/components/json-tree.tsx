@@ -34,7 +34,7 @@ function Branch({ value, name, depth }: { readonly value: object; readonly name?
   const entries = Object.entries(value) as [string, unknown][];
   const [open, setOpen] = useState(depth === 0 || (depth < OPEN_DEPTH && entries.length <= OPEN_ENTRIES));
   const [shown, setShown] = useState(PART);
-  const size = `${formatNumber(entries.length)} ${list ? 'items' : 'fields'}`;
+  const size = `${formatNumber(entries.length)} ${list ? 'item' : 'field'}${entries.length === 1 ? '' : 's'}`;
   return (
     <>
       <div className={classes.line}>

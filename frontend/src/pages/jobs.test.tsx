@@ -44,7 +44,7 @@ test('filters come from the address and go into it', async () => {
   await waitFor(async () => {
     expect((await rows())[0]).toContain('completed');
   });
-  await user.selectOptions(screen.getByLabelText('Function'), await screen.findByRole('option', { name: 'fibonacci' }));
+  await user.selectOptions(screen.getByRole('combobox', { name: 'Function' }), await screen.findByRole('option', { name: 'fibonacci' }));
   await waitFor(() => {
     expect(router.state.location.search).toEqual({ state: 'completed', function: 'fibonacci' });
   });

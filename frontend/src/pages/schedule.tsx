@@ -99,7 +99,11 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
       {schedule.notice != null && <p className={classes.notice}>{schedule.notice}</p>}
       <div className={classes.parts}>
         <div className={classes.column}>
-          <Section title={paused ? 'When it would run' : 'Next runs'} padded>
+          <Section
+            title={paused ? 'When it would run' : 'Next runs'}
+            aside={<span className={classes.note}>in your time zone</span>}
+            padded
+          >
             {paused && <p className={classes.paused}>It is paused. Resumed now, it would run:</p>}
             <DueTimes times={schedule.next_times} className={classes.times ?? ''} />
           </Section>

@@ -19,6 +19,13 @@ function withSchedules(...first: Schedule[]) {
   };
   server.use(
     api.get('/api/v1/schedules', ({ response }) => response(200).json({ schedules: state.schedules, next_cursor: null })),
+    // Before the one with an id, which would take it for one.
+    api.get('/api/v1/schedules/preview', ({ request, response }) => {
+      const cron = new URL(request.url).searchParams.get('cron') ?? '';
+      return cron === '0 9 * * *'
+        ? response(200).json({ cron, time_zone: 'UTC', description: 'Every day at 09:00 UTC', next_times: [] })
+        : response(400).json(problem(400, { detail: 'cron: has too few fields' }));
+    }),
     api.get('/api/v1/schedules/{id}', ({ params, response }) => {
       const found = state.schedules.find((each) => each.id === params.id);
       return found === undefined ? response(404).json(problem(404)) : response(200).json(found);
@@ -27,12 +34,6 @@ function withSchedules(...first: Schedule[]) {
     api.delete('/api/v1/schedules/{id}', ({ params, response }) => {
       state.schedules = state.schedules.filter((each) => each.id !== params.id);
       return response(204).empty();
-    }),
-    api.get('/api/v1/schedules/preview', ({ request, response }) => {
-      const cron = new URL(request.url).searchParams.get('cron') ?? '';
-      return cron === '0 9 * * *'
-        ? response(200).json({ cron, time_zone: 'UTC', description: 'Every day at 09:00 UTC', next_times: [] })
-        : response(400).json(problem(400, { detail: 'cron: has too few fields' }));
     }),
   );
   return state;

@@ -50,7 +50,7 @@ function fieldOf(name: string, schema: Schema, required: boolean): Field {
   return {
     name,
     kind: kindOf(schema),
-    description: typeof schema.description === 'string' ? schema.description.replaceAll('\n', ' ') : '',
+    description: typeof schema.description === 'string' ? schema.description.replaceAll('\n', ' ').replaceAll('`', '') : '',
     required,
     preset: schema.default,
     choices: choicesOf(schema) ?? [],

@@ -94,14 +94,12 @@ function Gap({ pixels }: { readonly pixels: number }) {
   return pixels <= 0 ? null : <tr role="presentation" className={classes.gap} style={{ height: pixels }} />;
 }
 
-/** Not among what a narrow screen shows. */
-function isWide(column: ColumnKey | undefined): boolean {
-  return column !== undefined && column !== 'input' && column !== 'output';
-}
+/** What a narrow screen has room for as well. */
+const NARROW: ReadonlySet<ColumnKey> = new Set(['function', 'input', 'output']);
 
 function Head({ column, children }: { readonly column?: ColumnKey; readonly children: ReactNode }) {
   return (
-    <th role="columnheader" scope="col" className={isWide(column) ? classes.wide : undefined}>
+    <th role="columnheader" scope="col" className={column === undefined || NARROW.has(column) ? undefined : classes.wide}>
       {children}
     </th>
   );
@@ -134,7 +132,7 @@ const Row = memo(function Row({ job, index, columns, measure }: RowProps) {
           </Link>
         )}
       </td>
-      {cell('function', job.function)}
+      {cell('function', job.function, classes.function)}
       {cell(
         'input',
         <Link to="/jobs/$id" params={{ id: job.id }} data-row>

@@ -18,6 +18,7 @@ export function CronPreview({ cron, timeZone }: { readonly cron: string; readonl
       ) : (
         <>
           <p className={classes.description}>{preview.data.description}</p>
+          <p className={classes.quiet}>In your time zone:</p>
           <DueTimes times={preview.data.next_times} className={classes.times ?? ''} />
         </>
       )}
