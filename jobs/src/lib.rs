@@ -16,4 +16,5 @@ pub mod output;
 pub mod queue;
 pub mod settings;
 pub mod signals;
+pub mod version;
 pub mod worker;

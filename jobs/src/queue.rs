@@ -296,6 +296,17 @@ impl Queues {
         })
     }
 
+    /// The names of the workers whose lease holds, of 10,000 at most.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub(crate) async fn workers(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+        let mut range = cmd("ZRANGEBYSCORE");
+        range.arg(self.keys(queue).workers()).arg(now_ms()).arg("+inf");
+        range.arg("LIMIT").arg(0).arg(10_000);
+        self.connection.command(&range).await
+    }
+
     /// For each of these queues a random text that stays the same as long as Redis keeps its data. Another one means
     /// that Redis came back empty, and that everything unfinished has to be pushed again. A queue whose node of a
     /// cluster is away is left out.

@@ -2,6 +2,7 @@
 //! The one place that knows how a number, a duration or a switch is written.
 
 use std::fmt::Display;
+use std::fs;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -40,6 +41,24 @@ impl<'a> Reader<'a> {
 
     pub fn text(&self, name: &'static str, default: &str) -> String {
         self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A secret: the text of `name`, or else of the file that `in_file` names, as container runtimes hand secrets over.
+    pub fn secret(&mut self, name: &'static str, in_file: &'static str) -> Option<String> {
+        let direct = self.optional(name);
+        let Some(file) = self.optional(in_file) else {
+            return direct;
+        };
+        if direct.is_some() {
+            self.problem(in_file, format!("is set, and so is {name}: take one of them"));
+            return None;
+        }
+        match fs::read_to_string(&file) {
+            Ok(text) if text.trim().is_empty() => self.problem(in_file, format!("the file {file} is empty")),
+            Ok(text) => return Some(text.trim().to_owned()),
+            Err(error) => self.problem(in_file, format!("the file {file} cannot be read: {error}")),
+        }
+        None
     }
 
     /// Anything that can be read from a text, such as an address.
@@ -197,6 +216,43 @@ mod tests {
             "18446744073709551615d",
         ] {
             assert_eq!(parse_duration(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs::write(&file, text).unwrap();
+            file.to_str().unwrap().to_owned()
+        };
+        let read = |direct: &str, in_file: &str| {
+            let (direct, in_file) = (direct.to_owned(), in_file.to_owned());
+            let lookup = move |name: &str| {
+                Some(if name == "A" {
+                    direct.clone()
+                } else {
+                    in_file.clone()
+                })
+            };
+            let mut reader = Reader::new(&lookup);
+            let secret = reader.secret("A", "A_FILE");
+            reader.finish(secret)
+        };
+        let (whole, empty) = (file("whole", "sesame\n"), file("empty", "\n"));
+        assert_eq!(read("", "").unwrap(), None);
+        assert_eq!(read("direct", "").unwrap().as_deref(), Some("direct"));
+        assert_eq!(read("", &whole).unwrap().as_deref(), Some("sesame"));
+        for (direct, in_file, said) in [
+            ("direct", &whole, "take one of them"),
+            ("", &empty, "is empty"),
+            ("", &format!("{whole}/none"), "cannot be read"),
+        ] {
+            let problems = read(direct, in_file).unwrap_err();
+            assert_eq!(problems[0].name, "A_FILE");
+            assert!(problems[0].message.contains(said), "{problems:?}");
+            assert!(!problems[0].message.contains("sesame"), "{problems:?}");
         }
     }
 

@@ -42,6 +42,7 @@ mod backend;
 mod canceller;
 mod fetcher;
 mod finisher;
+mod healthcheck;
 mod heartbeat;
 pub(crate) mod held;
 mod notebook;
@@ -52,6 +53,7 @@ mod reporter;
 mod rota;
 mod settings;
 
+pub use healthcheck::{Unwell, healthcheck};
 pub use settings::WorkerSettings;
 
 /// How long the last words to Redis may take when a worker ends; after that leases lapse by themselves.

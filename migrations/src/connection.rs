@@ -2,6 +2,7 @@
 //!
 //! It has no statement timeout, since building an index on a big table may take its time.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use sea_orm::{
@@ -57,6 +58,36 @@ pub fn checked_url(url: &str) -> Result<String, UrlError> {
     } else {
         Err(UrlError { shown: redacted(url) })
     }
+}
+
+/// The URL with a password that came apart from it.
+///
+/// # Errors
+/// Why it cannot have this one, in words that do not hold it.
+pub fn with_password(url: &str, password: &str) -> Result<String, &'static str> {
+    let (scheme, rest) = url
+        .split_once("://")
+        .filter(|(scheme, _)| scheme.starts_with("postgres"))
+        .ok_or("goes with a postgres:// address alone")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let (user, host) = authority
+        .rsplit_once('@')
+        .filter(|(user, _)| !user.is_empty())
+        .ok_or("belongs to a user, whom the address has to name: postgres://user@host/name")?;
+    if user.contains(':') {
+        return Err("is set, and the address of the database has a password as well: take one of them");
+    }
+    let mut encoded = String::with_capacity(password.len());
+    for byte in password.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(encoded, "%{byte:02X}").ok();
+        }
+    }
+    Ok(format!("{scheme}://{user}:{encoded}@{host}{tail}"))
 }
 
 /// Connects, and keeps trying for `wait` while the database cannot be reached.
@@ -172,6 +203,26 @@ mod tests {
             ("sqlite::memory:", "sqlite::memory:"),
         ] {
             assert_eq!(redacted(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_password_of_its_own_is_put_into_the_url() {
+        let odd = "p@ss:w/rd%?#ä";
+        let url = with_password("postgres://spiral@db:5432/jobs?sslmode=disable", odd).unwrap();
+        assert_eq!(
+            url,
+            "postgres://spiral:p%40ss%3Aw%2Frd%25%3F%23%C3%A4@db:5432/jobs?sslmode=disable"
+        );
+        assert!(checked_url(&url).is_ok());
+        assert_eq!(redacted(&url), "postgres://spiral@db:5432/jobs?sslmode=disable");
+        for (url, said) in [
+            ("postgres://spiral:old@db/jobs", "as well"),
+            ("postgres://db/jobs", "name"),
+            ("sqlite://jobs.db", "postgres://"),
+        ] {
+            let reason = with_password(url, "secret").unwrap_err();
+            assert!(reason.contains(said) && !reason.contains("secret"), "{reason}");
         }
     }
 

@@ -23,7 +23,7 @@ mod m20261124_000020_create_job_keys;
 mod m20261124_000021_create_batches;
 mod runner;
 
-pub use connection::{ConnectError, UrlError, checked_url, connect, redacted};
+pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
 pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
 
 use sea_orm_migration::prelude::*;

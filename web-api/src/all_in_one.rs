@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use jobs::catalog::Catalog;
 use jobs::queue::{Queues, RedisSettings};
+use jobs::version;
 use jobs::worker::{self, WorkerSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -129,7 +130,7 @@ async fn serve(
         shutdown.clone(),
     ));
     tracing::info!(
-        address = %format_args!("http://{}", listening.address()), version = env!("CARGO_PKG_VERSION"),
+        address = %format_args!("http://{}", listening.address()), version = version::described(),
         data = %folder.path().display(), "Spiral is ready"
     );
     let result = tokio::select! {

@@ -69,7 +69,7 @@ impl ServerSettings {
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(lookup);
         let default = Self::default();
-        let token = reader.optional("SPIRAL_TOKEN");
+        let token = reader.secret("SPIRAL_TOKEN", "SPIRAL_TOKEN_FILE");
         if token
             .as_ref()
             .is_some_and(|token| token.len() < SHORTEST_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()))
@@ -171,6 +171,10 @@ impl AllInOneConfig {
         let own = |name: &str| match name {
             "SPIRAL_DATABASE_URL" => Some("sqlite://spiral.db".to_owned()),
             "SPIRAL_REDIS_URL" => Some("unix:///redis.sock".to_owned()),
+            "SPIRAL_DATABASE_PASSWORD"
+            | "SPIRAL_DATABASE_PASSWORD_FILE"
+            | "SPIRAL_REDIS_PASSWORD"
+            | "SPIRAL_REDIS_PASSWORD_FILE" => None,
             _ => lookup(name),
         };
         let mut problems = Vec::new();
@@ -259,7 +263,12 @@ mod tests {
 
     #[test]
     fn all_in_one_brings_its_own_database_and_redis() {
-        let lookup = |name: &str| (name == "SPIRAL_REDIS_URL").then(|| "nonsense".to_owned());
+        let foreign = [
+            "SPIRAL_REDIS_URL",
+            "SPIRAL_REDIS_PASSWORD",
+            "SPIRAL_DATABASE_PASSWORD_FILE",
+        ];
+        let lookup = |name: &str| foreign.contains(&name).then(|| "nonsense".to_owned());
         let config = AllInOneConfig::from_lookup(&lookup).unwrap();
         assert!(config.config.server.is_private());
         let problems = AllInOneConfig::from_lookup(&|name| (name == "SPIRAL_LEASE").then(|| "x".to_owned()));

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use jobs::logging;
 use jobs::settings::{Problem, environment, explain};
 use jobs::signals::Signals;
+use jobs::version;
 use tokio_util::sync::CancellationToken;
 use web_api::all_in_one::{self, Options};
 use web_api::config::{AllInOneConfig, Config, ServerSettings};
@@ -20,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The HTTP API of Spiral. Settings come from the environment; `.env.example` lists them.
 #[derive(Parser)]
-#[command(name = "web-api", version)]
+#[command(name = "web-api", version = version::described())]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

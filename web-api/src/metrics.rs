@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jobs::version;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use salvo::http::Method;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +70,7 @@ fn describe() {
         "Clients that follow the live feed of this process."
     );
     describe_gauge!("spiral_build_info", "1, with the version as a label.");
-    metrics::gauge!("spiral_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    metrics::gauge!("spiral_build_info", "version" => version::VERSION).set(1.0);
 }
 
 /// Sums up now and then, until the shutdown.

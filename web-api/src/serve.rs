@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jobs::catalog::Catalog;
 use jobs::queue::Queues;
+use jobs::version;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -49,7 +50,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
     let router = endpoints::router(server.token.as_ref());
     let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
     tracing::info!(
-        address = %format_args!("http://{}", listening.address()), version = env!("CARGO_PKG_VERSION"),
+        address = %format_args!("http://{}", listening.address()), version = version::described(),
         "the API is ready"
     );
     let result = tokio::select! {

@@ -16,9 +16,12 @@ use salvo_compression::{Compression, CompressionLevel};
 use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
+use self::door::Door;
 use crate::observe::observe;
 use crate::problem;
 use crate::state::AppState;
+
+mod door;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -28,6 +31,8 @@ const MOST_CONNECTIONS: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(90);
 /// A client that reads nothing for so long is gone, or as good as gone.
 const STALLED: Duration = Duration::from_mins(1);
+/// How long a client that was let in may take to send its first request once nobody else is let in.
+const SETTLE: Duration = Duration::from_secs(1);
 /// How long requests may go on after the order to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -77,12 +82,16 @@ impl Listening {
         let fuse = FuseConfig::default()
             .with_connection_idle_timeout(IDLE)
             .with_write_stall_timeout(STALLED);
-        let server = Server::new(self.acceptor)
+        let door = Door::new(self.acceptor, shutdown);
+        let closed = door.closed();
+        let server = Server::new(door)
             .fuse_config(fuse)
             .max_connections(MOST_CONNECTIONS);
         let handle = server.handle();
         let stop = async {
-            shutdown.cancelled().await;
+            closed.cancelled().await;
+            // Connections on which nothing has come yet would be cut with their first request under way.
+            tokio::time::sleep(SETTLE).await;
             handle.stop_graceful(GRACE);
             std::future::pending::<()>().await;
         };

@@ -5,11 +5,11 @@ use std::time::Instant;
 use anyhow::{Error, Result};
 
 use crate::interrupt::Interrupted;
-use crate::{build, frontend, install, interrupt, nginx, openapi, process, project, say};
+use crate::{build, containers, frontend, install, interrupt, nginx, openapi, process, project, say};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 13] = [
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
@@ -19,6 +19,18 @@ const CHECKS: [Check; 9] = [
     ("API types", openapi::check_types),
     ("nginx -t", nginx::check),
     ("shellcheck", shellcheck),
+    ("gixy", nginx::lint),
+    ("hadolint", containers::hadolint),
+    ("compose schema", containers::schema),
+    ("compose config", containers::config),
+];
+
+/// Shell scripts.
+const SCRIPTS: [&str; 4] = [
+    ".ci/run",
+    "compose/redis.sh",
+    "compose/roll",
+    "compose/run-on-change",
 ];
 
 /// Runs all of them, also after a failure, and says whether all are well.
@@ -55,11 +67,17 @@ pub fn run() -> Result<bool> {
 
 /// A check that this machine cannot do and need not.
 #[derive(Debug)]
-struct Skipped(&'static str);
+pub(crate) struct Skipped(String);
+
+impl Skipped {
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
 
 impl std::fmt::Display for Skipped {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.0)
+        formatter.write_str(&self.0)
     }
 }
 
@@ -107,7 +125,7 @@ fn openapi_document() -> Result<()> {
 
 fn shellcheck() -> Result<()> {
     let Some(program) = project::find("shellcheck") else {
-        return Err(Error::new(Skipped("it is not on this machine")));
+        return Err(Error::new(Skipped::because("it is not on this machine")));
     };
-    process::run_quietly(process::command(program).arg(".ci/run")).map(drop)
+    process::run_quietly(process::command(program).args(SCRIPTS)).map(drop)
 }

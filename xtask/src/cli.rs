@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
-use crate::bench;
+use crate::{bench, compose_test};
 
 /// Printed for `--help` and below every usage error.
 pub const HELP: &str = "\
@@ -17,6 +17,7 @@ Spiral's developer commands
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
   cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
+  cargo xtask compose-test [--if-possible]        build the images, run them with docker compose, kill and replace them
   cargo xtask openapi                             write web-api/openapi.json and the frontend's types
   cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
 
@@ -37,6 +38,8 @@ pub enum Command {
     Bench(Vec<OsString>),
     /// `chaos`, with what is handed on to the program.
     Chaos(Vec<OsString>),
+    /// `compose-test`
+    ComposeTest(compose_test::Options),
     /// `openapi`
     Openapi,
     /// `migration NAME`
@@ -114,6 +117,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
         "check" => end(&mut parser, Command::Check),
         "bench" => bench(&mut parser),
         "chaos" => Ok(Command::Chaos(all(&mut parser)?)),
+        "compose-test" => compose_test(&mut parser),
         "openapi" => end(&mut parser, Command::Openapi),
         "migration" => migration(&mut parser),
         other => bail!("there is no command `{other}`"),
@@ -190,6 +194,20 @@ fn bench(parser: &mut lexopt::Parser) -> Result<Command> {
 /// Everything that follows, for a program that reads it by itself.
 fn all(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
     Ok(parser.raw_args()?.filter(|argument| argument != "--").collect())
+}
+
+fn compose_test(parser: &mut lexopt::Parser) -> Result<Command> {
+    let mut options = compose_test::Options::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("if-possible") => options.if_possible = true,
+            Long("no-build") => options.no_build = true,
+            Long("keep") => options.keep = true,
+            Long("help") | Short('h') => return Ok(Command::Help),
+            other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::ComposeTest(options))
 }
 
 fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
@@ -289,6 +307,20 @@ mod tests {
         assert_eq!(read(&words).unwrap(), Command::Chaos(expected.to_vec()));
         let words = ["chaos", "--", "--jobs", "100", "--help"];
         assert_eq!(read(&words).unwrap(), Command::Chaos(expected.into()));
+    }
+
+    #[test]
+    fn the_containers_are_tested_always_or_where_it_is_possible() {
+        let options = compose_test::Options::default();
+        assert_eq!(read(&["compose-test"]).unwrap(), Command::ComposeTest(options));
+        let options = compose_test::Options {
+            if_possible: true,
+            no_build: true,
+            keep: true,
+        };
+        let words = ["compose-test", "--if-possible", "--no-build", "--keep"];
+        assert_eq!(read(&words).unwrap(), Command::ComposeTest(options));
+        assert!(read(&["compose-test", "--fast"]).is_err());
     }
 
     #[test]

@@ -9,13 +9,18 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::server::{self, Server};
-use crate::{http, install, process, project};
+use crate::{http, install, linters, process, project};
+
+/// For an API that is named by its address: nobody is ever asked.
+pub const NO_RESOLVER: &str = "127.0.0.1";
 
 /// What the template is filled with.
 #[derive(Debug)]
 pub struct Site<'a> {
     /// Where the API listens, `host:port`.
     pub api: &'a str,
+    /// The name server that knows the host in it, `address:port`. An address needs none.
+    pub resolver: &'a str,
     /// The folder of the static build.
     pub root: &'a Path,
 }
@@ -64,6 +69,7 @@ pub fn check() -> Result<()> {
         folder.path(),
         &Site {
             api: "127.0.0.1:1",
+            resolver: NO_RESOLVER,
             root: folder.path(),
         },
         project::free_port()?,
@@ -71,6 +77,29 @@ pub fn check() -> Result<()> {
     let mut command = command(folder.path(), "")?;
     process::run_quietly(command.arg("-t")).map(drop)
 }
+
+/// Lets gixy look for mistakes that nginx takes for settings, in the same configuration and that of TLS.
+pub fn lint() -> Result<()> {
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let site = Site {
+        api: "web-api:8080",
+        resolver: NO_RESOLVER,
+        root: folder.path(),
+    };
+    write(folder.path(), &site, 8080)?;
+    fs::create_dir(folder.path().join("tls"))?;
+    fs::copy(
+        project::path("nginx/tls.conf"),
+        folder.path().join("tls/tls.conf"),
+    )?;
+    let mut gixy = linters::command("gixy")?;
+    gixy.arg("--skips").arg(NOT_MISTAKES.join(","));
+    process::run_quietly(gixy.arg(folder.path().join("nginx.conf"))).map(drop)
+}
+
+/// What gixy finds and is meant: the API is to know the name and port that the caller used (it builds no link from
+/// them), and a look for a file at each request is cheaper than one that is out of date.
+const NOT_MISTAKES: [&str; 2] = ["host_spoofing", "try_files_is_evil_too"];
 
 /// nginx on the configuration in a folder; `more` are directives of the main level.
 fn command(folder: &Path, more: &str) -> Result<Command> {
@@ -110,6 +139,7 @@ fn write(folder: &Path, site: &Site<'_>, port: u16) -> Result<()> {
     let values = [
         ("NGINX_LISTEN", format!("127.0.0.1:{port}")),
         ("NGINX_API", site.api.to_owned()),
+        ("NGINX_RESOLVER", site.resolver.to_owned()),
         ("NGINX_ROOT", site.root.display().to_string()),
         ("NGINX_BODY_LIMIT", "1m".to_owned()),
         ("NGINX_BATCH_BODY_LIMIT", "16m".to_owned()),

@@ -695,6 +695,8 @@ export interface components {
         };
         /** @description The process is alive. */
         Health: {
+            /** @description The commit that it was built from; `null` when the build was not told. */
+            commit?: string | null;
             /**
              * @description Always `ok`: a process that cannot say so does not answer.
              * @example ok

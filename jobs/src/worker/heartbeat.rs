@@ -14,6 +14,7 @@ use super::patience::Patience;
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::queue::claims::{Claims, now};
+use crate::version::VERSION;
 
 pub(crate) struct Heartbeat {
     pub(crate) claims: Claims,
@@ -37,7 +38,7 @@ impl About {
     pub(crate) fn new(concurrency: usize) -> Self {
         Self {
             pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: VERSION,
             started_at: now(),
             concurrency,
             held: 0,

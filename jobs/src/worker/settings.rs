@@ -93,6 +93,17 @@ impl WorkerSettings {
         let id = JobId::new().to_string();
         format!("{}-{}-{}", self.name, std::process::id(), &id[id.len() - 6..])
     }
+
+    /// Whether a process of these settings may have given itself this name.
+    pub(crate) fn is_name_of(&self, worker: &str) -> bool {
+        let own = worker
+            .strip_prefix(&self.name)
+            .and_then(|rest| rest.strip_prefix('-'));
+        own.and_then(|rest| rest.split_once('-'))
+            .is_some_and(|(process, start)| {
+                process.bytes().all(|byte| byte.is_ascii_digit()) && !start.contains('-')
+            })
+    }
 }
 
 fn served(reader: &mut Reader<'_>) -> Vec<QueueName> {
@@ -163,5 +174,17 @@ mod tests {
     fn two_starts_never_share_a_name() {
         let settings = WorkerSettings::default();
         assert_ne!(settings.unique_name(), settings.unique_name());
+    }
+
+    #[test]
+    fn a_worker_is_told_from_others_with_similar_names() {
+        let named = |name: &str| WorkerSettings {
+            name: name.to_owned(),
+            ..WorkerSettings::default()
+        };
+        assert!(named("mail").is_name_of(&named("mail").unique_name()));
+        assert!(named("mail-2").is_name_of(&named("mail-2").unique_name()));
+        assert!(!named("mail").is_name_of(&named("mail-2").unique_name()));
+        assert!(!named("mail").is_name_of(&named("mailer").unique_name()));
     }
 }

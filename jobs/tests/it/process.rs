@@ -1,6 +1,6 @@
 //! The worker as a process of its own, and the signals that it may get.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use jobs::job::Envelope;
@@ -174,6 +174,57 @@ async fn a_second_signal_stops_at_once() {
         asked.elapsed() < Duration::from_secs(5),
         "it took {:?}",
         asked.elapsed()
+    );
+}
+
+fn healthcheck(env: &TestEnv, name: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_worker"))
+        .arg("healthcheck")
+        .env_clear()
+        .env("SPIRAL_REDIS_URL", &env.settings.redis.url)
+        .env("SPIRAL_REDIS_PREFIX", &env.settings.redis.key_prefix)
+        .env("SPIRAL_REDIS_TIMEOUT", "1s")
+        .env("SPIRAL_WORKER_NAME", name)
+        .output()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_well_as_long_as_it_renews_its_lease() {
+    let env = TestEnv::alone().await;
+    let told = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let nobody = healthcheck(&env, "patient");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(
+        told(&nobody).contains("no worker called patient"),
+        "{}",
+        told(&nobody)
+    );
+
+    let patient = Process::start(&env, "patient");
+    eventually("it is well", || async {
+        healthcheck(&env, "patient").status.success()
+    })
+    .await;
+    assert!(!healthcheck(&env, "pat").status.success(), "that is another one");
+    patient.signal("-STOP");
+    eventually("it is unwell", || async {
+        !healthcheck(&env, "patient").status.success()
+    })
+    .await;
+    patient.signal("-CONT");
+    eventually("it is well again", || async {
+        healthcheck(&env, "patient").status.success()
+    })
+    .await;
+
+    env.redis.kill();
+    let unknown = healthcheck(&env, "patient");
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(
+        told(&unknown).contains("Redis cannot be asked"),
+        "{}",
+        told(&unknown)
     );
 }
 

@@ -1,13 +1,16 @@
 //! The `migrate` binary: brings a database's schema up to date, takes steps back, or tells where it stands.
 
 use std::{
+    fs,
     io::{self, Write},
     process::ExitCode,
+    sync::LazyLock,
     time::Duration,
 };
 
+use anyhow::{Context, anyhow, bail};
 use clap::{Parser, Subcommand};
-use migrations::{ConnectError, connect, migrate_down, migrate_up, redacted, status};
+use migrations::{ConnectError, connect, migrate_down, migrate_up, redacted, status, with_password};
 use sea_orm::DatabaseConnection;
 
 const AWAY: u8 = 3;
@@ -17,9 +20,11 @@ const PENDING: u8 = 4;
 #[derive(Parser)]
 #[command(
     name = "migrate",
-    version,
+    version = described(),
     after_help = "The database is SPIRAL_DATABASE_URL (or DATABASE_URL), for example\n  \
-                  postgres://spiral:secret@localhost/spiral\n  sqlite://spiral.db?mode=rwc\n\n\
+                  postgres://spiral:secret@localhost/spiral\n  sqlite://spiral.db?mode=rwc\n\
+                  A password that is not in it comes from SPIRAL_DATABASE_PASSWORD, or from the file that\n\
+                  SPIRAL_DATABASE_PASSWORD_FILE names.\n\n\
                   Exit codes: 0 done, 1 failed (nothing was changed), 2 wrong usage,\n  \
                   3 the database cannot be reached, 4 `status` found migrations that are not applied."
 )]
@@ -61,11 +66,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Some(url) = database_url() else {
-        anyhow::bail!(
-            "SPIRAL_DATABASE_URL is not set (nor is DATABASE_URL): it names the database to migrate"
-        );
-    };
+    let url = database_url()?;
     let database = connect(&url, Duration::from_secs(arguments.wait)).await?;
     let code = execute(&arguments.command, &database, &redacted(&url)).await?;
     database.close().await?;
@@ -133,14 +134,46 @@ fn explain(error: &anyhow::Error) -> String {
         })
 }
 
+fn database_url() -> anyhow::Result<String> {
+    const NAME: &str = "SPIRAL_DATABASE_PASSWORD";
+    let url = setting("SPIRAL_DATABASE_URL")
+        .or_else(|| setting("DATABASE_URL"))
+        .context("SPIRAL_DATABASE_URL is not set (nor is DATABASE_URL): it names the database to migrate")?;
+    let password = match (setting(NAME), setting("SPIRAL_DATABASE_PASSWORD_FILE")) {
+        (None, None) => return Ok(url),
+        (Some(password), None) => password,
+        (None, Some(file)) => {
+            let text = fs::read_to_string(&file)
+                .with_context(|| format!("{NAME}_FILE: the file {file} cannot be read"))?;
+            if text.trim().is_empty() {
+                bail!("{NAME}_FILE: the file {file} is empty");
+            }
+            text.trim().to_owned()
+        }
+        (Some(_), Some(_)) => bail!("{NAME} and {NAME}_FILE are both set: take one of them"),
+    };
+    with_password(&url, &password).map_err(|reason| anyhow!("{NAME} {reason}"))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this binary's only look at the environment"
 )]
-fn database_url() -> Option<String> {
-    ["SPIRAL_DATABASE_URL", "DATABASE_URL"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()))
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// The version, and the commit where the build of an image said it.
+fn described() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let told = |text: Option<&'static str>| text.filter(|text| !text.is_empty());
+        let version = told(option_env!("SPIRAL_VERSION")).unwrap_or(env!("CARGO_PKG_VERSION"));
+        match told(option_env!("SPIRAL_COMMIT")) {
+            Some(commit) => format!("{version} ({commit})"),
+            None => version.to_owned(),
+        }
+    });
+    TEXT.as_str()
 }
 
 /// A closed pipe (`migrate status | head -1`) is no reason to fail.

@@ -100,6 +100,45 @@ async fn waits_for_a_database_that_is_late() {
 }
 
 #[tokio::test]
+async fn a_password_may_come_apart_from_the_url() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let (login, rest) = database.url.split_once('@').unwrap();
+    let (user, password) = login.rsplit_once(':').unwrap();
+    let without = format!("{user}@{rest}");
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("password");
+    std::fs::write(&secret, format!("{password}\n")).unwrap();
+    let run = async |name: &str, value: &std::ffi::OsStr| {
+        Command::new(env!("CARGO_BIN_EXE_migrate"))
+            .args(["status", "--wait", "0"])
+            .env_clear()
+            .env("SPIRAL_DATABASE_URL", &without)
+            .env(name, value)
+            .output()
+            .await
+            .unwrap()
+    };
+    let status = run("SPIRAL_DATABASE_PASSWORD_FILE", secret.as_os_str()).await;
+    assert_eq!(status.status.code(), Some(4), "{status:?}");
+    let status = run("SPIRAL_DATABASE_PASSWORD", password.as_ref()).await;
+    assert_eq!(status.status.code(), Some(4), "{status:?}");
+    let wrong = run("SPIRAL_DATABASE_PASSWORD", "opensesame".as_ref()).await;
+    assert_eq!(wrong.status.code(), Some(1));
+    let message = text(&wrong.stderr);
+    assert!(
+        message.contains("password authentication failed") && !message.contains("opensesame"),
+        "{message}"
+    );
+    let none = run(
+        "SPIRAL_DATABASE_PASSWORD_FILE",
+        folder.path().join("none").as_os_str(),
+    )
+    .await;
+    assert!(text(&none.stderr).contains("cannot be read"), "{none:?}");
+    database.remove().await;
+}
+
+#[tokio::test]
 async fn says_what_is_wrong() {
     let away = migrate(
         "postgres://spiral:secret@127.0.0.1:1/spiral",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jobs::version;
 use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use salvo::http::{ResBody, StatusCode};
 use salvo::oapi::endpoint;
@@ -27,7 +28,8 @@ pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
     let started = AppState::of(depot)?.started;
     Answer::ok(&Health {
         status: "ok".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: version::VERSION.to_owned(),
+        commit: version::COMMIT.map(str::to_owned),
         uptime_seconds: started.elapsed().as_secs(),
     })
 }

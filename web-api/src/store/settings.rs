@@ -39,6 +39,17 @@ impl DatabaseSettings {
         let url = reader
             .optional("SPIRAL_DATABASE_URL")
             .or_else(|| reader.optional("DATABASE_URL"));
+        let password = reader.secret("SPIRAL_DATABASE_PASSWORD", "SPIRAL_DATABASE_PASSWORD_FILE");
+        let url = match (url, password) {
+            (Some(url), Some(password)) => match migrations::with_password(&url, &password) {
+                Ok(whole) => Some(whole),
+                Err(reason) => {
+                    reader.problem("SPIRAL_DATABASE_PASSWORD", reason.to_owned());
+                    Some(url)
+                }
+            },
+            (url, _) => url,
+        };
         let url = match url.as_deref().map(migrations::checked_url) {
             Some(Ok(url)) => url,
             Some(Err(error)) => {
@@ -121,6 +132,22 @@ mod tests {
             ]
         );
         assert_eq!(DatabaseSettings::from_lookup(&|_| None).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_password_of_its_own_belongs_to_the_url() {
+        let with = |url: &'static str| {
+            DatabaseSettings::from_lookup(&|name: &str| match name {
+                "SPIRAL_DATABASE_URL" => Some(url.to_owned()),
+                "SPIRAL_DATABASE_PASSWORD" => Some("secret".to_owned()),
+                _ => None,
+            })
+        };
+        let settings = with("postgres://spiral@db/spiral").unwrap();
+        assert_eq!(settings.url, "postgres://spiral:secret@db/spiral");
+        assert!(!format!("{settings:?}").contains("secret"));
+        let problems = with("sqlite://spiral.db").unwrap_err();
+        assert_eq!(problems[0].name, "SPIRAL_DATABASE_PASSWORD");
     }
 
     #[test]

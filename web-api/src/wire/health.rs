@@ -12,6 +12,8 @@ pub struct Health {
     pub status: String,
     #[salvo(schema(example = "0.1.0"))]
     pub version: String,
+    /// The commit that it was built from; `null` when the build was not told.
+    pub commit: Option<String>,
     /// Seconds since the process started.
     pub uptime_seconds: u64,
 }

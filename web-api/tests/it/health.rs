@@ -23,7 +23,8 @@ async fn health_is_told_at_both_places_and_to_head_as_well() {
             (health.status.as_u16(), &health.json()["status"]),
             (200, &json!("ok"))
         );
-        assert_eq!(health.json()["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(health.json()["version"], jobs::version::VERSION);
+        assert_eq!(health.json()["commit"], json!(jobs::version::COMMIT));
         let head = head(&server, path).await;
         assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
     }
@@ -80,7 +81,7 @@ async fn metrics_tell_queues_requests_and_the_build() {
         "spiral_queue_paused{queue=\"default\"} 0",
         "spiral_redis_warnings 0",
         "spiral_event_clients 0",
-        concat!("spiral_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        &format!("spiral_build_info{{version=\"{}\"}} 1", jobs::version::VERSION),
         "# TYPE spiral_http_request_duration_seconds histogram",
     ];
     // The servers of all tests share one collection, so that another one may have written last.

@@ -32,4 +32,5 @@ mod results;
 mod schedules;
 mod schedules_api;
 mod schedules_run;
+mod shutdown;
 mod store;

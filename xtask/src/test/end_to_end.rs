@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rustix::process::Signal;
 
 use super::watch;
-use crate::nginx::{Nginx, Site};
+use crate::nginx::{NO_RESOLVER, Nginx, Site};
 use crate::postgres::Postgres;
 use crate::redis::Redis;
 use crate::server::{self, Server};
@@ -95,6 +95,7 @@ impl Stack {
 
         let nginx = Nginx::start(&Site {
             api: &format!("127.0.0.1:{port}"),
+            resolver: NO_RESOLVER,
             root: &frontend::dist(),
         })?;
         step.end(&format!("http://127.0.0.1:{} answers", nginx.port));

@@ -7,5 +7,6 @@
 )]
 
 mod docs;
+mod names;
 mod nginx;
 mod stub;

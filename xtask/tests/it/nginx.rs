@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xtask::nginx::{Nginx, Site};
+use xtask::nginx::{NO_RESOLVER, Nginx, Site};
 
+use crate::names::NameServer;
 use crate::stub::{self, Stub};
 
 const SCRIPT: &str = "/assets/index-DcH3x_1a.js";
@@ -22,6 +22,11 @@ struct Served {
 
 impl Served {
     fn before(api: &str) -> Self {
+        Self::before_name(api, NO_RESOLVER)
+    }
+
+    /// The same before an API that a name server knows.
+    fn before_name(api: &str, resolver: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("assets")).unwrap();
         fs::write(
@@ -42,6 +47,7 @@ impl Served {
         fs::write(root.path().join(".secret"), "nobody's business").unwrap();
         let nginx = Nginx::start(&Site {
             api,
+            resolver,
             root: root.path(),
         })
         .unwrap();
@@ -57,6 +63,13 @@ impl Served {
     fn get_with(&self, path: &str, headers: &str) -> Answer {
         self.ask(&format!(
             "GET {path} HTTP/1.1\r\nhost: spiral.test\r\n{headers}connection: close\r\n\r\n"
+        ))
+    }
+
+    fn post(&self, path: &str) -> Answer {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: spiral.test\r\ncontent-type: application/json\r\n");
+        self.ask(&format!(
+            "{head}connection: close\r\ncontent-length: 2\r\n\r\n{{}}"
         ))
     }
 
@@ -260,7 +273,7 @@ fn the_api_gets_what_it_needs_to_know() {
     ] {
         assert_eq!(request.header(name), Some(value), "{name}");
     }
-    assert_eq!(request.header("connection"), None);
+    assert_eq!(request.header("connection"), Some("close"));
 }
 
 #[test]
@@ -303,17 +316,87 @@ fn what_the_api_says_itself_is_not_said_twice() {
     answer.has_security_headers();
 }
 
+/// A name of several servers, each at an address of its own on the loopback network.
+const NAME: &str = "web-api.test";
+
+/// Waits until the requests of `served` reach the servers that they should reach.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if holds() {
+            return;
+        }
+        xtask::interrupt::wait(Duration::from_millis(50), u32::MAX);
+    }
+    panic!("{what}: not within ten seconds");
+}
+
 #[test]
-fn connections_to_the_api_are_kept() {
+fn servers_that_come_and_go_are_found_by_their_name() {
+    let one = plain_api();
+    let port = one.port();
+    let names = NameServer::start(vec![one.ip()]);
+    let served = Served::before_name(&format!("{NAME}:{port}"), &names.address);
+    assert_eq!(served.get("/api/v1/functions").status, 200);
+
+    let other = Stub::start_on("127.0.0.2", port, |_, stream| {
+        stub::json(stream, "200 OK", "", "{}")
+    });
+    names.set(vec![one.ip(), other.ip()]);
+    eventually("the new server is found", || {
+        served.get("/api/v1/functions").status == 200 && other.count() > 0
+    });
+    names.set(vec![other.ip()]);
+    eventually("the old server is left alone", || {
+        let before = one.count();
+        (0..5).for_each(|_| assert_eq!(served.get("/api/v1/functions").status, 200));
+        one.count() == before
+    });
+    names.set(Vec::new());
+    eventually("nobody is left", || served.get("/api/v1/functions").status == 502);
+    served
+        .get("/api/v1/jobs")
+        .is_problem(502, "unavailable", "/api/v1/jobs");
+}
+
+#[test]
+fn a_server_that_refuses_connections_costs_no_request_not_even_a_post() {
     let api = plain_api();
-    let served = Served::before(&api.address);
+    // Nobody listens at the other address: the server there has ended and the name server does not know yet.
+    let names = NameServer::start(vec!["127.0.0.3".parse().unwrap(), api.ip()]);
+    let served = Served::before_name(&format!("{NAME}:{}", api.port()), &names.address);
     for _ in 0..20 {
+        assert_eq!(served.post("/api/v1/functions/echo/jobs").status, 200);
         assert_eq!(served.get("/api/v1/functions").status, 200);
     }
-    // Each of nginx's workers keeps its own: without keep-alive there would be 20.
-    let workers = std::thread::available_parallelism().unwrap().get();
-    let connections = api.connections.load(Ordering::SeqCst);
-    assert!(connections <= workers.min(10), "{connections} connections");
+    assert_eq!(api.count(), 40);
+}
+
+#[test]
+fn a_server_that_dies_with_a_request_costs_a_post_and_nothing_that_may_be_done_twice() {
+    let api = plain_api();
+    let dying = Stub::start_on("127.0.0.2", api.port(), |_, _| false);
+    let names = NameServer::start(vec![dying.ip(), api.ip()]);
+    let served = Served::before_name(&format!("{NAME}:{}", api.port()), &names.address);
+    for _ in 0..20 {
+        assert_eq!(served.get("/api/v1/jobs").status, 200);
+    }
+    assert!(
+        dying.count() > 0,
+        "none of 20 requests came to one of two servers"
+    );
+
+    let (before, taken) = (api.count(), dying.count());
+    let answers: Vec<Answer> = (0..20)
+        .map(|_| served.post("/api/v1/functions/echo/jobs"))
+        .collect();
+    let lost = answers.iter().filter(|answer| answer.status == 502).count();
+    assert_eq!(
+        lost,
+        dying.count() - taken,
+        "each is answered by whom it was sent to"
+    );
+    assert_eq!(api.count() - before, 20 - lost, "none is sent twice");
+    assert!(lost > 0, "none of 20 requests came to one of two servers");
 }
 
 #[test]
@@ -410,6 +493,11 @@ fn metrics_are_not_for_the_public() {
         );
         assert!(answer.body.contains("\"code\":\"not_found\""), "{path}");
     }
+    assert_eq!(
+        served.get("/nginx-health").status,
+        204,
+        "nginx's own health is another thing"
+    );
     for path in ["/metrics", "/metrics/", "/healthz", "/readyz"] {
         assert_eq!(served.get(path).status, 404, "{path}");
     }

@@ -1,8 +1,7 @@
 //! An API behind nginx that does what a test tells it to, down to the bytes and the moments of its answers.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -27,30 +26,52 @@ type Answer = dyn Fn(&Request, &mut TcpStream) -> bool + Send + Sync;
 
 pub(crate) struct Stub {
     pub(crate) address: String,
-    pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Stub {
     pub(crate) fn start(answer: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on("127.0.0.1", 0, answer)
+    }
+
+    /// The same at an address of its own.
+    pub(crate) fn start_on(
+        host: &str,
+        port: u16,
+        answer: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((host, port)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let connections = Arc::new(AtomicUsize::new(0));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let answer: Arc<Answer> = Arc::new(answer);
         let stub = Self {
             address,
-            connections: Arc::clone(&connections),
             requests: Arc::clone(&requests),
         };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                connections.fetch_add(1, Ordering::SeqCst);
                 let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
                 thread::spawn(move || serve(stream, &requests, &*answer));
             }
         });
         stub
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.socket().port()
+    }
+
+    pub(crate) fn ip(&self) -> Ipv4Addr {
+        *self.socket().ip()
+    }
+
+    fn socket(&self) -> SocketAddrV4 {
+        self.address.parse().unwrap()
+    }
+
+    /// How many requests have reached it.
+    pub(crate) fn count(&self) -> usize {
+        self.requests.lock().unwrap().len()
     }
 }
 

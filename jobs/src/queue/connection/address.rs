@@ -1,6 +1,8 @@
 //! Reads the address of Redis: one server, the nodes of a cluster, or the sentinels that know who is master.
 //! What it says of a bad address never repeats it: it may hold passwords.
 
+use std::fmt::Write as _;
+
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 /// Where sentinels listen unless told.
@@ -111,6 +113,31 @@ fn sentinel(parts: &Parts<'_>) -> Result<Address, String> {
     })
 }
 
+/// The address with a password that came apart from it.
+///
+/// # Errors
+/// Why it cannot have this one, in words that hold nothing of either.
+pub(super) fn with_password(url: &str, password: &str) -> Result<String, &'static str> {
+    let (scheme, rest) = url
+        .split_once("://")
+        .filter(|(scheme, _)| scheme.starts_with("redis"))
+        .ok_or("goes with redis://, redis-cluster:// and redis-sentinel:// addresses alone")?;
+    let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
+    if login.contains(':') {
+        return Err("is set, and the address of Redis has a password as well: take one of them");
+    }
+    let mut encoded = String::with_capacity(password.len());
+    for byte in password.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(encoded, "%{byte:02X}").ok();
+        }
+    }
+    Ok(format!("{scheme}://{login}:{encoded}@{hosts}"))
+}
+
 fn server(login: &str, host: &str) -> Result<ConnectionInfo, String> {
     let info = info(&format!("redis://{login}@{host}"))?;
     let is_host = matches!(info.addr(), ConnectionAddr::Tcp(_, _));
@@ -198,6 +225,33 @@ mod tests {
         };
         assert_eq!(sentinels[0].redis_settings().password(), None);
         assert_eq!((login.password(), login.db()), (Some("secret"), 0));
+    }
+
+    #[test]
+    fn a_password_of_its_own_is_put_into_the_address() {
+        let odd = "p@ss:w/rd,%?#ä";
+        for url in ["redis://one:7000/3", "redis://user@one:7000/3"] {
+            let Ok(Address::One(info)) = Address::parse(&with_password(url, odd).unwrap()) else {
+                panic!("refused")
+            };
+            assert_eq!(info.redis_settings().password(), Some(odd));
+            assert_eq!(info.redis_settings().username().is_some(), url.contains("user"));
+            assert_eq!(
+                (info.addr().to_string().as_str(), info.redis_settings().db()),
+                ("one:7000", 3)
+            );
+        }
+        let url = with_password("redis-sentinel://one,two/main/2?sentinel_password=other", odd).unwrap();
+        let Ok(Address::Sentinel { login, sentinels, .. }) = Address::parse(&url) else {
+            panic!("refused")
+        };
+        assert_eq!((login.password(), hosts(&sentinels).len()), (Some(odd), 2));
+        assert!(
+            with_password("redis://:old@one", "new")
+                .unwrap_err()
+                .contains("as well")
+        );
+        assert!(with_password("unix:///redis.sock", "new").is_err());
     }
 
     #[test]

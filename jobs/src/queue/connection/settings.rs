@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{Address, with_password};
 use crate::settings::{Lookup, Problem, Reader};
 
 /// Where Redis is and how long to wait for it.
@@ -45,8 +45,15 @@ impl RedisSettings {
         let url = reader
             .optional("SPIRAL_REDIS_URL")
             .or_else(|| reader.optional("REDIS_URL"));
+        let mut url = url.unwrap_or(default.url);
+        if let Some(password) = reader.secret("SPIRAL_REDIS_PASSWORD", "SPIRAL_REDIS_PASSWORD_FILE") {
+            match with_password(&url, &password) {
+                Ok(whole) => url = whole,
+                Err(reason) => reader.problem("SPIRAL_REDIS_PASSWORD", reason.to_owned()),
+            }
+        }
         let settings = Self {
-            url: url.unwrap_or(default.url),
+            url,
             timeout: reader.duration("SPIRAL_REDIS_TIMEOUT", default.timeout),
             key_prefix: reader.text("SPIRAL_REDIS_PREFIX", &default.key_prefix),
             result_ttl: reader.duration("SPIRAL_RESULT_TTL", default.result_ttl),

@@ -1,0 +1,37 @@
+//! Asks Redis whether a worker renews its leases, for container runtimes: the worker itself listens nowhere.
+
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::Queues;
+
+use super::WorkerSettings;
+
+/// Why a worker cannot be said to be well.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwell {
+    /// Whether it lives cannot be known: it waits for Redis just as this check would have to.
+    #[error("Redis cannot be asked")]
+    Unknown(#[source] Error),
+    #[error("no worker called {worker} holds a lease of the queue {queue}")]
+    Absent { worker: String, queue: QueueName },
+}
+
+/// Asks for the worker that these settings belong to: the process beside this one, with the same environment.
+///
+/// # Errors
+/// When it does not renew its leases of all its queues.
+pub async fn healthcheck(settings: &WorkerSettings, catalog: &Catalog) -> Result<(), Unwell> {
+    let queues = Queues::connect(&settings.redis).await.map_err(Unwell::Unknown)?;
+    let served = settings
+        .serves(catalog.weighted_queues())
+        .map_err(|error| Unwell::Unknown(error.into()))?;
+    for (queue, _) in served {
+        let workers = queues.workers(&queue).await.map_err(Unwell::Unknown)?;
+        if !workers.iter().any(|worker| settings.is_name_of(worker)) {
+            let worker = settings.name.clone();
+            return Err(Unwell::Absent { worker, queue });
+        }
+    }
+    Ok(())
+}
