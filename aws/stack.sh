@@ -13,7 +13,7 @@ read_stack() {
     local name value outputs token_secret=''
     outputs="$(aws cloudformation describe-stacks --stack-name "$STACK" \
         --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]')"
-    while read -r name value; do
+    while IFS=$'\t' read -r name value; do
         case "$name" in
             Application) APPLICATION="$value" ;;
             Bucket) BUCKET="$value" ;;
@@ -54,7 +54,7 @@ deploy() {
     end=$((SECONDS + ${RELEASE_SECONDS:-1800}))
     while ((SECONDS < end)); do
         # One look that fails is no verdict.
-        if read -r status running health <<<"$(environment "$name")" && [[ -n $status ]]; then
+        if IFS=$'\t' read -r status running health <<<"$(environment "$name")" && [[ -n $status ]]; then
             if [[ "$status $running $health" != "$last" ]]; then
                 last="$status $running $health"
                 echo "$name: $status, $running, $health."
