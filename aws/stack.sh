@@ -52,7 +52,7 @@ deploy() {
         return 1
     fi
     end=$((SECONDS + ${RELEASE_SECONDS:-1800}))
-    while ((SECONDS < end)); do
+    while true; do
         # One look that fails is no verdict.
         if IFS=$'\t' read -r status running health <<<"$(environment "$name")" && [[ -n $status ]]; then
             if [[ "$status $running $health" != "$last" ]]; then
@@ -61,16 +61,18 @@ deploy() {
             fi
             if [[ $status == Ready && $running != "$version" ]]; then
                 echo "$name: Elastic Beanstalk gave $version up." >&2
-                events "$name"
-                return 1
+                break
             fi
             if [[ $status == Ready && $health == Green ]]; then
                 return 0
             fi
         fi
+        if ((SECONDS >= end)); then
+            echo "$name: not Green with $version within ${RELEASE_SECONDS:-1800} s." >&2
+            break
+        fi
         sleep "${POLL_SECONDS:-15}"
     done
-    echo "$name: not Green with $version within ${RELEASE_SECONDS:-1800} s." >&2
     events "$name"
     return 1
 }
