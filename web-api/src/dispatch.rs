@@ -132,11 +132,11 @@ async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
             match queues.waiting(&line.queue, &[]).await {
                 Ok((held, _)) if held <= worth_a_look => return,
                 Ok(_) => {}
-                Err(_away) => return std::future::pending().await,
+                Err(_away) => std::future::pending::<()>().await,
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Looks at every queue once. True when something moved and there may be more to do at once.
