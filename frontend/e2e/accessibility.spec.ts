@@ -59,6 +59,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       });
 
       test('batches, queues, schedules and functions', async ({ page, request }) => {
+        test.slow();
         const jobs = [{ function: 'fibonacci', input: { index: 7 } }, { function: 'flaky', input: { failures: 9, how: 'fatal' } }];
         const answer = await request.post('/api/v1/batches', { data: { jobs } });
         const { id } = (await answer.json()) as { id: string };

@@ -3,7 +3,7 @@ import { expect, test } from './spiral';
 test('a job that fails twice is followed live, attempt by attempt, to its output', async ({ page, request }) => {
   const answer = await request.post('/api/v1/functions/flaky/jobs', {
     // Later, so that the page is open before the first attempt.
-    data: { input: { failures: 2, output: { greeting: 'hello' } }, delay_seconds: 2, max_attempts: 5 },
+    data: { input: { failures: 2, output: { greeting: 'hello' } }, delay_seconds: 10, max_attempts: 5 },
   });
   expect(answer.status()).toBe(202);
   const { id } = (await answer.json()) as { id: string };

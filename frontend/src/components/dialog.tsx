@@ -14,9 +14,12 @@ export function Dialog({ title, onClose, children }: Props) {
 
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement;
     element?.showModal();
     return () => {
       element?.close();
+      // By now React has taken the dialog out of the page, and the browser no longer gives the focus back.
+      if (before instanceof HTMLElement) before.focus();
     };
   }, []);
 

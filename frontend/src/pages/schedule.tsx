@@ -138,7 +138,7 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
                 )}
               </Fact>
               <Fact name="Missed runs">{CATCH_UP[schedule.catch_up]}</Fact>
-              <Fact name="Attempts">{schedule.max_attempts == null ? 'As the function says' : schedule.max_attempts}</Fact>
+              <Fact name="Attempts">{schedule.max_attempts ?? 'As the function says'}</Fact>
               <Fact name="Changed">
                 <Moment at={schedule.updated_at} />
               </Fact>

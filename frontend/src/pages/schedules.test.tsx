@@ -69,9 +69,13 @@ test('it is paused, and deleted after a question', async () => {
   const dialog = within(screen.getByRole('dialog', { name: 'Delete schedule 1?' }));
   await user.click(dialog.getByRole('button', { name: 'Leave it' }));
   expect(screen.queryByRole('dialog')).toBeNull();
+  await waitFor(() => {
+    expect(screen.getByRole('button', { name: 'Delete schedule 1' })).toHaveFocus();
+  });
   await user.click(screen.getByRole('button', { name: 'Delete schedule 1' }));
   await user.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Delete' }));
   expect(await screen.findByText('No schedules yet')).toBeVisible();
+  expect(screen.getByRole('main')).toHaveFocus();
 });
 
 test('a new one is explained while it is typed, and made', async () => {

@@ -32,8 +32,6 @@ export function JobTable({ jobs, columns, onEnd }: Props) {
   useLayoutEffect(() => {
     setTop(table.current?.offsetTop ?? 0);
   }, []);
-  // Its functions are only called while this component renders, never handed on.
-  // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useWindowVirtualizer({
     count: jobs.length,
     estimateSize: () => ROW_PIXELS,

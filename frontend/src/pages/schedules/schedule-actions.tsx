@@ -45,6 +45,8 @@ export function ScheduleActions({ schedule: { id, name, paused }, onDeleted }: P
         }}
         run={async () => {
           await deleteSchedule(id);
+          // The button that has the focus goes as well.
+          document.getElementById('main')?.focus();
           onDeleted?.();
           await dropSchedule(queryClient, id);
         }}
