@@ -7,11 +7,12 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use migrations::{ConnectError, connect, migrate_down, migrate_up, redacted, status};
+use migrations::{ConnectError, MigrateError, connect, migrate_down, migrate_up, redacted, status};
 use sea_orm::DatabaseConnection;
 
 const AWAY: u8 = 3;
 const PENDING: u8 = 4;
+const NEWER: u8 = 5;
 
 /// Brings the schema of Spiral's database up to date. Safe to start any number of times at once.
 #[derive(Parser)]
@@ -21,7 +22,8 @@ const PENDING: u8 = 4;
     after_help = "The database is SPIRAL_DATABASE_URL (or DATABASE_URL), for example\n  \
                   postgres://spiral:secret@localhost/spiral\n  sqlite://spiral.db?mode=rwc\n\n\
                   Exit codes: 0 done, 1 failed (nothing was changed), 2 wrong usage,\n  \
-                  3 the database cannot be reached, 4 `status` found migrations that are not applied."
+                  3 the database cannot be reached, 4 `status` found migrations that are not applied,\n  \
+                  5 the schema is newer than this build (nothing was changed)."
 )]
 struct Arguments {
     /// How long to wait for a database that is not there yet, in seconds
@@ -52,6 +54,9 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             say(&mut io::stderr(), &format!("migrate: {}", explain(&error)));
+            if let Some(MigrateError::Newer { .. }) = error.downcast_ref() {
+                return ExitCode::from(NEWER);
+            }
             match error.downcast_ref::<ConnectError>() {
                 Some(ConnectError::Away { .. }) => ExitCode::from(AWAY),
                 Some(_) | None => ExitCode::FAILURE,
