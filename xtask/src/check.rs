@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 
 use crate::interrupt::Interrupted;
-use crate::{build, frontend, install, interrupt, nginx, openapi, process, project, say};
+use crate::{build, frontend, install, interrupt, nginx, openapi, process, release, say};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 12] = [
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
@@ -18,7 +18,10 @@ const CHECKS: [Check; 9] = [
     ("openapi.json", openapi_document),
     ("API types", openapi::check_types),
     ("nginx -t", nginx::check),
-    ("shellcheck", shellcheck),
+    ("shellcheck", release::shellcheck),
+    ("Travis schema", release::travis),
+    ("bundle schema", release::bundles),
+    ("CloudFormation", release::template),
 ];
 
 /// Runs all of them, also after a failure, and says whether all are well.
@@ -55,11 +58,17 @@ pub fn run() -> Result<bool> {
 
 /// A check that this machine cannot do and need not.
 #[derive(Debug)]
-struct Skipped(&'static str);
+pub(crate) struct Skipped(String);
+
+impl Skipped {
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
 
 impl std::fmt::Display for Skipped {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.0)
+        formatter.write_str(&self.0)
     }
 }
 
@@ -103,11 +112,4 @@ fn script(name: &str) -> Result<()> {
 fn openapi_document() -> Result<()> {
     build::workspace_quietly()?;
     openapi::check_document()
-}
-
-fn shellcheck() -> Result<()> {
-    let Some(program) = project::find("shellcheck") else {
-        return Err(Error::new(Skipped("it is not on this machine")));
-    };
-    process::run_quietly(process::command(program).arg(".ci/run")).map(drop)
 }
