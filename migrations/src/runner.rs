@@ -6,7 +6,7 @@
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
@@ -22,6 +22,9 @@ pub enum MigrateError {
     Lock(#[source] DbErr),
     #[error("could not read which migrations are applied")]
     Status(#[source] DbErr),
+    /// A later release has been here, and this one was taken back: it works with the newer schema.
+    #[error("the schema is newer than this build, which does not know {}; nothing was changed", .unknown.join(", "))]
+    Newer { unknown: Vec<String> },
     #[error("a migration failed; nothing was changed")]
     Run(#[source] DbErr),
     #[error("could not commit; nothing was changed")]
@@ -81,9 +84,15 @@ pub async fn status(database: &DatabaseConnection) -> Result<Vec<MigrationState>
 }
 
 async fn states<C: ConnectionTrait>(database: &C) -> Result<Vec<MigrationState>, MigrateError> {
-    let migrations = Migrator::get_migration_with_status_read_only(database)
-        .await
-        .map_err(MigrateError::Status)?;
+    let migrations = match Migrator::get_migration_with_status_read_only(database).await {
+        Ok(migrations) => migrations,
+        Err(error) => {
+            return Err(match newer(database).await {
+                Ok(unknown) if !unknown.is_empty() => MigrateError::Newer { unknown },
+                Ok(_) | Err(_) => MigrateError::Status(error),
+            });
+        }
+    };
     Ok(migrations
         .iter()
         .map(|migration| MigrationState {
@@ -91,6 +100,28 @@ async fn states<C: ConnectionTrait>(database: &C) -> Result<Vec<MigrationState>,
             applied: migration.status() == MigrationStatus::Applied,
         })
         .collect())
+}
+
+/// What was applied after everything that this build knows; empty also when some of that is missing, because then the
+/// schema is no successor of this build's.
+async fn newer<C: ConnectionTrait>(database: &C) -> Result<Vec<String>, DbErr> {
+    let known: Vec<String> = Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect();
+    let query = Statement::from_string(
+        database.get_database_backend(),
+        "SELECT version FROM seaql_migrations ORDER BY version",
+    );
+    let mut applied = Vec::new();
+    for row in database.query_all_raw(query).await? {
+        applied.push(row.try_get_by_index::<String>(0)?);
+    }
+    if !known.iter().all(|name| applied.contains(name)) {
+        return Ok(Vec::new());
+    }
+    applied.retain(|name| !known.contains(name));
+    Ok(applied)
 }
 
 async fn begin_locked(database: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateError> {

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 
 use crate::interrupt::Interrupted;
-use crate::{build, containers, frontend, install, interrupt, nginx, openapi, process, project, say};
+use crate::{build, containers, frontend, install, interrupt, nginx, openapi, process, release, say};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 16] = [
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
@@ -18,19 +18,14 @@ const CHECKS: [Check; 13] = [
     ("openapi.json", openapi_document),
     ("API types", openapi::check_types),
     ("nginx -t", nginx::check),
-    ("shellcheck", shellcheck),
+    ("shellcheck", release::shellcheck),
     ("gixy", nginx::lint),
     ("hadolint", containers::hadolint),
     ("compose schema", containers::schema),
     ("compose config", containers::config),
-];
-
-/// Shell scripts.
-const SCRIPTS: [&str; 4] = [
-    ".ci/run",
-    "compose/redis.sh",
-    "compose/roll",
-    "compose/run-on-change",
+    ("Travis schema", release::travis),
+    ("bundle schema", release::bundles),
+    ("CloudFormation", release::template),
 ];
 
 /// Runs all of them, also after a failure, and says whether all are well.
@@ -121,11 +116,4 @@ fn script(name: &str) -> Result<()> {
 fn openapi_document() -> Result<()> {
     build::workspace_quietly()?;
     openapi::check_document()
-}
-
-fn shellcheck() -> Result<()> {
-    let Some(program) = project::find("shellcheck") else {
-        return Err(Error::new(Skipped::because("it is not on this machine")));
-    };
-    process::run_quietly(process::command(program).args(SCRIPTS)).map(drop)
 }

@@ -13,7 +13,7 @@ pub const HELP: &str = "\
 Spiral's developer commands
 
   cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
-  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), chaos
+  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), release, chaos
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
   cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
@@ -76,18 +76,26 @@ pub enum Part {
     Frontend,
     /// Playwright through nginx.
     EndToEnd,
+    /// pytest: the scripts of the release against stand-ins of AWS.
+    Release,
     /// Real processes under load, killed and cut off.
     Chaos,
 }
 
 impl Part {
     /// Every part, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Rust, Self::Frontend, Self::EndToEnd, Self::Chaos];
+    pub const ALL: [Self; 5] = [
+        Self::Rust,
+        Self::Frontend,
+        Self::EndToEnd,
+        Self::Release,
+        Self::Chaos,
+    ];
 
     /// Whether its tests share the PostgreSQL that is started for them.
     pub fn uses_database(self) -> bool {
         match self {
-            Self::Rust | Self::EndToEnd => true,
+            Self::Rust | Self::EndToEnd | Self::Release => true,
             Self::Frontend | Self::Chaos => false,
         }
     }
@@ -98,6 +106,7 @@ impl Part {
             Self::Rust => "rust",
             Self::Frontend => "frontend",
             Self::EndToEnd => "e2e",
+            Self::Release => "release",
             Self::Chaos => "chaos",
         }
     }
@@ -162,7 +171,7 @@ fn test(parser: &mut lexopt::Parser) -> Result<Command> {
                 let word = word.string()?;
                 let part = Part::ALL.into_iter().find(|part| part.name() == word);
                 parts.push(part.ok_or_else(|| {
-                    anyhow!("there is no part `{word}`: rust, frontend, e2e and chaos there are")
+                    anyhow!("there is no part `{word}`: rust, frontend, e2e, release and chaos there are")
                 })?);
             }
             Some(option) => return Err(option.unexpected().into()),

@@ -123,6 +123,22 @@ pub const FONTS: Tool = Tool {
     ..NOTHING
 };
 
+/// Linters and the stand-ins of the release's tests are written in it.
+pub const PYTHON: Tool = Tool {
+    name: "Python with venv",
+    present: || {
+        project::find("python3").is_some_and(|python| {
+            let mut command = process::command(python);
+            process::capture(command.args(["-c", "import ensurepip, venv"]))
+                .is_ok_and(|captured| captured.status.success())
+        })
+    },
+    apt: &["python3", "python3-venv"],
+    dnf: &["python3"],
+    brew: &["python"],
+    ..NOTHING
+};
+
 /// What cargo needs to build the workspace.
 pub const FOR_BUILDING: [Tool; 3] = [M4, MAKE, COMPILER];
 

@@ -45,6 +45,20 @@ pub fn cargo(line: &str) -> Tally {
     }
 }
 
+/// pytest closes with `1 failed, 12 passed, 1 skipped in 34.5s`; what broke outside a test is an error.
+pub fn pytest(line: &str) -> Tally {
+    let line = plain(line);
+    let line = line.trim().trim_matches(['=', ' ']);
+    match line.rsplit_once(" in ") {
+        Some((counts, time)) if time.split(' ').next().is_some_and(|time| time.ends_with('s')) => Tally {
+            passed: number_before(counts, "passed"),
+            failed: number_before(counts, "failed")
+                + number_before(counts, "error").max(number_before(counts, "errors")),
+        },
+        _ => Tally::default(),
+    }
+}
+
 /// Vitest closes with `Tests  1 failed | 12 passed | 1 skipped (14)`; what broke outside a test is in `Errors`.
 pub fn vitest(line: &str) -> Tally {
     let line = plain(line);
@@ -164,6 +178,21 @@ mod tests {
         assert_eq!(vitest("      Tests  no tests"), tally(0, 0));
         assert_eq!(vitest("     Errors  1 error"), tally(0, 1));
         assert_eq!(vitest("     Errors  2 errors"), tally(0, 2));
+    }
+
+    #[test]
+    fn pytest_lines() {
+        assert_eq!(
+            pytest("============ 12 passed in 34.51s ============\n"),
+            tally(12, 0)
+        );
+        assert_eq!(
+            pytest("1 failed, 11 passed, 2 skipped, 3 errors in 75.20s (0:01:15)"),
+            tally(11, 4)
+        );
+        assert_eq!(pytest("1 passed, 1 error in 1.00s"), tally(1, 1));
+        assert_eq!(pytest("test_release.py::it_goes_back PASSED"), tally(0, 0));
+        assert_eq!(pytest("2 passed in the morning"), tally(0, 0));
     }
 
     #[test]

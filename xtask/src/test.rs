@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
+use crate::check::Skipped;
 use crate::cli::{Part, TestOptions};
 use crate::interrupt::Interrupted;
 use crate::postgres::Postgres;
 use crate::tally::{self, Tally};
-use crate::{build, chaos, frontend, install, interrupt, process, say};
+use crate::{build, chaos, frontend, install, interrupt, process, project, python, say};
 
 /// How one part went.
 struct Outcome {
@@ -41,6 +42,7 @@ pub fn run(options: &TestOptions) -> Result<bool> {
         let result = match (part, &postgres) {
             (Part::Chaos, _) => in_chaos(&options.arguments),
             (Part::Frontend, _) | (_, None) => vitest(&options.arguments),
+            (Part::Release, Some(postgres)) => release(postgres, &options.arguments),
             (Part::Rust, Some(postgres)) => rust(postgres, &options.arguments),
             (Part::EndToEnd, Some(postgres)) => end_to_end::run(postgres, &options.arguments),
         };
@@ -113,6 +115,25 @@ fn rust(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
 /// It starts servers of its own, because it kills them.
 fn in_chaos(arguments: &[OsString]) -> Result<Tally> {
     watch(&mut chaos::command(arguments)?, tally::chaos)
+}
+
+/// What it stands on comes from pip. A machine that cannot have it goes without, and says so.
+fn release(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
+    let mut pytest = match python::command("pytest") {
+        Ok(pytest) => pytest,
+        Err(error) if error.is::<Skipped>() => {
+            println!("  skipped: {error}");
+            return Ok(Tally::default());
+        }
+        Err(error) => return Err(error),
+    };
+    // The rehearsal of a restore has real programs; it leaves itself out where they were not built.
+    pytest
+        .env("SPIRAL_TEST_POSTGRES_URL", postgres.url("postgres"))
+        .env("SPIRAL_PROGRAMS", project::binaries()?)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    pytest.arg(project::path("ci/tests")).args(arguments);
+    watch(&mut pytest, tally::pytest)
 }
 
 fn vitest(arguments: &[OsString]) -> Result<Tally> {

@@ -5,6 +5,7 @@
 mod builtin;
 mod cancel;
 mod cluster;
+mod compatibility;
 mod contract;
 mod crash;
 mod due;

@@ -10,11 +10,14 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Parser, Subcommand};
-use migrations::{ConnectError, connect, migrate_down, migrate_up, redacted, status, with_password};
+use migrations::{
+    ConnectError, MigrateError, connect, migrate_down, migrate_up, redacted, status, with_password,
+};
 use sea_orm::DatabaseConnection;
 
 const AWAY: u8 = 3;
 const PENDING: u8 = 4;
+const NEWER: u8 = 5;
 
 /// Brings the schema of Spiral's database up to date. Safe to start any number of times at once.
 #[derive(Parser)]
@@ -26,7 +29,8 @@ const PENDING: u8 = 4;
                   A password that is not in it comes from SPIRAL_DATABASE_PASSWORD, or from the file that\n\
                   SPIRAL_DATABASE_PASSWORD_FILE names.\n\n\
                   Exit codes: 0 done, 1 failed (nothing was changed), 2 wrong usage,\n  \
-                  3 the database cannot be reached, 4 `status` found migrations that are not applied."
+                  3 the database cannot be reached, 4 `status` found migrations that are not applied,\n  \
+                  5 the schema is newer than this build (nothing was changed)."
 )]
 struct Arguments {
     /// How long to wait for a database that is not there yet, in seconds
@@ -57,6 +61,9 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             say(&mut io::stderr(), &format!("migrate: {}", explain(&error)));
+            if let Some(MigrateError::Newer { .. }) = error.downcast_ref() {
+                return ExitCode::from(NEWER);
+            }
             match error.downcast_ref::<ConnectError>() {
                 Some(ConnectError::Away { .. }) => ExitCode::from(AWAY),
                 Some(_) | None => ExitCode::FAILURE,

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use sea_orm::ConnectionTrait;
 use tokio::process::Command;
 
 use crate::support::{Database, TestDatabase, on_both_databases};
@@ -181,4 +182,25 @@ async fn says_what_is_wrong() {
     );
     assert!(text(&missing.stderr).contains("does not exist"), "{missing:?}");
     database.remove().await;
+}
+
+/// What a deployment's hook goes by after a rollback.
+#[tokio::test]
+async fn a_newer_schema_has_an_exit_code_of_its_own() {
+    for kind in [TestDatabase::Postgres, TestDatabase::Sqlite] {
+        let database = Database::new(kind).await;
+        let connection = database.connect().await;
+        migrations::migrate_up(&connection).await.unwrap();
+        connection
+            .execute_unprepared(
+                "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_newer', 0)",
+            )
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let up = migrate(&database.url, &["up"]).await;
+        assert_eq!(up.status.code(), Some(5), "{up:?}");
+        assert!(text(&up.stderr).contains("newer than this build"), "{up:?}");
+        database.remove().await;
+    }
 }
