@@ -17,6 +17,7 @@ use crate::live::Feed;
 use crate::outcomes::Outcomes;
 use crate::pulse::Pulse;
 use crate::store::Store;
+use crate::windows::Windows;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ pub struct Inner {
     pub queues: Queues,
     pub enqueuer: Enqueuer,
     pub batches: Batches,
+    pub windows: Windows,
     pub outcomes: Outcomes,
     pub feed: Feed,
     /// The recorder's.

@@ -48,6 +48,14 @@ enum Step {
     Cancel {
         job: u8,
     },
+    /// A job that waits for its time is made due.
+    RunNow {
+        job: u8,
+    },
+    /// A job that waits gets another envelope.
+    Edit {
+        job: u8,
+    },
     /// How many jobs may run at the same time: 0 is a pause, 4 no limit.
     Limit {
         most: u8,
@@ -82,6 +90,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(worker, job, attempt)| Step::GiveBack { worker, job, attempt }),
         2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
         2 => (0..JOBS).prop_map(|job| Step::Cancel { job }),
+        2 => (0..JOBS).prop_map(|job| Step::RunNow { job }),
+        1 => (0..JOBS).prop_map(|job| Step::Edit { job }),
         1 => (0..5_u8).prop_map(|most| Step::Limit { most }),
         1 => Just(Step::ClockJumps),
     ];
@@ -164,6 +174,8 @@ struct Real {
     give_back: Script,
     recover: Script,
     cancel: Script,
+    run_now: Script,
+    edit: Script,
     limit: Script,
 }
 
@@ -197,6 +209,8 @@ impl Real {
             give_back: script!("give_back.lua"),
             recover: script!("recover.lua"),
             cancel: script!("cancel.lua"),
+            run_now: script!("run_now.lua"),
+            edit: script!("edit.lua"),
             limit: script!("limit.lua"),
         }
     }
@@ -301,6 +315,18 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
         }
         Step::Lapse { worker } => recover(worker, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
+        Step::RunNow { job } => {
+            let mut call = real.run_now.key("waiting:");
+            call.key("lanes").key("lane-of").key("scheduled");
+            call.key("events").key("wake").arg(job);
+            let due: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+            let waited = model.scheduled.remove(&job).is_some();
+            prop_assert_eq!(due, [u64::from(waited)]);
+            if waited {
+                model.line_up(job, false);
+            }
+        }
+        Step::Edit { job } => edit(job, model, real)?,
         Step::Limit { most } => {
             let mut call = real.limit.key("limits");
             call.key("bucket").key("lanes").key("wake");
@@ -440,6 +466,28 @@ fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseErr
         0
     };
     prop_assert_eq!(reply, [expected]);
+    Ok(())
+}
+
+fn edit(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    let workers: Vec<String> = real.ask(&["ZRANGE", "workers", "0", "-1"]);
+    let envelope: Option<String> = real.ask(&["HGET", "jobs", &job.to_string()]);
+    let mut call = real.edit.key("jobs");
+    call.key("workers");
+    for worker in &workers {
+        call.key(format!("running:{worker}"));
+    }
+    let edited = format!("{{\"max_attempts\":{MAX_ATTEMPTS},\"function\":\"f\",\"edited\":true}}");
+    call.arg(workers.len()).arg(&workers).arg(job).arg(&edited);
+    let reply: i64 = call.invoke(&mut real.connection).unwrap();
+    let expected = if model.running.contains_key(&job) {
+        2
+    } else {
+        i64::from(model.knows(job) && !model.hollow.contains(&job))
+    };
+    prop_assert_eq!(reply, expected);
+    let after: Option<String> = real.ask(&["HGET", "jobs", &job.to_string()]);
+    prop_assert_eq!(after, if expected == 1 { Some(edited) } else { envelope });
     Ok(())
 }
 

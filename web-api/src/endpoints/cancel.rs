@@ -85,10 +85,16 @@ async fn announce(state: &Inner, job: &Record) {
 /// The push of this job may be on its way: calls it off once more now, and when no push can arrive any more. It would do
 /// no harm but to run for nothing: the row has its outcome.
 fn cancel_on_arrival(state: &Inner, job: &Record) {
-    let (queues, queue, id) = (state.queues.clone(), job.queue.clone(), job.id);
+    let (store, queues) = (state.store.clone(), state.queues.clone());
+    let (queue, id) = (job.queue.clone(), job.id);
     tokio::spawn(async move {
         for wait in [Duration::ZERO, PUSH_WITHIN] {
             tokio::time::sleep(wait).await;
+            // Somebody may have had it run again meanwhile.
+            match store.job_get(id).await {
+                Ok(Some(job)) if job.state != JobState::Cancelled => return,
+                Ok(_) | Err(_) => {}
+            }
             if let Err(error) = queues.cancel(&queue, &[id]).await {
                 tracing::warn!(job = %id, error = chain(&error), "a cancelled job may still run");
             }

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod actions;
 mod all_in_one;
 mod apply_events;
 mod bad_input;
@@ -14,6 +15,7 @@ mod cancel;
 mod cluster;
 mod enqueue;
 mod env_example;
+mod failures;
 mod guard;
 mod health;
 mod job_keys;
@@ -28,4 +30,5 @@ mod results;
 mod schedules;
 mod schedules_api;
 mod schedules_run;
+mod search;
 mod store;
