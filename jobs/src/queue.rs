@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use redis::{cmd, pipe};
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use crate::output;
 
 mod blocking;
 mod cancel;
+mod change;
 pub(crate) mod claims;
 mod clock;
 mod connection;
@@ -30,6 +32,7 @@ mod server;
 pub(crate) mod wake;
 
 pub use cancel::Cancelled;
+pub use change::Edited;
 pub use clock::Deadline;
 pub use connection::RedisSettings;
 pub use limits::{Limits, RateLimit};
@@ -148,6 +151,23 @@ impl Queues {
         push::announce_cancelled(self, queue, jobs).await
     }
 
+    /// Tells who follows the events that these jobs (with their attempts and functions), which had ended, are to be run
+    /// again; of very many, only how many they are.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn announce_again(&self, queue: &QueueName, jobs: &[(JobId, u32, &str)]) -> Result<(), Error> {
+        push::announce_again(self, queue, jobs).await
+    }
+
+    /// Tells who follows the events that so many jobs have changed in SQL, in a way that is worth another look.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn announce_many(&self, queue: &QueueName, count: usize) -> Result<(), Error> {
+        push::announce_many(self, queue, count).await
+    }
+
     /// How many jobs Redis holds, and how many of each of these lanes (priority and fairness key, empty for none) wait.
     ///
     /// # Errors
@@ -176,6 +196,14 @@ impl Queues {
         clock::deadline(self, queue, within).await
     }
 
+    /// The time by the clock that the queue's events go by.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn now(&self, queue: &QueueName) -> Result<DateTime<Utc>, Error> {
+        clock::ask(self, queue).await
+    }
+
     /// What the queue allows.
     ///
     /// # Errors
@@ -198,6 +226,23 @@ impl Queues {
     /// When Redis fails.
     pub async fn cancel(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Cancelled>, Error> {
         cancel::cancel(self, queue, ids).await
+    }
+
+    /// Makes jobs that wait for their time due now. For each: whether it did, which one that waits for a worker, runs or
+    /// is not here does not.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<bool>, Error> {
+        change::run_now(self, queue, ids).await
+    }
+
+    /// Gives a job that waits another envelope of the same lane and time.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn edit(&self, queue: &QueueName, job: &Envelope) -> Result<Edited, Error> {
+        change::edit(self, queue, job).await
     }
 
     /// Which of these jobs Redis does not hold: neither waiting, nor scheduled, nor running.

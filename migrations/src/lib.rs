@@ -21,6 +21,9 @@ mod m20261124_000005_create_queues;
 mod m20261124_000010_create_schedules;
 mod m20261124_000020_create_job_keys;
 mod m20261124_000021_create_batches;
+mod m20261124_000030_search_jobs;
+mod m20261124_000031_run_again;
+mod m20261124_000032_create_failures;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
@@ -43,6 +46,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_create_schedules::Migration),
             Box::new(m20261124_000020_create_job_keys::Migration),
             Box::new(m20261124_000021_create_batches::Migration),
+            Box::new(m20261124_000030_search_jobs::Migration),
+            Box::new(m20261124_000031_run_again::Migration),
+            Box::new(m20261124_000032_create_failures::Migration),
         ]
     }
 }

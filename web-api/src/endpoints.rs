@@ -5,6 +5,8 @@ mod call;
 mod cancel;
 mod docs;
 mod events;
+mod failures;
+mod filter;
 mod functions;
 mod health;
 mod jobs;
@@ -58,10 +60,18 @@ fn api() -> Router {
                 .push(Router::with_path("batches/{id}").get(batches::get))
                 .push(Router::with_path("batches/{id}/cancel").post(batches::cancel))
                 .push(Router::with_path("jobs").get(jobs::list))
-                .push(Router::with_path("jobs/{id}").get(jobs::get))
+                .push(
+                    Router::with_path("jobs/{id}")
+                        .get(jobs::get)
+                        .patch(jobs::actions::change)
+                        .delete(jobs::actions::delete),
+                )
+                .push(Router::with_path("jobs/{id}/retry").post(jobs::actions::retry))
+                .push(Router::with_path("jobs/{id}/run-now").post(jobs::actions::run_now))
                 .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
                 .push(Router::with_path("jobs/{id}/logs").get(jobs::logs))
+                .push(Router::with_path("failures").get(failures::list))
                 .push(Router::with_path("queues").get(queues::list))
                 .push(
                     Router::with_path("queues/{name}")

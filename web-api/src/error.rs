@@ -7,6 +7,8 @@ use salvo::http::{Method, StatusCode};
 use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
+use crate::again::AgainError;
+use crate::calling_off::CallOffError;
 use crate::problem::{self, FieldError};
 use crate::store::StoreError;
 
@@ -46,6 +48,13 @@ pub enum ApiError {
     NoOutput { state: &'static str },
     #[error("The job is {state} already, so it cannot be cancelled.")]
     AlreadyFinished { state: &'static str },
+    #[error("The job is {state}, so it cannot be {action}.")]
+    WrongState {
+        state: &'static str,
+        action: &'static str,
+    },
+    #[error("The job belongs to a batch that has not finished, which still counts it.")]
+    BatchUnderWay,
     #[error("{}", list(.fields))]
     NameTaken { fields: Vec<FieldError> },
     #[error("There are {limit} schedules, and no more are allowed. Delete one, or raise SPIRAL_SCHEDULES.")]
@@ -133,6 +142,8 @@ impl ApiError {
             | Self::AlreadyFinished { .. }
             | Self::NameTaken { .. }
             | Self::TooManySchedules { .. }
+            | Self::WrongState { .. }
+            | Self::BatchUnderWay
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
             Self::OutputExpired => StatusCode::GONE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -164,6 +175,8 @@ impl ApiError {
             Self::NotFinished { .. } => "not_finished",
             Self::NoOutput { .. } => "no_output",
             Self::AlreadyFinished { .. } => "already_finished",
+            Self::WrongState { .. } => "wrong_state",
+            Self::BatchUnderWay => "batch_under_way",
             Self::NameTaken { .. } => "name_taken",
             Self::TooManySchedules { .. } => "too_many_schedules",
             Self::ScheduleBroken { .. } => "schedule_broken",
@@ -198,6 +211,8 @@ impl ApiError {
             Self::NotFinished { .. } => "The job has not finished",
             Self::NoOutput { .. } => "The job has no output",
             Self::AlreadyFinished { .. } => "The job has ended already",
+            Self::WrongState { .. } => "The job is in another state",
+            Self::BatchUnderWay => "The batch has not finished",
             Self::NameTaken { .. } => "The name is taken",
             Self::TooManySchedules { .. } => "Too many schedules",
             Self::ScheduleBroken { .. } => "The schedule cannot run",
@@ -282,6 +297,28 @@ impl From<StoreError> for ApiError {
             }
         } else {
             Self::internal(error)
+        }
+    }
+}
+
+impl From<CallOffError> for ApiError {
+    fn from(error: CallOffError) -> Self {
+        match error {
+            CallOffError::Store(error) => error.into(),
+            CallOffError::Queue(error) => error.into(),
+            CallOffError::Behind => Self::Unavailable {
+                what: "The recorder of outcomes",
+                cause: error.into(),
+            },
+        }
+    }
+}
+
+impl From<AgainError> for ApiError {
+    fn from(error: AgainError) -> Self {
+        match error {
+            AgainError::Store(error) => error.into(),
+            AgainError::Queue(error) => error.into(),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The HTTP API of Spiral: it records jobs in SQL, enqueues them in Redis and tells browsers what happens.
 
+pub mod again;
 pub mod all_in_one;
 pub mod answer;
 pub mod app;
 pub mod batches;
 pub mod body;
+pub mod calling_off;
 pub mod config;
 pub mod dispatch;
 pub mod endpoints;
 pub mod enqueue;
 pub mod error;
+pub mod fingerprint;
 pub mod guard;
 pub mod healthcheck;
 pub mod limits;
@@ -27,6 +30,7 @@ pub mod reconcile;
 pub mod record;
 pub mod redis_settings;
 pub mod schedule;
+pub mod search;
 pub mod serve;
 pub mod server;
 pub mod state;

@@ -74,6 +74,7 @@ async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError
         for table in [Table::Batches, Table::Jobs] {
             walk(store, settings, table, time).await?;
         }
+        count("failures", store.failure_prune(time).await?);
     }
     Ok(())
 }

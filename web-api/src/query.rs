@@ -5,10 +5,12 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use salvo::prelude::*;
 
 use crate::error::ApiError;
 use crate::problem::FieldError;
+use crate::search;
 
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 
@@ -58,6 +60,22 @@ impl Query {
         text.parse()
             .map_err(|error: T::Err| self.errors.push(FieldError::new(name, error.to_string())))
             .ok()
+    }
+
+    /// Notes what is wrong with a parameter.
+    pub fn wrong(&mut self, name: &'static str, message: &str) {
+        self.errors.push(FieldError::new(name, message));
+    }
+
+    /// An RFC 3339 time, when the parameter is there; an empty one counts as missing.
+    pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
+        let text = self.text(name).filter(|text| !text.is_empty())?;
+        let time = search::time(&text);
+        if time.is_none() {
+            let message = format!("must be a time such as 2026-01-02T03:04:05Z, not {text:?}");
+            self.errors.push(FieldError::new(name, message));
+        }
+        time
     }
 
     /// A whole number within `range`, when the parameter is there.

@@ -78,6 +78,7 @@ pub async fn run(
 async fn apply(store: &Store, batches: &[EventBatch]) -> Result<Applied, StoreError> {
     store.attempt_record(batches).await?;
     store.log_line_record(batches).await?;
+    store.failure_record(batches).await?;
     store.job_apply_events(batches).await
 }
 
@@ -120,7 +121,8 @@ fn finished(event: &JobEvent) -> Option<JobId> {
         | JobEvent::Started { .. }
         | JobEvent::Noted { .. }
         | JobEvent::Returned { .. }
-        | JobEvent::Promoted { .. } => None,
+        | JobEvent::Promoted { .. }
+        | JobEvent::Again { .. } => None,
     }
 }
 

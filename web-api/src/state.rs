@@ -18,6 +18,7 @@ use crate::outcomes::Outcomes;
 use crate::pulse::Pulse;
 use crate::redis_settings::RedisWarnings;
 use crate::store::Store;
+use crate::windows::Windows;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,7 @@ pub struct Inner {
     pub queues: Queues,
     pub enqueuer: Enqueuer,
     pub batches: Batches,
+    pub windows: Windows,
     pub outcomes: Outcomes,
     pub feed: Feed,
     /// The recorder's.

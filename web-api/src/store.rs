@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod batch;
+pub mod failure;
 pub mod index;
 pub mod job;
 pub mod log_line;

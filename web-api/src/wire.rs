@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod event;
+pub mod failure;
 pub mod function;
 pub mod health;
 pub mod job;

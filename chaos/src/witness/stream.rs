@@ -191,7 +191,7 @@ impl Seen {
                 }
             }
             JobEvent::Cancelled { id, .. } => self.ended(*id, at),
-            JobEvent::Promoted { .. } | JobEvent::Noted { .. } => {}
+            JobEvent::Promoted { .. } | JobEvent::Noted { .. } | JobEvent::Again { .. } => {}
         }
     }
 

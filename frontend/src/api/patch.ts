@@ -27,11 +27,24 @@ export function matches(job: Job, filter: JobFilter): boolean {
   );
 }
 
+/** What a job has not, once it is run again. */
+const NOTHING_YET = {
+  finished_at: null,
+  run_at: null,
+  progress: null,
+  output: null,
+  output_size: null,
+  output_length: null,
+  output_preview: null,
+  result_url: null,
+} satisfies Partial<Job>;
+
 /** What a patch says about the job itself. */
 function changesOf(patch: JobPatch): Partial<Job> {
-  const { at: _at, worker: _worker, log_lines: _lines, ...said } = patch;
+  const { at: _at, worker: _worker, log_lines: _lines, run_again: again, ...said } = patch;
   const { attempt, max_attempts, priority, function: name, ...changes } = said;
   return {
+    ...(again === true ? NOTHING_YET : {}),
     ...changes,
     ...(priority == null ? {} : { priority }),
     ...(attempt == null ? {} : { attempt }),
@@ -41,9 +54,9 @@ function changesOf(patch: JobPatch): Partial<Job> {
   };
 }
 
-/** A final state never changes, so whatever comes after it is old news. */
+/** A job leaves a final state only to be run again; whatever else comes after it is old news. */
 export function patchJob(job: Job, patch: JobPatch): Job {
-  if (isFinal(job.state)) return job;
+  if (isFinal(job.state) && patch.run_again !== true) return job;
   const next: Job = { ...job, ...changesOf(patch) };
   // An error belongs to the attempt that failed; it is gone when a later one succeeds.
   return next.state === 'completed' ? { ...next, error: null } : next;
@@ -80,6 +93,7 @@ export function jobOf(patch: JobPatch): Job | null {
 
 /** Two patches of one job, in the order of the stream, as one. */
 export function mergePatches(earlier: JobPatch, later: JobPatch): JobPatch {
+  if (later.run_again === true) return later;
   return isFinal(earlier.state) ? earlier : { ...earlier, ...later };
 }
 

@@ -92,6 +92,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the failures
+         * @description Dead and retrying jobs, grouped by what their errors have in common: errors that differ only in numbers, ids, addresses and quoted texts are one failure. The one with the most jobs comes first.
+         */
+        get: operations["list_failures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/functions": {
         parameters: {
             query?: never;
@@ -143,7 +163,9 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description A page of jobs, newest first, that may be narrowed to a state, a function, a schedule and a batch.
+         * @description A page of jobs, newest first, that may be narrowed. `q` is a search as people write it: `state:dead function:fibonacci queue:mail "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are looked for in the message of the latest error; other names are paths to values in the input.
+         *
+         *     A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -168,10 +190,18 @@ export interface paths {
         get: operations["get_job"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a job
+         * @description With its attempts and log lines. Only a job that has ended can be deleted, and one of a batch only when the batch has finished.
+         */
+        delete: operations["delete_job"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a job
+         * @description Another input for a job that waits. It must fit the function, as the first one did.
+         */
+        patch: operations["change_job"];
         trace?: never;
     };
     "/api/v1/jobs/{id}/cancel": {
@@ -228,6 +258,46 @@ export interface paths {
         get: operations["get_job_result"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a job again
+         * @description A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many attempts as it had in the beginning, which are counted on.
+         */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/run-now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a job now
+         * @description A job that waits for its time, or for its next attempt, is due at once. Nothing changes for one that waits for a worker already.
+         */
+        post: operations["run_job_now"];
         delete?: never;
         options?: never;
         head?: never;
@@ -650,6 +720,45 @@ export interface components {
              */
             cap_seconds: number;
         };
+        /** @description Jobs that are dead or retrying because of the same error. */
+        Failure: {
+            /** @description The newest of the jobs. */
+            example_job_id: string;
+            /**
+             * @description What to search for: `failure:FINGERPRINT` finds its jobs.
+             * @example 9c3e1f20a4b5d678
+             */
+            fingerprint: string;
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            first_seen_at: string;
+            function: string;
+            /**
+             * Format: uint64
+             * @description How many jobs are dead or retrying because of it.
+             */
+            jobs: number;
+            /** @description `error`, `panic`, `timeout`, `crash` or `bad_input`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            last_seen_at: string;
+            /**
+             * @description The message, without the numbers, ids, addresses and quoted texts that differ from one to the next.
+             * @example timed out after <number>s
+             */
+            message: string;
+            /** @description The queue in which it was first seen. */
+            queue: string;
+        };
+        /** @description The failures, the one with the most jobs first. */
+        FailureList: {
+            failures: components["schemas"]["Failure"][];
+        };
         /** @description What is wrong with one field. */
         FieldError: {
             /**
@@ -825,6 +934,11 @@ export interface components {
             started_at: string | null;
             state: components["schemas"]["JobState"];
         };
+        /** @description Another input for a job that waits. */
+        JobChange: {
+            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            input: unknown;
+        };
         /** @description A job with its attempts. */
         JobDetail: components["schemas"]["Job"] & {
             /** @description Every attempt that counts, in their order; the last one may be running. */
@@ -842,6 +956,14 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             /** @description What to send as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
+            /** @description What to send as `before` for the page before; null on the first one. */
+            previous_cursor?: string | null;
+            /**
+             * Format: date-time
+             * @description There when not all jobs were looked at: how far the search has come. Go on with the cursor.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            searched_to?: string | null;
         };
         /** @description The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job. */
         JobPatch: {
@@ -883,6 +1005,8 @@ export interface components {
              */
             progress?: number | null;
             queue: string;
+            /** @description There, and true, when the job had ended and is run again: its output and its times are those of an earlier life. */
+            run_again?: boolean;
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
@@ -1617,6 +1741,56 @@ export interface operations {
             };
         };
     };
+    list_failures: {
+        parameters: {
+            query?: {
+                /** @description How many at most; 100 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The failures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureList"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The failures cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_functions: {
         parameters: {
             query?: never;
@@ -1767,16 +1941,42 @@ export interface operations {
     list_jobs: {
         parameters: {
             query?: {
-                /** @description Only jobs in this state. */
-                state?: components["schemas"]["JobState"];
+                /**
+                 * @description A search; all of its terms must fit.
+                 * @example state:dead "timed out"
+                 */
+                q?: string;
+                /**
+                 * @description Only jobs in this state, or in one of these, with commas between them.
+                 * @example dead,retrying
+                 */
+                state?: string;
                 /** @description Only jobs of this function. */
                 function?: string;
+                /** @description Only jobs whose latest error has this fingerprint. */
+                failure?: string;
+                /** @description Only jobs of this queue. */
+                queue?: string;
                 /** @description Only jobs that the schedule of this id has made. */
                 schedule?: string;
                 /** @description Only jobs of the batch with this id. */
                 batch?: string;
-                /** @description `next_cursor` of the page before. */
+                /** @description Only jobs that this worker had last. */
+                worker?: string;
+                /** @description Only jobs whose latest error has this in its message. */
+                error?: string;
+                /** @description Only jobs that were made at this time or later. */
+                created_from?: string;
+                /** @description Only jobs that were made before this time. */
+                created_before?: string;
+                /** @description Only jobs that finished at this time or later. */
+                finished_from?: string;
+                /** @description Only jobs that finished before this time. */
+                finished_before?: string;
+                /** @description `next_cursor` of a page: the one after it, with older jobs. */
                 cursor?: string;
+                /** @description `previous_cursor` of a page: the one before it, with newer jobs. */
+                before?: string;
                 /** @description How many at most; 50 unless told. */
                 limit?: number;
             };
@@ -1855,6 +2055,188 @@ export interface operations {
                 };
             };
             /** @description The job cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The job is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job, or its batch, has not ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job cannot be deleted at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The new input. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobChange"];
+            };
+        };
+        responses: {
+            /** @description The job with its new input. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job, or no such function any more. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job runs or has ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input does not fit the function. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job cannot be reached at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2057,6 +2439,146 @@ export interface operations {
                 };
             };
             /** @description The output cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job waits for a worker. */
+            202: {
+                headers: {
+                    /** @description Where the job can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job has not ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job cannot be reached at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_job_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the job. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job waits for a worker. */
+            202: {
+                headers: {
+                    /** @description Where the job can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job runs or has ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job cannot be reached at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;

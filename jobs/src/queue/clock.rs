@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::{Queues, scripts};
@@ -54,14 +55,25 @@ async fn now(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
         return Ok(ms + millis(at.elapsed()));
     }
     let asked = Instant::now();
-    let call = scripts::CLOCK.key(queues.keys(queue).jobs());
-    let ms: u64 = queues.connection.script(&call).await?;
+    let ms = ask_ms(queues, queue).await?;
     // As if it had been answered at once: off by the way there and back at the most.
     clocks
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(queue.clone(), (asked, ms));
     Ok(ms + millis(asked.elapsed()))
+}
+
+/// What the clock says now, not what it should say by what it said before.
+pub(super) async fn ask(queues: &Queues, queue: &QueueName) -> Result<DateTime<Utc>, Error> {
+    let ms = ask_ms(queues, queue).await?;
+    let time = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
+    time.ok_or_else(|| Error::Protocol(format!("{ms} is no time")))
+}
+
+async fn ask_ms(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
+    let call = scripts::CLOCK.key(queues.keys(queue).jobs());
+    queues.connection.script(&call).await
 }
 
 fn millis(duration: Duration) -> u64 {

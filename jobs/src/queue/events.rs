@@ -98,6 +98,12 @@ pub enum JobEvent {
     },
     /// Its time has come: scheduled or retrying before, queued now.
     Promoted { id: JobId },
+    /// It had ended, and somebody wants it to be run again. `attempt` is how many attempts were made before.
+    Again {
+        id: JobId,
+        attempt: u32,
+        function: String,
+    },
 }
 
 /// An attempt and how it ended.

@@ -67,11 +67,7 @@ pub(super) async fn announce(queues: &Queues, queue: &QueueName, jobs: &[Envelop
     } else {
         ("queued_many", jobs.len().to_string())
     };
-    let mut add = cmd("XADD");
-    add.arg(queues.keys(queue).events())
-        .arg(&["*", "t", kind, "d", &data]);
-    queues.connection.command::<String>(&add).await?;
-    Ok(())
+    append(queues, queue, kind, &data).await
 }
 
 /// Appends the event that calling these jobs off in Redis would append, and nothing else.
@@ -80,13 +76,38 @@ pub(super) async fn announce_cancelled(
     queue: &QueueName,
     jobs: &[(JobId, u32, &str)],
 ) -> Result<(), Error> {
+    append(queues, queue, "cancelled", &told(jobs)).await
+}
+
+/// Appends an event about these jobs, which are to be run again, and nothing else.
+pub(super) async fn announce_again(
+    queues: &Queues,
+    queue: &QueueName,
+    jobs: &[(JobId, u32, &str)],
+) -> Result<(), Error> {
+    if jobs.len() > NAMED_MAX {
+        return announce_many(queues, queue, jobs.len()).await;
+    }
+    append(queues, queue, "again", &told(jobs)).await
+}
+
+/// Appends the event of a push of so many jobs, and nothing else: who follows reads the lists again.
+pub(super) async fn announce_many(queues: &Queues, queue: &QueueName, count: usize) -> Result<(), Error> {
+    append(queues, queue, "queued_many", &count.to_string()).await
+}
+
+fn told(jobs: &[(JobId, u32, &str)]) -> String {
     let told: Vec<String> = jobs
         .iter()
         .map(|(id, attempt, function)| format!("{id}:{attempt}:{function}"))
         .collect();
+    told.join(" ")
+}
+
+async fn append(queues: &Queues, queue: &QueueName, kind: &str, data: &str) -> Result<(), Error> {
     let mut add = cmd("XADD");
     add.arg(queues.keys(queue).events())
-        .arg(&["*", "t", "cancelled", "d", &told.join(" ")]);
+        .arg(&["*", "t", kind, "d", data]);
     queues.connection.command::<String>(&add).await?;
     Ok(())
 }

@@ -21,6 +21,7 @@ macro_rules! scripts {
 scripts! {
     CANCEL = "cancel.lua",
     CLOCK = "clock.lua",
+    EDIT = "edit.lua",
     FETCH = "fetch.lua",
     FINISH = "finish.lua",
     GIVE_BACK = "give_back.lua",
@@ -31,5 +32,6 @@ scripts! {
     PUSH = "push.lua",
     RECOVER = "recover.lua",
     REPORT = "report.lua",
+    RUN_NOW = "run_now.lua",
     TRIM = "trim.lua",
 }

@@ -5,6 +5,7 @@ mod act;
 mod cancel;
 mod compare;
 mod edges;
+mod edit;
 mod expected;
 mod fetch;
 mod real;

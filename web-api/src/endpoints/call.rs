@@ -54,18 +54,7 @@ impl Call {
         wait: Option<Duration>,
     ) -> Result<Called, ApiError> {
         let deadline = wait.map(|wait| Instant::now() + wait);
-        function.check_input(&self.input).map_err(|errors| {
-            let field = |error: &jobs::catalog::InputError| match error.pointer.as_str() {
-                "" => "/input".to_owned(),
-                pointer => pointer.to_owned(),
-            };
-            let fields = errors
-                .iter()
-                .map(|error| FieldError::new(field(error), error.message.clone()));
-            ApiError::InvalidInput {
-                fields: fields.collect(),
-            }
-        })?;
+        check_input(function, &self.input)?;
         let idempotency = self.idempotency(req.headers(), state.settings.idempotency_ttl)?;
         let job = NewJob {
             idempotency,
@@ -109,6 +98,22 @@ impl Call {
     pub(super) fn into_job(self, function: &CatalogEntry) -> NewJob {
         self.options.apply(NewJob::of(function, self.input))
     }
+}
+
+/// Whether the input fits the function.
+pub(super) fn check_input(function: &CatalogEntry, input: &Value) -> Result<(), ApiError> {
+    function.check_input(input).map_err(|errors| {
+        let field = |error: &jobs::catalog::InputError| match error.pointer.as_str() {
+            "" => "/input".to_owned(),
+            pointer => pointer.to_owned(),
+        };
+        let fields = errors
+            .iter()
+            .map(|error| FieldError::new(field(error), error.message.clone()));
+        ApiError::InvalidInput {
+            fields: fields.collect(),
+        }
+    })
 }
 
 /// The job once it is finished, or as it is at the deadline or when the server is about to end.

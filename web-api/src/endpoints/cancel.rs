@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::{call, jobs};
 use crate::answer::Answer;
-use crate::dispatch::PUSH_WITHIN;
-use crate::error::{ApiError, chain};
+use crate::calling_off;
+use crate::error::ApiError;
 use crate::problem::Problem;
-use crate::state::{AppState, Inner};
-use crate::store::job::{Job as Record, Place};
+use crate::state::AppState;
+use crate::store::job::UnfinishedJob;
 use crate::wire::job::Job;
 
 /// How long the answer waits for the worker of a running job, which looks more often than once a second.
@@ -49,15 +49,15 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         let mut waiter = state.outcomes.wait_for(job.id);
         let done = state.queues.cancel(&job.queue, &[job.id]).await?;
         if done == [Cancelled::NotHere] {
-            // In the backlog, lost with Redis, or ended a moment ago, which the row will say.
-            if state.store.job_cancel(&job).await? {
-                announce(state, &job).await;
-            }
+            let brief = UnfinishedJob {
+                id: job.id,
+                queue: job.queue.clone(),
+                function: job.function.clone(),
+                attempt: job.attempt,
+            };
+            calling_off::elsewhere(&state.store, &state.queues, vec![brief]).await?;
             job.batch.into_iter().for_each(|batch| state.batches.touch(batch));
             job = jobs::find(state, req).await?;
-            if let (JobState::Cancelled, Place::Window(_)) = (job.state, job.place) {
-                cancel_on_arrival(state, &job);
-            }
         }
         if !job.state.is_final() {
             job = call::outcome(state, &mut waiter, job, Instant::now() + PATIENCE).await?;
@@ -72,26 +72,4 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             Answer::json(StatusCode::ACCEPTED, &Job::from(&job))
         }
     }
-}
-
-/// Tells the browsers, which know nothing of what happens in SQL alone.
-async fn announce(state: &Inner, job: &Record) {
-    let cancelled = [(job.id, job.attempt, job.function.as_str())];
-    if let Err(error) = state.queues.announce_cancelled(&job.queue, &cancelled).await {
-        tracing::warn!(job = %job.id, error = chain(&error), "a page may show a cancelled job as waiting until it is read again");
-    }
-}
-
-/// The push of this job may be on its way: calls it off once more now, and when no push can arrive any more. It would do
-/// no harm but to run for nothing: the row has its outcome.
-fn cancel_on_arrival(state: &Inner, job: &Record) {
-    let (queues, queue, id) = (state.queues.clone(), job.queue.clone(), job.id);
-    tokio::spawn(async move {
-        for wait in [Duration::ZERO, PUSH_WITHIN] {
-            tokio::time::sleep(wait).await;
-            if let Err(error) = queues.cancel(&queue, &[id]).await {
-                tracing::warn!(job = %id, error = chain(&error), "a cancelled job may still run");
-            }
-        }
-    });
 }

@@ -1,32 +1,54 @@
 //! Jobs: a list of them, and one of them.
 
+pub(super) mod actions;
+
 use jobs::job::JobId;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use super::filter;
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
-use crate::store::job::{self as record, JobFilter};
-use crate::wire::job::{JobDetail, JobPage, LogLineList, State};
+use crate::store::job as record;
+use crate::wire::job::{JobDetail, JobPage, LogLineList};
+use crate::wire::scalar::Timestamp;
 
 /// All lines of a job with the most attempts that a caller may ask for.
 const MOST_LINES: u64 = 20_000;
 
 /// List jobs
 ///
-/// A page of jobs, newest first, that may be narrowed to a state, a function, a schedule and a batch.
+/// A page of jobs, newest first, that may be narrowed. `q` is a search as people write it:
+/// `state:dead function:fibonacci queue:mail "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are
+/// looked for in the message of the latest error; other names are paths to values in the input.
+///
+/// A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it
+/// could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
 #[endpoint(
     operation_id = "list_jobs",
     tags("jobs"),
     parameters(
-        ("state" = Option<State>, Query, description = "Only jobs in this state."),
+        ("q" = Option<String>, Query, max_length = 2000, example = json!("state:dead \"timed out\""),
+            description = "A search; all of its terms must fit."),
+        ("state" = Option<String>, Query, example = json!("dead,retrying"),
+            description = "Only jobs in this state, or in one of these, with commas between them."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
+        ("failure" = Option<String>, Query, description = "Only jobs whose latest error has this fingerprint."),
+        ("queue" = Option<String>, Query, description = "Only jobs of this queue."),
         ("schedule" = Option<String>, Query, description = "Only jobs that the schedule of this id has made."),
         ("batch" = Option<String>, Query, description = "Only jobs of the batch with this id."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        ("worker" = Option<String>, Query, description = "Only jobs that this worker had last."),
+        ("error" = Option<String>, Query, description = "Only jobs whose latest error has this in its message."),
+        ("created_from" = Option<Timestamp>, Query, description = "Only jobs that were made at this time or later."),
+        ("created_before" = Option<Timestamp>, Query, description = "Only jobs that were made before this time."),
+        ("finished_from" = Option<Timestamp>, Query, description = "Only jobs that finished at this time or later."),
+        ("finished_before" = Option<Timestamp>, Query, description = "Only jobs that finished before this time."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
+        ("before" = Option<String>, Query,
+            description = "`previous_cursor` of a page: the one before it, with newer jobs."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
     ),
     responses(
@@ -40,20 +62,26 @@ const MOST_LINES: u64 = 20_000;
 pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
-    let filter = JobFilter {
-        state: query.parsed("state"),
-        function: query.parsed("function"),
-        schedule: query.parsed("schedule"),
-        batch: query.parsed("batch"),
-    };
+    let filter = filter::read(&mut query);
     let cursor = query.parsed::<JobId>("cursor");
+    let before = query.parsed::<JobId>("before");
+    if cursor.is_some() && before.is_some() {
+        query.wrong(
+            "before",
+            "leads to newer jobs and cursor to older ones: send one of them",
+        );
+    }
     let limit = query.number("limit", 1..=500).unwrap_or(50);
     query.finish()?;
-    let page = state.store.job_list(&filter, cursor, limit).await?;
-    let jobs = page.jobs.iter().map(Into::into).collect();
+    let page = match before {
+        Some(than) => state.store.job_list_newer(&filter, than, limit).await?,
+        None => state.store.job_list(&filter, cursor, limit).await?,
+    };
     Ok(Answer::ok(&JobPage {
-        jobs,
+        jobs: page.jobs.iter().map(Into::into).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
+        previous_cursor: page.previous.map(|id| id.to_string()),
+        searched_to: page.searched_to.map(Into::into),
     })?
     .tagged())
 }

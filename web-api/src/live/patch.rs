@@ -70,6 +70,16 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
             ..bare(batch, *id, JobState::Cancelled)
         },
         JobEvent::Promoted { id } => bare(batch, *id, JobState::Queued),
+        JobEvent::Again {
+            id,
+            attempt,
+            function,
+        } => JobPatch {
+            function: Some(function.clone()),
+            attempt: Some(*attempt),
+            run_again: true,
+            ..bare(batch, *id, JobState::Queued)
+        },
     })
 }
 
@@ -142,6 +152,7 @@ fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
         worker: None,
         progress: None,
         log_lines: Vec::new(),
+        run_again: false,
     }
 }
 

@@ -141,7 +141,8 @@ fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<row::Model> {
         | JobEvent::Started { .. }
         | JobEvent::Noted { .. }
         | JobEvent::Cancelled { .. }
-        | JobEvent::Promoted { .. } => None,
+        | JobEvent::Promoted { .. }
+        | JobEvent::Again { .. } => None,
     }
 }
 

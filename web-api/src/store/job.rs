@@ -1,9 +1,12 @@
 //! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them, `prune`
 //! deletes them.
 
+mod actions;
 pub mod dispatch;
 pub mod events;
+mod filter;
 pub mod insert;
+mod list;
 mod once;
 #[cfg(test)]
 pub(super) mod plans;
@@ -16,11 +19,13 @@ use jobs::{
     catalog::CatalogEntry,
     job::{Envelope, JobId, JobState, Priority, QueueName},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, value::RawValue};
 
 use super::{Store, StoreError, batch::BatchId, schedule::ScheduleId};
+pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
+pub use list::Page;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -60,6 +65,9 @@ pub(super) mod row {
         pub dispatched_at: Option<DateTimeUtc>,
         pub parked_until: Option<DateTimeUtc>,
         pub progress: Option<f64>,
+        pub again_at: Option<DateTimeUtc>,
+        pub attempts_before: i32,
+        pub failure: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -180,24 +188,6 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     pub schedule: Option<ScheduleId>,
     pub batch: Option<BatchId>,
-}
-
-/// Which jobs a list holds. `None` is all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    pub state: Option<JobState>,
-    pub function: Option<String>,
-    /// Jobs that this schedule made.
-    pub schedule: Option<ScheduleId>,
-    pub batch: Option<BatchId>,
-}
-
-/// A part of a list, newest first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    pub jobs: Vec<Job>,
-    /// The cursor of the next page; `None` on the last one.
-    pub next: Option<JobId>,
 }
 
 /// A job without an outcome: enough to ask the queue about it.
@@ -340,51 +330,6 @@ impl Store {
         let rows = self.bounded("job_get_many", query.all(&self.database)).await?;
         rows.into_iter().map(Job::try_from).collect()
     }
-
-    /// Newest first, older than `cursor`.
-    pub async fn job_list(
-        &self,
-        filter: &JobFilter,
-        cursor: Option<JobId>,
-        limit: u64,
-    ) -> Result<Page, StoreError> {
-        let query = list(filter, cursor, limit);
-        let rows = self.bounded("job_list", query.all(&self.database)).await?;
-        let mut jobs = rows
-            .into_iter()
-            .map(Job::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = jobs.len() > limit;
-        jobs.truncate(limit);
-        Ok(Page {
-            next: jobs.last().filter(|_| more).map(|job| job.id),
-            jobs,
-        })
-    }
-}
-
-fn list(filter: &JobFilter, cursor: Option<JobId>, limit: u64) -> Select<row::Entity> {
-    let mut query = row::Entity::find();
-    if let Some(state) = filter.state {
-        query = query.filter(row::Column::State.eq(state.as_str()));
-    }
-    if let Some(function) = &filter.function {
-        query = query.filter(row::Column::Function.eq(function.as_str()));
-    }
-    if let Some(schedule) = filter.schedule {
-        query = query.filter(row::Column::ScheduleId.eq(schedule.to_string()));
-    }
-    if let Some(batch) = filter.batch {
-        query = query.filter(row::Column::BatchId.eq(batch.to_string()));
-    }
-    if let Some(cursor) = cursor {
-        query = query.filter(row::Column::Id.lt(cursor.to_string()));
-    }
-    // One more than asked for tells whether there is a next page.
-    query
-        .order_by_desc(row::Column::Id)
-        .limit(limit.saturating_add(1))
 }
 
 impl TryFrom<row::Model> for Job {
@@ -446,7 +391,11 @@ impl TryFrom<row::Model> for Job {
     }
 }
 
-fn parsed<T: std::str::FromStr>(row: &str, column: &str, text: &str) -> Result<T, StoreError>
+pub(in crate::store) fn parsed<T: std::str::FromStr>(
+    row: &str,
+    column: &str,
+    text: &str,
+) -> Result<T, StoreError>
 where
     T::Err: std::fmt::Display,
 {

@@ -115,6 +115,7 @@ fn said(event: &JobEvent) -> Option<(JobId, u32, &Notes)> {
         | JobEvent::Started { .. }
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
-        | JobEvent::Promoted { .. } => None,
+        | JobEvent::Promoted { .. }
+        | JobEvent::Again { .. } => None,
     }
 }

@@ -65,6 +65,36 @@ impl Store {
         Ok(pruned(deleted, page, limit))
     }
 
+    /// Deletes those of `ids` that have ended and that no batch waits for, and says how many.
+    pub async fn job_delete_many(&self, ids: &[JobId]) -> Result<u64, StoreError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let turn = self.write_turn().await;
+        let deleting = async {
+            let transaction = self.begin().await?;
+            let mut ended = without_batch()
+                .filter(job::Column::Id.is_in(ids.iter().map(JobId::to_string)))
+                .filter(job::Column::FinishedAt.is_not_null())
+                .order_by_asc(job::Column::Id)
+                .into_query();
+            if self.backend() == DbBackend::Postgres {
+                ended.lock(LockType::Update);
+            }
+            let ids = self::ids(&transaction, ended).await?;
+            let deleted = if ids.is_empty() {
+                0
+            } else {
+                delete_jobs(&transaction, &ids).await?
+            };
+            transaction.commit().await?;
+            Ok::<_, DbErr>(deleted)
+        };
+        let deleted = self.bounded("job_delete_many", deleting).await?;
+        drop(turn);
+        Ok(deleted)
+    }
+
     /// The same for batches. Their jobs go by their own age.
     pub async fn batch_prune(
         &self,
@@ -139,6 +169,14 @@ fn page<E: EntityTrait>(id: E::Column, after: Option<&str>, time: DateTime<Utc>,
 
 /// Of the jobs from `first` to `last`, those that had finished by `time` and that no batch waits for.
 fn old_jobs(first: &str, last: &str, time: DateTime<Utc>) -> Select<job::Entity> {
+    without_batch()
+        .filter(job::Column::Id.gte(first))
+        .filter(job::Column::Id.lte(last))
+        .filter(job::Column::FinishedAt.lt(time))
+}
+
+/// The ids of jobs that no batch waits for.
+fn without_batch() -> Select<job::Entity> {
     let mut open = Query::select();
     open.column((batch::Entity, batch::Column::Id))
         .from(batch::Entity)
@@ -149,9 +187,6 @@ fn old_jobs(first: &str, last: &str, time: DateTime<Utc>) -> Select<job::Entity>
     job::Entity::find()
         .select_only()
         .column(job::Column::Id)
-        .filter(job::Column::Id.gte(first))
-        .filter(job::Column::Id.lte(last))
-        .filter(job::Column::FinishedAt.lt(time))
         .filter(job::Column::BatchId.is_null().or(Expr::from(open).is_null()))
 }
 

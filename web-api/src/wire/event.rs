@@ -54,6 +54,15 @@ pub struct JobPatch {
     /// What the function has logged since the last event. One that comes again has the same attempt and number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log_lines: Vec<LogLine>,
+    /// There, and true, when the job had ended and is run again: its output and its times are those of an earlier life.
+    #[serde(skip_serializing_if = "is_false")]
+    #[salvo(schema(required = false))]
+    pub run_again: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The data of an `event: refresh`: what was read before may be out of date, so read the lists again.

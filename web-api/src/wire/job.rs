@@ -268,6 +268,12 @@ pub struct JobPage {
     /// What to send as `cursor` for the next page; null on the last one.
     #[salvo(schema(required = true))]
     pub next_cursor: Option<String>,
+    /// What to send as `before` for the page before; null on the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_cursor: Option<String>,
+    /// There when not all jobs were looked at: how far the search has come. Go on with the cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<Timestamp>,
 }
 
 /// A call of a function.
@@ -307,6 +313,15 @@ pub struct NewJob {
     /// How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
     #[salvo(schema(minimum = 1, maximum = 31_536_000))]
     pub unique_for_seconds: Option<u64>,
+}
+
+/// Another input for a job that waits.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "JobChange"))]
+pub struct JobChange {
+    /// The argument of the function; its shape is the function's `input_schema`.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
 }
 
 /// The waits between attempts; one of the two.

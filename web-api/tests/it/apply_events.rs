@@ -78,7 +78,8 @@ fn renamed(event: &JobEvent, to: JobId) -> JobEvent {
         | JobEvent::Noted { id, .. }
         | JobEvent::Returned { id, .. }
         | JobEvent::Cancelled { id, .. }
-        | JobEvent::Promoted { id } => *id = to,
+        | JobEvent::Promoted { id }
+        | JobEvent::Again { id, .. } => *id = to,
         JobEvent::Finished(finished) => finished.id = to,
         JobEvent::QueuedMany { .. } => {}
     }

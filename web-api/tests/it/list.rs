@@ -67,7 +67,7 @@ on_both_databases! {
         store.job_apply_events(&[batch(vec![started(&new[0]), started(&new[1])])]).await.unwrap();
 
         let ids = async |state: Option<JobState>, function: Option<&str>| {
-            let filter = JobFilter { state, function: function.map(str::to_owned), ..JobFilter::default() };
+            let filter = JobFilter { states: state.into_iter().collect(), function: function.map(str::to_owned), ..JobFilter::default() };
             let jobs = walk(&store, &filter, 2).await;
             jobs.iter().map(|job| new.iter().position(|new| new.id == job.id).unwrap()).collect::<Vec<_>>()
         };

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod actions;
 mod all_in_one;
 mod apply_events;
 mod bad_input;
@@ -16,6 +17,7 @@ mod cluster;
 mod dispatch;
 mod enqueue;
 mod env_example;
+mod failures;
 mod guard;
 mod health;
 mod job_detail;
@@ -32,5 +34,6 @@ mod results;
 mod schedules;
 mod schedules_api;
 mod schedules_run;
+mod search;
 mod shutdown;
 mod store;

@@ -17,7 +17,7 @@ const MIN_AGE: Duration = Duration::from_millis(300);
 
 async fn all_completed(env: &TestEnv, count: usize) {
     let filter = JobFilter {
-        state: Some(JobState::Completed),
+        states: vec![JobState::Completed],
         ..JobFilter::default()
     };
     let all = async || {

@@ -41,7 +41,7 @@ async fn added(env: &TestEnv, jobs: &[NewJob]) -> Vec<JobId> {
 
 async fn all_in(store: &Store, state: JobState, count: usize) {
     let filter = JobFilter {
-        state: Some(state),
+        states: vec![state],
         ..JobFilter::default()
     };
     let all = async || {
@@ -109,7 +109,7 @@ on_both_databases! {
         outage.begin().await;
         counted.open(300);
         worked_off(&env, &ids).await;
-        let completed = JobFilter { state: Some(JobState::Completed), ..JobFilter::default() };
+        let completed = JobFilter { states: vec![JobState::Completed], ..JobFilter::default() };
         assert!(env.store.job_list(&completed, None, 1).await.unwrap().jobs.is_empty());
         outage.end().await;
         all_in(&env.store, JobState::Completed, 300).await;

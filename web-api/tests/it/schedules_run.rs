@@ -35,7 +35,7 @@ fn catalog(counted: &Counted) -> Arc<Catalog> {
 
 async fn completed(store: &Store) -> Vec<Job> {
     let filter = JobFilter {
-        state: Some(JobState::Completed),
+        states: vec![JobState::Completed],
         ..JobFilter::default()
     };
     store.job_list(&filter, None, 1_000).await.unwrap().jobs

@@ -262,6 +262,14 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
                 function: function.to_owned(),
             })
             .collect(),
+        "again" => attempts(data)?
+            .into_iter()
+            .map(|(id, attempt, function)| JobEvent::Again {
+                id,
+                attempt,
+                function: function.to_owned(),
+            })
+            .collect(),
         "crashed" => attempts(data)?
             .into_iter()
             .map(|(id, attempt, function)| crashed(id, attempt, function, field("w"), at))

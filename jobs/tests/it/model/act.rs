@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::cancel::cancel;
+use super::edit::edit;
 use super::expected::Model;
 use super::fetch::fetch;
 use super::real::{Real, running_key, worker_name};
@@ -49,6 +50,18 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         }
         Step::Lapse { worker } => recover(worker, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
+        Step::RunNow { job } => {
+            let mut call = real.run_now.key("waiting:");
+            call.key("lanes").key("lane-of").key("scheduled");
+            call.key("events").key("wake").arg(job);
+            let due: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+            let waited = model.scheduled.remove(&job).is_some();
+            prop_assert_eq!(due, [u64::from(waited)]);
+            if waited {
+                model.line_up(job, false);
+            }
+        }
+        Step::Edit { job } => edit(job, model, real)?,
         Step::Limit { most } => {
             let mut call = real.limit.key("limits");
             call.key("bucket").key("lanes").key("wake");

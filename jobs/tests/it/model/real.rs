@@ -12,6 +12,8 @@ pub(super) struct Real {
     pub(super) give_back: Script,
     pub(super) recover: Script,
     pub(super) cancel: Script,
+    pub(super) run_now: Script,
+    pub(super) edit: Script,
     pub(super) limit: Script,
     pub(super) report: Script,
 }
@@ -46,6 +48,8 @@ impl Real {
             give_back: script!("give_back.lua"),
             recover: script!("recover.lua"),
             cancel: script!("cancel.lua"),
+            run_now: script!("run_now.lua"),
+            edit: script!("edit.lua"),
             limit: script!("limit.lua"),
             report: script!("report.lua"),
         }

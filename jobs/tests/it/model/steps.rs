@@ -45,6 +45,14 @@ pub(super) enum Step {
     Cancel {
         job: u8,
     },
+    /// A job that waits for its time is made due.
+    RunNow {
+        job: u8,
+    },
+    /// A job that waits gets another envelope.
+    Edit {
+        job: u8,
+    },
     /// How many jobs may run at the same time: 0 is a pause, 4 no limit.
     Limit {
         most: u8,
@@ -92,6 +100,8 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(worker, job, attempt)| Step::Report { worker, job, attempt }),
         2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
         2 => (0..JOBS).prop_map(|job| Step::Cancel { job }),
+        2 => (0..JOBS).prop_map(|job| Step::RunNow { job }),
+        1 => (0..JOBS).prop_map(|job| Step::Edit { job }),
         1 => (0..5_u8).prop_map(|most| Step::Limit { most }),
         1 => Just(Step::ClockJumps),
     ];

@@ -19,7 +19,7 @@ use sea_orm::{
     },
 };
 
-use super::{FINAL, Job, UnfinishedJob, parsed, row::Column};
+use super::{FINAL, UnfinishedJob, parsed, row::Column};
 use crate::store::{Store, StoreError, batch::BatchId};
 
 use change::changes;
@@ -69,28 +69,18 @@ impl Store {
     /// When the database is away; part of the batch may have been applied, so give the whole of it again.
     pub async fn job_apply_events(&self, batches: &[EventBatch]) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
-        let mut left = changes(batches);
-        while !left.is_empty() {
-            let rest = left.split_off(left.len().min(CHUNK));
-            self.apply_or_split(left, &mut applied).await?;
-            left = rest;
+        for mut left in changes(batches) {
+            while !left.is_empty() {
+                let rest = left.split_off(left.len().min(CHUNK));
+                self.apply_or_split(left, &mut applied).await?;
+                left = rest;
+            }
         }
         Ok(applied)
     }
 
-    /// Writes that this job, which the queue does not hold, is called off, and says whether it was. A row that has ended
-    /// stays as it is.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn job_cancel(&self, job: &Job) -> Result<bool, StoreError> {
-        let cancelled = self
-            .apply(&[change::cancelled(job.id, &job.queue, Utc::now())])
-            .await?;
-        Ok(!cancelled.is_empty())
-    }
-
-    /// The same for many jobs; returns those that were called off.
+    /// Writes that these jobs, which the queue does not hold, are called off, and returns those that were. A row that has
+    /// ended stays as it is.
     ///
     /// # Errors
     /// When the database is away; some of them may have been called off.
@@ -178,7 +168,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
         output_length,
         output_preview,
     ] = new_columns(8);
-    let [below, running, due, progress, parked] = new_columns(14);
+    let [below, running, due, progress, parked, at, failure] = new_columns(14);
     let old = |column: Column| Expr::col(("jobs", column));
     let or_old = |new: &Expr, column: Column| Expr::from(Func::coalesce([new.clone(), old(column)]));
     // A job that has completed has no error, whatever its earlier attempts met.
@@ -209,6 +199,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
         .value(Column::FinishedAt, finished_at)
         .value(Column::ErrorKind, error(&error_kind, Column::ErrorKind))
         .value(Column::ErrorMessage, error(&error_message, Column::ErrorMessage))
+        .value(Column::Failure, error(&failure, Column::Failure))
         .value(Column::Output, output)
         .value(Column::OutputSize, output_size)
         .value(Column::OutputLength, output_length)
@@ -227,6 +218,13 @@ fn update(changes: &[Change]) -> UpdateStatement {
         .and_where(old(Column::Id).eq(id))
         // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
         .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
+        // A job that was run again has nothing to do with what is told of its earlier life.
+        .and_where(
+            old(Column::AgainAt)
+                .is_null()
+                .or(at.clone().is_null())
+                .or(old(Column::AgainAt).lte(at)),
+        )
         .and_where(guard)
         .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt), old(Column::BatchId)]));
     update
@@ -236,12 +234,13 @@ fn update(changes: &[Change]) -> UpdateStatement {
 #[cfg(test)]
 pub(super) fn update_of(events: Vec<jobs::queue::events::JobEvent>, at: DateTime<Utc>) -> UpdateStatement {
     let queue = jobs::job::QueueName::standard();
-    update(&changes(&[EventBatch {
+    let mut lives = changes(&[EventBatch {
         id: jobs::queue::events::EventId::default(),
         queue,
         at,
         events,
-    }]))
+    }]);
+    update(&lives.remove(0))
 }
 
 fn new_columns<const N: usize>(first: usize) -> [Expr; N] {
@@ -277,5 +276,7 @@ fn values(change: &Change) -> ValueTuple {
         change.guard.due.into(),
         change.progress.into(),
         change.parked.into(),
+        change.at.into(),
+        change.failure.clone().into(),
     ])
 }

@@ -4,7 +4,10 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use super::{BatchId, JobFilter, JobId, ScheduleId, dispatch, events, list};
+use super::{
+    BatchId, JobFilter, JobId, ScheduleId, dispatch, events,
+    list::{self, Start},
+};
 
 pub(in crate::store) async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();
@@ -44,38 +47,63 @@ async fn events_find_their_rows_by_id() {
 async fn lists_need_no_sorting() {
     use sea_orm::QueryTrait;
     let database = database().await;
-    let cursor = Some(JobId::new());
-    let filter = |state, function: Option<&str>| JobFilter {
-        state,
-        function: function.map(str::to_owned),
+    let id = JobId::new();
+    let words = |filter: JobFilter| JobFilter {
+        words: vec!["timed out".to_owned()],
+        ..filter
+    };
+    let dead = || JobFilter {
+        states: vec![JobState::Dead, JobState::Retrying],
         ..JobFilter::default()
     };
-    let made = JobFilter {
+    let function = |filter: JobFilter| JobFilter {
+        function: Some("fibonacci".to_owned()),
+        ..filter
+    };
+    let queue = |filter: JobFilter| JobFilter {
+        queue: Some(jobs::job::QueueName::standard()),
+        ..filter
+    };
+    let of_failure = |filter: JobFilter| JobFilter {
+        failure: Some(crate::fingerprint::Fingerprint::of("f", "error", "m")),
+        ..filter
+    };
+    let made = || JobFilter {
         schedule: Some(ScheduleId::new()),
         ..JobFilter::default()
     };
-    let of_batch = JobFilter {
+    let of_batch = || JobFilter {
         batch: Some(BatchId::new()),
-        ..JobFilter::default()
+        ..dead()
     };
-    let build = |filter: &JobFilter| list(filter, cursor, 50).build(DbBackend::Sqlite);
-    for (statement, index) in [
-        (build(&filter(None, None)), "sqlite_autoindex_jobs_1"),
-        (build(&filter(Some(JobState::Dead), None)), "jobs_by_state"),
-        (build(&filter(None, Some("fibonacci"))), "jobs_by_function"),
-        (
-            build(&filter(Some(JobState::Dead), Some("fibonacci"))),
-            "jobs_by_function_and_state",
-        ),
-        (build(&made), "jobs_by_schedule"),
-        (build(&of_batch), "jobs_by_batch"),
+    for (filter, index) in [
+        (JobFilter::default(), "sqlite_autoindex_jobs_1"),
+        (words(JobFilter::default()), "jobs_with_error"),
+        (dead(), "jobs_by_state"),
+        (words(dead()), "jobs_by_state"),
+        (function(JobFilter::default()), "jobs_by_function"),
+        (words(queue(function(JobFilter::default()))), "jobs_by_function"),
+        (function(dead()), "jobs_by_function_and_state"),
+        (queue(JobFilter::default()), "jobs_by_queue_and_state"),
+        (queue(dead()), "jobs_by_queue_and_state"),
+        (of_failure(JobFilter::default()), "jobs_by_failure_and_state"),
+        (of_failure(queue(dead())), "jobs_by_failure_and_state"),
+        (queue(made()), "jobs_by_schedule"),
+        (of_batch(), "jobs_by_batch"),
     ] {
-        let plan = plan(&database, statement).await;
-        let used = format!("SEARCH jobs USING INDEX {index} (");
-        assert!(
-            plan.contains(&used) && !plan.contains("TEMP B-TREE"),
-            "{index}: {plan}"
-        );
+        for start in [Start::OlderThan(id), Start::NewerThan(id)] {
+            for query in list::queries_of(&filter, start, 50) {
+                let plan = plan(&database, query.build(DbBackend::Sqlite)).await;
+                let used = [
+                    format!("SEARCH jobs USING INDEX {index} ("),
+                    format!("SEARCH jobs USING COVERING INDEX {index} ("),
+                ];
+                assert!(
+                    used.iter().any(|used| plan.contains(used)) && !plan.contains("TEMP B-TREE"),
+                    "{index}: {plan}"
+                );
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use jobs::{
 };
 
 use super::super::{Output, insert::saturated};
+use crate::store::failure::of_error;
 
 /// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
@@ -21,6 +22,8 @@ const ANEW: f64 = 0.0;
 pub struct Change {
     pub id: JobId,
     pub queue: QueueName,
+    /// When it happened, by the clock of the queue; `None` when it is told by SQL alone.
+    pub(super) at: Option<DateTime<Utc>>,
     pub state: JobState,
     pub attempt: Option<i32>,
     pub run_at: Option<DateTime<Utc>>,
@@ -29,6 +32,8 @@ pub struct Change {
     pub finished_at: Option<DateTime<Utc>>,
     /// Kind and message.
     pub error: Option<(String, String)>,
+    /// The fingerprint of the error.
+    pub(super) failure: Option<String>,
     pub output: Option<Output>,
     pub progress: Option<f64>,
     /// Redis has let go of it until its next attempt, which is far off.
@@ -80,29 +85,46 @@ impl Guard {
 }
 
 /// One change for each job in the batches, in the order of their ids.
-pub(super) fn changes(batches: &[EventBatch]) -> Vec<Change> {
-    let mut changes = BTreeMap::<JobId, Change>::new();
+///
+/// What comes after the end of a job belongs to another life, for which somebody has run it again meanwhile. Each life
+/// is a change of its own, in a list of its own: to be applied one list after the other.
+pub(super) fn changes(batches: &[EventBatch]) -> Vec<Vec<Change>> {
+    let mut lives = vec![BTreeMap::<JobId, Change>::new()];
     for batch in batches {
         for next in batch.events.iter().filter_map(|event| change(event, batch)) {
-            match changes.get_mut(&next.id) {
+            let later = |changes: &BTreeMap<JobId, Change>| {
+                let before = changes.get(&next.id);
+                before.is_some_and(|change| change.state.is_final() && change.at < next.at)
+            };
+            let life = lives.iter().take_while(|changes| later(changes)).count();
+            if life == lives.len() {
+                lives.push(BTreeMap::new());
+            }
+            match lives[life].get_mut(&next.id) {
                 Some(change) if next.guard.passes(change) => change.then(next),
                 Some(_) => {}
                 None => {
-                    changes.insert(next.id, next);
+                    lives[life].insert(next.id, next);
                 }
             }
         }
     }
-    changes.into_values().collect()
+    lives
+        .into_iter()
+        .map(|changes| changes.into_values().collect())
+        .collect()
 }
 
 /// What one event means for its row; nothing when the row says it already.
 fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
     let at = batch.at.trunc_subsecs(3);
-    let to = |id: JobId, state: JobState, guard: Guard| Change::new(id, &batch.queue, state, guard);
+    let to = |id: JobId, state: JobState, guard: Guard| Change {
+        at: Some(at),
+        ..Change::new(id, &batch.queue, state, guard)
+    };
     match event {
         // The row was there before the job was pushed.
-        JobEvent::Queued { .. } | JobEvent::QueuedMany { .. } => None,
+        JobEvent::Queued { .. } | JobEvent::QueuedMany { .. } | JobEvent::Again { .. } => None,
         JobEvent::Started {
             id,
             attempt,
@@ -231,7 +253,12 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
             )
         },
     };
+    let failure = change
+        .error
+        .as_ref()
+        .map(|(kind, message)| of_error(&finished.function, kind, message).0.to_string());
     Change {
+        failure,
         attempt: Some(attempt),
         worker: Some(storable(&finished.worker)),
         started_at: Some(started_at),
@@ -251,6 +278,7 @@ impl Change {
         Self {
             id,
             queue: queue.clone(),
+            at: None,
             state,
             attempt: None,
             run_at: None,
@@ -258,6 +286,7 @@ impl Change {
             started_at: None,
             finished_at: None,
             error: None,
+            failure: None,
             output: None,
             progress: None,
             parked: false,
@@ -283,6 +312,7 @@ impl Change {
         let Self {
             id: _,
             queue: _,
+            at,
             state,
             attempt,
             run_at,
@@ -290,6 +320,7 @@ impl Change {
             started_at,
             finished_at,
             error,
+            failure,
             output,
             progress,
             parked,
@@ -302,6 +333,7 @@ impl Change {
             // An older promotion has nothing to say to a row that a later event is for.
             due: guard.due,
         };
+        self.at = at;
         self.state = state;
         self.attempt = attempt.or(self.attempt);
         self.run_at = run_at.or(self.run_at);
@@ -309,6 +341,7 @@ impl Change {
         self.started_at = started_at.or(self.started_at);
         self.finished_at = finished_at.or(self.finished_at);
         self.error = error.or(self.error.take());
+        self.failure = failure.or(self.failure.take());
         self.output = output.or(self.output.take());
         self.progress = progress.or(self.progress);
         self.parked = parked;

@@ -1,0 +1,21 @@
+-- Makes jobs that wait for their time due now: they go to the end of their lanes.
+--
+-- KEYS  1 waiting:  2 lanes  3 lane-of  4 scheduled  5 events  6 wake
+-- ARGV  ids; at most 500 jobs
+-- Returns one number for each job: 1 it is due now, 0 it does not wait for a time here
+-- Cost  O(n log m) for n jobs among m scheduled ones.
+local waiting, lanes, lane_of, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local events, wake = KEYS[5], KEYS[6]
+local reply, due = {}, {}
+for at, id in ipairs(ARGV) do
+  reply[at] = redis.call('ZREM', scheduled, id)
+  if reply[at] == 1 then
+    due[#due + 1] = id
+  end
+end
+if #due > 0 then
+  line_up_again('RPUSH', waiting, lanes, lane_of, due)
+  redis.call('XADD', events, '*', 't', 'promoted', 'd', table.concat(due, ' '))
+  call_somebody(wake)
+end
+return reply

@@ -1,0 +1,60 @@
+//! Runs jobs again that have ended.
+//!
+//! The row is what counts: it goes to the backlog, from which `dispatch` hands it over as any other. It ended, so
+//! Redis has let go of it; where it has not (the job was called off while a push was on its way, or lies in a lane until
+//! a fetch drops it), the push finds it there and changes nothing, and `reconcile` sees to the rest. What the queue
+//! told of its earlier life may still come, or come again: such events are older than the time that the row notes.
+
+use std::collections::BTreeMap;
+
+use jobs::job::{JobId, QueueName};
+use jobs::queue::Queues;
+
+use crate::error::chain;
+use crate::store::{Store, StoreError, job::Job};
+use crate::windows::Windows;
+
+/// Why jobs could not be run again.
+#[derive(Debug, thiserror::Error)]
+pub enum AgainError {
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    #[error("the queue failed")]
+    Queue(#[from] jobs::error::Error),
+}
+
+/// Runs those of `ids`, all of one queue, again that have ended, and returns them.
+///
+/// # Errors
+/// When SQL or Redis is away. Nothing has changed then, or it is not known.
+pub async fn run(
+    store: &Store,
+    queues: &Queues,
+    windows: &Windows,
+    queue: &QueueName,
+    ids: &[JobId],
+) -> Result<Vec<Job>, AgainError> {
+    // Asked first: all that is told of them from here on is of their new life.
+    let now = queues.now(queue).await?;
+    let jobs = store.job_run_again(queue, ids, now).await?;
+    if jobs.is_empty() {
+        return Ok(jobs);
+    }
+    windows.lined_up(queue);
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for job in &jobs {
+        *counts.entry(&job.function).or_default() += 1;
+    }
+    for (function, count) in counts {
+        let labels = [("queue", queue.to_string()), ("function", function.to_owned())];
+        metrics::counter!("spiral_jobs_run_again_total", &labels).increment(count);
+    }
+    let told: Vec<(JobId, u32, &str)> = jobs
+        .iter()
+        .map(|job| (job.id, job.attempt, job.function.as_str()))
+        .collect();
+    if let Err(error) = queues.announce_again(queue, &told).await {
+        tracing::warn!(%queue, error = chain(&error), "pages may show jobs as ended until they are read again");
+    }
+    Ok(jobs)
+}

@@ -1,0 +1,414 @@
+//! Reads a search, term by term.
+
+use std::{fmt::Display, str::FromStr};
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use jobs::job::{JobId, JobState, Priority};
+
+use super::{DEEPEST, LONGEST, MOST_TERMS, NAMES, SearchError, Sign, begins_name, is_of_name};
+use crate::store::job::{InputTest, JobFilter, Span, Test};
+
+impl FromStr for JobFilter {
+    type Err = SearchError;
+
+    fn from_str(text: &str) -> Result<Self, SearchError> {
+        let mut reader = Reader::of(text)?;
+        let mut filter = Self::default();
+        while let Some(term) = reader.term()? {
+            take(&mut filter, term)?;
+        }
+        Ok(filter)
+    }
+}
+
+/// A text with the place, counted from 1, at which it begins.
+struct Placed {
+    text: String,
+    at: usize,
+}
+
+enum Term {
+    Word(Placed),
+    Field { name: Placed, sign: Sign, value: Placed },
+}
+
+struct Reader {
+    characters: Vec<char>,
+    /// How many were read.
+    place: usize,
+}
+
+impl Reader {
+    fn of(text: &str) -> Result<Self, SearchError> {
+        let characters: Vec<char> = text.chars().take(LONGEST + 1).collect();
+        if characters.len() > LONGEST {
+            return Err(wrong(
+                LONGEST,
+                format!("a search has at most {LONGEST} characters"),
+            ));
+        }
+        if let Some(at) = characters.iter().position(|character| *character == '\0') {
+            return Err(wrong(at, "the character U+0000 is in no job"));
+        }
+        Ok(Self { characters, place: 0 })
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.characters.get(self.place).copied()
+    }
+
+    fn term(&mut self) -> Result<Option<Term>, SearchError> {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.place += 1;
+        }
+        if self.peek().is_none() {
+            return Ok(None);
+        }
+        if let Some((name, sign)) = self.name_and_sign() {
+            let at = self.place;
+            let value = self.value()?;
+            if value.is_empty() {
+                let message = format!(
+                    "a value is missing after {:?}; to look for words with such a sign, put them in quotes",
+                    name.text
+                );
+                return Err(wrong(at, message));
+            }
+            let value = Placed {
+                text: value,
+                at: at + 1,
+            };
+            return Ok(Some(Term::Field { name, sign, value }));
+        }
+        let at = self.place;
+        let text = self.value()?;
+        if text.is_empty() {
+            return Err(wrong(at, "there is nothing between the quotes"));
+        }
+        Ok(Some(Term::Word(Placed { text, at: at + 1 })))
+    }
+
+    /// Nothing is read unless both are there.
+    fn name_and_sign(&mut self) -> Option<(Placed, Sign)> {
+        let rest = &self.characters[self.place..];
+        let length = rest
+            .iter()
+            .take_while(|character| is_of_name(**character) || **character == '.')
+            .count();
+        if !rest.first().copied().is_some_and(begins_name) {
+            return None;
+        }
+        let text: String = rest[..length].iter().collect();
+        let after: String = rest[length..].iter().take(2).collect();
+        let (written, sign) = Sign::ALL
+            .into_iter()
+            .find(|(written, _)| after.starts_with(written))?;
+        let name = Placed {
+            text,
+            at: self.place + 1,
+        };
+        self.place += length + written.len();
+        Some((name, sign))
+    }
+
+    /// A text in quotes, or everything up to the next blank.
+    fn value(&mut self) -> Result<String, SearchError> {
+        let mut text = String::new();
+        if self.peek() != Some('"') {
+            while let Some(character) = self.peek().filter(|character| !character.is_whitespace()) {
+                text.push(character);
+                self.place += 1;
+            }
+            return Ok(text);
+        }
+        let opened = self.place;
+        self.place += 1;
+        loop {
+            match self.peek() {
+                None => return Err(wrong(opened, "the quotes that begin here do not end")),
+                Some('"') => {
+                    self.place += 1;
+                    return match self.peek() {
+                        Some(next) if !next.is_whitespace() => {
+                            Err(wrong(self.place, "a blank is missing after the quotes"))
+                        }
+                        _ => Ok(text),
+                    };
+                }
+                Some('\\') => {
+                    self.place += 1;
+                    match self.peek() {
+                        Some(escaped @ ('"' | '\\')) => text.push(escaped),
+                        _ => return Err(wrong(self.place, "only \\\" and \\\\ are known within quotes")),
+                    }
+                }
+                Some(character) => text.push(character),
+            }
+            self.place += 1;
+        }
+    }
+}
+
+/// `place` is counted from 0.
+fn wrong(place: usize, message: impl Into<String>) -> SearchError {
+    SearchError {
+        at: place + 1,
+        message: message.into(),
+    }
+}
+
+fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
+    let (name, sign, value) = match term {
+        Term::Word(word) => {
+            // People paste ids.
+            if let (Ok(id), None) = (word.text.parse::<JobId>(), filter.id) {
+                filter.id = Some(id);
+                return Ok(());
+            }
+            return take_word(filter, word);
+        }
+        Term::Field { name, sign, value } => (name, sign, value),
+    };
+    if let "created" | "finished" = name.text.as_str() {
+        let span = if name.text == "created" {
+            &mut filter.created
+        } else {
+            &mut filter.finished
+        };
+        return take_time(span, &name, sign, &value);
+    }
+    if !NAMES.contains(&name.text.as_str()) || name.text == "input" {
+        return take_input(filter, &name, sign, value);
+    }
+    if sign != Sign::Is {
+        let message = format!("{:?} is written with a colon: {}:…", name.text, name.text);
+        return Err(wrong(name.at - 1, message));
+    }
+    match name.text.as_str() {
+        "id" => once(&mut filter.id, &name, parsed(&value)?),
+        "state" => take_states(filter, &name, &value),
+        "function" => once(&mut filter.function, &name, value.text),
+        "failure" => once(&mut filter.failure, &name, parsed(&value)?),
+        "queue" => once(&mut filter.queue, &name, parsed(&value)?),
+        "priority" => once(&mut filter.priority, &name, priority(&value)?),
+        "batch" => once(&mut filter.batch, &name, parsed(&value)?),
+        "schedule" => once(&mut filter.schedule, &name, parsed(&value)?),
+        "worker" => once(&mut filter.worker, &name, value.text),
+        _ => take_word(filter, value),
+    }
+}
+
+fn once<T>(field: &mut Option<T>, name: &Placed, value: T) -> Result<(), SearchError> {
+    if field.is_some() {
+        return Err(wrong(name.at - 1, format!("{:?} is there twice", name.text)));
+    }
+    *field = Some(value);
+    Ok(())
+}
+
+fn parsed<T>(value: &Placed) -> Result<T, SearchError>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    value
+        .text
+        .parse()
+        .map_err(|error: T::Err| wrong(value.at - 1, error.to_string()))
+}
+
+fn priority(value: &Placed) -> Result<Priority, SearchError> {
+    let number = value.text.parse::<u8>().ok();
+    let priority = number.and_then(|number| Priority::try_from(number).ok());
+    priority.ok_or_else(|| {
+        wrong(
+            value.at - 1,
+            format!("{:?} is not a priority from 1 to 9", value.text),
+        )
+    })
+}
+
+fn take_states(filter: &mut JobFilter, name: &Placed, value: &Placed) -> Result<(), SearchError> {
+    if !filter.states.is_empty() {
+        let message = "\"state\" is there twice; several states are written with commas: state:dead,retrying";
+        return Err(wrong(name.at - 1, message));
+    }
+    let mut at = value.at;
+    let mut named = Vec::new();
+    for text in value.text.split(',') {
+        let state: Placed = Placed {
+            text: text.to_owned(),
+            at,
+        };
+        named.push(parsed::<JobState>(&state)?);
+        at += text.chars().count() + 1;
+    }
+    filter.states = in_order(&named);
+    Ok(())
+}
+
+/// In the order in which they are declared, each once.
+pub(crate) fn in_order(named: &[JobState]) -> Vec<JobState> {
+    JobState::ALL
+        .into_iter()
+        .filter(|state| named.contains(state))
+        .collect()
+}
+
+fn take_word(filter: &mut JobFilter, word: Placed) -> Result<(), SearchError> {
+    not_too_many(filter.words.len(), &word)?;
+    filter.words.push(word.text);
+    Ok(())
+}
+
+fn not_too_many(terms: usize, next: &Placed) -> Result<(), SearchError> {
+    if terms < MOST_TERMS {
+        return Ok(());
+    }
+    Err(wrong(
+        next.at - 1,
+        format!("there are more than {MOST_TERMS} of these terms"),
+    ))
+}
+
+fn take_time(span: &mut Span, name: &Placed, sign: Sign, value: &Placed) -> Result<(), SearchError> {
+    let bound = match sign {
+        Sign::Above => &mut span.from,
+        Sign::Below => &mut span.before,
+        Sign::Is | Sign::AtLeast | Sign::AtMost => {
+            let message = format!(
+                "{0:?} is written as {0}>TIME (from then on) or {0}<TIME (before)",
+                name.text
+            );
+            return Err(wrong(name.at - 1, message));
+        }
+    };
+    let time = time(&value.text).ok_or_else(|| {
+        let message = format!("{:?} is not a time such as 2026-01-02T03:04:05Z", value.text);
+        wrong(value.at - 1, message)
+    })?;
+    once(bound, name, time)
+}
+
+/// To the millisecond, as ids and rows tell it, within the years that ids and both databases know.
+pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc().trunc_subsecs(3);
+    (1_970..=9_999)
+        .contains(&chrono::Datelike::year(&time))
+        .then_some(time)
+}
+
+fn take_input(filter: &mut JobFilter, name: &Placed, sign: Sign, value: Placed) -> Result<(), SearchError> {
+    not_too_many(filter.input.len(), name)?;
+    let (path, at) = match name.text.strip_prefix("input.") {
+        Some(path) => (path, name.at + "input.".len()),
+        None => (name.text.as_str(), name.at),
+    };
+    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+    let good = |name: &String| name.starts_with(begins_name) && name.chars().all(is_of_name);
+    if name.text == "input" || !path.iter().all(good) {
+        let message = format!(
+            "{:?} is no path to a value in the input, such as user.name",
+            name.text
+        );
+        return Err(wrong(at - 1, message));
+    }
+    if path.len() > DEEPEST {
+        return Err(wrong(at - 1, format!("a path has at most {DEEPEST} names")));
+    }
+    let number = || value.text.parse::<f64>().ok().filter(|number| number.is_finite());
+    let test = if sign == Sign::Is {
+        Test::Is(value.text)
+    } else {
+        let test = number().and_then(|number| sign.number(number));
+        test.ok_or_else(|| wrong(value.at - 1, format!("{:?} is not a number", value.text)))?
+    };
+    filter.input.push(InputTest { path, test });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> JobFilter {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_term_is_read() {
+        let (id, batch) = (JobId::new(), JobId::new());
+        let filter = read(&format!(
+            "state:dead,queued function:fibonacci queue:mail priority:1 batch:{batch} schedule:{batch} worker:w-1 {id} \
+             created>2026-01-02T03:04:05.678Z finished<2026-01-03T00:00:00+01:00 \
+             \"timed \\\"out\" error:refused index>1000 user.name:\"Anna K\" input.state<=-2.5"
+        ));
+        assert_eq!(filter.id, Some(id));
+        assert_eq!(filter.states, [JobState::Queued, JobState::Dead]);
+        assert_eq!(filter.function.as_deref(), Some("fibonacci"));
+        assert_eq!(filter.queue.unwrap().as_str(), "mail");
+        assert_eq!(filter.priority, Some(Priority::FIRST));
+        assert_eq!(filter.batch.unwrap().to_string(), batch.to_string());
+        assert_eq!(filter.schedule.unwrap().to_string(), batch.to_string());
+        assert_eq!(filter.worker.as_deref(), Some("w-1"));
+        assert_eq!(filter.created.from, time("2026-01-02T03:04:05.678Z"));
+        assert_eq!(filter.finished.before, time("2026-01-02T23:00:00Z"));
+        assert_eq!(filter.words, ["timed \"out", "refused"]);
+        let tests: Vec<(String, Test)> = filter
+            .input
+            .into_iter()
+            .map(|test| (test.path.join("/"), test.test))
+            .collect();
+        let expected = [
+            ("index".to_owned(), Test::Above(1_000.0)),
+            ("user/name".to_owned(), Test::Is("Anna K".to_owned())),
+            ("state".to_owned(), Test::AtMost(-2.5)),
+        ];
+        assert_eq!(tests, expected);
+        assert_eq!(read("  "), JobFilter::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, at, says) in [
+            ("state:done", 7, "is not a state"),
+            ("ok state:dead,x", 15, "is not a state"),
+            ("state:dead state:dead", 12, "twice"),
+            ("function:a function:b", 12, "twice"),
+            ("über \"quoted", 6, "do not end"),
+            ("\"\"", 1, "nothing"),
+            ("\"a\"b", 4, "blank"),
+            ("\"a\\n\"", 4, "only"),
+            ("index>", 7, "missing"),
+            ("index>ten", 7, "is not a number"),
+            ("index>inf", 7, "is not a number"),
+            ("index>1e999", 7, "is not a number"),
+            ("state>dead", 1, "colon"),
+            ("created:2026-01-01T00:00:00Z", 1, "created>TIME"),
+            ("created>yesterday", 9, "is not a time"),
+            ("created<99999-01-01T00:00:00Z", 9, "is not a time"),
+            ("priority:0", 10, "from 1 to 9"),
+            ("queue:Mail", 7, "queue name"),
+            ("id:x", 4, "job id"),
+            ("failure:x", 9, "fingerprint"),
+            ("a..b:1", 1, "no path"),
+            ("input.:1", 7, "no path"),
+            ("a.0:1", 1, "no path"),
+            ("a.b.c.d.e.f.g.h.i:1", 1, "at most 8"),
+            ("a \0", 3, "U+0000"),
+        ] {
+            let error = text.parse::<JobFilter>().unwrap_err();
+            assert_eq!(error.at, at, "{text}: {error}");
+            assert!(error.message.contains(says), "{text}: {error}");
+        }
+        let long = "a".repeat(LONGEST + 1);
+        assert!(long.parse::<JobFilter>().unwrap_err().message.contains("2000"));
+        let many = "a ".repeat(MOST_TERMS + 1);
+        assert!(
+            many.parse::<JobFilter>()
+                .unwrap_err()
+                .message
+                .contains("more than")
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Which jobs a list or an action is about, and the conditions that say so in SQL. `search` reads it from a text and
+//! writes it as one.
+
+use chrono::{DateTime, Utc};
+use jobs::job::{JobId, JobState, Priority, QueueName};
+use sea_orm::{
+    ColumnTrait, Condition, DbBackend,
+    sea_query::{
+        CaseStatement, Expr, ExprTrait, Func, FunctionCall, LikeExpr, SimpleExpr, extension::postgres::PgExpr,
+    },
+};
+
+use super::row::Column;
+use crate::fingerprint::Fingerprint;
+use crate::store::{batch::BatchId, schedule::ScheduleId};
+
+/// Which jobs: those that fit everything that is set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobFilter {
+    pub id: Option<JobId>,
+    /// Jobs in one of these states; empty is all.
+    pub states: Vec<JobState>,
+    pub function: Option<String>,
+    /// Jobs whose latest error is of this kind.
+    pub failure: Option<Fingerprint>,
+    pub queue: Option<QueueName>,
+    pub priority: Option<Priority>,
+    pub batch: Option<BatchId>,
+    /// Jobs that this schedule made.
+    pub schedule: Option<ScheduleId>,
+    /// Jobs that this worker had last.
+    pub worker: Option<String>,
+    pub created: Span,
+    pub finished: Span,
+    /// What the message of the last error has in it, all of them, in capitals or not.
+    pub words: Vec<String>,
+    pub input: Vec<InputTest>,
+}
+
+/// A stretch of time: from a moment on, and before another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    pub from: Option<DateTime<Utc>>,
+    pub before: Option<DateTime<Utc>>,
+}
+
+/// What a value in the input must be. The path leads through the fields of objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputTest {
+    pub path: Vec<String>,
+    pub test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// A text, or a number, or `true` or `false`, written like this.
+    Is(String),
+    Above(f64),
+    AtLeast(f64),
+    Below(f64),
+    AtMost(f64),
+}
+
+/// How the jobs of a filter are found: by the conditions that an index answers, one part after the other in the order
+/// of the ids, and by the rest, which is asked of each row.
+pub(super) struct Plan {
+    /// Of all parts together; a job is in one of them.
+    pub(super) parts: Vec<Condition>,
+    /// `None` when every row of the parts fits.
+    pub(super) rest: Option<Condition>,
+}
+
+impl JobFilter {
+    pub(super) fn plan(&self, backend: DbBackend) -> Plan {
+        let mut rest = Vec::new();
+        let mut common = self.ids();
+        // By the index that is likely to leave the fewest rows; what comes after it is asked of each row.
+        let known = [
+            self.batch.map(|id| Column::BatchId.eq(id.to_string())),
+            self.schedule.map(|id| Column::ScheduleId.eq(id.to_string())),
+            self.failure
+                .map(|fingerprint| Column::Failure.eq(fingerprint.to_string())),
+            self.function
+                .as_ref()
+                .map(|name| Column::Function.eq(name.as_str())),
+            self.queue.as_ref().map(|name| Column::Queue.eq(name.as_str())),
+        ];
+        let mut known = known.into_iter().flatten();
+        if let Some(first) = known.next() {
+            common = common.add(first);
+        } else if !self.words.is_empty() && self.states.is_empty() {
+            common = common.add(Column::ErrorMessage.is_not_null());
+        }
+        rest.extend(known);
+        // Batches and schedules have no state in their index.
+        let by_state = self.batch.is_none() && self.schedule.is_none();
+        let parts = if by_state {
+            self.states_apart()
+                .map(|state| common.clone().add(Column::State.eq(state.as_str())))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        if parts.is_empty() && !self.states.is_empty() {
+            rest.push(Column::State.is_in(self.states.iter().map(|state| state.as_str())));
+        }
+        rest.extend(self.rest(backend));
+        let all = |conditions: Vec<SimpleExpr>| conditions.into_iter().fold(Condition::all(), Condition::add);
+        Plan {
+            parts: if parts.is_empty() { vec![common] } else { parts },
+            rest: (!rest.is_empty()).then(|| all(rest)),
+        }
+    }
+
+    /// The states that an index has apart, each in the order of the ids.
+    fn states_apart(&self) -> impl Iterator<Item = JobState> {
+        let first = self.failure.is_some() || self.queue.is_some() && self.function.is_none();
+        let states: &[JobState] = if self.states.is_empty() && first {
+            &JobState::ALL
+        } else {
+            &self.states
+        };
+        states.to_vec().into_iter()
+    }
+
+    /// Ids tell when jobs were made, and no job finishes before that.
+    fn ids(&self) -> Condition {
+        let bound = |time: DateTime<Utc>| JobId::lower_bound(time).to_string();
+        Condition::all()
+            .add_option(self.id.map(|id| Column::Id.eq(id.to_string())))
+            .add_option(self.created.from.map(|time| Column::Id.gte(bound(time))))
+            .add_option(self.created.before.map(|time| Column::Id.lt(bound(time))))
+            .add_option(self.finished.before.map(|time| Column::Id.lt(bound(time))))
+    }
+
+    /// What no index answers.
+    fn rest(&self, backend: DbBackend) -> Vec<SimpleExpr> {
+        let mut rest = Vec::new();
+        rest.extend(
+            self.priority
+                .map(|priority| Column::Priority.eq(i16::from(u8::from(priority)))),
+        );
+        rest.extend(
+            self.worker
+                .as_ref()
+                .map(|worker| Column::Worker.eq(worker.as_str())),
+        );
+        rest.extend(self.finished.from.map(|time| Column::FinishedAt.gte(time)));
+        rest.extend(self.finished.before.map(|time| Column::FinishedAt.lt(time)));
+        rest.extend(self.words.iter().map(|word| has_word(backend, word)));
+        rest.extend(self.input.iter().map(|test| test.condition(backend)));
+        rest
+    }
+}
+
+fn has_word(backend: DbBackend, word: &str) -> SimpleExpr {
+    let mut pattern = String::from("%");
+    for character in word.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    let message = Expr::col(Column::ErrorMessage);
+    if backend == DbBackend::Postgres {
+        // A backslash is what it takes for the escape unless told.
+        message.ilike(pattern)
+    } else {
+        // It makes no difference between small letters and capitals anyway.
+        message.like(LikeExpr::new(pattern).escape('\\'))
+    }
+}
+
+impl InputTest {
+    fn condition(&self, backend: DbBackend) -> SimpleExpr {
+        match &self.test {
+            Test::Is(text) => {
+                let same = self.text(backend).eq(text.as_str());
+                match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+                    // 1 is 1.0, and a text may look like a number.
+                    Some(number) => same.or(self.number(backend).eq(number)),
+                    None => same,
+                }
+            }
+            Test::Above(number) => self.number(backend).gt(*number),
+            Test::AtLeast(number) => self.number(backend).gte(*number),
+            Test::Below(number) => self.number(backend).lt(*number),
+            Test::AtMost(number) => self.number(backend).lte(*number),
+        }
+    }
+
+    /// The value as a text; nothing when there is none, or it is null.
+    fn text(&self, backend: DbBackend) -> SimpleExpr {
+        if backend == DbBackend::Postgres {
+            return self.call("jsonb_extract_path_text", backend).into();
+        }
+        CaseStatement::new()
+            .case(self.kind(backend).is_in(["true", "false"]), self.kind(backend))
+            .finally(Expr::from(self.call("json_extract", backend)).cast_as("text"))
+            .into()
+    }
+
+    /// The value, when it is a number.
+    fn number(&self, backend: DbBackend) -> SimpleExpr {
+        let kinds = ["number", "integer", "real"];
+        let value = if backend == DbBackend::Postgres {
+            Expr::from(self.call("jsonb_extract_path", backend)).cast_as("double precision")
+        } else {
+            self.call("json_extract", backend).into()
+        };
+        CaseStatement::new()
+            .case(self.kind(backend).is_in(kinds), value)
+            .into()
+    }
+
+    fn kind(&self, backend: DbBackend) -> SimpleExpr {
+        if backend == DbBackend::Postgres {
+            let value = self.call("jsonb_extract_path", backend);
+            return Func::cust("jsonb_typeof").arg(value).into();
+        }
+        self.call("json_type", backend).into()
+    }
+
+    fn call(&self, function: &'static str, backend: DbBackend) -> FunctionCall {
+        let call = Func::cust(function).arg(Expr::col(Column::Input));
+        if backend == DbBackend::Postgres {
+            let names = self.path.iter().map(|name| Expr::value(name.as_str()));
+            return names.fold(call, FunctionCall::arg);
+        }
+        let path: Vec<String> = self.path.iter().map(|name| format!("\"{name}\"")).collect();
+        call.arg(Expr::value(format!("$.{}", path.join("."))))
+    }
+}
