@@ -29,6 +29,7 @@ pub(crate) mod memo;
 mod push;
 mod scripts;
 pub(crate) mod wake;
+mod workers;
 
 pub use cancel::Cancelled;
 pub use change::Edited;
@@ -36,6 +37,7 @@ pub use clock::Deadline;
 pub use connection::RedisSettings;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
+pub use workers::{About, Worker};
 
 use clock::Clocks;
 use connection::Connection;
@@ -327,6 +329,14 @@ impl Queues {
             workers,
             stale_results: count(2),
         })
+    }
+
+    /// The workers that serve a queue, alive or not.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn workers(&self, queue: &QueueName) -> Result<Vec<Worker>, Error> {
+        workers::workers(self, queue).await
     }
 
     /// For each of these queues a random text that stays the same as long as Redis keeps its data. Another one means

@@ -26,10 +26,14 @@ pub enum CallOffError {
 }
 
 /// Ends those that Redis does not hold: not yet in it, lost with it, or ended, which must be in the rows before they are
-/// called cancelled.
-pub async fn elsewhere(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>) -> Result<(), CallOffError> {
+/// called cancelled. Returns how many were.
+pub async fn elsewhere(
+    store: &Store,
+    queues: &Queues,
+    jobs: Vec<UnfinishedJob>,
+) -> Result<u64, CallOffError> {
     if jobs.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let names: BTreeSet<QueueName> = jobs.iter().map(|job| job.queue.clone()).collect();
     recorded(queues, &names.into_iter().collect::<Vec<_>>()).await?;
@@ -37,7 +41,7 @@ pub async fn elsewhere(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>)
     announce(queues, jobs.iter().filter(|job| cancelled.contains(&job.id))).await?;
     // A push may have been on its way meanwhile.
     in_queue(queues, jobs).await?;
-    Ok(())
+    Ok(cancelled.len() as u64)
 }
 
 /// Cancels what waits in Redis, and tells what runs to stop. Returns those that the queue does not hold.
