@@ -30,6 +30,7 @@ mod push;
 mod scripts;
 mod server;
 pub(crate) mod wake;
+mod workers;
 
 pub use cancel::Cancelled;
 pub use change::Edited;
@@ -38,6 +39,7 @@ pub use connection::RedisSettings;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
 pub use server::{ServerWarning, ServerWarningKind};
+pub use workers::{About, Worker};
 
 use clock::Clocks;
 use connection::Connection;
@@ -345,11 +347,19 @@ impl Queues {
     ///
     /// # Errors
     /// When Redis fails.
-    pub(crate) async fn workers(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+    pub(crate) async fn worker_names(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
         let mut range = cmd("ZRANGEBYSCORE");
         range.arg(self.keys(queue).workers()).arg(now_ms()).arg("+inf");
         range.arg("LIMIT").arg(0).arg(10_000);
         self.connection.command(&range).await
+    }
+
+    /// The workers that serve a queue, alive or not.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn workers(&self, queue: &QueueName) -> Result<Vec<Worker>, Error> {
+        workers::workers(self, queue).await
     }
 
     /// For each of these queues a random text that stays the same as long as Redis keeps its data. Another one means

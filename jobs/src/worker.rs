@@ -30,7 +30,7 @@ use backend::SpiralBackend;
 use canceller::Canceller;
 use fetcher::{Assignment, Fetcher};
 use finisher::{Finisher, Outbox};
-use heartbeat::{About, Heartbeat};
+use heartbeat::Heartbeat;
 use held::Held;
 use recoverer::Recoverer;
 use reporter::Reporter;
@@ -193,7 +193,7 @@ impl Worker {
             queues: self.queues.clone(),
             held: Arc::clone(&self.held),
             lease: self.settings.lease,
-            about: About::new(self.settings.concurrency),
+            about: heartbeat::about(self.settings.concurrency),
         }
     }
 

@@ -24,6 +24,7 @@ mod m20261124_000021_create_batches;
 mod m20261124_000030_search_jobs;
 mod m20261124_000031_run_again;
 mod m20261124_000032_create_failures;
+mod m20261124_000033_create_job_actions;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000030_search_jobs::Migration),
             Box::new(m20261124_000031_run_again::Migration),
             Box::new(m20261124_000032_create_failures::Migration),
+            Box::new(m20261124_000033_create_job_actions::Migration),
         ]
     }
 }

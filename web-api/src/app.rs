@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::batches::{Batches, Touched};
+use crate::bulk::{Actions, Bulk, BulkSettings};
 use crate::config::ServerSettings;
 use crate::enqueue::Enqueuer;
 use crate::live::Feed;
@@ -93,6 +94,16 @@ impl App {
         spawn(&mut roles, "redis settings", looking);
         let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
+        let bulk = Bulk {
+            store: store.clone(),
+            queues: queues.clone(),
+            names: names.clone(),
+            windows: windows.clone(),
+            touched: touched.clone(),
+            settings: BulkSettings::default(),
+        };
+        let (actions, acting) = Actions::new(bulk, end.clone());
+        spawn(&mut roles, "actions", acting);
         let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
         let pruning = prune::run(store.clone(), PruneSettings::of(settings.retention), end.clone());
@@ -128,6 +139,7 @@ impl App {
             queues,
             enqueuer,
             batches,
+            actions,
             windows,
             outcomes,
             feed,

@@ -38,13 +38,15 @@ pub enum CallOffError {
     Behind,
 }
 
-/// Ends those that Redis does not hold. Those that come into it meanwhile are called off there.
+/// Ends those that Redis does not hold. Those that come into it meanwhile are called off there. Returns how many were
+/// called off; one that has ended stays as it is.
 pub async fn elsewhere(
     store: &Store,
     queues: &Queues,
     mut jobs: Vec<UnfinishedJob>,
-) -> Result<(), CallOffError> {
+) -> Result<u64, CallOffError> {
     let start = Instant::now();
+    let mut ended = 0;
     while !jobs.is_empty() {
         let names: BTreeSet<QueueName> = jobs.iter().map(|job| job.queue.clone()).collect();
         recorded(queues, &names.into_iter().collect::<Vec<_>>(), start).await?;
@@ -52,8 +54,11 @@ pub async fn elsewhere(
             .await?
             .into_iter()
             .partition(is_on_its_way);
-        end(store, queues, brief(settled)).await?;
-        jobs = in_queue(queues, brief(on_their_way)).await?;
+        ended += end(store, queues, brief(settled)).await?;
+        let waiting = brief(on_their_way);
+        let before = waiting.len() as u64;
+        jobs = in_queue(queues, waiting).await?;
+        ended += before - jobs.len() as u64;
         if !jobs.is_empty() {
             if start.elapsed() > PATIENCE {
                 return Err(CallOffError::Behind);
@@ -61,7 +66,7 @@ pub async fn elsewhere(
             tokio::time::sleep(PAUSE).await;
         }
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// Cancels what waits in Redis, and tells what runs to stop. Returns those that the queue does not hold.
@@ -84,7 +89,7 @@ pub async fn in_queue(
 }
 
 /// Writes that these are cancelled, and tells the browsers, which know nothing of what happens in SQL alone.
-async fn end(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>) -> Result<(), CallOffError> {
+async fn end(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>) -> Result<u64, CallOffError> {
     let cancelled = store.job_cancel_many(&jobs).await?;
     let cancelled: Vec<UnfinishedJob> = jobs
         .into_iter()
@@ -99,7 +104,7 @@ async fn end(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>) -> Result
     if !taken.is_empty() {
         on_arrival(store.clone(), queues.clone(), brief(taken));
     }
-    Ok(())
+    Ok(cancelled.len() as u64)
 }
 
 /// Calls them off when their push arrives. It would do no harm but to run for nothing: the row has its outcome.

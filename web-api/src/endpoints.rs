@@ -9,6 +9,7 @@ mod failures;
 mod filter;
 mod functions;
 mod health;
+mod job_actions;
 mod jobs;
 mod options;
 mod output;
@@ -16,6 +17,7 @@ mod queues;
 mod results;
 mod schedules;
 mod values;
+mod workers;
 
 use salvo::prelude::*;
 
@@ -61,6 +63,16 @@ fn api() -> Router {
                 .push(Router::with_path("batches/{id}/cancel").post(batches::cancel))
                 .push(Router::with_path("jobs").get(jobs::list))
                 .push(
+                    Router::with_path("jobs/actions")
+                        .get(job_actions::list)
+                        .post(job_actions::begin),
+                )
+                .push(
+                    Router::with_path("jobs/actions/{id}")
+                        .get(job_actions::get)
+                        .delete(job_actions::stop),
+                )
+                .push(
                     Router::with_path("jobs/{id}")
                         .get(jobs::get)
                         .patch(jobs::actions::change)
@@ -72,6 +84,7 @@ fn api() -> Router {
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
                 .push(Router::with_path("jobs/{id}/logs").get(jobs::logs))
                 .push(Router::with_path("failures").get(failures::list))
+                .push(Router::with_path("workers").get(workers::list))
                 .push(Router::with_path("queues").get(queues::list))
                 .push(
                     Router::with_path("queues/{name}")

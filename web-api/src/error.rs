@@ -28,6 +28,8 @@ pub enum ApiError {
     UnknownSchedule { id: String },
     #[error("There is no batch with the id {id:?}.")]
     UnknownBatch { id: String },
+    #[error("There is no action with the id {id:?}.")]
+    UnknownAction { id: String },
     #[error("{message}")]
     InvalidJson { message: String },
     #[error("{}", list(.fields))]
@@ -53,6 +55,10 @@ pub enum ApiError {
         state: &'static str,
         action: &'static str,
     },
+    #[error(
+        "{limit} actions on many jobs are under way, and no more are allowed. Stop one, or wait for one to end."
+    )]
+    TooManyActions { limit: u64 },
     #[error("The job belongs to a batch that has not finished, which still counts it.")]
     BatchUnderWay,
     #[error("{}", list(.fields))]
@@ -131,6 +137,7 @@ impl ApiError {
             | Self::UnknownQueue { .. }
             | Self::UnknownSchedule { .. }
             | Self::UnknownBatch { .. }
+            | Self::UnknownAction { .. }
             | Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::InvalidJson { .. } | Self::InvalidParameter { .. } => StatusCode::BAD_REQUEST,
             Self::InvalidInput { .. } | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -144,6 +151,7 @@ impl ApiError {
             | Self::TooManySchedules { .. }
             | Self::WrongState { .. }
             | Self::BatchUnderWay
+            | Self::TooManyActions { .. }
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
             Self::OutputExpired => StatusCode::GONE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -165,6 +173,8 @@ impl ApiError {
             Self::UnknownQueue { .. } => "unknown_queue",
             Self::UnknownSchedule { .. } => "unknown_schedule",
             Self::UnknownBatch { .. } => "unknown_batch",
+            Self::UnknownAction { .. } => "unknown_action",
+            Self::TooManyActions { .. } => "too_many_actions",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidParameter { .. } => "invalid_parameter",
             Self::InvalidInput { .. } => "invalid_input",
@@ -201,6 +211,8 @@ impl ApiError {
             Self::UnknownQueue { .. } => "There is no such queue",
             Self::UnknownSchedule { .. } => "There is no such schedule",
             Self::UnknownBatch { .. } => "There is no such batch",
+            Self::UnknownAction { .. } => "There is no such action",
+            Self::TooManyActions { .. } => "Too many actions",
             Self::InvalidJson { .. } => "The body is not JSON",
             Self::InvalidParameter { .. } => "A parameter is not valid",
             Self::InvalidInput { .. } => "The input is not valid",

@@ -93,6 +93,13 @@ fn quoted(characters: &[char], place: usize) -> Option<usize> {
 }
 
 fn word_into(pattern: &mut String, word: &str) {
+    // An address of IPv6 with a port begins with a bracket itself.
+    let whole = word.trim_end_matches([',', '.', ';', ')']);
+    if whole.parse::<SocketAddr>().is_ok() {
+        pattern.push_str(ADDRESS);
+        pattern.push_str(&word[whole.len()..]);
+        return;
+    }
     let begins = word.trim_start_matches(['(', '[', '{', '<', '=']);
     let bare = begins.trim_end_matches([',', '.', ';', ':', ')', ']', '}', '>', '!', '?']);
     let is_address = bare.contains("://")

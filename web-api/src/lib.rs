@@ -6,6 +6,7 @@ pub mod answer;
 pub mod app;
 pub mod batches;
 pub mod body;
+pub mod bulk;
 pub mod calling_off;
 pub mod config;
 pub mod dispatch;

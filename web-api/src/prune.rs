@@ -75,6 +75,7 @@ async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError
             walk(store, settings, table, time).await?;
         }
         count("failures", store.failure_prune(time).await?);
+        count("job_actions", store.job_action_prune(time).await?);
     }
     Ok(())
 }

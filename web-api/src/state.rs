@@ -10,6 +10,7 @@ use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
 use crate::batches::Batches;
+use crate::bulk::Actions;
 use crate::config::ServerSettings;
 use crate::enqueue::Enqueuer;
 use crate::error::ApiError;
@@ -34,6 +35,7 @@ pub struct Inner {
     pub queues: Queues,
     pub enqueuer: Enqueuer,
     pub batches: Batches,
+    pub actions: Actions,
     pub windows: Windows,
     pub outcomes: Outcomes,
     pub feed: Feed,

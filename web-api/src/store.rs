@@ -8,6 +8,7 @@ pub mod batch;
 pub mod failure;
 pub mod index;
 pub mod job;
+pub mod job_action;
 pub mod log_line;
 pub mod prune;
 pub mod queue;

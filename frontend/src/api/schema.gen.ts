@@ -176,6 +176,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the actions on many jobs
+         * @description The latest ones, newest first.
+         */
+        get: operations["list_job_actions"];
+        put?: never;
+        /**
+         * Do something to many jobs
+         * @description All jobs that the search finds, and that were made before, are run again, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
+         */
+        post: operations["begin_job_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/actions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an action on many jobs */
+        get: operations["get_job_action"];
+        put?: never;
+        post?: never;
+        /**
+         * Stop an action on many jobs
+         * @description What it has done stays done. Nothing changes when it has ended already.
+         */
+        delete: operations["stop_job_action"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}": {
         parameters: {
             query?: never;
@@ -508,6 +553,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the workers
+         * @description Every process that runs jobs, with what it says of itself a few times a minute, and how many jobs it has in hand.
+         */
+        get: operations["list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/values": {
         parameters: {
             query?: never;
@@ -606,6 +671,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What is done to the jobs.
+         * @enum {string}
+         */
+        Action: "retry" | "cancel" | "delete";
+        /**
+         * @description Where an action is in its life.
+         * @enum {string}
+         */
+        ActionState: "running" | "finished" | "stopped";
         /** @description An attempt to run a job. */
         Attempt: {
             /** @description Why it failed; null when it did not. */
@@ -934,10 +1009,61 @@ export interface components {
             started_at: string | null;
             state: components["schemas"]["JobState"];
         };
+        /** @description An action on all jobs of a search. */
+        JobAction: {
+            action: components["schemas"]["Action"];
+            /**
+             * Format: uint64
+             * @description How many of them it has changed. After a process died in the middle, some that it changed may be missing.
+             */
+            changed: number;
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            created_at: string;
+            /**
+             * @description The search, within the states in which something can be done.
+             * @example state:dead function:fibonacci
+             */
+            filter: string;
+            /**
+             * Format: date-time
+             * @description When it had come to all jobs, or was stopped.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            finished_at: string | null;
+            /** @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
+            id: string;
+            /**
+             * Format: uint64
+             * @description How many it has come to.
+             */
+            seen: number;
+            state: components["schemas"]["ActionState"];
+            /**
+             * Format: uint64
+             * @description How many jobs it found in the beginning.
+             */
+            total: number;
+            /** @description False when there were more, and counting them would have taken too long. */
+            total_is_exact: boolean;
+        };
+        /** @description The latest actions, newest first. */
+        JobActionList: {
+            actions: components["schemas"]["JobAction"][];
+        };
         /** @description Another input for a job that waits. */
         JobChange: {
             /** @description The argument of the function; its shape is the function's `input_schema`. */
             input: unknown;
+        };
+        /** @description How many jobs an action would be done to. */
+        JobCount: {
+            /** @description False when there are more, and counting them would take too long. */
+            exact: boolean;
+            /** Format: uint64 */
+            jobs: number;
         };
         /** @description A job with its attempts. */
         JobDetail: components["schemas"]["Job"] & {
@@ -1126,6 +1252,17 @@ export interface components {
              * @example customer-17
              */
             unique_key?: string | null;
+        };
+        /** @description Something that is to be done to many jobs. */
+        NewJobAction: {
+            action: components["schemas"]["Action"];
+            /** @description Only count the jobs. */
+            dry_run?: boolean | null;
+            /**
+             * @description A search, as in the parameter `q` of the list of jobs; empty is all jobs.
+             * @example state:dead function:fibonacci
+             */
+            filter: string;
         };
         /** @description So many jobs in a time. */
         NewRateLimit: {
@@ -1423,6 +1560,44 @@ export interface components {
              * @example 2880067194370816120
              */
             value?: string | null;
+        };
+        /** @description A process that runs jobs. */
+        Worker: {
+            /** @description False when it has not been heard of for so long that its jobs are given to others. */
+            alive: boolean;
+            /**
+             * Format: uint64
+             * @description Jobs that it runs at the same time.
+             */
+            concurrency: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last heard of, by its own clock.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            heartbeat_at: string | null;
+            /**
+             * Format: uint64
+             * @description Jobs in its hands.
+             */
+            held: number;
+            /** @example worker-01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
+            name: string;
+            /** Format: uint32 */
+            pid: number | null;
+            /** @description The queues that it serves. */
+            queues: string[];
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            started_at: string | null;
+            /** @description The version of Spiral that it runs; null when it has not said so. */
+            version: string | null;
+        };
+        /** @description All workers, by name. */
+        WorkerList: {
+            workers: components["schemas"]["Worker"][];
         };
     };
     responses: never;
@@ -2005,6 +2180,273 @@ export interface operations {
                 };
             };
             /** @description The jobs cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_job_actions: {
+        parameters: {
+            query?: {
+                /** @description How many at most; 20 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The actions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobActionList"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The actions cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_job_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What to do, and to which jobs. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewJobAction"];
+            };
+        };
+        responses: {
+            /** @description How many jobs it would be done to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCount"];
+                };
+            };
+            /** @description The action has begun. */
+            202: {
+                headers: {
+                    /** @description Where the action can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAction"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many actions are under way. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such action, or the search cannot be read. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The action cannot be recorded at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the action. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The action, and how far it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAction"];
+                };
+            };
+            /** @description There is no such action. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The action cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_job_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the action. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The action, which is at its end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAction"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such action. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The action cannot be stopped at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3448,6 +3890,44 @@ export interface operations {
                 headers: {
                     /** @description Seconds to wait. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The workers, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerList"];
+                };
+            };
+            /** @description The workers cannot be read at the moment. */
+            503: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

@@ -27,7 +27,7 @@ pub async fn healthcheck(settings: &WorkerSettings, catalog: &Catalog) -> Result
         .serves(catalog.weighted_queues())
         .map_err(|error| Unwell::Unknown(error.into()))?;
     for (queue, _) in served {
-        let workers = queues.workers(&queue).await.map_err(Unwell::Unknown)?;
+        let workers = queues.worker_names(&queue).await.map_err(Unwell::Unknown)?;
         if !workers.iter().any(|worker| settings.is_name_of(worker)) {
             let worker = settings.name.clone();
             return Err(Unwell::Absent { worker, queue });

@@ -4,8 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::at_once::at_once;
@@ -13,6 +11,7 @@ use super::held::{Held, HeldJob};
 use super::patience::Patience;
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
+use crate::queue::About;
 use crate::queue::claims::{Claims, now};
 use crate::version::VERSION;
 
@@ -24,25 +23,15 @@ pub(crate) struct Heartbeat {
     pub(crate) about: About,
 }
 
-/// What a worker says of itself.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct About {
-    pid: u32,
-    version: &'static str,
-    started_at: DateTime<Utc>,
-    concurrency: usize,
-    held: usize,
-}
-
-impl About {
-    pub(crate) fn new(concurrency: usize) -> Self {
-        Self {
-            pid: std::process::id(),
-            version: VERSION,
-            started_at: now(),
-            concurrency,
-            held: 0,
-        }
+/// What this process says of itself before it has begun to beat.
+pub(crate) fn about(concurrency: usize) -> About {
+    About {
+        pid: std::process::id(),
+        version: VERSION.to_owned(),
+        started_at: now(),
+        at: None,
+        concurrency,
+        held: 0,
     }
 }
 
@@ -75,6 +64,7 @@ impl Heartbeat {
     ) -> Result<Vec<(JobId, u32)>, Error> {
         let before = self.held.snapshot();
         let about = About {
+            at: Some(now()),
             held: before.len(),
             ..self.about.clone()
         };

@@ -10,7 +10,7 @@ use jobs::{
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Set,
-    sea_query::{CaseStatement, Expr, Func, OnConflict},
+    sea_query::{CaseStatement, Expr, Func, OnConflict, SimpleExpr},
 };
 
 use super::{
@@ -146,18 +146,22 @@ impl Store {
     }
 }
 
-/// Counted from the index alone.
+/// Counted from one index alone, in its order: the states are looked at, not looked up.
 pub(super) fn most_common(limit: u64) -> Select<job::row::Entity> {
     use job::row::Column;
-    let count = Expr::expr(Func::count(Expr::col(Column::Id)));
+    let failing = || Column::State.is_in(FAILING);
+    let one: SimpleExpr = CaseStatement::new().case(failing(), 1).into();
+    let id: SimpleExpr = CaseStatement::new().case(failing(), Expr::col(Column::Id)).into();
+    let count = Expr::expr(Func::count(one));
+    let newest = Func::max(id);
     job::row::Entity::find()
         .select_only()
         .column(Column::Failure)
-        .column_as(count.clone(), "jobs")
-        .column_as(Column::Id.max(), "example")
+        .expr_as(count.clone(), "jobs")
+        .expr_as(newest, "example")
         .filter(Column::Failure.is_not_null())
-        .filter(Column::State.is_in(FAILING))
         .group_by(Column::Failure)
+        .having(count.clone().gt(0))
         .order_by(count, Order::Desc)
         .order_by_asc(Column::Failure)
         .limit(limit)

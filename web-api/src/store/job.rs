@@ -2,6 +2,7 @@
 //! deletes them.
 
 mod actions;
+mod count;
 pub mod dispatch;
 pub mod events;
 mod filter;
@@ -23,6 +24,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, value::RawValue};
 
 use super::{Store, StoreError, batch::BatchId, schedule::ScheduleId};
+pub use count::Counted;
 pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
 pub use list::Page;

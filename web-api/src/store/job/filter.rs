@@ -96,6 +96,7 @@ impl JobFilter {
         let by_state = self.batch.is_none() && self.schedule.is_none();
         let parts = if by_state {
             self.states_apart()
+                .into_iter()
                 .map(|state| common.clone().add(Column::State.eq(state.as_str())))
                 .collect()
         } else {
@@ -113,14 +114,14 @@ impl JobFilter {
     }
 
     /// The states that an index has apart, each in the order of the ids.
-    fn states_apart(&self) -> impl Iterator<Item = JobState> {
+    fn states_apart(&self) -> Vec<JobState> {
         let first = self.failure.is_some() || self.queue.is_some() && self.function.is_none();
         let states: &[JobState] = if self.states.is_empty() && first {
             &JobState::ALL
         } else {
             &self.states
         };
-        states.to_vec().into_iter()
+        states.to_vec()
     }
 
     /// Ids tell when jobs were made, and no job finishes before that.

@@ -96,7 +96,11 @@ impl Store {
         limit: u64,
     ) -> Result<(Vec<Job>, Option<JobId>), StoreError> {
         let plan = filter.plan(self.backend());
-        let searched = self.edge(&plan, start).await?;
+        let searched = if plan.rest.is_some() {
+            self.edge(&plan, start, LOOKED_AT).await?
+        } else {
+            None
+        };
         let mut jobs = Vec::new();
         for query in pages(&plan, start, searched, limit) {
             let rows: Vec<Model> = self.bounded("job_list", query.all(&self.database)).await?;
@@ -114,10 +118,15 @@ impl Store {
         Ok((jobs, searched))
     }
 
-    /// The last row that a page looks at, when there are more: the first one that any part comes to.
-    async fn edge(&self, plan: &Plan, start: Start) -> Result<Option<JobId>, StoreError> {
+    /// The last of about `most` rows, when there are more: the first one that any part comes to.
+    pub(super) async fn edge(
+        &self,
+        plan: &Plan,
+        start: Start,
+        most: u64,
+    ) -> Result<Option<JobId>, StoreError> {
         let mut edge: Option<JobId> = None;
-        for query in edges(plan, start) {
+        for query in edges(plan, start, most) {
             let query = query.into_tuple::<String>();
             let found = self.bounded("job_list", query.one(&self.database)).await?;
             let Some(found) = found else { continue };
@@ -140,11 +149,8 @@ fn cut(jobs: &mut Vec<Job>, limit: u64) -> bool {
 }
 
 /// For each part the query of the last row that it may look at.
-pub(super) fn edges(plan: &Plan, start: Start) -> Vec<Select<Entity>> {
-    if plan.rest.is_none() {
-        return Vec::new();
-    }
-    let most = (LOOKED_AT / plan.parts.len().max(1) as u64).max(1);
+pub(super) fn edges(plan: &Plan, start: Start, most: u64) -> Vec<Select<Entity>> {
+    let most = (most / plan.parts.len().max(1) as u64).max(1);
     let of = |part: &Condition| {
         let query = Entity::find()
             .select_only()
@@ -189,7 +195,7 @@ fn from(query: Select<Entity>, start: Start) -> Select<Entity> {
 #[cfg(test)]
 pub(super) fn queries_of(filter: &JobFilter, start: Start, limit: u64) -> Vec<Select<Entity>> {
     let plan = filter.plan(sea_orm::DbBackend::Sqlite);
-    let mut queries = edges(&plan, start);
+    let mut queries = edges(&plan, start, LOOKED_AT);
     queries.extend(pages(&plan, start, None, limit));
     queries
 }

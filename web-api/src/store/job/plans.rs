@@ -146,3 +146,15 @@ async fn the_window_is_filled_walked_and_parked_jobs_found_by_their_indexes() {
         );
     }
 }
+
+#[tokio::test]
+async fn failures_are_counted_from_their_index_alone() {
+    use sea_orm::QueryTrait;
+    let database = database().await;
+    let statement = crate::store::failure::most_common(50).build(DbBackend::Sqlite);
+    let plan = plan(&database, statement).await;
+    assert!(
+        plan.contains("USING COVERING INDEX jobs_by_failure_and_state") && !plan.contains("FOR GROUP BY"),
+        "{plan}"
+    );
+}

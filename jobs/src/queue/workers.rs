@@ -1,0 +1,70 @@
+//! Which workers serve a queue, and what they say of themselves.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use redis::pipe;
+use serde::{Deserialize, Serialize};
+
+use super::{Queues, clock};
+use crate::error::Error;
+use crate::job::QueueName;
+
+/// Workers of one queue that are told of.
+const MOST: isize = 1_000;
+
+/// What a worker says of itself with each heartbeat. Old ones say less: a new field needs a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    pub pid: u32,
+    pub version: String,
+    pub started_at: DateTime<Utc>,
+    /// When it said this, by its own clock.
+    #[serde(default)]
+    pub at: Option<DateTime<Utc>>,
+    /// Jobs that it runs at the same time, of all its queues.
+    pub concurrency: usize,
+    /// Jobs in its hands, of all its queues.
+    pub held: usize,
+}
+
+/// A worker, as one queue sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    pub name: String,
+    /// `None` when it has not said anything that this version can read.
+    pub about: Option<About>,
+    /// False when its lease is over: its jobs are taken over by others.
+    pub alive: bool,
+    /// Jobs of this queue that it runs.
+    pub running: u64,
+}
+
+pub(super) async fn workers(queues: &Queues, queue: &QueueName) -> Result<Vec<Worker>, Error> {
+    let keys = queues.keys(queue);
+    let now = clock::ask(queues, queue).await?.timestamp_millis();
+    let mut look = pipe();
+    look.zrange_withscores(keys.workers(), 0, MOST - 1)
+        .hgetall(keys.worker_info());
+    let (leases, about): (Vec<(String, f64)>, HashMap<String, String>) =
+        queues.connection.pipeline(&look).await?;
+    if leases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut look = pipe();
+    for (name, _) in &leases {
+        look.hlen(keys.running(name));
+    }
+    let running: Vec<u64> = queues.connection.pipeline(&look).await?;
+    let workers = leases
+        .into_iter()
+        .zip(running)
+        .map(|((name, lease), running)| Worker {
+            about: about.get(&name).and_then(|text| serde_json::from_str(text).ok()),
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
+            alive: lease > now as f64,
+            running,
+            name,
+        });
+    Ok(workers.collect())
+}

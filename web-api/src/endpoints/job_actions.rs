@@ -1,0 +1,171 @@
+//! Actions on all jobs of a search.
+
+use ::jobs::job::JobId;
+use salvo::http::StatusCode;
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::answer::Answer;
+use crate::body::{self, Fields};
+use crate::bulk;
+use crate::error::ApiError;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::state::{AppState, Inner};
+use crate::store::job::JobFilter;
+use crate::store::job_action::{self as record, Action};
+use crate::wire::job_action::{JobAction, JobActionList, JobCount, NewJobAction};
+
+const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function:fibonacci\"}";
+
+/// Do something to many jobs
+///
+/// All jobs that the search finds, and that were made before, are run again, cancelled or deleted, a few hundred at a
+/// time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With
+/// `dry_run` the jobs are only counted.
+#[endpoint(
+    operation_id = "begin_job_action",
+    tags("jobs"),
+    request_body(content = NewJobAction, description = "What to do, and to which jobs."),
+    responses(
+        (status_code = 200, description = "How many jobs it would be done to.", body = JobCount),
+        (status_code = 202, description = "The action has begun.", body = JobAction,
+            headers(("Location" = String, description = "Where the action can be read."))),
+        (status_code = 400, description = "The body is not JSON.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 409, description = "Too many actions are under way.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 413, description = "The body is too large.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 415, description = "The body is not `application/json`.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 422, description = "There is no such action, or the search cannot be read.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The action cannot be recorded at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
+    let (action, filter, dry_run) = read(body)?;
+    if dry_run {
+        let counted = state.actions.count(action, &filter).await?;
+        return Answer::ok(&JobCount::from(counted));
+    }
+    let begun = state.actions.start(action, &filter).await?;
+    let action = begun.ok_or(ApiError::TooManyActions { limit: bulk::MOST })?;
+    let path = format!("/api/v1/jobs/actions/{}", action.id);
+    Ok(Answer::json(StatusCode::ACCEPTED, &JobAction::from(action))?.location(&path))
+}
+
+fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError> {
+    let mut fields = Fields::of(body);
+    let action = fields.text("action");
+    let filter = fields.text("filter");
+    let dry_run = fields.flag("dry_run").unwrap_or(false);
+    for (pointer, missing) in [("/action", action.is_none()), ("/filter", filter.is_none())] {
+        if missing {
+            fields.missing(pointer);
+        }
+    }
+    let action = action.and_then(|text| {
+        let action = text.parse::<Action>();
+        action
+            .map_err(|error| fields.wrong("/action", error.to_string()))
+            .ok()
+    });
+    let filter = filter.and_then(|text| {
+        let filter = text.parse::<JobFilter>();
+        filter
+            .map_err(|error| fields.wrong("/filter", error.to_string()))
+            .ok()
+    });
+    fields.finish()?;
+    match (action, filter) {
+        (Some(action), Some(filter)) => Ok((action, filter, dry_run)),
+        _ => Err(ApiError::invalid_input("", "is not complete")),
+    }
+}
+
+/// List the actions on many jobs
+///
+/// The latest ones, newest first.
+#[endpoint(
+    operation_id = "list_job_actions",
+    tags("jobs"),
+    parameters(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
+    ),
+    responses(
+        (status_code = 200, description = "The actions.", body = JobActionList),
+        (status_code = 400, description = "A parameter is not valid.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The actions cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let mut query = Query::of(req);
+    let limit = query.number("limit", 1..=100).unwrap_or(20);
+    query.finish()?;
+    let actions = state.store.job_action_list(limit).await?;
+    let actions = actions.into_iter().map(Into::into).collect();
+    Ok(Answer::ok(&JobActionList { actions })?.tagged())
+}
+
+/// Read an action on many jobs
+#[endpoint(
+    operation_id = "get_job_action",
+    tags("jobs"),
+    parameters(("id" = String, Path, description = "The id of the action.")),
+    responses(
+        (status_code = 200, description = "The action, and how far it is.", body = JobAction),
+        (status_code = 404, description = "There is no such action.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The action cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let action = find(state, req).await?;
+    Ok(Answer::ok(&JobAction::from(action))?.tagged())
+}
+
+/// Stop an action on many jobs
+///
+/// What it has done stays done. Nothing changes when it has ended already.
+#[endpoint(
+    operation_id = "stop_job_action",
+    tags("jobs"),
+    parameters(("id" = String, Path, description = "The id of the action.")),
+    responses(
+        (status_code = 200, description = "The action, which is at its end.", body = JobAction),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 404, description = "There is no such action.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The action cannot be stopped at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn stop(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let action = find(state, req).await?;
+    state.store.job_action_stop(action.id).await?;
+    Answer::ok(&JobAction::from(find(state, req).await?))
+}
+
+async fn find(state: &Inner, req: &Request) -> Result<record::JobAction, ApiError> {
+    let id = req.param::<String>("id").unwrap_or_default();
+    let action = match id.parse::<JobId>() {
+        Ok(id) => state.store.job_action_get(id).await?,
+        Err(_) => None,
+    };
+    action.ok_or(ApiError::UnknownAction { id })
+}

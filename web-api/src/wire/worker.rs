@@ -1,0 +1,80 @@
+//! Workers as callers see them.
+
+use jobs::queue::{About, Worker as OfQueue};
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::scalar::Timestamp;
+
+/// A process that runs jobs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Worker"))]
+pub struct Worker {
+    #[salvo(schema(example = "worker-01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
+    pub name: String,
+    /// False when it has not been heard of for so long that its jobs are given to others.
+    pub alive: bool,
+    /// The version of Spiral that it runs; null when it has not said so.
+    #[salvo(schema(required = true))]
+    pub version: Option<String>,
+    #[salvo(schema(required = true, minimum = 0))]
+    pub pid: Option<u32>,
+    #[salvo(schema(required = true))]
+    pub started_at: Option<Timestamp>,
+    /// When it was last heard of, by its own clock.
+    #[salvo(schema(required = true))]
+    pub heartbeat_at: Option<Timestamp>,
+    /// Jobs that it runs at the same time.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub concurrency: Option<u64>,
+    /// Jobs in its hands.
+    #[salvo(schema(minimum = 0))]
+    pub held: u64,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+}
+
+/// All workers, by name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "WorkerList"))]
+pub struct WorkerList {
+    pub workers: Vec<Worker>,
+}
+
+impl Worker {
+    /// A worker that no queue has told of yet.
+    pub fn named(name: String) -> Self {
+        Self {
+            name,
+            alive: false,
+            version: None,
+            pid: None,
+            started_at: None,
+            heartbeat_at: None,
+            concurrency: None,
+            held: 0,
+            queues: Vec::new(),
+        }
+    }
+
+    /// Adds what one queue knows of it.
+    pub fn add(&mut self, queue: &str, worker: OfQueue) {
+        self.queues.push(queue.to_owned());
+        self.alive |= worker.alive;
+        self.held += worker.running;
+        let Some(about) = worker.about else { return };
+        let About {
+            pid,
+            version,
+            started_at,
+            at,
+            concurrency,
+            held: _,
+        } = about;
+        self.pid = Some(pid);
+        self.version = Some(version);
+        self.started_at = Some(started_at.into());
+        self.heartbeat_at = self.heartbeat_at.max(at.map(Into::into));
+        self.concurrency = u64::try_from(concurrency).ok();
+    }
+}
