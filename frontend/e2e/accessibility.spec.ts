@@ -85,7 +85,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.getByRole('button', { name: 'Call http_request' }).click();
         await expect(page.getByText('This is needed.')).toBeVisible();
         await expectNoViolation(page);
-        await page.locator('body').press('?');
+        await page.goto('/functions');
+        await expect(page.getByText('Live', { exact: true })).toBeVisible();
+        await page.keyboard.press('?');
         await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
         await expectNoViolation(page);
       });
