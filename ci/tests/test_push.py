@@ -61,6 +61,24 @@ def test_a_login_that_is_refused_ends_it(world):
     assert done.returncode != 0 and pushed(world) == [] and not (world.folder / "pushed").exists()
 
 
+def test_what_is_pushed_is_what_was_built_and_tested(world):
+    """ci/images builds each image once, under the tag that the compose test takes and the one that ci/push takes."""
+    world.program("docker", DOCKER)
+    world.program("tested", "#!/bin/sh\nwc -l <\"$HOME/docker-calls\" >\"$HOME/built-before\"\n")
+    done = world.run("ci/images", COMMIT="c0ffee", COMPOSE_TEST="tested")
+    assert done.returncode == 0, done.said
+    calls = (world.folder / "docker-calls").read_text().splitlines()
+    assert len(calls) == 4 and (world.folder / "built-before").read_text().strip() == "4"
+    for call, name in zip(calls, ("migrate", "worker", "web-api", "nginx"), strict=True):
+        assert f"--tag spiral-{name}:c0ffee " in call and f"--tag spiral-{name}:test " in call
+        assert "--label org.opencontainers.image.revision=c0ffee" in call and "--build-arg VERSION=1.4.0" in call
+
+    world.program("tested", "#!/bin/sh\nexit 1\n")
+    saved = world.folder / "images.tar.gz"
+    done = world.run("ci/images", COMMIT="c0ffee", COMPOSE_TEST="tested", IMAGES_FILE=str(saved))
+    assert done.returncode == 1 and not saved.exists(), "what did not pass is not handed on"
+
+
 def test_the_tests_of_a_change_see_no_secret(world):
     """What ci/test starts gets nothing of what the later steps are given."""
     checkout = world.folder / "checkout"

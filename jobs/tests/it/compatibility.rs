@@ -101,15 +101,18 @@ async fn events_of_earlier_and_later_versions_are_read() {
     let batches = recorder.read(BLOCK).await.unwrap();
     let read: Vec<usize> = batches.iter().map(|batch| batch.events.len()).collect();
     assert_eq!(read, [1, 1, 0, 0, 1], "{batches:?}");
-    let priorities: Vec<Priority> = batches[..2]
-        .iter()
-        .flat_map(|batch| &batch.events)
-        .map(|event| match event {
-            JobEvent::Queued { priority, .. } => *priority,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(priorities, [Priority::STANDARD, Priority::try_from(2).unwrap()]);
+    let priority_of = |batch: usize| match &batches[batch].events[0] {
+        JobEvent::Queued { priority, .. } => *priority,
+        event @ (JobEvent::QueuedMany { .. }
+        | JobEvent::Started { .. }
+        | JobEvent::Noted { .. }
+        | JobEvent::Finished(_)
+        | JobEvent::Returned { .. }
+        | JobEvent::Cancelled { .. }
+        | JobEvent::Promoted { .. }) => panic!("{event:?}"),
+    };
+    assert_eq!(priority_of(0), Priority::STANDARD);
+    assert_eq!(priority_of(1), Priority::try_from(2).unwrap());
     let JobEvent::Finished(finished) = &batches[4].events[0] else {
         panic!("{batches:?}")
     };
