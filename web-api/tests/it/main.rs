@@ -31,6 +31,7 @@ mod prune;
 mod queues;
 mod reconcile;
 mod record;
+mod redis_memory;
 mod results;
 mod schedules;
 mod schedules_api;
