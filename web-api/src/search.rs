@@ -1,5 +1,5 @@
 //! The search over jobs as people write it: `state:dead function:fibonacci index>1000 "timed out"`. Reads a
-//! [`JobFilter`] from a text and writes it as one; a filter that is written and read again is the same.
+//! [`JobFilter`](crate::store::job::JobFilter) from a text and writes it as one; a filter that is written and read again is the same.
 //!
 //! | term | means |
 //! | --- | --- |

@@ -656,7 +656,7 @@ export interface paths {
         };
         /**
          * Can the process do its work?
-         * @description Looks at SQL, at Redis and at the recorder's last poll.
+         * @description Looks at SQL, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator should set right before it costs jobs.
          */
         get: operations["readyz"];
         put?: never;
@@ -1433,6 +1433,8 @@ export interface components {
              * @example ready
              */
             status: string;
+            /** @description What works today and will cost jobs one day, such as a Redis that may evict keys; each says what to set. */
+            warnings: string[];
         };
         /** @description One part that the process depends on. */
         ReadinessCheck: {

@@ -109,6 +109,7 @@ async fn events_of_earlier_and_later_versions_are_read() {
         | JobEvent::Finished(_)
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
+        | JobEvent::Again { .. }
         | JobEvent::Promoted { .. }) => panic!("{event:?}"),
     };
     assert_eq!(priority_of(0), Priority::STANDARD);

@@ -43,6 +43,7 @@ fn noted(watch: &Watch) -> Vec<&Notes> {
         | JobEvent::Finished(_)
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
+        | JobEvent::Again { .. }
         | JobEvent::Promoted { .. } => None,
     });
     notes.collect()

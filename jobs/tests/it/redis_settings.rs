@@ -31,7 +31,7 @@ async fn a_redis_that_may_lose_jobs_is_warned_of_until_it_is_set_right() {
     let evicts = ServerWarningKind::Evicts {
         policy: "allkeys-lru".to_owned(),
     };
-    assert_eq!(kinds(&env).await, [evicts.clone()]);
+    assert_eq!(kinds(&env).await, std::slice::from_ref(&evicts));
     set(&env, "appendonly", "no").await;
     assert_eq!(kinds(&env).await, [evicts, ServerWarningKind::KeepsNoLog]);
     set(&env, "maxmemory-policy", "noeviction").await;

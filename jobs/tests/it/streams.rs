@@ -23,6 +23,7 @@ fn queued(batches: &[EventBatch]) -> Vec<JobId> {
             | JobEvent::Finished(_)
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
+            | JobEvent::Again { .. }
             | JobEvent::Promoted { .. } => None,
         });
     ids.collect()

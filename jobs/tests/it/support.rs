@@ -300,6 +300,7 @@ impl Watch {
             | JobEvent::Noted { .. }
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
+            | JobEvent::Again { .. }
             | JobEvent::Promoted { .. } => None,
         });
         finished.collect()
@@ -324,6 +325,7 @@ impl Watch {
                 JobEvent::Returned { id, .. } => (*id, "returned"),
                 JobEvent::Cancelled { id, .. } => (*id, "cancelled"),
                 JobEvent::Promoted { id } => (*id, "promoted"),
+                JobEvent::Again { id, .. } => (*id, "again"),
             };
             (about == id).then(|| name.to_owned())
         });
