@@ -43,7 +43,8 @@ fn noted(watch: &Watch) -> Vec<&Notes> {
         | JobEvent::Finished(_)
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
-        | JobEvent::Promoted { .. } => None,
+        | JobEvent::Promoted { .. }
+        | JobEvent::Again { .. } => None,
     });
     notes.collect()
 }

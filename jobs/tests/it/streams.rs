@@ -23,7 +23,8 @@ fn queued(batches: &[EventBatch]) -> Vec<JobId> {
             | JobEvent::Finished(_)
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
-            | JobEvent::Promoted { .. } => None,
+            | JobEvent::Promoted { .. }
+            | JobEvent::Again { .. } => None,
         });
     ids.collect()
 }

@@ -285,7 +285,8 @@ impl Watch {
             | JobEvent::Noted { .. }
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
-            | JobEvent::Promoted { .. } => None,
+            | JobEvent::Promoted { .. }
+            | JobEvent::Again { .. } => None,
         });
         finished.collect()
     }
@@ -309,6 +310,7 @@ impl Watch {
                 JobEvent::Returned { id, .. } => (*id, "returned"),
                 JobEvent::Cancelled { id, .. } => (*id, "cancelled"),
                 JobEvent::Promoted { id } => (*id, "promoted"),
+                JobEvent::Again { id, .. } => (*id, "again"),
             };
             (about == id).then(|| name.to_owned())
         });
