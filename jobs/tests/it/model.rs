@@ -315,17 +315,7 @@ fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseE
         }
         Step::Lapse { worker } => recover(worker, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
-        Step::RunNow { job } => {
-            let mut call = real.run_now.key("waiting:");
-            call.key("lanes").key("lane-of").key("scheduled");
-            call.key("events").key("wake").arg(job);
-            let due: Vec<u64> = call.invoke(&mut real.connection).unwrap();
-            let waited = model.scheduled.remove(&job).is_some();
-            prop_assert_eq!(due, [u64::from(waited)]);
-            if waited {
-                model.line_up(job, false);
-            }
-        }
+        Step::RunNow { job } => run_now(job, model, real)?,
         Step::Edit { job } => edit(job, model, real)?,
         Step::Limit { most } => {
             let mut call = real.limit.key("limits");
@@ -466,6 +456,19 @@ fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseErr
         0
     };
     prop_assert_eq!(reply, [expected]);
+    Ok(())
+}
+
+fn run_now(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    let mut call = real.run_now.key("waiting:");
+    call.key("lanes").key("lane-of").key("scheduled");
+    call.key("events").key("wake").arg(job);
+    let due: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+    let waited = model.scheduled.remove(&job).is_some();
+    prop_assert_eq!(due, [u64::from(waited)]);
+    if waited {
+        model.line_up(job, false);
+    }
     Ok(())
 }
 
