@@ -300,8 +300,13 @@ impl Watch {
             | JobEvent::Noted { .. }
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
+<<<<<<< HEAD
             | JobEvent::Again { .. }
             | JobEvent::Promoted { .. } => None,
+=======
+            | JobEvent::Promoted { .. }
+            | JobEvent::Again { .. } => None,
+>>>>>>> monitor-api
         });
         finished.collect()
     }

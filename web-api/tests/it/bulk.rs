@@ -61,7 +61,7 @@ async fn dead_jobs(store: &Store, count: u64) -> Vec<NewJob> {
     new
 }
 
-async fn until(store: &Store, id: JobId, is: impl Fn(&JobAction) -> bool + Sync) -> JobAction {
+async fn until(store: &Store, id: JobId, is: impl Fn(&JobAction) -> bool + Send + Sync) -> JobAction {
     eventually("the action is so far", || async {
         let action = store.job_action_get(id).await.unwrap().unwrap();
         is(&action).then_some(action)
