@@ -43,13 +43,8 @@ fn noted(watch: &Watch) -> Vec<&Notes> {
         | JobEvent::Finished(_)
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
-<<<<<<< HEAD
         | JobEvent::Again { .. }
         | JobEvent::Promoted { .. } => None,
-=======
-        | JobEvent::Promoted { .. }
-        | JobEvent::Again { .. } => None,
->>>>>>> monitor-api
     });
     notes.collect()
 }

@@ -23,13 +23,8 @@ fn queued(batches: &[EventBatch]) -> Vec<JobId> {
             | JobEvent::Finished(_)
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
-<<<<<<< HEAD
             | JobEvent::Again { .. }
             | JobEvent::Promoted { .. } => None,
-=======
-            | JobEvent::Promoted { .. }
-            | JobEvent::Again { .. } => None,
->>>>>>> monitor-api
         });
     ids.collect()
 }

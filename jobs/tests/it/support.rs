@@ -300,13 +300,8 @@ impl Watch {
             | JobEvent::Noted { .. }
             | JobEvent::Returned { .. }
             | JobEvent::Cancelled { .. }
-<<<<<<< HEAD
             | JobEvent::Again { .. }
             | JobEvent::Promoted { .. } => None,
-=======
-            | JobEvent::Promoted { .. }
-            | JobEvent::Again { .. } => None,
->>>>>>> monitor-api
         });
         finished.collect()
     }
