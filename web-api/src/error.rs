@@ -319,7 +319,7 @@ impl From<CallOffError> for ApiError {
             CallOffError::Store(error) => error.into(),
             CallOffError::Queue(error) => error.into(),
             CallOffError::Behind => Self::Unavailable {
-                what: "The recorder of outcomes",
+                what: "The job",
                 cause: error.into(),
             },
         }

@@ -10,17 +10,18 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::{
+    calling_off::{self, CallOffError},
     outcomes::Outcomes,
     store::{
         DatabaseSettings, Store,
-        job::{JobFilter, NewJob},
+        job::{JobFilter, NewJob, UnfinishedJob},
     },
 };
 
 use crate::{
     store::refuse,
     support::{
-        TestDatabase, TestEnv, batch, eventually, finished, on_both_databases,
+        TestDatabase, TestEnv, batch, dispatched, eventually, finished, on_both_databases,
         proxy::Proxy,
         roles::{Counted, Role},
     },
@@ -115,6 +116,32 @@ on_both_databases! {
         all_in(&env.store, JobState::Completed, 300).await;
         assert!(ids.iter().all(|id| counted.runs(*id) == 1));
         drained(&env).await;
+    }
+
+    async fn a_job_whose_outcome_is_not_recorded_yet_is_not_called_off(kind) {
+        let env = TestEnv::new(kind).await;
+        let counted = Counted::default();
+        let _worker = env.worker(&counted);
+        let outcomes = Outcomes::new(env.store.clone());
+        let recorder = env.record(&env.store, "one", &outcomes);
+        added(&env, &[dispatched(Counted::job(0))]).await;
+        all_in(&env.store, JobState::Completed, 1).await;
+        recorder.stop().await;
+
+        let ids = added(&env, &[dispatched(Counted::job(1))]).await;
+        worked_off(&env, &ids).await;
+        let job = || UnfinishedJob {
+            id: ids[0],
+            queue: env.queue.clone(),
+            function: "counted".to_owned(),
+            attempt: 0,
+        };
+        let refused = calling_off::elsewhere(&env.store, &env.queues, vec![job()]).await;
+        assert!(matches!(refused, Err(CallOffError::Behind)), "{refused:?}");
+        let _recorder = env.record(&env.store, "two", &outcomes);
+        all_in(&env.store, JobState::Completed, 2).await;
+        assert_eq!(calling_off::elsewhere(&env.store, &env.queues, vec![job()]).await.unwrap(), 0);
+        all_in(&env.store, JobState::Completed, 2).await;
     }
 
     async fn recorders_that_crash_and_share_the_work_lose_nothing(kind) {
