@@ -31,3 +31,6 @@ afterEach(() => {
 afterAll(() => {
   server.close();
 });
+
+// jsdom lays nothing out, so there is nothing to scroll.
+Element.prototype.scrollIntoView = () => undefined;
