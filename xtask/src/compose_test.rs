@@ -1,7 +1,7 @@
 //! `cargo xtask compose-test`: builds the images, starts them with docker compose as a user would, and sees what holds.
 //!
 //! A compose project of its own on a free port, with passwords of its own; all of it goes away at the end, but for the
-//! images. What the stack has to bear is listed in [`ACTS`].
+//! images. What the stack has to bear is listed in `ACTS`.
 
 mod acts;
 mod images;

@@ -15,7 +15,7 @@ use crate::{install, process, project, say};
 /// What is in it, each with its version.
 const REQUIREMENTS: &str = "ci/tests/requirements.txt";
 
-/// One of its programs; an error that is [`Skipped`] where pip cannot install it.
+/// One of its programs; an error that is `Skipped` where pip cannot install it.
 pub fn command(program: &str) -> Result<Command> {
     let programs = programs()?;
     let mut command = process::sealed_command(programs.join(program));
