@@ -8,7 +8,7 @@ use jobs::{
     queue::events::JobEvent,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
-use serde_json::json;
+use serde_json::{Value, json};
 use web_api::store::{
     DatabaseSettings, Store, StoreError,
     job::{Idempotency, Inserted, NewJob},
@@ -425,4 +425,23 @@ async fn sqlite_is_set_up_for_many_readers_beside_a_writer() {
         "write-ahead log"
     );
     store.close().await.unwrap();
+}
+
+#[test]
+fn an_envelope_carries_the_input_as_it_is() {
+    let input = json!({"b": [1, 2.5, "ä"], "a": null});
+    let job = NewJob {
+        input: input.clone(),
+        ..new_job(1)
+    }
+    .into_job(Utc::now());
+    let envelope = job.envelope().unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(envelope.input.get()).unwrap(),
+        input
+    );
+    assert_eq!(
+        (envelope.id, envelope.timeout_ms, envelope.max_attempts),
+        (job.id, 300_000, 3)
+    );
 }
