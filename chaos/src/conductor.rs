@@ -1,7 +1,6 @@
 //! Lets the faults strike, in rounds: in the first every one of them alone, in the next two at a time, and so on.
 //! The seed decides the order, the victims and the times.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -22,13 +21,9 @@ const APART: Duration = Duration::from_millis(1_500);
 /// The load gets going first.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// How often each fault has struck.
-pub(crate) type Struck = BTreeMap<&'static str, u32>;
-
 /// Strikes until every fault had its rounds; without a number of rounds, until it had one and the load is over.
-pub(crate) fn run(stack: &mut Stack, options: &Options, load: &Load) -> Result<Struck> {
+pub(crate) fn run(stack: &mut Stack, options: &Options, load: &Load) -> Result<()> {
     let mut dice = StdRng::seed_from_u64(options.seed);
-    let mut struck: Struck = faults(options).map(|fault| (fault.name, 0)).collect();
     let clock = Instant::now();
     stack.pause(WARM_UP)?;
     let mut round = 0;
@@ -41,14 +36,11 @@ pub(crate) fn run(stack: &mut Stack, options: &Options, load: &Load) -> Result<S
             if options.rounds == 0 && round > 1 && load.is_over() {
                 break;
             }
-            for fault in &together {
-                *struck.entry(fault.name).or_default() += 1;
-            }
             strike(stack, &mut dice, &together, clock)?;
             stack.pause(between(&mut dice, CALM[0], CALM[1]))?;
         }
     }
-    Ok(struck)
+    Ok(())
 }
 
 fn faults(options: &Options) -> impl Iterator<Item = &'static Fault> {

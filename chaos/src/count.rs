@@ -10,7 +10,6 @@ use jobs::job::JobId;
 use jobs::queue::{Queues, RedisSettings};
 use xtask::say;
 
-use crate::conductor::Struck;
 use crate::load::Outcome;
 use crate::load::ledger::Oddity;
 use crate::logs;
@@ -18,6 +17,7 @@ use crate::settle::Settled;
 use crate::stack::Stack;
 use crate::verdict::{Offence, Verdict};
 use crate::witness::LastWords;
+use crate::witness::stream::Seen;
 
 mod repeats;
 mod rows;
@@ -29,7 +29,6 @@ pub(crate) struct Known<'a> {
     pub(crate) stack: &'a Stack,
     pub(crate) outcome: &'a Outcome,
     pub(crate) words: &'a LastWords,
-    pub(crate) struck: &'a Struck,
     pub(crate) settled: &'a Settled,
 }
 
@@ -75,8 +74,6 @@ fn figures(verdict: &mut Verdict, known: &Known<'_>, rows: &Rows, recorded: &Rec
             format!("{sum} ({})", words.join(", "))
         }
     };
-    let saw_end = |id: &JobId| seen.jobs.get(id).is_some_and(|story| !story.ends.is_empty());
-    let ends_seen = recorded.ends.keys().filter(|id| saw_end(id)).count();
 
     verdict.figure("calls", outcome.entries.len().to_string());
     verdict.figure("accepted", outcome.accepted().count().to_string());
@@ -102,7 +99,7 @@ fn figures(verdict: &mut Verdict, known: &Known<'_>, rows: &Rows, recorded: &Rec
     );
     verdict.figure(
         "ends that the follower of the events saw",
-        format!("{ends_seen} of {}", recorded.ends.len()),
+        format!("{} of {}", ends_seen(seen, recorded), recorded.ends.len()),
     );
     let [half, most, all] = recorded.times;
     verdict.figure(
@@ -119,13 +116,14 @@ fn figures(verdict: &mut Verdict, known: &Known<'_>, rows: &Rows, recorded: &Rec
     );
 }
 
+/// Jobs of which the database and the follower both know an end.
+fn ends_seen(seen: &Seen, recorded: &Recorded) -> usize {
+    let saw_end = |id: &&JobId| seen.jobs.get(id).is_some_and(|story| !story.ends.is_empty());
+    recorded.ends.keys().filter(saw_end).count()
+}
+
 fn checks(verdict: &mut Verdict, known: &Known<'_>, rows: Rows, recorded: &Recorded) {
-    let Known {
-        outcome,
-        stack,
-        struck,
-        ..
-    } = known;
+    let Known { outcome, stack, .. } = known;
     let seen = &known.words.seen;
     let losses = stack.redis.losses();
 
@@ -164,9 +162,14 @@ fn checks(verdict: &mut Verdict, known: &Known<'_>, rows: Rows, recorded: &Recor
     verdict.check("ended otherwise than it had to", rows.wrong_ends);
     verdict.check("completed with a wrong output", rows.wrong_outputs);
     verdict.check("ended, and Redis still holds it", rows.left_in_redis);
-    verdict.check("faults that never struck", {
-        let never = struck.iter().filter(|(_, times)| **times == 0);
-        never.map(|(name, _)| Offence::general(*name)).collect()
+    // Without the follower the checks that go by the events would hold whatever happened.
+    verdict.check("ends that the follower of the events missed, past a tenth", {
+        let (seen, all) = (ends_seen(seen, recorded), recorded.ends.len());
+        let too_few = seen * 10 < all * 9;
+        too_few
+            .then(|| Offence::general(format!("it saw {seen} of {all}")))
+            .into_iter()
+            .collect()
     });
 }
 

@@ -94,7 +94,7 @@ fn in_folder(options: &Options, runtime: &Runtime, folder: &Path) -> Result<Verd
     let load = Load::start(options, stack.doors.clone(), folder, runtime)?;
     let begin = Instant::now();
 
-    let struck = conductor::run(&mut stack, options, &load)?;
+    conductor::run(&mut stack, options, &load)?;
     load.wait(&mut stack)?;
     let settled = settle::wait(&mut stack, &witness, runtime)?;
     let outcome = runtime.block_on(load.end())?;
@@ -105,7 +105,6 @@ fn in_folder(options: &Options, runtime: &Runtime, folder: &Path) -> Result<Verd
         stack: &stack,
         outcome: &outcome,
         words: &words,
-        struck: &struck,
         settled: &settled,
     };
     let mut verdict = runtime.block_on(count::jobs(&known))?;

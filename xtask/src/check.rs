@@ -9,7 +9,7 @@ use crate::{build, containers, frontend, install, interrupt, nginx, openapi, pro
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 15] = [
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
@@ -24,7 +24,6 @@ const CHECKS: [Check; 16] = [
     ("compose schema", containers::schema),
     ("compose config", containers::config),
     ("Travis schema", release::travis),
-    ("bundle schema", release::bundles),
     ("CloudFormation", release::template),
 ];
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::check::Skipped;
-use crate::{linters, process, project};
+use crate::{process, project, python};
 
 const BASE: &str = "docker-compose.yml";
 
@@ -14,18 +14,22 @@ const OVERRIDES: [&str; 3] = [
     "docker-compose.tls.yml",
 ];
 
+/// Those of the bundles for AWS.
+const BUNDLES: [&str; 2] = ["aws/web/docker-compose.yml", "aws/worker/docker-compose.yml"];
+
 /// The Dockerfiles.
 pub fn hadolint() -> Result<()> {
-    let mut hadolint = linters::command("hadolint")?;
+    let mut hadolint = python::command("hadolint")?;
     process::run_quietly(hadolint.args(["Dockerfile", "nginx/Dockerfile"])).map(drop)
 }
 
 /// Every compose file by the schema of the specification.
 pub fn schema() -> Result<()> {
-    let mut check = linters::command("check-jsonschema")?;
+    let mut check = python::command("check-jsonschema")?;
     check
         .args(["--builtin-schema", "vendor.compose-spec", BASE])
-        .args(OVERRIDES);
+        .args(OVERRIDES)
+        .args(BUNDLES);
     process::run_quietly(&mut check).map(drop)
 }
 

@@ -20,7 +20,6 @@ pub mod frontend;
 pub mod http;
 pub mod install;
 pub mod interrupt;
-pub mod linters;
 pub mod migration;
 pub mod nginx;
 pub mod openapi;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::server::{self, Server};
-use crate::{http, install, linters, process, project};
+use crate::{http, install, process, project, python};
 
 /// For an API that is named by its address: nobody is ever asked.
 pub const NO_RESOLVER: &str = "127.0.0.1";
@@ -92,7 +92,7 @@ pub fn lint() -> Result<()> {
         project::path("nginx/tls.conf"),
         folder.path().join("tls/tls.conf"),
     )?;
-    let mut gixy = linters::command("gixy")?;
+    let mut gixy = python::command("gixy")?;
     gixy.arg("--skips").arg(NOT_MISTAKES.join(","));
     process::run_quietly(gixy.arg(folder.path().join("nginx.conf"))).map(drop)
 }

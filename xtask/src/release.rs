@@ -10,39 +10,24 @@ use crate::{process, project, python};
 /// Every shell script that git knows.
 pub fn shellcheck() -> Result<()> {
     let mut shellcheck = python::command("shellcheck")?;
-    shellcheck.current_dir(project::root()).arg("--external-sources");
+    shellcheck.arg("--external-sources");
     process::run_quietly(shellcheck.args(scripts()?)).map(drop)
 }
 
 /// Travis's file by its schema.
 pub fn travis() -> Result<()> {
     let mut check = python::command("check-jsonschema")?;
-    check.current_dir(project::root());
     process::run_quietly(check.args(["--builtin-schema", "vendor.travis", ".travis.yml"])).map(drop)
-}
-
-/// The compose files of the bundles by the schema of their specification.
-pub fn bundles() -> Result<()> {
-    let mut check = python::command("check-jsonschema")?;
-    check.current_dir(project::root());
-    let files = ["aws/web/docker-compose.yml", "aws/worker/docker-compose.yml"];
-    process::run_quietly(
-        check
-            .args(["--builtin-schema", "vendor.compose-spec"])
-            .args(files),
-    )
-    .map(drop)
 }
 
 /// What makes the account's part, by cfn-lint.
 pub fn template() -> Result<()> {
     let mut lint = python::command("cfn-lint")?;
-    process::run_quietly(lint.current_dir(project::root()).arg("aws/template.yaml")).map(drop)
+    process::run_quietly(lint.arg("aws/template.yaml")).map(drop)
 }
 
 fn scripts() -> Result<Vec<String>> {
     let mut git = process::command("git");
-    git.current_dir(project::root());
     let files = process::run_quietly(git.args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
     let scripts = files.lines().filter(|file| {
         fs::read_to_string(project::path(file))

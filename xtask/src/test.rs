@@ -87,7 +87,8 @@ fn prepare(options: &TestOptions) -> Result<()> {
     }
     // One package alone gets other features of its dependencies, so a build of all would be of no use to it.
     let needs_all = parts.contains(&Part::Rust) && !names_a_package(&options.arguments);
-    if needs_all || parts.contains(&Part::EndToEnd) || parts.contains(&Part::Chaos) {
+    let with_programs = [Part::EndToEnd, Part::Chaos, Part::Release];
+    if needs_all || with_programs.iter().any(|part| parts.contains(part)) {
         build::workspace()?;
     }
     Ok(())
@@ -127,7 +128,7 @@ fn release(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
         }
         Err(error) => return Err(error),
     };
-    // The rehearsal of a restore has real programs; it leaves itself out where they were not built.
+    // The rehearsal of a restore has real programs.
     pytest
         .env("SPIRAL_TEST_POSTGRES_URL", postgres.url("postgres"))
         .env("SPIRAL_PROGRAMS", project::binaries()?)

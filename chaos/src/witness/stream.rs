@@ -40,10 +40,6 @@ pub(crate) struct Stream {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) jobs: HashMap<JobId, Story>,
-    /// Entries of the streams.
-    pub(crate) entries: u64,
-    /// How often it had to begin anew: with each Redis that came back with less, or when it was too slow.
-    pub(crate) lost_place: u32,
     /// Jobs that were taken from a worker whose lease had lapsed.
     pub(crate) orphaned: u64,
     /// Jobs that a worker gave back when it stopped.
@@ -144,7 +140,6 @@ async fn follow(
             }
             Err(Error::Expired) => {
                 notes.note("the follower of the events lost its place");
-                seen.lock().unwrap_or_else(PoisonError::into_inner).lost_place += 1;
                 tail = queues.tail(&names, Some(beginning(&names)));
             }
             // Redis is away. Quicker than everybody else, so that nothing is dropped before it was seen.
@@ -164,7 +159,6 @@ fn beginning(names: &[QueueName]) -> Position {
 
 impl Seen {
     fn take(&mut self, batch: &EventBatch, notes: &Notes) {
-        self.entries += 1;
         for event in &batch.events {
             notes.note_at(batch.at, &format!("event {} {event:?}", batch.id));
             self.take_event(event, batch.at);

@@ -123,6 +123,9 @@ on_both_databases! {
         let begun = actions.start(Action::Delete, &JobFilter::default()).await.unwrap().unwrap();
         until(&env.store, begun.id, |action| action.seen > 0).await;
         env.store.job_action_stop(begun.id).await.unwrap();
+        // The role is free for another one only when it has left the stopped one.
+        let next = actions.start(Action::Delete, &"index:0".parse().unwrap()).await.unwrap().unwrap();
+        until(&env.store, next.id, |action| action.state == ActionState::Finished).await;
         role.stop().await;
         let action = env.store.job_action_get(begun.id).await.unwrap().unwrap();
         assert_eq!(action.state, ActionState::Stopped);

@@ -8,24 +8,14 @@ use jobs::job::{JobId, JobState};
 use web_api::{
     outcomes::Outcomes,
     reconcile::Wake,
-    store::job::{JobFilter, NewJob, Place},
+    store::job::{NewJob, Place},
 };
 
-use crate::support::{TestEnv, dispatched, eventually, on_both_databases, roles::Counted};
+use crate::support::{
+    TestEnv, database::until_completed, dispatched, eventually, on_both_databases, roles::Counted,
+};
 
 const MIN_AGE: Duration = Duration::from_millis(300);
-
-async fn all_completed(env: &TestEnv, count: usize) {
-    let filter = JobFilter {
-        states: vec![JobState::Completed],
-        ..JobFilter::default()
-    };
-    let all = async || {
-        let page = env.store.job_list(&filter, None, 5_000).await.ok()?;
-        (page.jobs.len() == count).then_some(())
-    };
-    eventually(&format!("{count} jobs have completed"), all).await;
-}
 
 /// Waits until the queue knows this job.
 async fn known(env: &TestEnv, id: JobId) {
@@ -60,14 +50,14 @@ on_both_databases! {
         let counted = Counted::default();
         let _worker = env.worker(&counted);
         let first = enqueuer.enqueue(Counted::job(0)).await.unwrap().job.id;
-        all_completed(&env, 1).await;
+        until_completed(&env.database, 1).await;
 
         env.redis.kill();
         let answers = join_all((1..=700).map(|number| enqueuer.enqueue(Counted::job(number)))).await;
         let mut ids: Vec<JobId> = answers.into_iter().map(|answer| answer.unwrap().job.id).collect();
         ids.push(first);
         env.redis.launch();
-        all_completed(&env, 701).await;
+        until_completed(&env.database, 701).await;
         assert!(ids.iter().all(|id| counted.runs(*id) == 1), "each ran once");
     }
 
@@ -82,7 +72,7 @@ on_both_databases! {
         let worker = env.worker(&counted);
         let done: Vec<JobId> = join_all((0..20).map(|number| enqueuer.enqueue(Counted::job(number))))
             .await.into_iter().map(|answer| answer.unwrap().job.id).collect();
-        all_completed(&env, 20).await;
+        until_completed(&env.database, 20).await;
         worker.stop().await;
 
         // Some wait, some run, when everything in Redis is gone.
@@ -110,7 +100,7 @@ on_both_databases! {
         assert_eq!((row.state, row.attempt), (JobState::Queued, 1), "it runs no more, and the row says so");
 
         let _worker = env.worker(&counted);
-        all_completed(&env, 31).await;
+        until_completed(&env.database, 31).await;
         assert!(done.iter().chain(&waiting).all(|id| counted.runs(*id) == 1), "each ran once");
         let row = env.store.job_get(running).await.unwrap().unwrap();
         assert_eq!((counted.runs(running), row.attempt), (1, 2), "an attempt of its own");
@@ -141,7 +131,7 @@ on_both_databases! {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(env.queues.unknown(&env.queue, &[lost]).await.unwrap(), [lost]);
         let _recorder = env.record(&env.store, "one", &outcomes);
-        all_completed(&env, 21).await;
+        until_completed(&env.database, 21).await;
         assert!(ids.iter().chain([&lost]).all(|id| counted.runs(*id) == 1), "each ran once");
     }
 

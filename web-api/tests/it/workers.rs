@@ -1,5 +1,6 @@
 //! The list of workers.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::support::server::TestServer;
@@ -25,7 +26,8 @@ async fn workers_tell_what_they_are_and_what_they_hold() {
     assert_eq!(worker["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(worker["pid"], std::process::id());
     assert!(worker["concurrency"].as_u64().is_some_and(|most| most > 0));
-    assert!(worker["started_at"].as_str() <= worker["heartbeat_at"].as_str());
+    let time = |name: &str| worker[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert!(time("started_at") <= time("heartbeat_at"), "{worker}");
     assert!(
         worker["queues"].as_array().unwrap().contains(&json!("default")),
         "{worker}"
