@@ -7,7 +7,7 @@ import { callFunction, newIdempotencyKey, type Called } from '../../api/jobs';
 import { asApiError } from '../../api/problem';
 import { queuesQuery } from '../../api/queues';
 import type { FunctionInfo, Job, NewJob } from '../../api/types';
-import { draftOf, emptyDraft, readDraft } from '../input-form/draft';
+import { draftOf, emptyDraft, readDraft, readFields } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import classes from './call-form.module.css';
@@ -61,7 +61,7 @@ export function CallForm({ called, model, onCalled }: Props) {
     event.preventDefault();
     if (call.isPending) return;
     const input = readDraft(fields, draft);
-    const chosen = readDraft(options, { mode: 'fields', texts, json: '' });
+    const chosen = readFields(options, texts);
     if (!input.ok || !chosen.ok) {
       show({ input: input.ok ? {} : input.errors, options: chosen.ok ? {} : chosen.errors });
       return;
@@ -75,7 +75,7 @@ export function CallForm({ called, model, onCalled }: Props) {
     });
   };
 
-  const optionErrors = Object.keys(errors.options).some((pointer) => options.some(({ name }) => pointer === `/${name}`));
+  const optionErrors = Object.keys(errors.options).length > 0;
   const count = Object.values(texts).filter((text) => text !== '').length;
   return (
     <form ref={form} className={classes.form} onSubmit={send} noValidate>

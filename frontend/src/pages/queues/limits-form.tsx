@@ -6,7 +6,7 @@ import { asApiError } from '../../api/problem';
 import { putQueue, setQueueLimits } from '../../api/queues';
 import type { Queue, QueueLimits } from '../../api/types';
 import { Dialog } from '../../components/dialog';
-import { readDraft } from '../input-form/draft';
+import { readFields } from '../input-form/draft';
 import { FieldInputs } from '../input-form/input-form';
 import { LIMIT_FIELDS } from './limit-fields';
 import classes from './queues.module.css';
@@ -35,7 +35,7 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
   const save = (event: SyntheticEvent) => {
     event.preventDefault();
     if (set.isPending) return;
-    const read = readDraft(LIMIT_FIELDS, { mode: 'fields', texts, json: '' });
+    const read = readFields(LIMIT_FIELDS, texts);
     const limits = read.ok ? (read.input as Record<string, number>) : {};
     const missing = rateErrors(limits);
     if (!read.ok || Object.keys(missing).length > 0) {

@@ -6,7 +6,7 @@ import { useRef, useState, type SyntheticEvent } from 'react';
 import { functionsQuery } from '../../api/functions';
 import { asApiError } from '../../api/problem';
 import type { NewSchedule, Schedule } from '../../api/types';
-import { draftOf, emptyDraft, readDraft } from '../input-form/draft';
+import { draftOf, emptyDraft, readDraft, readFields, type Draft } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import { CronPreview } from './cron-preview';
@@ -29,7 +29,7 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
   const name = chosen === '' ? (functions[0]?.name ?? '') : chosen;
   const fields = fieldsOf(functions.find((each) => each.name === name)?.input_schema);
   // Until somebody types, the draft follows the function, whose fields may still be on their way.
-  const [typed, setTyped] = useState<ReturnType<typeof emptyDraft> | null>(null);
+  const [typed, setTyped] = useState<Draft | null>(null);
   const draft = typed ?? (schedule?.function === name ? draftOf(fields, schedule.input) : emptyDraft(fields));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [cron] = useDebouncedValue(texts.cron ?? '', 300);
@@ -51,7 +51,7 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (mutation.isPending) return;
-    const options = readDraft(ALL_FIELDS, { mode: 'fields', texts, json: '' });
+    const options = readFields(ALL_FIELDS, texts);
     const input = readDraft(fields, draft);
     if (!options.ok || !input.ok) {
       show({ ...(options.ok ? {} : options.errors), ...(input.ok ? {} : underInput(input.errors)) });
