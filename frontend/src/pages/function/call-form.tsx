@@ -9,6 +9,7 @@ import { queuesQuery } from '../../api/queues';
 import type { FunctionInfo, Job, NewJob } from '../../api/types';
 import { draftOf, emptyDraft, readDraft, readFields } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
+import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import classes from './call-form.module.css';
 import { optionFields } from './call-options';
@@ -53,8 +54,7 @@ export function CallForm({ called, model, onCalled }: Props) {
 
   const show = (next: { input: Errors; options: Errors }) => {
     setErrors(next);
-    // After the errors are on the screen.
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    focusInvalid(form.current);
   };
 
   const send = (event: SyntheticEvent) => {

@@ -8,10 +8,11 @@ import { asApiError } from '../../api/problem';
 import type { NewSchedule, Schedule } from '../../api/types';
 import { draftOf, emptyDraft, readDraft, readFields, type Draft } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
+import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import { CronPreview } from './cron-preview';
 import classes from './schedule-form.module.css';
-import { NAME_FIELD, POLICY_FIELDS, textsOf, WHEN_FIELDS, type ScheduleOptions, type ScheduleTexts } from './schedule-fields';
+import { NAME_FIELD, POLICY_FIELDS, PRESETS, textsOf, WHEN_FIELDS, type ScheduleOptions, type ScheduleTexts } from './schedule-fields';
 
 interface Props {
   readonly schedule: Schedule | null;
@@ -44,8 +45,7 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
 
   const show = (next: Readonly<Record<string, string>>) => {
     setErrors(next);
-    // After the errors are on the screen.
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    focusInvalid(form.current);
   };
 
   const submit = (event: SyntheticEvent) => {
@@ -58,7 +58,13 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
       return;
     }
     setErrors({});
-    mutation.mutate({ max_attempts: null, ...(options.input as ScheduleOptions), function: name, input: input.input });
+    mutation.mutate({
+      // What a change leaves out stays as it was, but an emptied field has said that it shall not.
+      ...(schedule === null ? { max_attempts: null } : PRESETS),
+      ...(options.input as ScheduleOptions),
+      function: name,
+      input: input.input,
+    });
   };
 
   const change = (next: ScheduleTexts) => {
