@@ -13,7 +13,7 @@ test('a schedule is made, run, changed, paused and deleted', async ({ page }) =>
   await page.getByRole('button', { name: 'Make the schedule' }).click();
   await expect(page.getByRole('heading', { name })).toBeVisible();
 
-  await page.getByRole('button', { name: `Run ${name} now` }).click();
+  await page.getByRole('button', { name: `Run now: ${name}` }).click();
   await page.getByRole('link', { name: 'a job', exact: true }).click();
   await expect(page.getByText('2880067194370816120').first()).toBeVisible();
   await page.getByRole('link', { name: 'a schedule', exact: true }).click();

@@ -5,10 +5,12 @@ import classes from './dialog.module.css';
 interface Props {
   readonly title: string;
   readonly onClose: () => void;
+  /** For a question with one short field. */
+  readonly narrow?: boolean;
   readonly children: ReactNode;
 }
 
-export function Dialog({ title, onClose, children }: Props) {
+export function Dialog({ title, onClose, narrow = false, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
 
@@ -27,6 +29,7 @@ export function Dialog({ title, onClose, children }: Props) {
     <dialog
       ref={dialog}
       className={classes.dialog}
+      data-narrow={narrow || undefined}
       aria-labelledby={id}
       onCancel={(event) => {
         // React takes it away; the browser would only hide it.

@@ -22,7 +22,7 @@ export function JsonTree({ value, name, depth = 0 }: Props) {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0 ? (
     <Branch value={value} depth={depth} {...(name === undefined ? {} : { name })} />
   ) : (
-    <div className={classes.line}>
+    <div>
       <Name name={name} />
       <Leaf value={value} />
     </div>
@@ -37,7 +37,7 @@ function Branch({ value, name, depth }: { readonly value: object; readonly name?
   const size = `${formatNumber(entries.length)} ${list ? 'item' : 'field'}${entries.length === 1 ? '' : 's'}`;
   return (
     <>
-      <div className={classes.line}>
+      <div>
         <button
           type="button"
           className={classes.fold}
@@ -76,7 +76,7 @@ function Branch({ value, name, depth }: { readonly value: object; readonly name?
               </button>
             )}
           </div>
-          <div className={classes.line}>{list ? ']' : '}'}</div>
+          <div>{list ? ']' : '}'}</div>
         </>
       )}
     </>

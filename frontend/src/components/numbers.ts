@@ -10,6 +10,10 @@ export function formatDigits(count: number): string {
   return count === 1 ? '1 digit' : `${formatNumber(count)} digits`;
 }
 
+export function formatJobs(count: number): string {
+  return count === 1 ? '1 job' : `${formatNumber(count)} jobs`;
+}
+
 const LOG10_PHI = 0.208_987_640_249_978_73;
 const LOG10_SQRT5 = 0.349_485_002_168_009_4;
 

@@ -1,7 +1,7 @@
 /** A button that changes something on the server: it says that it works, and what went wrong. What cannot be undone is confirmed first. */
 import { Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useState, type ReactElement, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from 'react';
 import { asApiError } from '../api/problem';
 import { Dialog } from '../components/dialog';
 import classes from './action.module.css';
@@ -13,7 +13,7 @@ interface Props {
   /** Before the reason when it fails: "It was not paused". */
   readonly failed: string;
   readonly run: () => Promise<unknown>;
-  /** For a screen reader where many rows have the same button: "Pause the queue mail". */
+  /** Where many rows have the same button: "Pause the queue mail". Begins with the label, for who says it aloud to press it. */
   readonly name?: string;
   readonly confirm?: { readonly title: string; readonly text: ReactNode };
 }
@@ -21,11 +21,21 @@ interface Props {
 export function Action({ label, busy, failed, run, name, confirm }: Props): ReactElement {
   const [asking, setAsking] = useState(false);
   const action = useMutation({ mutationFn: run });
+  const place = useRef<HTMLSpanElement>(null);
+
+  // Some actions end what they can be done to: a focus that goes with the button would start again at the top.
+  useLayoutEffect(() => {
+    const element = place.current;
+    return () => {
+      if (element?.contains(document.activeElement) === true) document.getElementById('main')?.focus();
+    };
+  }, []);
+
   const start = () => {
     if (!action.isPending) action.mutate();
   };
   return (
-    <span className={classes.action}>
+    <span ref={place} className={classes.action}>
       <Button
         variant="default"
         size="xs"

@@ -1,19 +1,18 @@
 /** One batch: how its jobs stand, live, and calling it off. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { ReactElement, ReactNode } from 'react';
+import type { ReactElement } from 'react';
 import { batchQuery, cancelBatch, putBatch, unfinishedOf } from '../api/batches';
-import { asApiError } from '../api/problem';
 import type { Batch, JobState } from '../api/types';
-import { Heading } from '../components/heading';
+import { Fact, Facts } from '../components/facts';
 import { Moment } from '../components/moment';
-import { Empty, Failed, LoadingRows } from '../components/notice';
-import { formatNumber } from '../components/numbers';
+import { formatJobs, formatNumber } from '../components/numbers';
 import { durationText } from '../components/time-text';
 import { Action } from './action';
 import { BatchBar, BatchFigures, doneText } from './batches/batch-progress';
 import classes from './batches/batches.module.css';
 import { Section } from './section';
+import { Thing } from './thing';
 
 const route = getRouteApi('/batches/$id');
 
@@ -21,34 +20,19 @@ export default function BatchPage(): ReactElement {
   const { id } = route.useParams();
   const batch = useQuery(batchQuery(id));
   return (
-    <>
-      <Link to="/batches" className={classes.back}>
-        All batches
-      </Link>
-      <Heading title={batch.data === undefined ? 'Batch' : `Batch of ${jobs(batch.data.total)}`}>
-        <span className={classes.id}>{id}</span>
-      </Heading>
-      {batch.data !== undefined ? (
-        <Parts key={id} batch={batch.data} />
-      ) : (
-        <div className={classes.card}>
-          {batch.isPending ? (
-            <LoadingRows rows={4} what="the batch" />
-          ) : asApiError(batch.error).status === 404 ? (
-            <Empty title="There is no batch with this id">
-              It may have been deleted, or the address is mistyped. <Link to="/batches">See all batches</Link>
-            </Empty>
-          ) : (
-            <Failed title="The batch could not be read" error={asApiError(batch.error)} onRetry={() => void batch.refetch()} />
-          )}
-        </div>
-      )}
-    </>
+    <Thing
+      what="batch"
+      to="/batches"
+      all="batches"
+      query={batch}
+      title={batch.data === undefined ? 'Batch' : `Batch of ${formatJobs(batch.data.total)}`}
+      about={<span className={classes.id}>{id}</span>}
+      rows={4}
+      pixels={320}
+    >
+      {(data) => <Parts key={id} batch={data} />}
+    </Thing>
   );
-}
-
-function jobs(count: number): string {
-  return count === 1 ? '1 job' : `${formatNumber(count)} jobs`;
 }
 
 /** What somebody would want to look at first. */
@@ -67,7 +51,7 @@ function Parts({ batch }: { readonly batch: Batch }) {
             busy="Cancelling …"
             failed="Not all of it was cancelled"
             confirm={{
-              title: `Cancel ${jobs(unfinished)}?`,
+              title: `Cancel ${formatJobs(unfinished)}?`,
               text: 'Those that wait end at once, those that run within a second. What has finished stays as it is.',
             }}
             run={async () => putBatch(queryClient, await cancelBatch(id))}
@@ -90,7 +74,7 @@ function Parts({ batch }: { readonly batch: Batch }) {
           </div>
         </Section>
         <Section title="Facts">
-          <dl className={classes.facts}>
+          <Facts long>
             <Fact name="Created">
               <Moment at={batch.created_at} />
             </Fact>
@@ -105,7 +89,7 @@ function Parts({ batch }: { readonly batch: Batch }) {
               )}
             </Fact>
             {batch.duplicates > 0 && (
-              <Fact name="Not made">{`${jobs(batch.duplicates)}: earlier ones have their unique keys`}</Fact>
+              <Fact name="Not made">{`${formatJobs(batch.duplicates)}: earlier ones have their unique keys`}</Fact>
             )}
             {batch.on_finish != null && (
               <Fact name="Calls when finished">
@@ -118,18 +102,9 @@ function Parts({ batch }: { readonly batch: Batch }) {
                 )}
               </Fact>
             )}
-          </dl>
+          </Facts>
         </Section>
       </div>
     </>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div className={classes.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -53,6 +53,7 @@ test('it is cancelled after a question that names the count', async () => {
   const dialog = within(screen.getByRole('dialog', { name: 'Cancel 4 jobs?' }));
   await user.click(dialog.getByRole('button', { name: 'Cancel the batch' }));
   expect(await screen.findByRole('heading', { name: 'Finished' })).toBeVisible();
+  expect(screen.getByRole('main')).toHaveFocus();
   expect(screen.getByText('cancelled').parentElement).toHaveTextContent('cancelled4');
 });
 

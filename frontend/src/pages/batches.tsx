@@ -1,5 +1,4 @@
 /** The batches, newest first, each with how its jobs stand. */
-import { Button } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
@@ -8,8 +7,9 @@ import { asApiError } from '../api/problem';
 import type { Batch } from '../api/types';
 import { Age } from '../components/age';
 import { Heading } from '../components/heading';
+import { More } from '../components/more';
 import { Empty, Failed, LoadingRows } from '../components/notice';
-import { formatNumber } from '../components/numbers';
+import { formatJobs } from '../components/numbers';
 import { BatchBar, BatchFigures, doneText } from './batches/batch-progress';
 import classes from './batches/batches.module.css';
 
@@ -34,13 +34,7 @@ export default function BatchesPage(): ReactElement {
           <Empty title="No batches yet">POST up to 10,000 calls to /api/v1/batches; how they go on shows here.</Empty>
         )}
       </div>
-      {pages.hasNextPage && (
-        <div className={classes.more}>
-          <Button variant="default" size="md" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-            Show older batches
-          </Button>
-        </div>
-      )}
+      <More pages={pages}>Show older batches</More>
     </>
   );
 }
@@ -50,7 +44,7 @@ function BatchItem({ batch }: { readonly batch: Batch }) {
     <li className={classes.item}>
       <div className={classes.line}>
         <Link to="/batches/$id" params={{ id: batch.id }} className={classes.name} data-row>
-          {`${formatNumber(batch.total)} ${batch.total === 1 ? 'job' : 'jobs'}`}
+          {formatJobs(batch.total)}
         </Link>
         <span className={classes.quiet}>
           <Age at={batch.created_at} />

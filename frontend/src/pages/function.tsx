@@ -3,12 +3,12 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState, type ReactElement } from 'react';
 import { functionsQuery } from '../api/functions';
-import { jobQuery } from '../api/jobs';
+import { jobQuery, type Called } from '../api/jobs';
 import { asApiError } from '../api/problem';
-import type { Called } from '../api/jobs';
 import { Heading } from '../components/heading';
 import { JsonView } from '../components/json-view';
 import { Empty, Failed, LoadingRows } from '../components/notice';
+import { BackLink } from './back-link';
 import classes from './function.module.css';
 import { CallForm } from './function/call-form';
 import { CalledJobs } from './function/called-jobs';
@@ -30,9 +30,7 @@ export default function FunctionPage(): ReactElement {
 
   return (
     <>
-      <Link to="/functions" className={classes.back}>
-        All functions
-      </Link>
+      <BackLink to="/functions">All functions</BackLink>
       <Heading title={name}>{found?.description ?? 'A function'}</Heading>
       {functions.isPending || modelPending ? (
         <div className={classes.card}>

@@ -68,6 +68,27 @@ test('attempts are told with their worker and error, and the next one comes live
   expect(table.getAllByRole('row')).toHaveLength(3);
 });
 
+test('of very many attempts only the first and the last show until all are asked for', async () => {
+  const spiral = startSpiral();
+  const error = { kind: 'error', message: 'broken' };
+  const attempts = Array.from({ length: 20 }, (_, place) => ({
+    number: place + 1,
+    worker: 'w1',
+    started_at: AT,
+    finished_at: AT,
+    error,
+  }));
+  spiral.jobs = [detail(8, { state: 'retrying', attempt: 20, attempts })];
+  open(`/jobs/${id(8)}`);
+  const timeline = within(await screen.findByRole('region', { name: 'Timeline' }));
+  expect(timeline.getByText('Attempt 2')).toBeVisible();
+  expect(timeline.getByText('Attempt 20')).toBeVisible();
+  expect(timeline.queryByText('Attempt 10')).toBeNull();
+  const shown = timeline.getAllByText(/^Attempt \d+$/u).length;
+  await userEvent.setup().click(timeline.getByRole('button', { name: `Show ${20 - shown} more attempts` }));
+  expect(timeline.getAllByText(/^Attempt \d+$/u)).toHaveLength(20);
+});
+
 test('progress and log lines come live', async () => {
   const spiral = startSpiral();
   spiral.jobs = [detail(3, { state: 'running', attempt: 1, progress: 0, attempts: [] })];

@@ -1,16 +1,14 @@
 /** One job, live: where it stands, what it went through, what went in, what came out and what it said meanwhile. */
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import type { ReactElement, ReactNode } from 'react';
+import type { ReactElement } from 'react';
 import { jobQuery } from '../api/jobs';
 import { isFinal } from '../api/patch';
-import { asApiError } from '../api/problem';
 import type { Job, JobDetail } from '../api/types';
-import { Heading } from '../components/heading';
+import { Fact, Facts } from '../components/facts';
 import { JobStateBadge } from '../components/job-state';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
-import { Empty, Failed, LoadingRows } from '../components/notice';
 import { ProgressBar } from '../components/progress-bar';
 import { CancelJob } from './cancel-job';
 import { callText } from './job-text';
@@ -20,6 +18,7 @@ import { Log } from './job/log';
 import { Output } from './job/output';
 import { TimelineList } from './job/timeline-list';
 import { Section } from './section';
+import { Thing } from './thing';
 
 const route = getRouteApi('/jobs/$id');
 
@@ -27,29 +26,18 @@ export default function JobPage(): ReactElement {
   const { id } = route.useParams();
   const job = useQuery(jobQuery(id));
   return (
-    <>
-      <Link to="/jobs" className={classes.back}>
-        All jobs
-      </Link>
-      <Heading title={job.data === undefined ? 'Job' : callText(job.data)}>
-        <span className={classes.id}>{id}</span>
-      </Heading>
-      {job.data !== undefined ? (
-        <Parts key={id} job={job.data} />
-      ) : (
-        <div className={classes.card}>
-          {job.isPending ? (
-            <LoadingRows rows={6} what="the job" />
-          ) : asApiError(job.error).status === 404 ? (
-            <Empty title="There is no job with this id">
-              It may have been deleted, or the address is mistyped. <Link to="/jobs">See all jobs</Link>
-            </Empty>
-          ) : (
-            <Failed title="The job could not be read" error={asApiError(job.error)} onRetry={() => void job.refetch()} />
-          )}
-        </div>
-      )}
-    </>
+    <Thing
+      what="job"
+      to="/jobs"
+      all="jobs"
+      query={job}
+      title={job.data === undefined ? 'Job' : callText(job.data)}
+      about={<span className={classes.id}>{id}</span>}
+      rows={6}
+      pixels={420}
+    >
+      {(data) => <Parts key={id} job={data} />}
+    </Thing>
   );
 }
 
@@ -71,7 +59,7 @@ function Parts({ job }: { readonly job: JobDetail }) {
           </Section>
           <Output job={job} />
           <Section title="Facts">
-            <Facts job={job} />
+            <JobFacts job={job} />
           </Section>
         </div>
         <div className={classes.column}>
@@ -97,9 +85,9 @@ function hasProgress(job: Job): boolean {
   return job.state === 'running' && (job.progress ?? 0) > 0;
 }
 
-function Facts({ job }: { readonly job: Job }) {
+function JobFacts({ job }: { readonly job: Job }) {
   return (
-    <dl className={classes.facts}>
+    <Facts>
       <Fact name="Function">
         <Link to="/functions/$name" params={{ name: job.function }}>
           {job.function}
@@ -138,15 +126,6 @@ function Facts({ job }: { readonly job: Job }) {
           <Moment at={job.finished_at} />
         </Fact>
       )}
-    </dl>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div className={classes.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    </Facts>
   );
 }

@@ -1,5 +1,4 @@
 /** All jobs, newest first, live, filtered by what stands in the address. */
-import { Button } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useCallback, type ReactElement } from 'react';
@@ -7,6 +6,7 @@ import { functionsQuery } from '../api/functions';
 import { allJobs, jobListQuery } from '../api/jobs';
 import { asApiError } from '../api/problem';
 import { Heading } from '../components/heading';
+import { More } from '../components/more';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { ColumnChoice } from './jobs/column-choice';
 import { useColumns } from './jobs/columns';
@@ -58,13 +58,7 @@ export default function JobsPage(): ReactElement {
           </Empty>
         )}
       </div>
-      {hasNextPage && (
-        <div className={classes.older}>
-          <Button variant="default" size="md" loading={jobs.isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            Show older jobs
-          </Button>
-        </div>
-      )}
+      <More pages={jobs}>Show older jobs</More>
     </>
   );
 }

@@ -1,9 +1,10 @@
 /** Makes a schedule. */
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 import { createSchedule, putSchedule } from '../api/schedules';
 import { Heading } from '../components/heading';
+import { BackLink } from './back-link';
 import classes from './schedule.module.css';
 import { ScheduleForm } from './schedules/schedule-form';
 
@@ -12,9 +13,7 @@ export default function NewSchedulePage(): ReactElement {
   const navigate = useNavigate();
   return (
     <>
-      <Link to="/schedules" className={classes.back}>
-        All schedules
-      </Link>
+      <BackLink to="/schedules">All schedules</BackLink>
       <Heading title="New schedule">A function, its input, and when to call it.</Heading>
       <div className={classes.form}>
         <ScheduleForm

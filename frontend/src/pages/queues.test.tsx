@@ -55,6 +55,9 @@ test('limits are set and taken away', async () => {
   expect(screen.getByLabelText('period_seconds')).toHaveAccessibleDescription(
     expect.stringContaining('A rate needs this as well.'),
   );
+  await waitFor(() => {
+    expect(screen.getByLabelText('period_seconds')).toHaveFocus();
+  });
   expect(bodies).toEqual([]);
   await user.type(screen.getByLabelText('period_seconds'), '60{Enter}');
   await waitFor(() => {

@@ -2,19 +2,18 @@
 import { Button } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { useState, type ReactElement, type ReactNode } from 'react';
-import { asApiError } from '../api/problem';
+import { useState, type ReactElement } from 'react';
 import { changeSchedule, putSchedule, scheduleQuery } from '../api/schedules';
 import type { CatchUp, Schedule } from '../api/types';
-import { Heading } from '../components/heading';
+import { Fact, Facts } from '../components/facts';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
-import { Empty, Failed, LoadingRows } from '../components/notice';
 import classes from './schedule.module.css';
 import { DueTimes } from './schedules/due-times';
 import { ScheduleActions } from './schedules/schedule-actions';
 import { ScheduleForm } from './schedules/schedule-form';
 import { Section } from './section';
+import { Thing } from './thing';
 
 const route = getRouteApi('/schedules/$id');
 
@@ -28,31 +27,18 @@ export default function SchedulePage(): ReactElement {
   const { id } = route.useParams();
   const schedule = useQuery(scheduleQuery(id));
   return (
-    <>
-      <Link to="/schedules" className={classes.back}>
-        All schedules
-      </Link>
-      <Heading title={schedule.data?.name ?? 'Schedule'}>{schedule.data?.description ?? 'A call that the clock makes.'}</Heading>
-      {schedule.data !== undefined ? (
-        <Parts key={id} schedule={schedule.data} />
-      ) : (
-        <div className={classes.card}>
-          {schedule.isPending ? (
-            <LoadingRows rows={5} what="the schedule" />
-          ) : asApiError(schedule.error).status === 404 ? (
-            <Empty title="There is no schedule with this id">
-              It may have been deleted, or the address is mistyped. <Link to="/schedules">See all schedules</Link>
-            </Empty>
-          ) : (
-            <Failed
-              title="The schedule could not be read"
-              error={asApiError(schedule.error)}
-              onRetry={() => void schedule.refetch()}
-            />
-          )}
-        </div>
-      )}
-    </>
+    <Thing
+      what="schedule"
+      to="/schedules"
+      all="schedules"
+      query={schedule}
+      title={schedule.data?.name ?? 'Schedule'}
+      about={schedule.data?.description ?? 'A call that the clock makes.'}
+      rows={5}
+      pixels={420}
+    >
+      {(data) => <Parts key={id} schedule={data} />}
+    </Thing>
   );
 }
 
@@ -115,7 +101,7 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
               </Link>
             }
           >
-            <dl className={classes.facts}>
+            <Facts>
               <Fact name="Cron">
                 <code className={classes.code}>{schedule.cron}</code>
               </Fact>
@@ -142,7 +128,7 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
               <Fact name="Changed">
                 <Moment at={schedule.updated_at} />
               </Fact>
-            </dl>
+            </Facts>
           </Section>
         </div>
         <Section
@@ -158,14 +144,5 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
         </Section>
       </div>
     </>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div className={classes.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

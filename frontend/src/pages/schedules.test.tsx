@@ -23,7 +23,7 @@ function withSchedules(...first: Schedule[]) {
     api.get('/api/v1/schedules/preview', ({ request, response }) => {
       const cron = new URL(request.url).searchParams.get('cron') ?? '';
       return cron === '0 9 * * *'
-        ? response(200).json({ cron, time_zone: 'UTC', description: 'Every day at 09:00 UTC', next_times: [] })
+        ? response(200).json({ cron, time_zone: 'UTC', description: 'Every day at 09:00 UTC', next_times: ['2099-01-02T09:00:00.000Z'] })
         : response(400).json(problem(400, { detail: 'cron: has too few fields' }));
     }),
     api.get('/api/v1/schedules/{id}', ({ params, response }) => {
@@ -55,7 +55,7 @@ test('run now leads to the job', async () => {
   withSchedules(schedule(1));
   server.use(api.post('/api/v1/schedules/{id}/run', ({ response }) => response(202).json(job(77))));
   open('/schedules');
-  await userEvent.setup().click(await screen.findByRole('button', { name: 'Run schedule 1 now' }));
+  await userEvent.setup().click(await screen.findByRole('button', { name: 'Run now: schedule 1' }));
   expect(await screen.findByRole('link', { name: 'a job' })).toHaveAttribute('href', `/jobs/${id(77)}`);
 });
 
@@ -98,6 +98,9 @@ test('a new one is explained while it is typed, and made', async () => {
   expect(await meaning.findByText('cron: has too few fields')).toBeVisible();
   await user.type(cron, ' * * *');
   expect(await meaning.findByText('Every day at 09:00 UTC')).toBeVisible();
+  // What changes by the second is not read out.
+  expect(within(screen.getByRole('list', { name: 'In your time zone' })).getByRole('listitem')).toBeVisible();
+  expect(meaning.queryByRole('list')).toBeNull();
   await user.type(screen.getByRole('textbox', { name: /^index/u }), '90');
   await user.click(screen.getByRole('button', { name: 'Make the schedule' }));
   expect(await screen.findByRole('heading', { name: 'numbers' })).toBeVisible();
@@ -130,6 +133,26 @@ test('a change begins with what is there, and errors of the input stand at its f
   await user.click(screen.getByRole('button', { name: 'Save the changes' }));
   expect(await screen.findByRole('heading', { name: 'renamed' })).toBeVisible();
   expect(bodies[1]).toMatchObject({ name: 'schedule 3', max_attempts: null, input: { index: 3 }, catch_up: 'once' });
+});
+
+test('a field that is emptied is changed to what it stands for', async () => {
+  withSchedules(schedule(5, { time_zone: 'Europe/Berlin', catch_up: 'all', max_attempts: 4 }));
+  const bodies: unknown[] = [];
+  server.use(
+    api.patch('/api/v1/schedules/{id}', async ({ request, response }) => {
+      bodies.push(await request.json());
+      return response(200).json(schedule(5));
+    }),
+  );
+  open(`/schedules/${id(5)}`);
+  const user = userEvent.setup();
+  await user.click(await screen.findByRole('button', { name: 'Edit' }));
+  await user.clear(await screen.findByRole('textbox', { name: /^time_zone/u }));
+  await user.selectOptions(screen.getByRole('combobox', { name: /^catch_up/u }), '');
+  await user.clear(screen.getByRole('textbox', { name: /^max_attempts/u }));
+  await user.click(screen.getByRole('button', { name: 'Save the changes' }));
+  expect(await screen.findByRole('button', { name: 'Edit' })).toBeVisible();
+  expect(bodies).toEqual([expect.objectContaining({ time_zone: 'UTC', catch_up: 'once', max_attempts: null })]);
 });
 
 test('one that does not exist says so', async () => {

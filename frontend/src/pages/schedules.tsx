@@ -8,6 +8,7 @@ import { schedulesQuery } from '../api/schedules';
 import type { Schedule } from '../api/types';
 import { Age } from '../components/age';
 import { Heading } from '../components/heading';
+import { More } from '../components/more';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { callText } from './job-text';
 import { ScheduleActions } from './schedules/schedule-actions';
@@ -41,13 +42,7 @@ export default function SchedulesPage(): ReactElement {
           </Empty>
         )}
       </div>
-      {pages.hasNextPage && (
-        <div className={classes.more}>
-          <Button variant="default" size="md" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-            Show more schedules
-          </Button>
-        </div>
-      )}
+      <More pages={pages}>Show more schedules</More>
     </>
   );
 }

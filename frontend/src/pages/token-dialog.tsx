@@ -1,41 +1,19 @@
 /** Asks for the access token after the API has answered 401. It stays in this tab only. */
 import { Button, TextInput } from '@mantine/core';
-import { useEffect, useRef, useState, type ReactElement } from 'react';
+import { useState, type ReactElement } from 'react';
 import { provideToken } from '../api/token';
-import classes from './token-dialog.module.css';
+import { Dialog } from '../components/dialog';
 
 export default function TokenDialog({ refused }: { readonly refused: boolean }): ReactElement {
-  const dialog = useRef<HTMLDialogElement>(null);
   const [token, setToken] = useState('');
-
-  // The browser's own dialog: it keeps the focus inside and the page behind it out of reach.
-  useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    return () => {
-      element?.close();
-    };
-  }, []);
-
   return (
-    <dialog
-      ref={dialog}
-      className={classes.dialog}
-      aria-labelledby="token-title"
-      onCancel={(event) => {
-        // Nothing works without a token, so there is nothing to go back to.
-        event.preventDefault();
-      }}
-    >
+    <Dialog title="This Spiral is locked" onClose={stay} narrow>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           if (token.trim() !== '') provideToken(token.trim());
         }}
       >
-        <h2 id="token-title" className={classes.title}>
-          This Spiral is locked
-        </h2>
         <TextInput
           type="password"
           label="Access token"
@@ -52,6 +30,11 @@ export default function TokenDialog({ refused }: { readonly refused: boolean }):
           Continue
         </Button>
       </form>
-    </dialog>
+    </Dialog>
   );
+}
+
+/** Nothing works without a token, so there is nothing to go back to. */
+function stay(): void {
+  // The dialog stays open.
 }

@@ -7,8 +7,9 @@ import { callFunction, newIdempotencyKey, type Called } from '../../api/jobs';
 import { asApiError } from '../../api/problem';
 import { queuesQuery } from '../../api/queues';
 import type { FunctionInfo, Job, NewJob } from '../../api/types';
-import { draftOf, emptyDraft, readDraft } from '../input-form/draft';
+import { draftOf, emptyDraft, readDraft, readFields } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
+import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import classes from './call-form.module.css';
 import { optionFields } from './call-options';
@@ -53,15 +54,14 @@ export function CallForm({ called, model, onCalled }: Props) {
 
   const show = (next: { input: Errors; options: Errors }) => {
     setErrors(next);
-    // After the errors are on the screen.
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    focusInvalid(form.current);
   };
 
   const send = (event: SyntheticEvent) => {
     event.preventDefault();
     if (call.isPending) return;
     const input = readDraft(fields, draft);
-    const chosen = readDraft(options, { mode: 'fields', texts, json: '' });
+    const chosen = readFields(options, texts);
     if (!input.ok || !chosen.ok) {
       show({ input: input.ok ? {} : input.errors, options: chosen.ok ? {} : chosen.errors });
       return;
@@ -75,7 +75,7 @@ export function CallForm({ called, model, onCalled }: Props) {
     });
   };
 
-  const optionErrors = Object.keys(errors.options).some((pointer) => options.some(({ name }) => pointer === `/${name}`));
+  const optionErrors = Object.keys(errors.options).length > 0;
   const count = Object.values(texts).filter((text) => text !== '').length;
   return (
     <form ref={form} className={classes.form} onSubmit={send} noValidate>

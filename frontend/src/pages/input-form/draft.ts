@@ -64,10 +64,14 @@ export function readDraft(fields: readonly Field[] | null, draft: Draft): Read {
     const value = parseJson(draft.json);
     return value.ok ? { ok: true, input: value.value } : { ok: false, errors: { '': value.error } };
   }
+  return readFields(fields, draft.texts);
+}
+
+export function readFields(fields: readonly Field[], texts: Draft['texts']): Read {
   const input: Record<string, unknown> = {};
   const errors: Record<string, string> = {};
   for (const field of fields) {
-    const text = draft.texts[field.name] ?? '';
+    const text = texts[field.name] ?? '';
     if (text.trim() === '') {
       if (field.required) errors[`/${field.name}`] = 'This is needed.';
       continue;

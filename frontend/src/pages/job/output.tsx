@@ -15,6 +15,8 @@ import classes from './output.module.css';
 
 /** Larger ones would make the page slow; they can be copied and saved. */
 const SHOWN_BYTES = 1024 * 1024;
+/** Characters of a text that are kept at each end. */
+const KEEP = 100;
 
 export function Output({ job }: { readonly job: Job }) {
   const failed = job.error != null && job.state !== 'completed';
@@ -43,11 +45,11 @@ function Value({ job }: { readonly job: Job }) {
   const canShow = text.length < (job.output_length ?? job.output_size ?? 0) && (job.output_size ?? Infinity) <= SHOWN_BYTES;
   return (
     <>
-      {whole ? <Whole job={job} /> : <ValueText text={text} length={job.output_length ?? text.length} keep={100} />}
+      {whole ? <Whole job={job} /> : <ValueText text={text} length={job.output_length ?? text.length} keep={KEEP} />}
       <span className={classes.actions}>
         <span>{sizeText(job)}</span>
         <OutputActions job={job} what="the output" />
-        {(canShow || text.length > 201) && !whole && (
+        {(canShow || text.length > 2 * KEEP + 1) && !whole && (
           <button
             type="button"
             className={classes.more}

@@ -14,7 +14,7 @@ interface Props {
 export function JobFilters({ filter, functions, onChange }: Props) {
   // A function that is in the address but not (yet) in the list stays selectable.
   const names = [...new Set([...functions, ...(filter.function === undefined ? [] : [filter.function])])];
-  const { schedule, batch, ...rest } = filter;
+  const { schedule, batch } = filter;
   return (
     <div className={classes.filters} role="group" aria-label="Filters">
       <NativeSelect
@@ -29,7 +29,7 @@ export function JobFilters({ filter, functions, onChange }: Props) {
       {schedule !== undefined && (
         <span className={classes.origin}>
           Of <Link to="/schedules/$id" params={{ id: schedule }}>one schedule</Link>,{' '}
-          <Link to="/jobs" search={{ ...rest, ...(batch === undefined ? {} : { batch }) }} replace>
+          <Link to="/jobs" search={parseJobSearch({ ...filter, schedule: undefined })} replace>
             show all
           </Link>
         </span>
@@ -37,7 +37,7 @@ export function JobFilters({ filter, functions, onChange }: Props) {
       {batch !== undefined && (
         <span className={classes.origin}>
           Of <Link to="/batches/$id" params={{ id: batch }}>one batch</Link>,{' '}
-          <Link to="/jobs" search={{ ...rest, ...(schedule === undefined ? {} : { schedule }) }} replace>
+          <Link to="/jobs" search={parseJobSearch({ ...filter, batch: undefined })} replace>
             show all
           </Link>
         </span>

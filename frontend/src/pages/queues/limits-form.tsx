@@ -1,12 +1,13 @@
 /** The limits of a queue, to be changed. An empty field is no limit. */
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState, type SyntheticEvent } from 'react';
+import { useRef, useState, type SyntheticEvent } from 'react';
 import { asApiError } from '../../api/problem';
 import { putQueue, setQueueLimits } from '../../api/queues';
 import type { Queue, QueueLimits } from '../../api/types';
 import { Dialog } from '../../components/dialog';
-import { readDraft } from '../input-form/draft';
+import { readFields } from '../input-form/draft';
+import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs } from '../input-form/input-form';
 import { LIMIT_FIELDS } from './limit-fields';
 import classes from './queues.module.css';
@@ -15,6 +16,7 @@ type Texts = Readonly<Record<string, string>>;
 
 export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly onClose: () => void }) {
   const queryClient = useQueryClient();
+  const form = useRef<HTMLFormElement>(null);
   const [texts, setTexts] = useState<Texts>(() => textsOf(queue));
   const [errors, setErrors] = useState<Texts>({});
   const set = useMutation({
@@ -24,7 +26,7 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
       onClose();
     },
     onError: (error) => {
-      setErrors(
+      show(
         Object.fromEntries(
           Object.entries(asApiError(error).fieldErrors).map(([pointer, message]) => [pointer.replace('/rate/', '/'), message]),
         ),
@@ -32,14 +34,19 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
     },
   });
 
+  const show = (next: Texts) => {
+    setErrors(next);
+    focusInvalid(form.current);
+  };
+
   const save = (event: SyntheticEvent) => {
     event.preventDefault();
     if (set.isPending) return;
-    const read = readDraft(LIMIT_FIELDS, { mode: 'fields', texts, json: '' });
+    const read = readFields(LIMIT_FIELDS, texts);
     const limits = read.ok ? (read.input as Record<string, number>) : {};
     const missing = rateErrors(limits);
     if (!read.ok || Object.keys(missing).length > 0) {
-      setErrors(read.ok ? missing : read.errors);
+      show(read.ok ? missing : read.errors);
       return;
     }
     setErrors({});
@@ -52,7 +59,7 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
 
   return (
     <Dialog title={`Limits of ${queue.name}`} onClose={onClose}>
-      <form className={classes.form} onSubmit={save} noValidate>
+      <form ref={form} className={classes.form} onSubmit={save} noValidate>
         <p className={classes.hint}>For all workers together, from now on. An empty field is no limit.</p>
         <FieldInputs
           fields={LIMIT_FIELDS}

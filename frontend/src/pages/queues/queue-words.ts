@@ -1,6 +1,6 @@
 /** What is to be said about a queue: what is wrong with it, and its limits. Pure. */
 import type { Queue } from '../../api/types';
-import { formatNumber } from '../../components/numbers';
+import { formatJobs, formatNumber } from '../../components/numbers';
 
 export interface Remark {
   /** `trouble` needs somebody; `note` only explains. */
@@ -8,12 +8,8 @@ export interface Remark {
   readonly text: string;
 }
 
-function jobs(count: number): string {
-  return count === 1 ? '1 job' : `${formatNumber(count)} jobs`;
-}
-
 function waits(count: number): string {
-  return `${jobs(count)} ${count === 1 ? 'waits' : 'wait'}`;
+  return `${formatJobs(count)} ${count === 1 ? 'waits' : 'wait'}`;
 }
 
 export function remarksOn(queue: Queue): readonly Remark[] {
@@ -48,8 +44,8 @@ export function remarksOn(queue: Queue): readonly Remark[] {
 
 export function limitsText({ concurrency, rate }: Pick<Queue, 'concurrency' | 'rate'>): string {
   const limits = [
-    ...(concurrency == null ? [] : [`at most ${jobs(concurrency)} at a time`]),
-    ...(rate == null ? [] : [`at most ${jobs(rate.jobs)} in ${seconds(rate.period_seconds)}${burstText(rate.jobs, rate.burst)}`]),
+    ...(concurrency == null ? [] : [`at most ${formatJobs(concurrency)} at a time`]),
+    ...(rate == null ? [] : [`at most ${formatJobs(rate.jobs)} in ${seconds(rate.period_seconds)}${burstText(rate.jobs, rate.burst)}`]),
   ];
   const text = limits.join(', ');
   return text === '' ? 'No limits' : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

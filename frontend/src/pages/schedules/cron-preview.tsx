@@ -7,19 +7,23 @@ import classes from './schedule-form.module.css';
 
 export function CronPreview({ cron, timeZone }: { readonly cron: string; readonly timeZone: string }) {
   const preview = useQuery({ ...previewQuery(cron, timeZone), placeholderData: keepPreviousData });
+  const meaning = cron.trim() === '' || preview.isError ? undefined : preview.data;
   return (
-    <div className={classes.preview} role="status" aria-label="What it means">
-      {cron.trim() === '' ? (
-        <p className={classes.quiet}>What the cron text means stands here while you type: try 0 8 * * 1-5</p>
-      ) : preview.isError ? (
-        <p className={classes.bad}>{asApiError(preview.error).message}</p>
-      ) : preview.data === undefined ? (
-        <p className={classes.quiet}>Reading it …</p>
-      ) : (
+    <div className={classes.preview}>
+      {/* Not the times as well: they change with every second, and would be read out each time. */}
+      <div role="status" aria-label="What it means">
+        {cron.trim() === '' ? (
+          <p className={classes.quiet}>What the cron text means stands here while you type: try 0 8 * * 1-5</p>
+        ) : preview.isError ? (
+          <p className={classes.bad}>{asApiError(preview.error).message}</p>
+        ) : (
+          <p className={meaning === undefined ? classes.quiet : classes.description}>{meaning?.description ?? 'Reading it …'}</p>
+        )}
+      </div>
+      {meaning !== undefined && (
         <>
-          <p className={classes.description}>{preview.data.description}</p>
           <p className={classes.quiet}>In your time zone:</p>
-          <DueTimes times={preview.data.next_times} className={classes.times ?? ''} />
+          <DueTimes times={meaning.next_times} className={classes.times ?? ''} />
         </>
       )}
     </div>

@@ -19,7 +19,7 @@ export function ScheduleActions({ schedule: { id, name, paused }, onDeleted }: P
     <div className={classes.actions}>
       <Action
         label="Run now"
-        name={`Run ${name} now`}
+        name={`Run now: ${name}`}
         busy="Starting …"
         failed="It was not run"
         run={async () => {
@@ -45,8 +45,6 @@ export function ScheduleActions({ schedule: { id, name, paused }, onDeleted }: P
         }}
         run={async () => {
           await deleteSchedule(id);
-          // The button that has the focus goes as well.
-          document.getElementById('main')?.focus();
           onDeleted?.();
           await dropSchedule(queryClient, id);
         }}

@@ -2,6 +2,9 @@
 import type { NewSchedule, Schedule } from '../../api/types';
 import { BARE_FIELD, type Field } from '../input-form/fields';
 
+/** What an empty field stands for. */
+export const PRESETS = { time_zone: 'UTC', catch_up: 'once', max_attempts: null } as const;
+
 export const NAME_FIELD: Field = {
   ...BARE_FIELD,
   name: 'name',
@@ -20,7 +23,7 @@ export const WHEN_FIELDS: readonly Field[] = [
     required: true,
     maxLength: 256,
   },
-  { ...BARE_FIELD, name: 'time_zone', kind: 'text', description: 'A zone such as Europe/Berlin.', preset: 'UTC' },
+  { ...BARE_FIELD, name: 'time_zone', kind: 'text', description: 'A zone such as Europe/Berlin.', preset: PRESETS.time_zone },
 ];
 
 export const POLICY_FIELDS: readonly Field[] = [
@@ -29,7 +32,7 @@ export const POLICY_FIELDS: readonly Field[] = [
     name: 'catch_up',
     kind: 'choice',
     description: 'Of runs that nobody was there to start: leave them out, make one for all, or make each.',
-    preset: 'once',
+    preset: PRESETS.catch_up,
     choices: ['skip', 'once', 'all'],
   },
   {

@@ -6,12 +6,13 @@ import { useRef, useState, type SyntheticEvent } from 'react';
 import { functionsQuery } from '../../api/functions';
 import { asApiError } from '../../api/problem';
 import type { NewSchedule, Schedule } from '../../api/types';
-import { draftOf, emptyDraft, readDraft } from '../input-form/draft';
+import { draftOf, emptyDraft, readDraft, readFields, type Draft } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
+import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
 import { CronPreview } from './cron-preview';
 import classes from './schedule-form.module.css';
-import { NAME_FIELD, POLICY_FIELDS, textsOf, WHEN_FIELDS, type ScheduleOptions, type ScheduleTexts } from './schedule-fields';
+import { NAME_FIELD, POLICY_FIELDS, PRESETS, textsOf, WHEN_FIELDS, type ScheduleOptions, type ScheduleTexts } from './schedule-fields';
 
 interface Props {
   readonly schedule: Schedule | null;
@@ -29,7 +30,7 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
   const name = chosen === '' ? (functions[0]?.name ?? '') : chosen;
   const fields = fieldsOf(functions.find((each) => each.name === name)?.input_schema);
   // Until somebody types, the draft follows the function, whose fields may still be on their way.
-  const [typed, setTyped] = useState<ReturnType<typeof emptyDraft> | null>(null);
+  const [typed, setTyped] = useState<Draft | null>(null);
   const draft = typed ?? (schedule?.function === name ? draftOf(fields, schedule.input) : emptyDraft(fields));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [cron] = useDebouncedValue(texts.cron ?? '', 300);
@@ -44,21 +45,26 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
 
   const show = (next: Readonly<Record<string, string>>) => {
     setErrors(next);
-    // After the errors are on the screen.
-    setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    focusInvalid(form.current);
   };
 
   const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     if (mutation.isPending) return;
-    const options = readDraft(ALL_FIELDS, { mode: 'fields', texts, json: '' });
+    const options = readFields(ALL_FIELDS, texts);
     const input = readDraft(fields, draft);
     if (!options.ok || !input.ok) {
       show({ ...(options.ok ? {} : options.errors), ...(input.ok ? {} : underInput(input.errors)) });
       return;
     }
     setErrors({});
-    mutation.mutate({ max_attempts: null, ...(options.input as ScheduleOptions), function: name, input: input.input });
+    mutation.mutate({
+      // What a change leaves out stays as it was, but an emptied field has said that it shall not.
+      ...(schedule === null ? { max_attempts: null } : PRESETS),
+      ...(options.input as ScheduleOptions),
+      function: name,
+      input: input.input,
+    });
   };
 
   const change = (next: ScheduleTexts) => {

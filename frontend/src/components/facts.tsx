@@ -1,0 +1,26 @@
+/** What is known of a thing: a list of names, each with its value. */
+import type { ReactNode } from 'react';
+import classes from './facts.module.css';
+
+interface Props {
+  /** Room for names of several words; on a narrow screen they stand above their values. */
+  readonly long?: boolean;
+  readonly children: ReactNode;
+}
+
+export function Facts({ long = false, children }: Props) {
+  return (
+    <dl className={classes.facts} data-long={long || undefined}>
+      {children}
+    </dl>
+  );
+}
+
+export function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div className={classes.fact}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
