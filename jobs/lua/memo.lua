@@ -9,8 +9,6 @@ local memo, large, written, bytes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local most_bytes = tonumber(ARGV[1])
 local MOST_DROPPED = 500
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function size_of(key)
   return redis.call('HSTRLEN', memo, key) + redis.call('HSTRLEN', large, key)
 end

@@ -221,12 +221,8 @@ impl CatalogEntry {
         self.run.memo_key(input)
     }
 
-    /// Runs one attempt on the JSON text of an input; the output is JSON text as well.
-    pub(crate) fn run(
-        &self,
-        context: JobContext,
-        input: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput> {
+    /// Makes ready to run one attempt on the JSON text of an input; the output is JSON text as well.
+    pub(crate) fn run(&self, context: JobContext, input: &RawValue) -> Result<Begun, BadInput> {
         Arc::clone(&self.run).run(context, input)
     }
 }
@@ -235,15 +231,17 @@ impl CatalogEntry {
 #[derive(Debug)]
 pub(crate) struct BadInput(pub(crate) String);
 
+/// An attempt that is ready to run, and the key under which its output is kept for other jobs, if it is.
+pub(crate) type Begun = (
+    Option<String>,
+    BoxFuture<'static, Result<Box<RawValue>, JobError>>,
+);
+
 /// A [`Function`] without its types.
 trait Run: Send + Sync {
     fn read(&self, input: &Value) -> Result<(), InputError>;
     fn memo_key(&self, input: &RawValue) -> Option<String>;
-    fn run(
-        self: Arc<Self>,
-        context: JobContext,
-        input: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput>;
+    fn run(self: Arc<Self>, context: JobContext, input: &RawValue) -> Result<Begun, BadInput>;
 }
 
 impl<F: Function> Run for F {
@@ -255,17 +253,15 @@ impl<F: Function> Run for F {
         Function::memo_key(self, &serde_json::from_str(input.get()).ok()?)
     }
 
-    fn run(
-        self: Arc<Self>,
-        context: JobContext,
-        input: &RawValue,
-    ) -> Result<BoxFuture<'static, Result<Box<RawValue>, JobError>>, BadInput> {
+    fn run(self: Arc<Self>, context: JobContext, input: &RawValue) -> Result<Begun, BadInput> {
         let input: F::Input =
             serde_json::from_str(input.get()).map_err(|error| BadInput(error.to_string()))?;
-        Ok(Box::pin(async move {
+        let memo_key = Function::memo_key(self.as_ref(), &input);
+        let run = Box::pin(async move {
             let output = Function::run(self.as_ref(), context, input).await?;
             serde_json::value::to_raw_value(&output)
                 .map_err(|error| JobError::fatal(format!("the output is no JSON: {error}")))
-        }))
+        });
+        Ok((memo_key, run))
     }
 }

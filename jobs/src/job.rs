@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -49,13 +48,6 @@ impl JobId {
             u64::try_from(time.timestamp_millis()).unwrap_or(0),
             0,
         ))
-    }
-
-    /// Milliseconds since the id was made; 0 when the clock says that it is yet to come.
-    pub fn age_ms(self) -> u64 {
-        SystemTime::now()
-            .duration_since(self.0.datetime())
-            .map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

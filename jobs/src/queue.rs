@@ -348,8 +348,9 @@ impl Queues {
     /// # Errors
     /// When Redis fails.
     pub(crate) async fn worker_names(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+        let now = clock::ask(self, queue).await?.timestamp_millis();
         let mut range = cmd("ZRANGEBYSCORE");
-        range.arg(self.keys(queue).workers()).arg(now_ms()).arg("+inf");
+        range.arg(self.keys(queue).workers()).arg(now).arg("+inf");
         range.arg("LIMIT").arg(0).arg(10_000);
         self.connection.command(&range).await
     }
@@ -418,9 +419,7 @@ impl Queues {
     }
 
     fn ttl_ms(&self) -> u64 {
-        u64::try_from(self.settings.result_ttl.as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1)
+        millis(self.settings.result_ttl).max(1)
     }
 }
 
@@ -433,9 +432,11 @@ fn json(value: &impl serde::Serialize) -> Result<String, Error> {
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The fields of a stream entry by name.

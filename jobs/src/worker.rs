@@ -13,7 +13,7 @@ use apalis::prelude::{Data, WorkerBuilder};
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use apalis_redis::RedisTask;
 use futures::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -99,6 +99,8 @@ pub async fn run(
         worker: name,
         horizon: worker.settings.redis.horizon,
         outbox: outbox.clone(),
+        places: Arc::new(Semaphore::new(worker.settings.concurrency)),
+        shutdown: worker.shutdown.clone(),
     };
     worker.run(runner, outbox, finishers).await;
     Ok(())
@@ -208,6 +210,7 @@ impl Worker {
     fn reporter(&self) -> Reporter {
         Reporter {
             claims: self.claims.clone(),
+            queues: self.queues.clone(),
             held: Arc::clone(&self.held),
         }
     }
@@ -234,7 +237,7 @@ impl Worker {
             .filter(|(_, job)| job.queue == *queue)
             .map(|(id, job)| (id, job.attempt))
             .collect();
-        let given_back = self.claims.give_back(queue, &left).await?;
+        let given_back = self.claims.give_back(queue, &left, Duration::ZERO).await?;
         if !self.claims.leave(queue).await? {
             let worker = self.claims.worker();
             tracing::warn!(worker, %queue, "Redis counts jobs as held that this worker does not know");

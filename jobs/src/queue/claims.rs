@@ -10,7 +10,7 @@ use super::events::Finished;
 use super::events::wire::{EndedOnWire, ReportOnWire};
 use super::memo::{self, MemoEntry};
 use super::wake::Wakes;
-use super::{Queues, json, scripts};
+use super::{Queues, json, millis, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 
@@ -185,8 +185,14 @@ impl Claims {
         memo::put(&self.queues, queue, function, entries).await
     }
 
-    /// Gives jobs back unfinished; their attempts do not count. Returns how many this worker still held.
-    pub(crate) async fn give_back(&self, queue: &QueueName, jobs: &[(JobId, u32)]) -> Result<u64, Error> {
+    /// Gives jobs back unfinished, to be fetched again after a wait; their attempts do not count. Returns how many this
+    /// worker still held.
+    pub(crate) async fn give_back(
+        &self,
+        queue: &QueueName,
+        jobs: &[(JobId, u32)],
+        wait: Duration,
+    ) -> Result<u64, Error> {
         let keys = self.queues.keys(queue);
         let mut given = 0;
         for batch in jobs.chunks(BATCH) {
@@ -196,7 +202,8 @@ impl Claims {
                 .key(keys.wake())
                 .key(keys.running(&self.worker))
                 .key(keys.counts());
-            call.arg(&*self.worker);
+            call.key(keys.scheduled()).key(keys.cancelling());
+            call.arg(&*self.worker).arg(millis(wait));
             for (id, attempt) in batch {
                 call.arg(id.to_string()).arg(attempt);
             }
@@ -255,7 +262,7 @@ impl Claims {
         range
             .arg(self.queues.keys(queue).workers())
             .arg("-inf")
-            .arg(super::now_ms());
+            .arg(now_ms());
         range.arg("LIMIT").arg(0).arg(10);
         let mut lapsed: Vec<String> = self.queues.connection.command(&range).await?;
         lapsed.retain(|worker| **worker != *self.worker);
@@ -314,11 +321,7 @@ fn read<T: FromRedisValue>(value: Option<Value>) -> Result<T, Error> {
     redis::from_redis_value(value).map_err(|error| Error::Protocol(error.to_string()))
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Now, to the millisecond that events and rows keep.
 pub(crate) fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(i64::try_from(super::now_ms()).unwrap_or_default()).unwrap_or_default()
+    DateTime::from_timestamp_millis(i64::try_from(now_ms()).unwrap_or_default()).unwrap_or_default()
 }

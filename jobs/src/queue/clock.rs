@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use super::{Queues, scripts};
+use super::{Queues, millis, scripts};
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -74,8 +74,4 @@ pub(super) async fn ask(queues: &Queues, queue: &QueueName) -> Result<DateTime<U
 async fn ask_ms(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
     let call = scripts::CLOCK.key(queues.keys(queue).jobs());
     queues.connection.script(&call).await
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

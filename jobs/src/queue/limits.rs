@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{Queues, scripts};
+use super::{Queues, millis, scripts};
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -63,7 +63,7 @@ pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> 
         call.arg("concurrency").arg(concurrency);
     }
     if let Some(rate) = limits.rate {
-        let period = u64::try_from(rate.period.as_millis()).unwrap_or(u64::MAX);
+        let period = millis(rate.period);
         call.arg("rate").arg(rate.jobs);
         call.arg("rate_ms").arg(period.max(1));
         call.arg("burst").arg(rate.burst.max(1));

@@ -61,13 +61,11 @@ pub(super) async fn push(
 
 /// Appends the event that a push would append, and nothing else.
 pub(super) async fn announce(queues: &Queues, queue: &QueueName, jobs: &[Envelope]) -> Result<(), Error> {
-    let (kind, data) = if jobs.len() <= NAMED_MAX {
-        let named: Vec<Queued> = jobs.iter().map(Queued::of).collect();
-        ("queued", json(&named)?)
-    } else {
-        ("queued_many", jobs.len().to_string())
-    };
-    append(queues, queue, kind, &data).await
+    if jobs.len() > NAMED_MAX {
+        return announce_many(queues, queue, jobs.len()).await;
+    }
+    let named: Vec<Queued> = jobs.iter().map(Queued::of).collect();
+    append(queues, queue, "queued", &json(&named)?).await
 }
 
 /// Appends the event that calling these jobs off in Redis would append, and nothing else.

@@ -6,8 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::fetcher::Assignment;
 use super::finisher::Outbox;
@@ -40,6 +42,10 @@ pub(crate) struct Runner {
     /// Waits longer than this are SQL's.
     pub(crate) horizon: Duration,
     pub(crate) outbox: Outbox,
+    /// One for each job that may run at the same time.
+    pub(crate) places: Arc<Semaphore>,
+    /// From then on nothing is begun any more.
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// How running a function went.
@@ -56,19 +62,21 @@ enum Next {
     Backoff,
     /// This wait, while attempts are left.
     Wait(Duration),
-    /// This wait, however many attempts there were.
-    WaitAnyway(Duration),
     Dead,
 }
 
 impl Runner {
     /// Runs attempts to their ends, and tells each as soon as it has one. Those that need not wait for anything run one
-    /// after the other; one that has to wait goes on in a task of its own, and holds nobody up.
+    /// after the other; one that has to wait goes on in a task of its own, and holds nobody up but for its place. What has
+    /// not begun at the shutdown stays held, and is given back.
     pub(crate) async fn run_all(self: Arc<Self>, assignments: Vec<Assignment>) {
         let alone = assignments.len() == 1;
         let mut ended = Vec::with_capacity(assignments.len());
         let mut waiting = JoinSet::new();
         for assignment in assignments {
+            let Some(place) = self.place(&mut ended).await else {
+                break;
+            };
             let runner = Arc::clone(&self);
             let mut run = Box::pin(async move { runner.run(assignment).await });
             if alone {
@@ -79,7 +87,10 @@ impl Runner {
                 Poll::Ready(done) => ended.extend(done),
                 Poll::Pending => {
                     let runner = Arc::clone(&self);
-                    waiting.spawn(async move { runner.outbox.tell(run.await.into_iter().collect()) });
+                    waiting.spawn(async move {
+                        runner.outbox.tell(run.await.into_iter().collect());
+                        drop(place);
+                    });
                 }
             }
         }
@@ -88,8 +99,25 @@ impl Runner {
         while waiting.join_next().await.is_some() {}
     }
 
+    /// A place to run in; `None` at the shutdown. What has `ended` does not wait for it.
+    async fn place(&self, ended: &mut Vec<Ended>) -> Option<OwnedSemaphorePermit> {
+        if self.shutdown.is_cancelled() {
+            return None;
+        }
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        self.outbox.tell(std::mem::take(ended));
+        tokio::select! {
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            () = self.shutdown.cancelled() => None,
+        }
+    }
+
     /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
     /// worker's already.
+    ///
+    /// A job of a function that this build does not know is given back at once, for a worker that does.
     async fn run(&self, assignment: Assignment) -> Option<Ended> {
         let Claim {
             queue,
@@ -110,10 +138,10 @@ impl Runner {
             ),
             Ok(envelope) => match self.catalog.get(&envelope.function) {
                 None => {
-                    let message = format!("this worker knows no function {:?}", envelope.function);
-                    let next = Next::WaitAnyway(UNKNOWN_FUNCTION_WAIT);
-                    let ran = failed(ErrorKind::UnknownFunction, &message, next);
-                    (envelope.function, ran, Backoff::default(), envelope.max_attempts)
+                    let function = envelope.function;
+                    tracing::warn!(job = %id, function, "this worker knows no such function; the job waits for one that does");
+                    self.outbox.give_back(&queue, id, attempt, UNKNOWN_FUNCTION_WAIT);
+                    return None;
                 }
                 Some(entry) => {
                     let context = JobContext {
@@ -153,7 +181,6 @@ impl Runner {
                 let again_in = match next {
                     Next::Backoff if left => Some(backoff.wait(attempt, &mut rand::rng())),
                     Next::Wait(wait) if left => Some(wait),
-                    Next::WaitAnyway(wait) => Some(wait),
                     Next::Backoff | Next::Wait(_) | Next::Dead => None,
                 };
                 log_failure(id, &function, attempt, max_attempts, &error, again_in);
@@ -205,15 +232,16 @@ impl Runner {
         context: JobContext,
         envelope: &Envelope,
     ) -> Ran {
-        let memo_key = entry.memo_key(&envelope.input);
+        let stop = context.job.stop.clone();
+        // Reading the input and naming its memo are the function's as well.
+        let (memo_key, run) = match panics::caught_here(|| entry.run(context, &envelope.input)) {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(BadInput(message))) => return failed(ErrorKind::BadInput, &message, Next::Dead),
+            Err(Panicked(message)) => return failed(ErrorKind::Panic, &message, Next::Backoff),
+        };
         if let Some(output) = self.remembered(queue, entry.name(), memo_key.as_deref()).await {
             return Ran::Output(output, Keep::Nothing);
         }
-        let stop = context.job.stop.clone();
-        let run = match entry.run(context, &envelope.input) {
-            Ok(run) => run,
-            Err(BadInput(message)) => return failed(ErrorKind::BadInput, &message, Next::Dead),
-        };
         let limit = Duration::from_millis(envelope.timeout_ms);
         let result = tokio::select! {
             biased;

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::held::Held;
 use super::patience::Patience;
-use crate::job::QueueName;
+use crate::job::{JobId, QueueName};
 use crate::queue::claims::{BATCH, Claims, Ended, Keep};
 use crate::queue::memo::MemoEntry;
 
@@ -16,6 +17,8 @@ const BATCH_BYTES: usize = 4 << 20;
 
 enum Message {
     Ended(Vec<Ended>),
+    /// Not for this worker: the job waits for another one, and the attempt does not count.
+    NotOurs(JobId, u32, Duration),
     /// Answers when everything before it has been told.
     Flush(oneshot::Sender<()>),
 }
@@ -60,6 +63,13 @@ impl Outbox {
         }
     }
 
+    /// Gives a job back that this worker cannot run, to be fetched again after a wait.
+    pub(crate) fn give_back(&self, queue: &QueueName, id: JobId, attempt: u32, wait: Duration) {
+        if let Some(sender) = self.by_queue.get(queue) {
+            let _ended = sender.send(Message::NotOurs(id, attempt, wait));
+        }
+    }
+
     /// Waits until everything of a queue has been told.
     pub(crate) async fn flush(&self, queue: &QueueName) {
         let (done, told) = oneshot::channel();
@@ -93,6 +103,9 @@ impl Finisher {
                         bytes += ended.iter().map(Ended::size).sum::<usize>();
                         batch.extend(ended);
                     }
+                    Message::NotOurs(id, attempt, wait) => {
+                        self.give_back(id, attempt, wait, &mut patience).await;
+                    }
                     Message::Flush(done) => flushes.push(done),
                 }
                 let full = batch.len() >= BATCH || bytes >= BATCH_BYTES || !flushes.is_empty();
@@ -106,6 +119,15 @@ impl Finisher {
                 let _gone = done.send(());
             }
         }
+    }
+
+    /// Gives a job back, for as long as it takes: it would be held for ever.
+    async fn give_back(&self, id: JobId, attempt: u32, wait: Duration, patience: &mut Patience) {
+        while let Err(error) = self.claims.give_back(&self.queue, &[(id, attempt)], wait).await {
+            patience.failed(&error).await;
+        }
+        patience.succeeded();
+        self.held.remove(id, attempt);
     }
 
     /// Tells attempts, for as long as it takes.

@@ -98,7 +98,7 @@ impl Heartbeat {
             unknown.into_iter().partition(|job| nobodys_before.contains(job));
         if !twice.is_empty() {
             tracing::warn!(jobs = twice.len(), "giving back jobs whose hand-over was lost");
-            self.claims.give_back(queue, &twice).await?;
+            self.claims.give_back(queue, &twice, Duration::ZERO).await?;
         }
         Ok(once)
     }

@@ -175,12 +175,12 @@ impl Held {
         self.news.notified().await;
     }
 
-    /// What there is to tell of the running attempts. Rings again for those that began just now.
-    pub(crate) fn news(&self) -> Vec<News> {
+    /// What there is to tell of the running attempts of a queue. Rings again for those that began just now.
+    pub(crate) fn news(&self, queue: &QueueName) -> Vec<News> {
         let now_ms = now().timestamp_millis();
         let mut news = Vec::new();
         let mut more = false;
-        for (id, job) in &self.table().jobs {
+        for (id, job) in self.table().jobs.iter().filter(|(_, job)| job.queue == *queue) {
             let due = job.is_due_for_announcement(now_ms);
             if due == Some(false) {
                 more = true;
@@ -356,20 +356,24 @@ mod tests {
     fn an_attempt_is_announced_once_and_only_when_it_goes_on() {
         let held = Held::new(10);
         let job = held.add(&claim(JobId::new(), 1));
-        assert!(held.news().is_empty(), "it has not begun");
+        assert!(held.news(&QueueName::standard()).is_empty(), "it has not begun");
         let now_ms = now().timestamp_millis();
         held.begins(&job, now_ms + 1_000);
-        assert!(held.news().is_empty(), "it has just begun");
+        assert!(held.news(&QueueName::standard()).is_empty(), "it has just begun");
         held.begins(&job, now_ms - 1_000);
-        let mut news = held.news();
+        let mut news = held.news(&QueueName::standard());
         assert_eq!(news.len(), 1);
         assert_eq!(news[0].report.2, Some(now_ms - 1_000));
-        assert!(held.news().is_empty());
+        assert!(held.news(&QueueName::standard()).is_empty());
 
         news.remove(0).put_back();
-        assert_eq!(held.news().len(), 1, "it could not be told, and is news again");
+        assert_eq!(
+            held.news(&QueueName::standard()).len(),
+            1,
+            "it could not be told, and is news again"
+        );
         job.notebook.line("half-way");
-        let news = held.news();
+        let news = held.news(&QueueName::standard());
         assert!(news[0].report.2.is_none() && news[0].report.3.is_some());
     }
 }

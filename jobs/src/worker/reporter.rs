@@ -1,11 +1,12 @@
 //! Tells that attempts have begun, and what they say of themselves, a few times a second.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::at_once::at_once;
 use super::held::{Held, News};
 use super::patience::Patience;
+use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::claims::Claims;
 use crate::queue::events::wire::ReportOnWire;
@@ -15,6 +16,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Reporter {
     pub(crate) claims: Claims,
+    pub(crate) queues: Vec<QueueName>,
     pub(crate) held: Arc<Held>,
 }
 
@@ -25,21 +27,25 @@ impl Reporter {
         loop {
             self.held.wait_for_news().await;
             tokio::time::sleep(PAUSE).await;
-            let mut by_queue = BTreeMap::<QueueName, Vec<News>>::new();
-            for news in self.held.news() {
-                by_queue.entry(news.job.queue.clone()).or_default().push(news);
-            }
-            for (queue, news) in by_queue {
-                let reports: Vec<ReportOnWire> = news.iter().map(|news| news.report.clone()).collect();
-                match self.claims.report(&queue, &reports).await {
-                    Ok(()) => patience.succeeded(),
-                    Err(error) => {
-                        news.into_iter().for_each(News::put_back);
-                        self.held.noted();
-                        patience.failed(&error).await;
-                    }
-                }
+            let (_, result) = at_once(&self.queues, |queue| self.tell(queue)).await;
+            match result {
+                Ok(()) => patience.succeeded(),
+                Err(error) => patience.failed(&error).await,
             }
         }
+    }
+
+    async fn tell(&self, queue: &QueueName) -> Result<(), Error> {
+        let news = self.held.news(queue);
+        if news.is_empty() {
+            return Ok(());
+        }
+        let reports: Vec<ReportOnWire> = news.iter().map(|news| news.report.clone()).collect();
+        let result = self.claims.report(queue, &reports).await;
+        if result.is_err() {
+            news.into_iter().for_each(News::put_back);
+            self.held.noted();
+        }
+        result
     }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use jobs::job::JobId;
+use jobs::backoff::Backoff;
+use jobs::job::{Envelope, JobId};
 use jobs::queue::Cancelled;
 use serde_json::json;
 
@@ -40,7 +41,10 @@ async fn a_scheduled_and_a_retrying_job_end_at_once() {
     env.push(std::slice::from_ref(&scheduled)).await;
     assert_eq!(cancel(&env, scheduled.id).await, Cancelled::Now);
 
-    let retrying = envelope("unknown_here", &json!({}));
+    let retrying = Envelope {
+        backoff: Some(Backoff::Fixed(vec![Duration::from_secs(30)])),
+        ..envelope("scripted", &json!({ "fail": 1 }))
+    };
     let worker = env.worker(&catalog_of(Scripted::default()));
     env.push(std::slice::from_ref(&retrying)).await;
     watch.until_finished(1).await;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use jobs::job::Envelope;
 use jobs::queue::Depth;
 use jobs::queue::events::{ErrorKind, Outcome};
 use serde_json::json;
@@ -345,4 +346,41 @@ async fn an_idle_worker_is_woken_rather_than_polling() {
         begin.elapsed()
     );
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_an_unknown_function_waits_for_a_worker_that_knows_it_and_no_attempt_counts() {
+    let env = TestEnv::new().await;
+    let mut watch = env.watch().await;
+    let job = Envelope {
+        max_attempts: 1,
+        ..envelope("scripted", &json!({ "output": 7 }))
+    };
+    env.push(std::slice::from_ref(&job)).await;
+    let stranger = env.worker(&standard_catalog());
+    watch
+        .until("it is given back", |watch| {
+            watch.story(job.id) == ["queued", "returned"]
+        })
+        .await;
+    stranger.stop().await;
+    assert_eq!(env.queues.depth(&env.queue).await.unwrap().scheduled, 1);
+
+    // Its wait is over.
+    let mut raw = env.raw().await;
+    let _: u32 = redis::cmd("ZADD")
+        .arg(env.key("scheduled"))
+        .arg(0)
+        .arg(job.id.to_string())
+        .query_async(&mut raw)
+        .await
+        .unwrap();
+    let _worker = env.worker(&catalog_of(Scripted::default()));
+    watch.until_finished(1).await;
+    assert_eq!(
+        watch.story(job.id),
+        ["queued", "returned", "promoted", "completed"]
+    );
+    assert_eq!(watch.finished()[0].attempt, 1);
+    env.assert_clean().await;
 }

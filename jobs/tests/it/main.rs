@@ -23,3 +23,4 @@ mod results;
 mod sentinel;
 mod streams;
 mod support;
+mod together;

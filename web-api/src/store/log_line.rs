@@ -7,7 +7,10 @@ use jobs::{
     job::JobId,
     queue::events::{EventBatch, JobEvent, Notes},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
 
 use super::{
     Store, StoreError,
@@ -96,14 +99,22 @@ impl Store {
             })
             .collect();
         for chunk in rows.chunks(CHUNK) {
-            let insert = row::Entity::insert_many(chunk.iter().cloned())
-                .on_conflict(OnConflict::new().do_nothing().to_owned());
+            let insert = row::Entity::insert_many(chunk.iter().cloned()).on_conflict(newest());
             let _turn = self.write_turn().await;
             self.bounded("log_line_record", insert.exec_without_returning(&self.database))
                 .await?;
         }
         Ok(())
     }
+}
+
+/// An attempt that was given back is made again under its number, and its lines are counted from 1 again.
+fn newest() -> OnConflict {
+    let new = |column: row::Column| Expr::col(("excluded", column));
+    OnConflict::columns([row::Column::JobId, row::Column::Attempt, row::Column::Number])
+        .update_columns([row::Column::At, row::Column::Text])
+        .action_and_where(new(row::Column::At).gt(Expr::col(("log_lines", row::Column::At))))
+        .to_owned()
 }
 
 fn said(event: &JobEvent) -> Option<(JobId, u32, &Notes)> {

@@ -25,21 +25,12 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
             attempt,
             then,
         } => finish(worker, (job, attempt), then, model, real)?,
-        Step::GiveBack { worker, job, attempt } => {
-            let mut call = real.give_back.key("waiting:");
-            call.key("lanes").key("lane-of").key("attempts").key("events");
-            call.key("wake").key(running_key(worker)).key("counts");
-            call.arg(worker_name(worker)).arg(job).arg(attempt);
-            let given: u64 = call.invoke(&mut real.connection).unwrap();
-            let holds = model.running.get(&job) == Some(&(worker, attempt));
-            prop_assert_eq!(given, u64::from(holds));
-            if holds {
-                model.running.remove(&job);
-                // What the row of attempts says is left as it was: one less than the attempt.
-                model.set_made(job, attempt - 1);
-                model.line_up(job, true);
-            }
-        }
+        Step::GiveBack {
+            worker,
+            job,
+            attempt,
+            later,
+        } => give_back(worker, (job, attempt), later, model, real)?,
         Step::Report { worker, job, attempt } => {
             let mut call = real.report.key("events");
             call.key(running_key(worker)).arg(worker_name(worker));
@@ -108,6 +99,34 @@ fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) ->
     }
     let known = (0..JOBS).filter(|job| model.knows(*job)).count();
     prop_assert_eq!(held, known);
+    Ok(())
+}
+
+fn give_back(
+    worker: u8,
+    (job, attempt): (u8, u32),
+    later: bool,
+    model: &mut Model,
+    real: &mut Real,
+) -> Result<(), TestCaseError> {
+    let mut call = real.give_back.key("waiting:");
+    call.key("lanes").key("lane-of").key("attempts").key("events");
+    call.key("wake").key(running_key(worker)).key("counts");
+    call.key("scheduled").key("cancelling");
+    call.arg(worker_name(worker)).arg(if later { FAR } else { 0 });
+    let given: u64 = call.arg(job).arg(attempt).invoke(&mut real.connection).unwrap();
+    let holds = model.running.get(&job) == Some(&(worker, attempt));
+    prop_assert_eq!(given, u64::from(holds));
+    if holds {
+        model.running.remove(&job);
+        // What the row of attempts says is left as it was: one less than the attempt.
+        model.set_made(job, attempt - 1);
+        if later {
+            model.scheduled.insert(job, model.marked.contains(&job));
+        } else {
+            model.line_up(job, true);
+        }
+    }
     Ok(())
 }
 

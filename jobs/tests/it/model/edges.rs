@@ -3,7 +3,8 @@
 //! ```text
 //! away ──queued──▶ waiting or scheduled        scheduled ──promoted──▶ waiting
 //! waiting ──reported──▶ running                waiting, running ──finished──▶ over, scheduled or away
-//! waiting, running ──returned──▶ waiting       waiting, running ──crashed──▶ over
+//! waiting, running ──returned──▶ waiting or scheduled
+//! waiting, running ──crashed──▶ over
 //! waiting, scheduled ──cancelled──▶ over       over: nothing follows
 //! ```
 //!
@@ -51,6 +52,8 @@ enum Event {
     Parked(u32),
     /// Given back: the attempts that count are left.
     Stopped(u32),
+    /// The same, to be fetched again later.
+    Delayed(u32),
     Orphaned(u32),
     Crashed(u32),
     Cancelled(u32),
@@ -81,6 +84,7 @@ impl Story {
             Event::Again(attempt) if self.runs(attempt) => to(Place::Scheduled, attempt),
             Event::Parked(attempt) if self.runs(attempt) => to(Place::Away, attempt),
             Event::Stopped(left) if self.runs(left + 1) => to(Place::Waiting, left),
+            Event::Delayed(left) if self.runs(left + 1) => to(Place::Scheduled, left),
             Event::Orphaned(attempt) if self.runs(attempt) && attempt < MAX_ATTEMPTS => {
                 to(Place::Waiting, attempt)
             }
@@ -102,6 +106,7 @@ impl Story {
             | Event::Again(_)
             | Event::Parked(_)
             | Event::Stopped(_)
+            | Event::Delayed(_)
             | Event::Orphaned(_)
             | Event::Crashed(_)
             | Event::Cancelled(_) => None,
@@ -183,6 +188,7 @@ fn events(entry: &StreamId) -> Vec<(u8, Event)> {
             };
             finished.map(event).collect()
         }
+        "returned" if !field("wait").is_empty() => attempts(&data, Event::Delayed),
         "returned" if field("r") == "stopped" => attempts(&data, Event::Stopped),
         "returned" => attempts(&data, Event::Orphaned),
         "crashed" => attempts(&data, Event::Crashed),
@@ -236,6 +242,7 @@ fn a_legal_life_is_told_from_an_illegal_one() {
             Event::Orphaned(1),
             Event::Cancelled(1),
         ],
+        &[queued, Event::Delayed(0), Event::Promoted, Event::Ended(1)],
         &[queued, Event::Parked(1), queued, Event::Ended(1)],
         &[queued, Event::Parked(1), Event::Promoted, Event::Cancelled(1)],
         &[queued, Event::Orphaned(1), Event::Orphaned(2), Event::Crashed(3)],
@@ -253,6 +260,7 @@ fn a_legal_life_is_told_from_an_illegal_one() {
         &[queued, Event::Reported(1), Event::Cancelled(0)],
         &[queued, Event::Again(1), Event::Ended(2)],
         &[queued, Event::Stopped(1)],
+        &[queued, Event::Delayed(0), Event::Ended(1)],
         &[queued, Event::Crashed(1)],
         &[queued, Event::Parked(1), Event::Promoted, Event::Ended(2)],
     ] {

@@ -27,10 +27,12 @@ pub(super) enum Step {
         attempt: u32,
         then: Then,
     },
+    /// At once, or to be fetched again much later.
     GiveBack {
         worker: u8,
         job: u8,
         attempt: u32,
+        later: bool,
     },
     /// The worker tells that the attempt which it believes it holds goes on.
     Report {
@@ -94,8 +96,8 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..WORKERS, 1..4_u8).prop_map(|(worker, most)| Step::Fetch { worker, most }),
         4 => (0..WORKERS, 0..JOBS, 1..4_u32, then)
             .prop_map(|(worker, job, attempt, then)| Step::Finish { worker, job, attempt, then }),
-        2 => (0..WORKERS, 0..JOBS, 1..4_u32)
-            .prop_map(|(worker, job, attempt)| Step::GiveBack { worker, job, attempt }),
+        2 => (0..WORKERS, 0..JOBS, 1..4_u32, any::<bool>())
+            .prop_map(|(worker, job, attempt, later)| Step::GiveBack { worker, job, attempt, later }),
         2 => (0..WORKERS, 0..JOBS, 1..4_u32)
             .prop_map(|(worker, job, attempt)| Step::Report { worker, job, attempt }),
         2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
