@@ -156,11 +156,6 @@ impl App {
         self.state.clone()
     }
 
-    /// Adds a role that other modules bring. It has to end by itself once it is told to.
-    pub fn add_role(&mut self, name: &'static str, role: impl Future<Output = ()> + Send + 'static) {
-        spawn(&mut self.roles, name, role);
-    }
-
     /// Resolves when a role ends that should not.
     pub async fn failed(&mut self) -> RoleEnded {
         match self.roles.join_next().await {

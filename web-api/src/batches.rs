@@ -49,6 +49,8 @@ const BREATH: Duration = Duration::from_millis(20);
 const SWEEP: Duration = Duration::from_secs(5);
 /// Open batches in one look.
 const PAGE: u64 = 200;
+/// Batches in one statement: a database takes so many parameters and no more.
+const SOME: usize = 500;
 
 /// Says which batches may have their last outcome. Cheap to clone.
 #[derive(Clone, Default)]
@@ -233,6 +235,13 @@ impl Closer {
     }
 
     async fn close_done(&self, ids: &[BatchId]) -> Result<(), StoreError> {
+        for some in ids.chunks(SOME) {
+            self.close_some(some).await?;
+        }
+        Ok(())
+    }
+
+    async fn close_some(&self, ids: &[BatchId]) -> Result<(), StoreError> {
         for id in self.store.batch_done(ids).await? {
             match self.store.batch_close(id).await {
                 Ok(Some(closed)) => {

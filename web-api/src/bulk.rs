@@ -27,6 +27,8 @@ use crate::windows::Windows;
 
 /// Actions that may be under way.
 pub const MOST: u64 = 100;
+/// How long an action rests that could not go on.
+const REST: Duration = Duration::from_secs(5);
 /// How long the count before an action may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -197,8 +199,9 @@ impl Bulk {
             };
             tracing::info!(action = %action.id, what = %action.action, search = %action.filter, "works on an action");
             let result = self.go(&action, owner, shutdown).await;
+            let rest = if result.is_err() { REST } else { Duration::ZERO };
             if (result.is_err() || shutdown.is_cancelled())
-                && let Err(error) = self.store.job_action_give_back(action.id, owner).await
+                && let Err(error) = self.store.job_action_give_back(action.id, owner, rest).await
             {
                 tracing::warn!(action = %action.id, error = %chain(&error), "an action rests until its lease is over");
             }
@@ -266,15 +269,7 @@ impl Bulk {
     }
 
     async fn cancel(&self, jobs: &[&Job]) -> Result<u64, BulkError> {
-        let unfinished: Vec<UnfinishedJob> = jobs
-            .iter()
-            .map(|job| UnfinishedJob {
-                id: job.id,
-                queue: job.queue.clone(),
-                function: job.function.clone(),
-                attempt: job.attempt,
-            })
-            .collect();
+        let unfinished: Vec<UnfinishedJob> = jobs.iter().map(|job| (*job).into()).collect();
         let all = unfinished.len() as u64;
         let elsewhere = calling_off::in_queue(&self.queues, unfinished).await?;
         let in_queue = all - elsewhere.len() as u64;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use jobs::job::{JobId, JobState, QueueName};
+use jobs::job::{JobId, QueueName};
 use jobs::queue::{Cancelled, Queues};
 
 use crate::dispatch::PUSH_WITHIN;
@@ -54,11 +54,16 @@ pub async fn elsewhere(
             .await?
             .into_iter()
             .partition(is_on_its_way);
-        ended += end(store, queues, brief(settled)).await?;
-        let waiting = brief(on_their_way);
-        let before = waiting.len() as u64;
+        let settled: Vec<UnfinishedJob> = settled.iter().map(Into::into).collect();
+        let cancelled = store.job_cancel_many(&settled, Utc::now() - ARRIVED).await?;
+        let (off, taken): (Vec<_>, Vec<_>) = settled.into_iter().partition(|job| cancelled.contains(&job.id));
+        announce(queues, &off).await?;
+        let waiting: Vec<UnfinishedJob> = on_their_way.iter().map(Into::into).collect();
+        let before = waiting.len();
         jobs = in_queue(queues, waiting).await?;
-        ended += before - jobs.len() as u64;
+        ended += off.len() + before - jobs.len();
+        // The dispatcher was faster, or they have ended meanwhile: the next look tells.
+        jobs.extend(taken);
         if !jobs.is_empty() {
             if start.elapsed() > PATIENCE {
                 return Err(CallOffError::Behind);
@@ -66,7 +71,7 @@ pub async fn elsewhere(
             tokio::time::sleep(PAUSE).await;
         }
     }
-    Ok(ended)
+    Ok(ended as u64)
 }
 
 /// Cancels what waits in Redis, and tells what runs to stop. Returns those that the queue does not hold.
@@ -88,42 +93,7 @@ pub async fn in_queue(
     Ok(elsewhere)
 }
 
-/// Writes that these are cancelled, and tells the browsers, which know nothing of what happens in SQL alone.
-async fn end(store: &Store, queues: &Queues, jobs: Vec<UnfinishedJob>) -> Result<u64, CallOffError> {
-    let cancelled = store.job_cancel_many(&jobs).await?;
-    let cancelled: Vec<UnfinishedJob> = jobs
-        .into_iter()
-        .filter(|job| cancelled.contains(&job.id))
-        .collect();
-    // The dispatcher may have taken one from the backlog in the moment between.
-    let (taken, kept): (Vec<Job>, Vec<Job>) = read(store, &cancelled)
-        .await?
-        .into_iter()
-        .partition(is_on_its_way);
-    announce(queues, &brief(kept)).await?;
-    if !taken.is_empty() {
-        on_arrival(store.clone(), queues.clone(), brief(taken));
-    }
-    Ok(cancelled.len() as u64)
-}
-
-/// Calls them off when their push arrives. It would do no harm but to run for nothing: the row has its outcome.
-fn on_arrival(store: Store, queues: Queues, jobs: Vec<UnfinishedJob>) {
-    tokio::spawn(async move {
-        for wait in [Duration::ZERO, ARRIVED] {
-            tokio::time::sleep(wait).await;
-            // Somebody may have had one run again meanwhile.
-            let Ok(mut now) = read(&store, &jobs).await else {
-                continue;
-            };
-            now.retain(|job| job.state == JobState::Cancelled);
-            if let Err(error) = in_queue(&queues, brief(now)).await {
-                tracing::warn!(%error, jobs = jobs.len(), "cancelled jobs may still run");
-            }
-        }
-    });
-}
-
+/// Tells the browsers, which know nothing of what happens in SQL alone.
 async fn announce(queues: &Queues, jobs: &[UnfinishedJob]) -> Result<(), jobs::error::Error> {
     let mut by_queue = BTreeMap::<&QueueName, Vec<(JobId, u32, &str)>>::new();
     for job in jobs {
@@ -147,28 +117,13 @@ fn is_on_its_way(job: &Job) -> bool {
 }
 
 async fn unfinished(store: &Store, jobs: &[UnfinishedJob]) -> Result<Vec<Job>, StoreError> {
-    let mut found = read(store, jobs).await?;
-    found.retain(|job| !job.state.is_final());
-    Ok(found)
-}
-
-async fn read(store: &Store, jobs: &[UnfinishedJob]) -> Result<Vec<Job>, StoreError> {
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let mut found = Vec::with_capacity(ids.len());
     for some in ids.chunks(CHUNK) {
         found.extend(store.job_get_many(some).await?);
     }
+    found.retain(|job| !job.state.is_final());
     Ok(found)
-}
-
-fn brief(jobs: Vec<Job>) -> Vec<UnfinishedJob> {
-    let brief = jobs.into_iter().map(|job| UnfinishedJob {
-        id: job.id,
-        queue: job.queue,
-        function: job.function,
-        attempt: job.attempt,
-    });
-    brief.collect()
 }
 
 /// Waits until SQL knows everything that the queues have done so far.

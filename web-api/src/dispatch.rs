@@ -17,6 +17,7 @@ use jobs::{
     job::{Envelope, QueueName},
     queue::Queues,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -62,13 +63,16 @@ pub async fn run(
     let mut outage = Outage::new("dispatcher");
     let mut lines: Vec<Line> = names.into_iter().map(Line::new).collect();
     let mut pause = Duration::ZERO;
+    let mut last_look = Instant::now();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = windows.work(), if pause > BREATH => {}
+            // While a window is full, each job that lines up behind it says that there is work.
+            () = work(&windows, last_look + BREATH), if pause > BREATH => {}
             () = room(&queues, &windows, &lines), if pause > BREATH => {}
             () = tokio::time::sleep(pause) => {}
         }
+        last_look = Instant::now();
         // A look may take seconds; rows that it has dispatched and not pushed when it is cut off are found again.
         let look = look(&store, &queues, &windows, &mut lines);
         let looked = tokio::select! {
@@ -83,6 +87,12 @@ pub async fn run(
             Err(error) => outage.failed(&error),
         };
     }
+}
+
+/// Waits until somebody says that there is work, and at least until `not_before`.
+async fn work(windows: &Windows, not_before: Instant) {
+    windows.work().await;
+    tokio::time::sleep_until(not_before).await;
 }
 
 /// A queue, and the lane behind which the next look begins.

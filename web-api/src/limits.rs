@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     outage::{Outage, jittered},
-    store::{Store, StoreError},
+    store::{Store, StoreError, queue::Limit},
 };
 
 /// How often the two are compared.
@@ -26,7 +26,7 @@ pub enum LimitsError {
     Queue(#[from] jobs::error::Error),
 }
 
-/// Sets the limits of a queue.
+/// Sets these of the limits of a queue, and returns all that it has now.
 ///
 /// # Errors
 /// When SQL or Redis is away. Once SQL has them they come into Redis when it is back.
@@ -35,10 +35,11 @@ pub async fn set(
     queues: &Queues,
     queue: &QueueName,
     limits: &Limits,
-) -> Result<(), LimitsError> {
-    store.queue_set_limits(queue, limits).await?;
-    queues.set_limits(queue, limits).await?;
-    Ok(())
+    which: &[Limit],
+) -> Result<Limits, LimitsError> {
+    let limits = store.queue_set_limits(queue, limits, which).await?;
+    queues.set_limits(queue, &limits).await?;
+    Ok(limits)
 }
 
 /// Compares until `shutdown`. Never ends of an error.
@@ -59,14 +60,26 @@ pub async fn run(store: Store, queues: Queues, names: Vec<QueueName>, shutdown: 
 }
 
 async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<(), LimitsError> {
+    let mut away = None;
+    let mut present = Vec::with_capacity(names.len());
     for queue in names {
-        let present = queues.limits(queue).await?;
-        // Read after Redis's: of two changes that cross, the newer one is not undone for longer than a round.
-        let wanted = store.queue_limits(queue).await?;
-        if present != wanted {
-            queues.set_limits(queue, &wanted).await?;
-            tracing::info!(%queue, limits = ?wanted, "Redis has the limits of the queue again");
+        match queues.limits(queue).await {
+            Ok(limits) => present.push((queue, limits)),
+            // The other queues may be on nodes that are there.
+            Err(error) => away = Some(error),
         }
     }
-    Ok(())
+    // Read after Redis's: of two changes that cross, the newer one is not undone for longer than a round.
+    let wanted = store.queue_limits_all().await?;
+    for (queue, present) in present {
+        let wanted = wanted.get(queue.as_str()).copied().unwrap_or_default();
+        if present == wanted {
+            continue;
+        }
+        match queues.set_limits(queue, &wanted).await {
+            Ok(()) => tracing::info!(%queue, limits = ?wanted, "Redis has the limits of the queue again"),
+            Err(error) => away = Some(error),
+        }
+    }
+    away.map_or(Ok(()), |error| Err(error.into()))
 }

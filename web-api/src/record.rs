@@ -169,7 +169,7 @@ fn tell_change(applied: &AppliedChange) {
         .filter(|last| last.state != JobState::Retrying)
     {
         let could_run = applied
-            .run_at
+            .could_run
             .map_or(change.id.created_at(), |at| at.max(change.id.created_at()));
         let labels = [
             ("queue", change.queue.to_string()),

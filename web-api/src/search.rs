@@ -16,7 +16,7 @@
 mod parse;
 mod print;
 
-pub(crate) use self::parse::{in_order, time};
+pub(crate) use self::parse::{in_order, stored, time};
 use crate::store::job::Test;
 
 /// The longest text of a search, in characters.

@@ -15,7 +15,6 @@ use crate::calling_off;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::store::job::UnfinishedJob;
 use crate::wire::job::Job;
 
 /// How long the answer waits for the worker of a running job, which looks more often than once a second.
@@ -49,13 +48,7 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         let mut waiter = state.outcomes.wait_for(job.id);
         let done = state.queues.cancel(&job.queue, &[job.id]).await?;
         if done == [Cancelled::NotHere] {
-            let brief = UnfinishedJob {
-                id: job.id,
-                queue: job.queue.clone(),
-                function: job.function.clone(),
-                attempt: job.attempt,
-            };
-            calling_off::elsewhere(&state.store, &state.queues, vec![brief]).await?;
+            calling_off::elsewhere(&state.store, &state.queues, vec![(&job).into()]).await?;
             job.batch.into_iter().for_each(|batch| state.batches.touch(batch));
             job = jobs::find(state, req).await?;
         }

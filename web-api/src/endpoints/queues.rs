@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::limits::{self, LimitsError};
 use crate::problem::Problem;
 use crate::state::{AppState, Inner};
+use crate::store::queue::Limit;
 use crate::wire::queue::{Queue, QueueLimits, QueueList};
 
 const EXAMPLE: &str = "{\"concurrency\": 10}";
@@ -89,8 +90,8 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    let limits = changed(body, state.store.queue_limits(&name).await?)?;
-    set(state, &name, weight, limits).await
+    let (limits, which) = changed(body)?;
+    set(state, &name, weight, limits, &which).await
 }
 
 /// Pause a queue
@@ -138,15 +139,22 @@ async fn set_paused(req: &mut Request, depot: &mut Depot, paused: bool) -> Resul
     let (name, weight) = find(state, req)?;
     let limits = Limits {
         paused,
-        ..state.store.queue_limits(&name).await?
+        ..Limits::default()
     };
-    set(state, &name, weight, limits).await
+    set(state, &name, weight, limits, &[Limit::Paused]).await
 }
 
-async fn set(state: &Inner, name: &QueueName, weight: u32, limits: Limits) -> Result<Answer, ApiError> {
-    limits::set(&state.store, &state.queues, name, &limits).await?;
+async fn set(
+    state: &Inner,
+    name: &QueueName,
+    weight: u32,
+    limits: Limits,
+    which: &[Limit],
+) -> Result<Answer, ApiError> {
+    let limits = limits::set(&state.store, &state.queues, name, &limits, which).await?;
     tracing::info!(queue = %name, ?limits, "the limits of a queue were set");
-    Answer::ok(&read(state, name, weight).await?)
+    let depth = state.queues.depth(name).await?;
+    Answer::ok(&Queue::new(name, weight, &limits, &depth))
 }
 
 async fn read(state: &Inner, name: &QueueName, weight: u32) -> Result<Queue, ApiError> {
@@ -162,26 +170,33 @@ fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
     found.ok_or(ApiError::UnknownQueue { name })
 }
 
-fn changed(body: Map<String, Value>, before: Limits) -> Result<Limits, ApiError> {
-    let mut limits = before;
+/// The limits that the body names, and which they are.
+fn changed(body: Map<String, Value>) -> Result<(Limits, Vec<Limit>), ApiError> {
+    let mut limits = Limits::default();
+    let mut which = Vec::new();
     let takes_away = |name: &str| body.get(name).is_some_and(Value::is_null);
     let (no_concurrency, no_rate) = (takes_away("concurrency"), takes_away("rate"));
     let mut fields = Fields::of(body);
-    limits.paused = fields.flag("paused").unwrap_or(limits.paused);
-    if let Some(most) = fields.number("concurrency", 1, MOST) {
-        limits.concurrency = u32::try_from(most).ok();
-    } else if no_concurrency {
-        limits.concurrency = None;
+    if let Some(paused) = fields.flag("paused") {
+        limits.paused = paused;
+        which.push(Limit::Paused);
     }
-    if let Some(rate) = fields.object("rate") {
+    let concurrency = fields.number("concurrency", 1, MOST);
+    if concurrency.is_some() || no_concurrency {
+        limits.concurrency = concurrency.and_then(|most| u32::try_from(most).ok());
+        which.push(Limit::Concurrency);
+    }
+    let rate = fields.object("rate");
+    if rate.is_some() || no_rate {
+        which.push(Limit::Rate);
+    }
+    if let Some(rate) = rate {
         let mut rate = Fields::of(rate);
         limits.rate = new_rate(&mut rate);
         fields.inner("rate", rate);
-    } else if no_rate {
-        limits.rate = None;
     }
     fields.finish()?;
-    Ok(limits)
+    Ok((limits, which))
 }
 
 fn new_rate(fields: &mut Fields) -> Option<RateLimit> {

@@ -201,6 +201,17 @@ pub struct UnfinishedJob {
     pub attempt: u32,
 }
 
+impl From<&Job> for UnfinishedJob {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id,
+            queue: job.queue.clone(),
+            function: job.function.clone(),
+            attempt: job.attempt,
+        }
+    }
+}
+
 impl Job {
     /// How many attempts to count when the job is pushed once more. At least one is left: an attempt during which the
     /// queue was lost did not fail.
@@ -404,7 +415,7 @@ where
     text.parse().map_err(|error| unreadable(row, column, &error))
 }
 
-fn unreadable(row: &str, column: &str, error: &dyn std::fmt::Display) -> StoreError {
+pub(in crate::store) fn unreadable(row: &str, column: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Row {
         row: format!("job {row}"),
         problem: format!("{column}: {error}"),

@@ -15,8 +15,9 @@ use sea_orm::{
 
 use super::{
     Store, StoreError,
-    job::{Counted, JobFilter, parsed},
+    job::{Counted, JobFilter, parsed, unreadable},
 };
+use crate::{error::chain, search};
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -132,7 +133,13 @@ impl Store {
     pub async fn job_action_list(&self, limit: u64) -> Result<Vec<JobAction>, StoreError> {
         let query = row::Entity::find().order_by_desc(row::Column::Id).limit(limit);
         let rows = self.bounded("job_action_list", query.all(&self.database)).await?;
-        rows.into_iter().map(JobAction::try_from).collect()
+        // One that cannot be read must not hide the others.
+        let readable = rows.into_iter().filter_map(|row| {
+            JobAction::try_from(row)
+                .inspect_err(|error| tracing::error!(error = %chain(error), "an action is left out"))
+                .ok()
+        });
+        Ok(readable.collect())
     }
 
     /// How many are under way.
@@ -209,13 +216,16 @@ impl Store {
         Ok(result.rows_affected > 0)
     }
 
-    /// Gives an action back that `owner` cannot go on with, so that another process can.
-    pub async fn job_action_give_back(&self, id: JobId, owner: &str) -> Result<(), StoreError> {
+    /// Gives an action back that `owner` cannot go on with, so that another process can, after a rest: an action that
+    /// fails must not keep others from their turn.
+    pub async fn job_action_give_back(
+        &self,
+        id: JobId,
+        owner: &str,
+        rest: Duration,
+    ) -> Result<(), StoreError> {
         let update = row::Entity::update_many()
-            .col_expr(
-                row::Column::LeasedUntil,
-                Expr::value(Option::<DateTime<Utc>>::None),
-            )
+            .col_expr(row::Column::LeasedUntil, Expr::value(until(Utc::now(), rest)))
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::Owner.eq(owner));
         let _turn = self.write_turn().await;
@@ -299,7 +309,7 @@ impl TryFrom<row::Model> for JobAction {
         Ok(Self {
             id: parsed(&row.id, "id", &row.id)?,
             action: parsed(&row.id, "action", &row.action)?,
-            filter: parsed(&row.id, "search", &row.search)?,
+            filter: search::stored(&row.search).map_err(|error| unreadable(&row.id, "search", &error))?,
             state: state.unwrap_or(ActionState::Stopped),
             total: Counted {
                 jobs: row.total.unsigned_abs(),

@@ -1,6 +1,6 @@
 //! The table `queues`: the limits that an operator has set. Redis has a copy, which `limits` keeps up to date.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{SubsecRound, Utc};
 use jobs::{
@@ -35,6 +35,28 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// One of the limits of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Paused,
+    Concurrency,
+    Rate,
+}
+
+impl Limit {
+    fn columns(self) -> &'static [row::Column] {
+        match self {
+            Self::Paused => &[row::Column::Paused],
+            Self::Concurrency => &[row::Column::Concurrency],
+            Self::Rate => &[
+                row::Column::RateJobs,
+                row::Column::RatePeriodMs,
+                row::Column::RateBurst,
+            ],
+        }
+    }
+}
+
 impl Store {
     /// What was set for this queue; no limits when nothing was.
     pub async fn queue_limits(&self, queue: &QueueName) -> Result<Limits, StoreError> {
@@ -43,8 +65,24 @@ impl Store {
         Ok(row.as_ref().map(limits).unwrap_or_default())
     }
 
-    /// Sets the limits of a queue, all at once.
-    pub async fn queue_set_limits(&self, queue: &QueueName, limits: &Limits) -> Result<(), StoreError> {
+    /// What was set for each queue for which something was.
+    pub async fn queue_limits_all(&self) -> Result<HashMap<String, Limits>, StoreError> {
+        let query = row::Entity::find();
+        let rows = self
+            .bounded("queue_limits_all", query.all(&self.database))
+            .await?;
+        let set = rows.into_iter().map(|row| (row.name.clone(), limits(&row)));
+        Ok(set.collect())
+    }
+
+    /// Sets these of the limits of a queue and leaves the others as they are; returns all of them. Two changes at the
+    /// same moment do not undo each other.
+    pub async fn queue_set_limits(
+        &self,
+        queue: &QueueName,
+        limits: &Limits,
+        which: &[Limit],
+    ) -> Result<Limits, StoreError> {
         let signed = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let millis = |period: Duration| i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
         let row = row::ActiveModel {
@@ -56,21 +94,16 @@ impl Store {
             rate_burst: Set(limits.rate.map(|rate| signed(rate.burst))),
             updated_at: Set(Utc::now().trunc_subsecs(3)),
         };
+        let columns = which.iter().flat_map(|limit| limit.columns());
         let over = OnConflict::column(row::Column::Name)
-            .update_columns([
-                row::Column::Paused,
-                row::Column::Concurrency,
-                row::Column::RateJobs,
-                row::Column::RatePeriodMs,
-                row::Column::RateBurst,
-                row::Column::UpdatedAt,
-            ])
+            .update_columns(columns.copied().chain([row::Column::UpdatedAt]))
             .to_owned();
         let insert = row::Entity::insert(row).on_conflict(over);
-        let _turn = self.write_turn().await;
+        let turn = self.write_turn().await;
         self.bounded("queue_set_limits", insert.exec_without_returning(&self.database))
             .await?;
-        Ok(())
+        drop(turn);
+        self.queue_limits(queue).await
     }
 }
 

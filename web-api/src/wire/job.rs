@@ -205,7 +205,8 @@ impl JobDetail {
             job.state,
             JobState::Running | JobState::Completed | JobState::Cancelled
         );
-        if latest && told {
+        // One that was called off while it waited to be run again has no attempt of its own.
+        if latest && told && job.started_at.is_some() {
             attempts.push(Attempt {
                 number: job.attempt,
                 worker: job.worker.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::job::{JobId, JobState};
 use jobs::queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome};
 use reqwest::Method;
@@ -127,6 +127,21 @@ on_both_databases! {
         }
         assert_eq!(done, 1);
         assert_eq!(job(&store, new.id).await.max_attempts, 1 + new.max_attempts);
+    }
+
+    async fn a_job_that_runs_again_waits_since_then_and_has_no_attempt_yet(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let new = new_job(1);
+        store.job_insert_many(std::slice::from_ref(&new)).await.unwrap();
+        let now = Utc::now().trunc_subsecs(3);
+        let at = |seconds: i64, event: JobEvent| EventBatch { at: now + TimeDelta::seconds(seconds), ..batch(vec![event]) };
+        store.job_apply_events(&[at(0, finished(new.id, 1))]).await.unwrap();
+        let wanted = now + TimeDelta::seconds(60);
+        let again = store.job_run_again(&new.queue, &[new.id], wanted).await.unwrap();
+        assert_eq!((again[0].started_at, &again[0].worker), (None, &None));
+        let applied = store.job_apply_events(&[at(61, finished(new.id, 2))]).await.unwrap();
+        assert_eq!(applied.changes[0].could_run, Some(wanted));
     }
 
     async fn what_is_told_of_an_earlier_life_changes_nothing(kind) {

@@ -115,6 +115,39 @@ on_both_databases! {
         assert_eq!(claim("c").await, None, "it has ended");
     }
 
+    async fn an_action_that_cannot_go_on_lets_others_have_their_turn(kind) {
+        let env = TestEnv::new(kind).await;
+        dead_jobs(&env.store, 1).await;
+        let (actions, role) = process(&env, settings());
+        role.stop().await;
+        let mut begun = Vec::new();
+        for _ in 0..2 {
+            begun.push(actions.start(Action::Delete, &JobFilter::default()).await.unwrap().unwrap().id);
+        }
+        let lease = Duration::from_mins(1);
+        let claim = async || env.store.job_action_claim("a", lease).await.unwrap().map(|action| action.id);
+        assert_eq!(claim().await, Some(begun[0]));
+        env.store.job_action_give_back(begun[0], "a", Duration::from_secs(5)).await.unwrap();
+        assert_eq!(claim().await, Some(begun[1]));
+        assert_eq!(claim().await, None);
+        eventually("it has rested", async || (claim().await == Some(begun[0])).then_some(())).await;
+    }
+
+    /// What is stored is longer than what was asked for: it names the states.
+    async fn the_longest_filter_can_be_worked_on_and_told(kind) {
+        let server = TestServer::idle(kind).await;
+        let filter = format!("function:fibonacci \"{}\"", "a".repeat(1_979));
+        let body = json!({"action": "cancel", "filter": filter}).to_string();
+        let answer = server.post("/api/v1/jobs/actions", body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let path = format!("/api/v1/jobs/actions/{}", answer.json()["id"].as_str().unwrap());
+        eventually("it has ended", async || (server.get(&path).await.json()["state"] == "finished").then_some(())).await;
+        let list = server.get("/api/v1/jobs/actions").await;
+        assert_eq!(list.status, 200, "{}", list.text);
+        let longer = json!({"action": "cancel", "filter": format!("{filter}a")}).to_string();
+        assert_eq!(server.post("/api/v1/jobs/actions", longer).await.status, 422);
+    }
+
     async fn a_stopped_action_leaves_the_rest_alone(kind) {
         let env = TestEnv::new(kind).await;
         dead_jobs(&env.store, 60).await;

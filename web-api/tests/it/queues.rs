@@ -207,6 +207,19 @@ on_both_databases! {
         }
     }
 
+    async fn changes_at_the_same_moment_do_not_undo_each_other(database) {
+        let server = with_mail(database).await;
+        for most in 1..=20 {
+            let paused = most % 2 == 0;
+            let action = format!("{DEFAULT}/{}", if paused { "pause" } else { "resume" });
+            let concurrency = json!({"concurrency": most});
+            let (one, other) = tokio::join!(server.patch(DEFAULT, &concurrency), server.post(&action, ""));
+            assert_eq!((one.status.as_u16(), other.status.as_u16()), (200, 200));
+            let queue = server.get(DEFAULT).await.json();
+            assert_eq!((&queue["paused"], &queue["concurrency"]), (&json!(paused), &json!(most)));
+        }
+    }
+
     async fn limits_come_into_a_redis_that_is_empty(database) {
         let server = with_mail(database).await;
         server.patch(DEFAULT, &json!({"concurrency": 3, "rate": {"jobs": 5, "period_seconds": 60}})).await;

@@ -43,8 +43,8 @@ pub struct Applied {
 #[derive(Debug)]
 pub struct AppliedChange {
     pub change: Change,
-    /// As it is in the row now.
-    pub run_at: Option<DateTime<Utc>>,
+    /// Not before this time it could have run, by the row; `None` for its call.
+    pub could_run: Option<DateTime<Utc>>,
     /// The batch that the job was called with.
     pub batch: Option<BatchId>,
 }
@@ -58,7 +58,7 @@ impl AppliedChange {
 
 /// What a row says after a change.
 struct Passed {
-    run_at: Option<DateTime<Utc>>,
+    could_run: Option<DateTime<Utc>>,
     batch: Option<BatchId>,
 }
 
@@ -80,11 +80,15 @@ impl Store {
     }
 
     /// Writes that these jobs, which the queue does not hold, are called off, and returns those that were. A row that has
-    /// ended stays as it is.
+    /// ended stays as it is, and so does one that was dispatched since `arrived`: its push may be on its way.
     ///
     /// # Errors
     /// When the database is away; some of them may have been called off.
-    pub async fn job_cancel_many(&self, jobs: &[UnfinishedJob]) -> Result<HashSet<JobId>, StoreError> {
+    pub async fn job_cancel_many(
+        &self,
+        jobs: &[UnfinishedJob],
+        arrived: DateTime<Utc>,
+    ) -> Result<HashSet<JobId>, StoreError> {
         let now = Utc::now();
         let mut done = HashSet::new();
         let mut cancelled: Vec<Change> = jobs
@@ -93,7 +97,10 @@ impl Store {
             .collect();
         cancelled.sort_by_key(|change| change.id);
         for chunk in cancelled.chunks(CHUNK) {
-            done.extend(self.apply(chunk).await?.into_keys());
+            let mut statement = update(chunk);
+            let dispatched_at = || Expr::col(("jobs", Column::DispatchedAt));
+            statement.and_where(dispatched_at().is_null().or(dispatched_at().lt(arrived)));
+            done.extend(self.carry_out(&statement).await?.into_keys());
         }
         Ok(done)
     }
@@ -105,10 +112,10 @@ impl Store {
             match self.apply(&chunk).await {
                 Ok(passed) => {
                     applied.changes.extend(chunk.into_iter().filter_map(|change| {
-                        let Passed { run_at, batch } = *passed.get(&change.id)?;
+                        let Passed { could_run, batch } = *passed.get(&change.id)?;
                         Some(AppliedChange {
                             change,
-                            run_at,
+                            could_run,
                             batch,
                         })
                     }));
@@ -135,28 +142,31 @@ impl Store {
     }
 
     async fn apply(&self, changes: &[Change]) -> Result<HashMap<JobId, Passed>, StoreError> {
-        let statement = update(changes);
+        self.carry_out(&update(changes)).await
+    }
+
+    async fn carry_out(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
         let _turn = self.write_turn().await;
         let rows = self
-            .bounded("job_apply_events", self.database.query_all(&statement))
+            .bounded("job_apply_events", self.database.query_all(statement))
             .await?;
         rows.into_iter()
             .map(|row| {
                 let read = || {
-                    let (id, run_at) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
-                    Ok::<_, DbErr>((id, run_at, row.try_get_by_index::<Option<String>>(2)?))
+                    let (id, could_run) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
+                    Ok::<_, DbErr>((id, could_run, row.try_get_by_index::<Option<String>>(2)?))
                 };
-                let (id, run_at, batch) =
+                let (id, could_run, batch) =
                     read().map_err(|source| StoreError::new("job_apply_events", source))?;
                 let batch = batch.map(|batch| parsed(&id, "batch_id", &batch)).transpose()?;
-                Ok((parsed(&id, "id", &id)?, Passed { run_at, batch }))
+                Ok((parsed(&id, "id", &id)?, Passed { could_run, batch }))
             })
             .collect()
     }
 }
 
 /// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard
-/// RETURNING id, run_at, batch_id`.
+/// RETURNING id, COALESCE(run_at, again_at), batch_id`.
 /// Both databases name the columns of a bare VALUES list column1, column2 and so on.
 fn update(changes: &[Change]) -> UpdateStatement {
     let [id, state, attempt, run_at, worker, started_at, finished_at] = new_columns(1);
@@ -189,6 +199,8 @@ fn update(changes: &[Change]) -> UpdateStatement {
             .and(due.clone().is_not_null())
             .and(old(Column::RunAt).is_null().or(old(Column::RunAt).lte(due))));
 
+    // A job that runs again waits since somebody wanted that.
+    let could_run = Expr::from(Func::coalesce([old(Column::RunAt), old(Column::AgainAt)]));
     let mut update = Query::update();
     update
         .table("jobs")
@@ -226,7 +238,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
                 .or(old(Column::AgainAt).lte(at)),
         )
         .and_where(guard)
-        .returning(Query::returning().exprs([old(Column::Id), old(Column::RunAt), old(Column::BatchId)]));
+        .returning(Query::returning().exprs([old(Column::Id), could_run, old(Column::BatchId)]));
     update
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use jobs::{
     catalog::Catalog,
     job::{JobId, Priority, QueueName},
 };
 use serde_json::{Value, json};
 use web_api::{
-    store::job::{Place, dispatch::Lane},
+    store::job::{Place, UnfinishedJob, dispatch::Lane},
     windows::WindowSettings,
 };
 
@@ -49,6 +50,9 @@ on_both_databases! {
         let waiting = ids[19];
         assert_eq!((place(waiting).await, place(parked).await), (Place::Backlog, Place::Parked));
         let off = [waiting, parked, marked];
+        let on_its_way: UnfinishedJob = (&store.job_get(marked).await.unwrap().unwrap()).into();
+        let arrived = Utc::now() - TimeDelta::seconds(10);
+        assert!(store.job_cancel_many(&[on_its_way], arrived).await.unwrap().is_empty());
         for id in off {
             // While a push may be under way nobody can say whether the job runs.
             let answer = eventually("it can be cancelled", || async {
