@@ -1,5 +1,6 @@
 //! What may be asked for on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -26,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) fsync: Fsync,
     /// Another build of the worker, which is deployed in turns with this one.
     pub(crate) worker_binary: Option<PathBuf>,
+    /// The same of the API.
+    pub(crate) web_api_binary: Option<PathBuf>,
     /// Leave the logs behind, also when all is well.
     pub(crate) keep: bool,
 }
@@ -59,6 +62,7 @@ impl Default for Options {
             only: Vec::new(),
             fsync: Fsync::EverySecond,
             worker_binary: None,
+            web_api_binary: None,
             keep: false,
         }
     }
@@ -83,6 +87,8 @@ cargo xtask chaos [OPTION…]
   --only FAULT             this fault alone; may be said several times
   --appendfsync WHEN       how Redis keeps its log: always or everysec (everysec)
   --worker-binary FILE     another build of the worker, which is deployed in turns with this one
+  --web-api-binary FILE    the same of the API
+  --previous [REVISION]    both from the release before this one, or from that commit (built when they are not there)
   --keep                   leave the logs behind, also when all is well
   --release                programs with optimization (built when they are not there)
 
@@ -108,14 +114,8 @@ pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Option<Options>> {
             Long("seed") => options.seed = parser.value()?.parse()?,
             Long("only") => options.only.push(fault(parser.value()?.string()?)?),
             Long("appendfsync") => options.fsync = fsync(&parser.value()?.string()?)?,
-            Long("worker-binary") => {
-                let file = PathBuf::from(parser.value()?);
-                let file = std::path::absolute(&file).unwrap_or(file);
-                if !file.is_file() {
-                    bail!("`--worker-binary {}` is no file", file.display());
-                }
-                options.worker_binary = Some(file);
-            }
+            Long("worker-binary") => options.worker_binary = Some(file(parser.value()?)?),
+            Long("web-api-binary") => options.web_api_binary = Some(file(parser.value()?)?),
             Long("keep") => options.keep = true,
             Long("help") | Short('h') => return Ok(None),
             other @ (Long(_) | Short(_) | Value(_)) => return Err(other.unexpected().into()),
@@ -125,6 +125,15 @@ pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Option<Options>> {
         bail!("`--jobs` and `--connections` need at least one");
     }
     Ok(Some(options))
+}
+
+fn file(named: OsString) -> Result<PathBuf> {
+    let file = PathBuf::from(named);
+    let file = std::path::absolute(&file).unwrap_or(file);
+    if !file.is_file() {
+        bail!("{} is no file", file.display());
+    }
+    Ok(file)
 }
 
 fn fault(name: String) -> Result<String> {
@@ -170,6 +179,7 @@ mod tests {
             ["--only", "earthquake"],
             ["--appendfsync", "no"],
             ["--worker-binary", "/no/such/file"],
+            ["--web-api-binary", "/no/such/file"],
         ] {
             assert!(options(&words).is_err(), "{words:?}");
         }

@@ -93,8 +93,8 @@ pub(crate) struct Stack {
 
 /// What the processes are started from.
 struct Programs {
-    web_api: PathBuf,
-    /// The worker that is deployed at the moment comes first.
+    /// Of both, the build that is deployed at the moment comes first.
+    apis: Vec<PathBuf>,
     workers: Vec<PathBuf>,
 }
 
@@ -130,8 +130,12 @@ impl Stack {
             let link = || Link::open(&redis.socket(), runtime);
             names.iter().map(|name| Ok(Slot::new(name, link()?))).collect()
         };
-        let worker = project::binary("worker")?;
-        let other = options.worker_binary.clone();
+        let builds = |program: &str, other: &Option<PathBuf>| -> Result<Vec<PathBuf>> {
+            Ok([Some(project::binary(program)?), other.clone()]
+                .into_iter()
+                .flatten()
+                .collect())
+        };
         let mut stack = Self {
             apis: slots(&APIS)?,
             workers: slots(&WORKERS)?,
@@ -143,8 +147,8 @@ impl Stack {
             notes: Notes::create(folder, NOTES)?,
             folder: folder.to_path_buf(),
             programs: Programs {
-                web_api: project::binary("web-api")?,
-                workers: [Some(worker), other].into_iter().flatten().collect(),
+                apis: builds("web-api", &options.web_api_binary)?,
+                workers: builds("worker", &options.worker_binary)?,
             },
             database: Database::Up {
                 since: Instant::now(),
@@ -188,8 +192,11 @@ impl Stack {
 
     fn fill_api(&mut self, at: usize, port: u16) -> Result<Option<server::Server>> {
         let url = self.database_url();
+        let Some(program) = self.programs.apis.first() else {
+            return Ok(None);
+        };
         let slot = &mut self.apis[at];
-        let mut command = prepared(&self.programs.web_api, slot);
+        let mut command = prepared(program, slot);
         command
             .env("SPIRAL_DATABASE_URL", url)
             .env("SPIRAL_LISTEN", format!("127.0.0.1:{port}"));
@@ -236,6 +243,11 @@ impl Stack {
     /// Another build from now on, when there is one.
     pub(crate) fn next_worker_build(&mut self) {
         self.programs.workers.rotate_left(1);
+    }
+
+    /// The same of the API.
+    pub(crate) fn next_api_build(&mut self) {
+        self.programs.apis.rotate_left(1);
     }
 
     /// Starts a new worker beside the one that is there, and then ends that one in good order.

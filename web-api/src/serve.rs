@@ -1,6 +1,7 @@
 //! The plain mode: the API of one of any number of processes, with a database and a Redis that others run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jobs::catalog::Catalog;
@@ -13,6 +14,12 @@ use crate::config::Config;
 use crate::endpoints;
 use crate::server::Listening;
 use crate::store::Store;
+
+/// How long the first answer of the database is waited for. Then it serves without: most calls are told to come again,
+/// and those that can be answered are. (Redis is not waited for: calls are accepted without it.)
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown`, then answers what is under way and ends.
 ///
@@ -48,7 +55,16 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .context("cannot use the database")?;
     let queues = Queues::connect(&redis).await.context("cannot use Redis")?;
     let router = endpoints::router(server.token.as_ref());
+    let answer = first_answer(store.clone());
     let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
+    // Whoever has connected meanwhile waits. So a replica that joins others under load refuses nobody.
+    tokio::select! {
+        answered = tokio::time::timeout(FIRST_ANSWER, answer) => if answered.is_err() {
+            let waited = FIRST_ANSWER.as_secs();
+            tracing::warn!("the database has not answered for {waited} s; serving all the same");
+        },
+        () = shutdown.cancelled() => {}
+    }
     tracing::info!(
         address = %format_args!("http://{}", listening.address()), version = version::described(),
         "the API is ready"
@@ -65,4 +81,10 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .context("the database was not closed in order")?;
     tracing::info!("ended in order");
     result
+}
+
+async fn first_answer(store: Store) {
+    while store.ping().await.is_err() {
+        tokio::time::sleep(PAUSE).await;
+    }
 }

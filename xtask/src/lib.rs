@@ -24,6 +24,7 @@ pub mod migration;
 pub mod nginx;
 pub mod openapi;
 pub mod postgres;
+pub mod previous;
 pub mod process;
 pub mod project;
 pub mod python;

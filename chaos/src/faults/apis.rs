@@ -38,6 +38,7 @@ pub(super) fn freeze(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
 }
 
 pub(super) fn deploy(stack: &mut Stack, _dice: &mut StdRng) -> Result<Blow> {
+    stack.next_api_build();
     for at in 0..stack.apis.len() {
         stack.deploy_api(at)?;
     }

@@ -44,7 +44,7 @@ impl Process {
     }
 
     async fn exit_code(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();

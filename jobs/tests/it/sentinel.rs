@@ -113,7 +113,7 @@ async fn workers_follow_the_master_that_the_sentinels_chose() {
     .await;
     let all: BTreeSet<JobId> = accepted.iter().chain(&later).map(|job| job.id).collect();
     let mut ended = BTreeSet::new();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while ended != all {
         assert!(
             Instant::now() < deadline,

@@ -88,7 +88,7 @@ impl RedisServer {
             .spawn()
             .unwrap_or_else(|error| panic!("redis-server (Debian: apt-get install redis-server): {error}"));
         *self.process.lock().unwrap() = Some(process);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             assert!(Instant::now() < deadline, "redis-server did not come up");
             std::thread::yield_now();
@@ -244,7 +244,7 @@ impl TestWorker {
     /// Stops in order.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(30), self.run)
+        tokio::time::timeout(Duration::from_mins(2), self.run)
             .await
             .unwrap()
             .unwrap()
@@ -271,7 +271,7 @@ impl Watch {
 
     /// Reads on until `done` says so.
     pub(crate) async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while !done(self) {
             assert!(
                 Instant::now() < deadline,
@@ -343,7 +343,7 @@ pub(crate) fn catalog_of(function: impl Function) -> Arc<Catalog> {
 
 /// Waits until `condition` holds.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while !condition().await {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -299,8 +299,9 @@ on_both_databases! {
             (answer.status != 503).then_some(answer)
         })
         .await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["counts"]["cancelled"]), (200, &json!(600)), "{}", answer.text);
-        finished(&server, &batch).await;
+        // 202 where the jobs were pushed again before, and are called off in the queue.
+        assert!([200, 202].contains(&answer.status.as_u16()), "{}", answer.text);
+        assert_eq!(finished(&server, &batch).await["counts"]["cancelled"], 600);
         server.start_worker();
         let other = server.post("/api/values?wait=60s", "{\"index\": 5}").await;
         assert_eq!(other.status, 200, "{}", other.text);

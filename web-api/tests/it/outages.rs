@@ -73,6 +73,26 @@ async fn behind_a_proxy() -> (TestServer, Proxy) {
     (server, proxy)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_while_it_starts_waits_for_the_first_answer_of_the_database() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let proxy = Proxy::to(database.address()).await;
+    let url = proxy.url(database.url(), &database.address());
+    proxy.cut();
+    let server = TestServer::on(database, |config| {
+        config.database.url = url;
+        config.database.acquire_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let back = async {
+        // As long as nobody can have an answer other than a refusal.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        proxy.restore();
+    };
+    let (answer, ()) = tokio::join!(server.post("/api/values", "{\"index\": 90}"), back);
+    assert_eq!(answer.status, 202, "{}", answer.text);
+}
+
 async fn refuses_until_it_is_back(server: &TestServer) {
     for _ in 0..2 {
         let answer = quick(server.post("/api/values", "{\"index\": 90}")).await;

@@ -204,7 +204,7 @@ on_both_databases! {
         drop(impatient);
         counted.open(1);
         for waiter in &mut waiters {
-            let job = tokio::time::timeout(Duration::from_secs(20), waiter.outcome()).await.unwrap();
+            let job = tokio::time::timeout(Duration::from_mins(2), waiter.outcome()).await.unwrap();
             assert_eq!((job.id, job.state), (new.id, JobState::Completed));
             assert_eq!(job.output.as_ref().unwrap().json, Some(json!(7)));
         }

@@ -89,7 +89,7 @@ impl ServerNode {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("redis-server (Debian: apt-get install redis-server): {error}"));
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         let comes_up = loop {
             if self.ask::<String>(&["PING"]).is_ok() {
                 break true;

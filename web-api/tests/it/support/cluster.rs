@@ -118,6 +118,9 @@ impl Node {
                 "yes",
                 "--cluster-require-full-coverage",
                 "no",
+                // A master that has given up half of the cluster refuses to serve, and of two one is half. So it never does.
+                "--cluster-node-timeout",
+                "600000",
             ])
             .arg("--dir")
             .arg(self.folder.path())

@@ -81,7 +81,7 @@ impl RedisServer {
             .spawn()
             .unwrap();
         *self.process.lock().unwrap() = Some(process);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while UnixStream::connect(&socket).is_err() {
             assert!(
                 Instant::now() < deadline,

@@ -56,7 +56,7 @@ impl Role {
     /// Ends it in order.
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(20), &mut self.run)
+        tokio::time::timeout(Duration::from_mins(2), &mut self.run)
             .await
             .unwrap()
             .unwrap();
