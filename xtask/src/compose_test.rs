@@ -6,6 +6,7 @@
 mod acts;
 mod images;
 mod load;
+mod registry;
 mod stack;
 
 use std::time::Instant;
@@ -21,7 +22,7 @@ use stack::Stack;
 type Act = (&'static str, fn(&mut Stack) -> Result<()>);
 
 /// In this order: each begins with what the one before has left.
-const ACTS: [Act; 13] = [
+const ACTS: [Act; 14] = [
     ("refuses to start without secrets", acts::no_secrets),
     ("the images are built", acts::build),
     ("all are well", acts::start),
@@ -32,6 +33,7 @@ const ACTS: [Act; 13] = [
     ("kills lose nothing", acts::kills),
     ("replaced under load without a gap", acts::roll),
     ("down and up again keeps everything", acts::down_and_up),
+    ("pushed, pinned by digest, pulled, run", registry::images),
     ("a wrong database password is told", acts::wrong_database_password),
     ("a wrong Redis password is told", acts::wrong_redis_password),
     ("TLS with HTTP/2", acts::tls),

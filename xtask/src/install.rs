@@ -123,6 +123,16 @@ pub const FONTS: Tool = Tool {
     ..NOTHING
 };
 
+/// It stands in for Docker Hub where the containers are tested.
+pub const REGISTRY: Tool = Tool {
+    name: "docker-registry",
+    present: || project::find("docker-registry").is_some(),
+    apt: &["docker-registry"],
+    services: &["docker-registry"],
+    dnf: &["docker-distribution"],
+    ..NOTHING
+};
+
 /// Linters and the stand-ins of the release's tests are written in it.
 pub const PYTHON: Tool = Tool {
     name: "Python with venv",

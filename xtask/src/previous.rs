@@ -20,10 +20,7 @@ pub struct Programs {
 pub fn release() -> Result<Option<String>> {
     let newest = ["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^"];
     let told = process::capture(git().args(newest))?;
-    Ok(told
-        .status
-        .success()
-        .then(|| told.output.trim().to_owned()))
+    Ok(told.status.success().then(|| told.output.trim().to_owned()))
 }
 
 /// Builds a revision's programs below the target folder, optimized or not.

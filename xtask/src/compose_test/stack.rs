@@ -13,7 +13,7 @@ use crate::process::{self, Captured};
 use crate::{interrupt, project, say};
 
 /// The tag of the images that are built for it.
-const TAG: &str = "test";
+pub(super) const TAG: &str = "test";
 
 pub(super) struct Stack {
     /// Where nginx is published on 127.0.0.1.
@@ -61,6 +61,11 @@ impl Stack {
     /// The folder of the secrets.
     pub(super) fn secrets(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// What a network of it is called for docker; other projects beside it are called likewise.
+    pub(super) fn network(&self, name: &str) -> String {
+        format!("{}_{name}", self.name)
     }
 
     /// docker compose for this project.
