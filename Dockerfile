@@ -25,6 +25,10 @@ ENTRYPOINT ["/spiral/compose/run-on-change"]
 
 FROM tools AS builder
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# Programs say which crates they were built from, so that `ci/sbom` and scanners can tell.
+RUN --mount=type=cache,id=spiral-crates,target=/usr/local/cargo/registry,sharing=locked \
+    cargo install --quiet --locked --version 0.7.7 --target-dir /tmp/auditable cargo-auditable \
+    && rm -rf /tmp/auditable
 COPY Cargo.toml Cargo.lock LICENSE ./
 # cargo wants every member of the workspace to be there. Those for developers are not built, so empty ones will do.
 COPY bench/Cargo.toml bench/
@@ -46,7 +50,7 @@ RUN --mount=type=cache,id=spiral-crates,target=/usr/local/cargo/registry,sharing
     --mount=type=cache,id=spiral-target,target=/target,sharing=locked \
     find jobs migrations web-api -name '*.rs' -exec touch {} + \
     && SPIRAL_VERSION="$VERSION" SPIRAL_COMMIT="$COMMIT" \
-       cargo build --locked --release --target-dir /target ${BUILD_JOBS:+--jobs "$BUILD_JOBS"} \
+       cargo auditable build --locked --release --target-dir /target ${BUILD_JOBS:+--jobs "$BUILD_JOBS"} \
            --package web-api --package jobs --package migrations --bins \
     && install -D --target-directory=/programs /target/release/web-api /target/release/worker /target/release/migrate \
     && mkdir -p /image/etc /image/usr/share/doc/spiral /image/usr/share/doc/gmp \

@@ -64,10 +64,12 @@ def test_a_login_that_is_refused_ends_it(world):
 def test_what_is_pushed_is_what_was_built_and_tested(world):
     """ci/images builds each image once, under the tag that the compose test takes and the one that ci/push takes."""
     world.program("docker", DOCKER)
+    world.program("syft", "#!/bin/sh\nfor last; do :; done\necho '{\"purl\": 1}' >\"${last#*=}\"\n")
     world.program("tested", "#!/bin/sh\nwc -l <\"$HOME/docker-calls\" >\"$HOME/built-before\"\n")
     done = world.run("ci/images", COMMIT="c0ffee", COMPOSE_TEST="tested")
     assert done.returncode == 0, done.said
     calls = (world.folder / "docker-calls").read_text().splitlines()
+    calls = [call for call in calls if call.startswith("build ")]
     assert len(calls) == 4 and (world.folder / "built-before").read_text().strip() == "4"
     for call, name in zip(calls, ("migrate", "worker", "web-api", "nginx"), strict=True):
         assert f"--tag spiral-{name}:c0ffee " in call and f"--tag spiral-{name}:test " in call
