@@ -85,6 +85,27 @@ export async function cancelJob(id: string): Promise<Job> {
   return patchLog.job(unwrap(await client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })));
 }
 
+/** Runs a job that has ended again, under its id. */
+export async function retryJob(id: string): Promise<Job> {
+  return unwrap(await client.POST('/api/v1/jobs/{id}/retry', { params: { path: { id } } }));
+}
+
+/** Lets a job that waits for its time, or for its next attempt, wait no longer. */
+export async function runJobNow(id: string): Promise<Job> {
+  return unwrap(await client.POST('/api/v1/jobs/{id}/run-now', { params: { path: { id } } }));
+}
+
+/** Another input for a job that waits. */
+export async function editJob(id: string, input: unknown): Promise<Job> {
+  return unwrap(await client.PATCH('/api/v1/jobs/{id}', { params: { path: { id } }, body: { input } }));
+}
+
+/** One that is gone already is as good as deleted. */
+export async function deleteJob(id: string): Promise<void> {
+  const { response, error } = await client.DELETE('/api/v1/jobs/{id}', { params: { path: { id } } });
+  if (!response.ok && response.status !== 404) throw problemOf(response.status, error);
+}
+
 /** Not `crypto.randomUUID`: that is missing on plain HTTP. */
 export function newIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
