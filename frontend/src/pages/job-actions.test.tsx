@@ -46,11 +46,11 @@ test('a dead job runs again: the page and the outcome say so, and the focus is n
 test('an answer that comes after the stream has told more changes nothing', async () => {
   const spiral = startSpiral();
   spiral.jobs = [detail(902, { state: 'dead', attempt: 3 })];
-  let answer = () => {};
+  const gate = new AbortController();
   server.use(
     api.post('/api/v1/jobs/{id}/retry', async ({ response }) => {
-      await new Promise<void>((resolve) => {
-        answer = resolve;
+      await new Promise((resolve) => {
+        gate.signal.addEventListener('abort', resolve);
       });
       return response(202).json(job(902, { attempt: 3, max_attempts: 6 }));
     }),
@@ -61,7 +61,7 @@ test('an answer that comes after the stream has told more changes nothing', asyn
   spiral.send(patch(902, { state: 'queued', run_again: true }));
   spiral.send(patch(902, { state: 'completed', attempt: 4, output: '1', output_preview: '1' }));
   expect(await screen.findByText('completed')).toBeVisible();
-  answer();
+  gate.abort();
   expect(await screen.findByText(/^The job runs again/u)).toBeVisible();
   expect(screen.getByText('completed')).toBeVisible();
 });
