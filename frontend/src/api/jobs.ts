@@ -17,6 +17,8 @@ export function jobListQuery(filter: JobFilter) {
     queryFn: async ({ pageParam, signal }) => {
       const query = {
         limit: PAGE_SIZE,
+        ...(filter.q === undefined ? {} : { q: filter.q }),
+        ...(filter.queue === undefined ? {} : { queue: filter.queue }),
         ...(filter.state === undefined ? {} : { state: filter.state }),
         ...(filter.function === undefined ? {} : { function: filter.function }),
         ...(filter.schedule === undefined ? {} : { schedule: filter.schedule }),

@@ -15,6 +15,7 @@ export default function KeyboardHelp({ onClose }: { readonly onClose: () => void
         <Keys keys={['/']}>To the search or the first field of the page</Keys>
         <Keys keys={['j']}>To the next row</Keys>
         <Keys keys={['k']}>To the row before</Keys>
+        <Keys keys={['x']}>Select the row; with Shift, all from the last one to it</Keys>
         <Keys keys={['Enter']}>Open it</Keys>
         <Keys keys={['Esc']}>Close what is open</Keys>
         {PAGES.map(({ name, letter }) => (

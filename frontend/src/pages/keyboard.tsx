@@ -1,4 +1,4 @@
-/** The keyboard of every page: `?` for help, `g` and a letter for a page, `/` to search, `j` and `k` for rows. */
+/** The keyboard of every page: `?` for help, `g` and a letter for a page, `/` to search, `j`, `k` and `x` for rows. */
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactElement } from 'react';
 import { areKeysOn } from './key-setting';
@@ -41,6 +41,8 @@ export function Keyboard(): ReactElement | null {
         field.focus();
       } else if (event.key === 'j' || event.key === 'k') {
         moveRow(event.key === 'j' ? 1 : -1);
+      } else if (event.key === 'x' || event.key === 'X') {
+        selectRow(event.shiftKey);
       }
     };
     document.addEventListener('keydown', onKey);
@@ -71,8 +73,15 @@ function isTyping(target: EventTarget | null): boolean {
 /** Rows are links, so Enter opens the one with the focus. */
 function moveRow(step: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>('main [data-row]')];
-  const now = rows.findIndex((row) => row === document.activeElement);
+  const active = document.activeElement;
+  const now = rows.findIndex((row) => row === active || (active !== null && row.closest('tr')?.contains(active) === true));
   const next = now < 0 ? rows[0] : rows[now + step];
   next?.focus();
   next?.scrollIntoView({ block: 'nearest' });
+}
+
+/** As a click on the box of the row with the focus would; with Shift, from the last one that was clicked to it. */
+function selectRow(shiftKey: boolean): void {
+  const box = document.activeElement?.closest('tr')?.querySelector('[data-select]');
+  box?.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, shiftKey }));
 }

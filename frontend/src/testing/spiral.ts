@@ -1,6 +1,6 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue, Readiness } from '../api/types';
+import type { FunctionInfo, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness } from '../api/types';
 import { queue } from './queues';
 import { api, server } from './server';
 
@@ -11,6 +11,8 @@ export interface Spiral {
   logs: Record<string, LogLine[]>;
   indices: IndexSeen[];
   queues: Queue[];
+  /** Actions on many jobs. */
+  actions: JobAction[];
   /** What is to be set right before it costs jobs. */
   warnings: string[];
   values: Record<string, string>;
@@ -51,6 +53,7 @@ export function startSpiral(): Spiral {
     logs: {},
     indices: [],
     queues: [queue('default')],
+    actions: [],
     warnings: [],
     values: {},
     resumed: [],
@@ -77,6 +80,7 @@ export function startSpiral(): Spiral {
       const jobs = spiral.jobs.filter((job) => state === null || job.state === state);
       return response(200).json({ jobs, next_cursor: null });
     }),
+    api.get('/api/v1/jobs/actions', ({ response }) => response(200).json({ actions: spiral.actions })),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
       return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], ...job });
