@@ -26,6 +26,8 @@ export function parseJobSearch(search: Record<string, unknown>): JobFilter {
 
 function text(search: Record<string, unknown>, name: Exclude<keyof JobFilter, 'state'>): Partial<JobFilter> {
   const value = search[name];
+  // The router reads `q=90` as a number.
+  if (typeof value === 'number') return { [name]: String(value) };
   return typeof value === 'string' && value !== '' ? { [name]: value } : {};
 }
 

@@ -1,4 +1,4 @@
-/** The keyboard of every page: `?` for help, `g` and a letter for a page, `/` to search, `j`, `k` and `x` for rows. */
+/** The keyboard of every page: `?` for help, Ctrl-K for the palette, `g` and a letter for a page, `/` to search, `j`, `k` and `x` for rows. */
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactElement } from 'react';
 import { areKeysOn } from './key-setting';
@@ -6,23 +6,30 @@ import { PAGES } from './page-list';
 
 /** Most people never see it. */
 const KeyboardHelp = lazy(() => import('./keyboard-help'));
+const Palette = lazy(() => import('./palette'));
 
 /** How long the letter after `g` may take. */
 const NEXT_KEY_MS = 1500;
 
 export function Keyboard(): ReactElement | null {
   const navigate = useNavigate();
-  const [help, setHelp] = useState(false);
+  const [open, setOpen] = useState<'help' | 'palette' | null>(null);
 
   useEffect(() => {
     let goUntil = 0;
     const onKey = (event: KeyboardEvent) => {
+      // Not a single letter: it works while somebody types, and when those are off.
+      if (isPaletteKey(event) && document.querySelector('dialog[open]') === null) {
+        event.preventDefault();
+        setOpen('palette');
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || document.querySelector('dialog[open]') !== null) return;
       // The help can always be asked for: it is where the other keys are turned on again.
       if (event.key === '?') {
         event.preventDefault();
-        setHelp(true);
+        setOpen('help');
         return;
       }
       if (!areKeysOn()) return;
@@ -51,16 +58,29 @@ export function Keyboard(): ReactElement | null {
     };
   }, [navigate]);
 
-  if (!help) return null;
+  const close = () => {
+    setOpen(null);
+  };
+  if (open === null) return null;
   return (
     <Suspense>
-      <KeyboardHelp
-        onClose={() => {
-          setHelp(false);
-        }}
-      />
+      {open === 'help' ? (
+        <KeyboardHelp onClose={close} />
+      ) : (
+        <Palette
+          onClose={close}
+          onHelp={() => {
+            setOpen('help');
+          }}
+        />
+      )}
     </Suspense>
   );
+}
+
+/** Ctrl-K, on a Mac Cmd-K. */
+function isPaletteKey({ key, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent): boolean {
+  return key.toLowerCase() === 'k' && ctrlKey !== metaKey && !altKey && !shiftKey;
 }
 
 function isTyping(target: EventTarget | null): boolean {
