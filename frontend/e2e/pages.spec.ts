@@ -98,7 +98,7 @@ test('nothing is loaded from anywhere else', async ({ page, baseURL }) => {
   expect([...hosts]).toEqual([new URL(baseURL ?? '').origin]);
 });
 
-for (const address of ['/', '/jobs', '/batches', '/queues', '/schedules', '/functions', '/functions/fibonacci']) {
+for (const address of ['/', '/jobs', '/failures', '/batches', '/queues', '/workers', '/schedules', '/functions', '/functions/fibonacci']) {
   test(`nothing moves while ${address} loads`, async ({ page, request }) => {
     await request.post('/api/values?wait=30s', { data: { index: 82 } });
     await page.addInitScript(() => {

@@ -29,6 +29,18 @@ const job = createRoute({
   component: lazyRouteComponent(() => import('./pages/job')),
 });
 
+const failures = createRoute({
+  getParentRoute: () => root,
+  path: '/failures',
+  component: lazyRouteComponent(() => import('./pages/failures')),
+});
+
+const workers = createRoute({
+  getParentRoute: () => root,
+  path: '/workers',
+  component: lazyRouteComponent(() => import('./pages/workers')),
+});
+
 const functions = createRoute({
   getParentRoute: () => root,
   path: '/functions',
@@ -83,9 +95,11 @@ const routeTree = root.addChildren([
   fibonacci,
   jobs,
   job,
+  failures,
   batches,
   batch,
   queues,
+  workers,
   schedules,
   newSchedule,
   schedule,

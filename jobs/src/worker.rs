@@ -52,6 +52,7 @@ mod recoverer;
 mod reporter;
 mod rota;
 mod settings;
+mod usage;
 
 pub use healthcheck::{Unwell, healthcheck};
 pub use settings::WorkerSettings;

@@ -43,7 +43,7 @@ export function applyPatches(queryClient: QueryClient, incoming: readonly JobPat
 export function addJob(queryClient: QueryClient, read: Job): void {
   const job = patchLog.job(read);
   for (const [key, pages] of cachedLists(queryClient)) {
-    if (matches(job, key[2])) queryClient.setQueryData(key, insertJobs(pages, [job]));
+    if (key[2].q === undefined && matches(job, key[2])) queryClient.setQueryData(key, insertJobs(pages, [job]));
   }
 }
 

@@ -17,6 +17,8 @@ export function jobListQuery(filter: JobFilter) {
     queryFn: async ({ pageParam, signal }) => {
       const query = {
         limit: PAGE_SIZE,
+        ...(filter.q === undefined ? {} : { q: filter.q }),
+        ...(filter.queue === undefined ? {} : { queue: filter.queue }),
         ...(filter.state === undefined ? {} : { state: filter.state }),
         ...(filter.function === undefined ? {} : { function: filter.function }),
         ...(filter.schedule === undefined ? {} : { schedule: filter.schedule }),
@@ -83,6 +85,27 @@ export async function callFunction(call: Call): Promise<Called> {
 /** The job as it is then, without its attempts: cancelled, or still running while its worker stops it. */
 export async function cancelJob(id: string): Promise<Job> {
   return patchLog.job(unwrap(await client.POST('/api/v1/jobs/{id}/cancel', { params: { path: { id } } })));
+}
+
+/** Runs a job that has ended again, under its id. */
+export async function retryJob(id: string): Promise<Job> {
+  return unwrap(await client.POST('/api/v1/jobs/{id}/retry', { params: { path: { id } } }));
+}
+
+/** Lets a job that waits for its time, or for its next attempt, wait no longer. */
+export async function runJobNow(id: string): Promise<Job> {
+  return unwrap(await client.POST('/api/v1/jobs/{id}/run-now', { params: { path: { id } } }));
+}
+
+/** Another input for a job that waits. */
+export async function editJob(id: string, input: unknown): Promise<Job> {
+  return unwrap(await client.PATCH('/api/v1/jobs/{id}', { params: { path: { id } }, body: { input } }));
+}
+
+/** One that is gone already is as good as deleted. */
+export async function deleteJob(id: string): Promise<void> {
+  const { response, error } = await client.DELETE('/api/v1/jobs/{id}', { params: { path: { id } } });
+  if (!response.ok && response.status !== 404) throw problemOf(response.status, error);
 }
 
 /** Not `crypto.randomUUID`: that is missing on plain HTTP. */

@@ -7,6 +7,7 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import { applyPatches } from './apply';
 import { apiUrl, authorizedFetch } from './client';
 import { parseJobPatch } from './event';
+import { holdState, noteHeld, subscribeHold } from './hold';
 import { followStream } from './stream';
 import { throttle } from './throttle';
 import type { JobPatch, LiveStatus } from './types';
@@ -17,7 +18,7 @@ const FLUSH_MS = 100;
 const REFRESH_MS = 1000;
 /** A tab that nobody looks at gives its connection back: a browser has only six to one origin on HTTP/1.1. */
 const HIDDEN_MS = 60_000;
-/** Until then its changes are kept and made when somebody looks again; of more than this, everything is read anew. */
+/** Changes that wait are kept, and made when somebody looks again; of more than this, everything is read anew. */
 const HELD_PATCHES = 2000;
 
 export const liveQuery = queryOptions({
@@ -36,6 +37,11 @@ function isHidden(): boolean {
   return document.visibilityState === 'hidden';
 }
 
+/** Nobody looks, or somebody is choosing among what they see. */
+function waits(): boolean {
+  return isHidden() || holdState().held;
+}
+
 /** Starts following; the function it returns stops. */
 export function startLive(queryClient: QueryClient): () => void {
   let waiting: JobPatch[] = [];
@@ -49,10 +55,11 @@ export function startLive(queryClient: QueryClient): () => void {
     refreshAll(queryClient);
   });
   const refresh = () => {
-    if (isHidden()) refreshLater = true;
+    if (waits()) refreshLater = true;
     else refreshNow();
   };
   const showHeld = () => {
+    if (waits()) return;
     if (waiting.length > 0) flush();
     if (refreshLater) refreshNow();
     refreshLater = false;
@@ -62,13 +69,17 @@ export function startLive(queryClient: QueryClient): () => void {
   };
 
   const onEvents = (events: readonly EventSourceMessage[]) => {
+    let changes = 0;
     for (const event of events) {
       if (event.event === 'refresh') refresh();
       if (event.event !== 'job') continue;
       const patch = parseJobPatch(event.data);
-      if (patch !== null) waiting.push(patch);
+      if (patch === null) continue;
+      waiting.push(patch);
+      changes += 1;
     }
-    if (!isHidden()) {
+    noteHeld(changes);
+    if (!waits()) {
       if (waiting.length > 0) flush();
     } else if (waiting.length > HELD_PATCHES) {
       waiting = [];
@@ -110,10 +121,14 @@ export function startLive(queryClient: QueryClient): () => void {
     }
   };
   document.addEventListener('visibilitychange', onVisibility);
+  const unsubscribe = subscribeHold(() => {
+    if (!holdState().held) showHeld();
+  });
   start();
 
   return () => {
     document.removeEventListener('visibilitychange', onVisibility);
+    unsubscribe();
     clearTimeout(hideTimer);
     stop?.abort();
   };

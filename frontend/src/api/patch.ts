@@ -6,8 +6,11 @@ import type { Job, JobPage, JobPatch, JobState } from './types';
 export const LIST_LIMIT = 200;
 
 export interface JobFilter {
+  /** A search, which only the server understands. */
+  readonly q?: string | undefined;
   readonly state?: JobState | undefined;
   readonly function?: string | undefined;
+  readonly queue?: string | undefined;
   readonly schedule?: string | undefined;
   readonly batch?: string | undefined;
 }
@@ -18,10 +21,12 @@ export function isFinal(state: JobState): boolean {
   return state === 'completed' || state === 'dead' || state === 'cancelled';
 }
 
+/** As far as can be said here: a search is none of it. */
 export function matches(job: Job, filter: JobFilter): boolean {
   return (
     (filter.state === undefined || job.state === filter.state) &&
     (filter.function === undefined || job.function === filter.function) &&
+    (filter.queue === undefined || job.queue === filter.queue) &&
     (filter.schedule === undefined || job.schedule_id === filter.schedule) &&
     (filter.batch === undefined || job.batch_id === filter.batch)
   );
@@ -109,7 +114,7 @@ export interface ListChange {
   readonly pages: JobPages;
   /** Jobs that belong in this list but must be read first. */
   readonly missing: readonly string[];
-  /** Rows were dropped: what lies beyond is no longer known. */
+  /** What belongs in the list is no longer known: rows were dropped, or a job changed that its search may find. */
   readonly cut: boolean;
 }
 
@@ -120,6 +125,11 @@ export function patchList(pages: JobPages, filter: JobFilter, patches: ReadonlyM
     const next = patchPage(page, patches);
     return next === page ? page : { ...next, jobs: next.jobs.filter((job) => matches(job, filter)) };
   });
+
+  if (filter.q !== undefined) {
+    const changed = patched.some((page, i) => page !== pages.pages[i]);
+    return { pages: changed ? { ...pages, pages: patched } : pages, missing: [], cut: patches.size > 0 };
+  }
 
   const oldest = pages.pages.at(-1);
   const oldestId = oldest?.next_cursor ? (oldest.jobs.at(-1)?.id ?? '') : '';

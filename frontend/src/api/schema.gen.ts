@@ -829,6 +829,11 @@ export interface components {
             message: string;
             /** @description The queue in which it was first seen. */
             queue: string;
+            /**
+             * Format: uint64
+             * @description How many of them will be tried again by themselves; the others are dead.
+             */
+            retrying: number;
         };
         /** @description The failures, the one with the most jobs first. */
         FailureList: {
@@ -1573,6 +1578,11 @@ export interface components {
              */
             concurrency: number | null;
             /**
+             * Format: uint32
+             * @description Percent of one core that it used between its last two heartbeats: 200 for two cores. Null when it does not say.
+             */
+            cpu_percent: number | null;
+            /**
              * Format: date-time
              * @description When it was last heard of, by its own clock.
              * @example 2026-01-02T03:04:05.678Z
@@ -1583,6 +1593,11 @@ export interface components {
              * @description Jobs in its hands.
              */
             held: number;
+            /**
+             * Format: uint64
+             * @description Null when it does not say.
+             */
+            memory_bytes: number | null;
             /** @example worker-01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
             name: string;
             /** Format: uint32 */

@@ -1,4 +1,7 @@
-/** The browser's own dialog: it keeps the focus inside and gives it back, and Escape closes it. */
+/**
+ * The browser's own dialog: it keeps the focus inside and gives it back, and Escape closes it. Whether it is there is up
+ * to whoever shows it, not to the browser.
+ */
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 import classes from './dialog.module.css';
 
@@ -31,10 +34,23 @@ export function Dialog({ title, onClose, narrow = false, children }: Props) {
       className={classes.dialog}
       data-narrow={narrow || undefined}
       aria-labelledby={id}
+      onKeyDown={(event) => {
+        // Pressed twice, the browser would hide the dialog without asking. What lies inside may want the key for itself.
+        if (event.key !== 'Escape' || event.defaultPrevented) return;
+        event.preventDefault();
+        event.stopPropagation();
+        onClose();
+      }}
       onCancel={(event) => {
-        // React takes it away; the browser would only hide it.
+        // Without a keyboard, such as the way back of a phone. React takes it away; the browser would only hide it.
         event.preventDefault();
         onClose();
+      }}
+      onClose={({ currentTarget }) => {
+        // The browser has hidden it all the same. Its own close comes late: by then it may be open again.
+        if (currentTarget.open) return;
+        onClose();
+        currentTarget.showModal();
       }}
     >
       <h2 id={id} className={classes.title}>

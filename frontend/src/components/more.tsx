@@ -1,5 +1,6 @@
 /** Below a list of which there is more: brings the next part. */
 import { Button } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
 import classes from './more.module.css';
 
 interface Props {
@@ -14,11 +15,34 @@ interface Props {
 }
 
 export function More({ pages: { hasNextPage, isFetchingNextPage, fetchNextPage }, children }: Props) {
-  if (!hasNextPage) return null;
+  const [asked, setAsked] = useState(false);
+  const end = useRef<HTMLParagraphElement>(null);
+  // The button goes with the last part: what stands in its place takes its focus.
+  useEffect(() => {
+    if (asked && !hasNextPage && document.activeElement === document.body) end.current?.focus();
+  }, [asked, hasNextPage]);
+
+  if (!hasNextPage) {
+    if (!asked) return null;
+    return (
+      <p ref={end} tabIndex={-1} className={classes.end}>
+        That is all.
+      </p>
+    );
+  }
   return (
     <div className={classes.more}>
-      <Button variant="default" size="md" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-        {children}
+      <Button
+        variant="default"
+        size="md"
+        // Not `disabled`: that would take the focus away from who has just pressed it.
+        aria-disabled={isFetchingNextPage}
+        onClick={() => {
+          setAsked(true);
+          if (!isFetchingNextPage) void fetchNextPage();
+        }}
+      >
+        {isFetchingNextPage ? 'Reading …' : children}
       </Button>
     </div>
   );

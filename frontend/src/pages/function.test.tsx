@@ -127,3 +127,23 @@ test('a function that does not exist says so', async () => {
   open('/functions/nothing');
   expect(await screen.findByText('There is no function with this name')).toBeVisible();
 });
+
+test('in JSON each error says which part is meant; among fields one without a field stands below them', async () => {
+  startSpiral();
+  const errors = [
+    { field: '/index', message: 'is too large' },
+    { field: '/other', message: 'is not known' },
+  ];
+  server.use(
+    api.post('/api/v1/functions/{name}/jobs', ({ response }) => response(422).json(problem(422, { detail: 'It does not fit.', errors }))),
+  );
+  open('/functions/fibonacci');
+  const user = userEvent.setup();
+  await user.type(await screen.findByRole('textbox', { name: /^index/u }), '7');
+  await user.click(screen.getByRole('button', { name: 'Call fibonacci' }));
+  expect(await screen.findByText('is too large')).toBeVisible();
+  expect(screen.getByText('other: is not known')).toBeVisible();
+  await user.click(screen.getByRole('button', { name: 'Type it as JSON' }));
+  await user.click(screen.getByRole('button', { name: 'Call fibonacci' }));
+  expect(await screen.findByText('index: is too large other: is not known')).toBeVisible();
+});

@@ -24,13 +24,13 @@ test('a job that waits can be cancelled', async () => {
 
 test('a job that could not be cancelled says why, and can be tried again', async () => {
   const spiral = startSpiral();
-  spiral.jobs = [job(1, { state: 'running' })];
+  spiral.jobs = [job(11, { state: 'running' })];
   server.use(
     api.post('/api/v1/jobs/{id}/cancel', ({ response }) =>
       response(503).json(problem(503, { detail: 'The queue cannot be reached at the moment.' })),
     ),
   );
-  open(`/jobs/${id(1)}`);
+  open(`/jobs/${id(11)}`);
   await userEvent.setup().click(await screen.findByRole('button', { name: 'Cancel this job' }));
   expect(await screen.findByRole('alert')).toHaveTextContent('The queue cannot be reached at the moment.');
   expect(screen.getByRole('button', { name: 'Cancel this job' })).toBeVisible();

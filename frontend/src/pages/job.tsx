@@ -10,10 +10,10 @@ import { JobStateBadge } from '../components/job-state';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
 import { ProgressBar } from '../components/progress-bar';
-import { CancelJob } from './cancel-job';
 import { callText } from './job-text';
 import classes from './job.module.css';
 import { Attempts } from './job/attempts';
+import { JobActions } from './job/job-actions';
 import { Log } from './job/log';
 import { Output } from './job/output';
 import { TimelineList } from './job/timeline-list';
@@ -47,10 +47,7 @@ function Parts({ job }: { readonly job: JobDetail }) {
       <div className={classes.bar}>
         <JobStateBadge state={job.state} />
         {hasProgress(job) && <ProgressBar share={job.progress ?? 0} label="Progress of this job" />}
-        {!isFinal(job.state) && <CancelJob job={job} />}
-        <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
-          Edit and call again
-        </Link>
+        <JobActions job={job} />
       </div>
       <div className={classes.parts}>
         <div className={classes.column}>

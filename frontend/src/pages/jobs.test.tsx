@@ -93,6 +93,22 @@ test('columns are chosen, and stay chosen', async () => {
   expect((await rows())[0]).toContain('mail');
 });
 
+test('Escape closes the choice of columns, and the focus goes back to it', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(1)];
+  open('/jobs');
+  await rows();
+  const user = userEvent.setup();
+  const summary = screen.getByText('Columns');
+  await user.click(summary);
+  const choice = summary.closest('details');
+  expect(choice).toHaveProperty('open', true);
+  screen.getByRole('checkbox', { name: 'Queue' }).focus();
+  await user.keyboard('{Escape}');
+  expect(choice).toHaveProperty('open', false);
+  expect(summary).toHaveFocus();
+});
+
 test('nothing moves while nobody looks; then all of it is there', async () => {
   const spiral = startSpiral();
   spiral.jobs = [job(320)];

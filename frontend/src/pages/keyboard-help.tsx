@@ -1,6 +1,9 @@
 /** What the keyboard can do, and the switch for it. */
 import { Button } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactElement, type ReactNode } from 'react';
+import { healthQuery } from '../api/health';
+import type { Health } from '../api/types';
 import { Dialog } from '../components/dialog';
 import { areKeysOn, setKeysOn } from './key-setting';
 import classes from './keyboard-help.module.css';
@@ -8,13 +11,16 @@ import { PAGES } from './page-list';
 
 export default function KeyboardHelp({ onClose }: { readonly onClose: () => void }): ReactElement {
   const [on, setOn] = useState(areKeysOn);
+  const { data: health } = useQuery(healthQuery);
   return (
     <Dialog title="Keyboard" onClose={onClose}>
       <dl className={classes.keys}>
         <Keys keys={['?']}>This help</Keys>
+        <Keys keys={['Ctrl', 'K']}>Everything from one field; on a Mac with Cmd</Keys>
         <Keys keys={['/']}>To the search or the first field of the page</Keys>
         <Keys keys={['j']}>To the next row</Keys>
         <Keys keys={['k']}>To the row before</Keys>
+        <Keys keys={['x']}>Select the row; with Shift, all from the last one to it</Keys>
         <Keys keys={['Enter']}>Open it</Keys>
         <Keys keys={['Esc']}>Close what is open</Keys>
         {PAGES.map(({ name, letter }) => (
@@ -34,11 +40,18 @@ export default function KeyboardHelp({ onClose }: { readonly onClose: () => void
         />
         Single letters do this
       </label>
+      <p className={classes.version}>{versionText(health)}</p>
       <Button size="md" onClick={onClose}>
         Close
       </Button>
     </Dialog>
   );
+}
+
+/** The build that answers. A commit is known only where the build was told. */
+function versionText(health: Health | undefined): string {
+  if (health === undefined) return '\u00a0';
+  return `Spiral ${health.version}${health.commit == null ? '' : `, commit ${health.commit.slice(0, 12)}`}`;
 }
 
 function Keys({ keys, children }: { readonly keys: readonly string[]; readonly children: ReactNode }) {

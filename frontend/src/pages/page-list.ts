@@ -2,8 +2,10 @@
 export const PAGES = [
   { to: '/', name: 'Fibonacci', letter: 'f' },
   { to: '/jobs', name: 'Jobs', letter: 'j' },
+  { to: '/failures', name: 'Failures', letter: 'x' },
   { to: '/batches', name: 'Batches', letter: 'b' },
   { to: '/queues', name: 'Queues', letter: 'q' },
+  { to: '/workers', name: 'Workers', letter: 'w' },
   { to: '/schedules', name: 'Schedules', letter: 's' },
   { to: '/functions', name: 'Functions', letter: 'u' },
 ] as const;

@@ -7,6 +7,7 @@ import { subscribeToken, tokenState } from '../api/token';
 import { ColorSchemeSwitch } from '../components/color-scheme-switch';
 import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
+import { OutcomeBar } from '../components/outcome-bar';
 import { Keyboard } from './keyboard';
 import { Nav } from './nav';
 import { Warnings } from './warnings';
@@ -45,6 +46,7 @@ export default function Shell(): ReactElement {
         <Outlet />
       </main>
       <Keyboard />
+      <OutcomeBar />
       <CutBanner cut={live === 'reconnecting' && !token.asking} />
       {token.asking && (
         <Suspense>

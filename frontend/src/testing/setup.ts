@@ -2,6 +2,7 @@
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { hideOutcome } from '../components/outcome';
 import { server } from './server';
 
 // A slow machine is no failure.
@@ -23,6 +24,7 @@ beforeAll(() => {
 
 afterEach(() => {
   cleanup();
+  hideOutcome();
   server.resetHandlers();
   sessionStorage.clear();
   localStorage.clear();

@@ -1,6 +1,6 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue, Readiness } from '../api/types';
+import type { Failure, FunctionInfo, Health, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness, Worker } from '../api/types';
 import { queue } from './queues';
 import { api, server } from './server';
 
@@ -11,6 +11,10 @@ export interface Spiral {
   logs: Record<string, LogLine[]>;
   indices: IndexSeen[];
   queues: Queue[];
+  /** Actions on many jobs. */
+  actions: JobAction[];
+  failures: Failure[];
+  workers: Worker[];
   /** What is to be set right before it costs jobs. */
   warnings: string[];
   values: Record<string, string>;
@@ -51,6 +55,9 @@ export function startSpiral(): Spiral {
     logs: {},
     indices: [],
     queues: [queue('default')],
+    actions: [],
+    failures: [],
+    workers: [],
     warnings: [],
     values: {},
     resumed: [],
@@ -77,6 +84,7 @@ export function startSpiral(): Spiral {
       const jobs = spiral.jobs.filter((job) => state === null || job.state === state);
       return response(200).json({ jobs, next_cursor: null });
     }),
+    api.get('/api/v1/jobs/actions', ({ response }) => response(200).json({ actions: spiral.actions })),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
       return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], ...job });
@@ -84,12 +92,17 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
       response(200).json({ lines: spiral.logs[params.id] ?? [] }),
     ),
+    api.get('/api/v1/failures', ({ response }) => response(200).json({ failures: spiral.failures })),
+    api.get('/api/v1/workers', ({ response }) => response(200).json({ workers: spiral.workers })),
     api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
     // Not through the typed one: the document knows it without the /api before it.
     http.get('*/api/readyz', () =>
       HttpResponse.json({ status: 'ready', checks: [], warnings: spiral.warnings } satisfies Readiness),
+    ),
+    http.get('*/api/healthz', () =>
+      HttpResponse.json({ status: 'ok', version: '1.2.3', commit: '0123456789abcdef', uptime_seconds: 1 } satisfies Health),
     ),
     // Not through the typed one: the document calls the stream a string.
     http.get('*/api/v1/events', ({ request }) => {

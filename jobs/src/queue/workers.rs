@@ -26,6 +26,12 @@ pub struct About {
     pub concurrency: usize,
     /// Jobs in its hands, of all its queues.
     pub held: usize,
+    /// Percent of one core that it has used since it last said so: 200 for two cores.
+    #[serde(default)]
+    pub cpu_percent: Option<u32>,
+    /// The memory that it takes up now.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
 }
 
 /// A worker, as one queue sees it.

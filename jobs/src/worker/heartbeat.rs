@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::at_once::at_once;
 use super::held::{Held, HeldJob};
 use super::patience::Patience;
+use super::usage::Usage;
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::queue::About;
@@ -32,6 +33,8 @@ pub(crate) fn about(concurrency: usize) -> About {
         at: None,
         concurrency,
         held: 0,
+        cpu_percent: None,
+        memory_bytes: None,
     }
 }
 
@@ -41,10 +44,17 @@ impl Heartbeat {
         let mut patience = Patience::new("heartbeat");
         let mut beat = interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut usage = Usage::begin();
         let mut nobodys: HashSet<(JobId, u32)> = HashSet::new();
         loop {
             beat.tick().await;
-            let (found, result) = at_once(&self.queues, |queue| self.beat(queue, &nobodys)).await;
+            let used = usage.now();
+            let about = About {
+                cpu_percent: used.cpu_percent,
+                memory_bytes: used.memory_bytes,
+                ..self.about.clone()
+            };
+            let (found, result) = at_once(&self.queues, |queue| self.beat(queue, &about, &nobodys)).await;
             nobodys = found.into_iter().flatten().collect();
             match result {
                 Ok(()) => patience.succeeded(),
@@ -60,13 +70,14 @@ impl Heartbeat {
     async fn beat(
         &self,
         queue: &QueueName,
+        about: &About,
         nobodys_before: &HashSet<(JobId, u32)>,
     ) -> Result<Vec<(JobId, u32)>, Error> {
         let before = self.held.snapshot();
         let about = About {
             at: Some(now()),
             held: before.len(),
-            ..self.about.clone()
+            ..about.clone()
         };
         let about = serde_json::to_string(&about).unwrap_or_default();
         let in_redis: HashSet<(JobId, u32)> =

@@ -61,6 +61,8 @@ pub struct Failure {
     pub first_seen_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
     pub jobs: u64,
+    /// How many of them are retrying.
+    pub retrying: u64,
     /// The newest of them.
     pub example: JobId,
 }
@@ -95,7 +97,7 @@ impl Store {
 
     /// The failures that most jobs have, and these jobs counted.
     pub async fn failure_list(&self, limit: u64) -> Result<Vec<Failure>, StoreError> {
-        let query = most_common(limit).into_tuple::<(String, i64, String)>();
+        let query = most_common(limit).into_tuple::<(String, i64, i64, String)>();
         let counts = self.bounded("failure_list", query.all(&self.database)).await?;
         let query = row::Entity::find()
             .filter(row::Column::Fingerprint.is_in(counts.iter().map(|(fingerprint, ..)| fingerprint)));
@@ -105,7 +107,7 @@ impl Store {
             .map(|row| (row.fingerprint.clone(), row))
             .collect();
         let mut failures = Vec::with_capacity(counts.len());
-        for (fingerprint, jobs, example) in counts {
+        for (fingerprint, jobs, retrying, example) in counts {
             // One that was pruned between the two looks is gone with its jobs.
             let Some(row) = rows.remove(&fingerprint) else {
                 continue;
@@ -119,6 +121,7 @@ impl Store {
                 first_seen_at: row.first_seen_at,
                 last_seen_at: row.last_seen_at,
                 jobs: jobs.unsigned_abs(),
+                retrying: retrying.unsigned_abs(),
                 example: parsed(&example, "id", &example)?,
             });
         }
@@ -151,6 +154,8 @@ pub(super) fn most_common(limit: u64) -> Select<job::row::Entity> {
     use job::row::Column;
     let failing = || Column::State.is_in(FAILING);
     let one: SimpleExpr = CaseStatement::new().case(failing(), 1).into();
+    let waits = Column::State.eq(JobState::Retrying.as_str());
+    let waiting: SimpleExpr = CaseStatement::new().case(waits, 1).into();
     let id: SimpleExpr = CaseStatement::new().case(failing(), Expr::col(Column::Id)).into();
     let count = Expr::expr(Func::count(one));
     let newest = Func::max(id);
@@ -158,6 +163,7 @@ pub(super) fn most_common(limit: u64) -> Select<job::row::Entity> {
         .select_only()
         .column(Column::Failure)
         .expr_as(count.clone(), "jobs")
+        .expr_as(Expr::expr(Func::count(waiting)), "retrying")
         .expr_as(newest, "example")
         .filter(Column::Failure.is_not_null())
         .group_by(Column::Failure)

@@ -24,6 +24,9 @@ pub struct Failure {
     /// How many jobs are dead or retrying because of it.
     #[salvo(schema(minimum = 0))]
     pub jobs: u64,
+    /// How many of them will be tried again by themselves; the others are dead.
+    #[salvo(schema(minimum = 0))]
+    pub retrying: u64,
     pub first_seen_at: Timestamp,
     pub last_seen_at: Timestamp,
     /// The newest of the jobs.
@@ -46,6 +49,7 @@ impl From<record::Failure> for Failure {
             kind: failure.kind,
             message: failure.pattern,
             jobs: failure.jobs,
+            retrying: failure.retrying,
             first_seen_at: failure.first_seen_at.into(),
             last_seen_at: failure.last_seen_at.into(),
             example_job_id: failure.example.to_string(),

@@ -30,6 +30,12 @@ pub struct Worker {
     /// Jobs in its hands.
     #[salvo(schema(minimum = 0))]
     pub held: u64,
+    /// Percent of one core that it used between its last two heartbeats: 200 for two cores. Null when it does not say.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub cpu_percent: Option<u32>,
+    /// Null when it does not say.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub memory_bytes: Option<u64>,
     /// The queues that it serves.
     pub queues: Vec<String>,
 }
@@ -53,6 +59,8 @@ impl Worker {
             heartbeat_at: None,
             concurrency: None,
             held: 0,
+            cpu_percent: None,
+            memory_bytes: None,
             queues: Vec::new(),
         }
     }
@@ -70,11 +78,15 @@ impl Worker {
             at,
             concurrency,
             held: _,
+            cpu_percent,
+            memory_bytes,
         } = about;
         self.pid = Some(pid);
         self.version = Some(version);
         self.started_at = Some(started_at.into());
         self.heartbeat_at = self.heartbeat_at.max(at.map(Into::into));
         self.concurrency = u64::try_from(concurrency).ok();
+        self.cpu_percent = cpu_percent;
+        self.memory_bytes = memory_bytes;
     }
 }

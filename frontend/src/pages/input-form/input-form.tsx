@@ -30,14 +30,17 @@ export function InputForm({ fields, draft, onChange, errors }: Props): ReactElem
         </button>
       )}
       {inFields ? (
-        <FieldInputs
-          fields={fields}
-          texts={draft.texts}
-          errors={errors}
-          onChange={(texts) => {
-            onChange({ ...draft, texts });
-          }}
-        />
+        <>
+          <FieldInputs
+            fields={fields}
+            texts={draft.texts}
+            errors={errors}
+            onChange={(texts) => {
+              onChange({ ...draft, texts });
+            }}
+          />
+          <Elsewhere errors={errors} fields={fields} />
+        </>
       ) : (
         <InputBase
           component="textarea"
@@ -47,13 +50,31 @@ export function InputForm({ fields, draft, onChange, errors }: Props): ReactElem
           classNames={{ input: classes.code ?? '' }}
           spellCheck={false}
           value={draft.json}
-          error={Object.values(errors)[0] ?? null}
+          error={allErrors(errors)}
           onChange={(event) => {
             onChange({ ...draft, json: event.currentTarget.value });
           }}
         />
       )}
     </div>
+  );
+}
+
+/** Where one field stands for all of the input, each error says which part of it is meant. */
+function allErrors(errors: Readonly<Record<string, string>>): string | null {
+  const told = Object.entries(errors).map(([pointer, message]) => (pointer === '' ? message : `${pointer.slice(1)}: ${message}`));
+  return told.length === 0 ? null : told.join(' ');
+}
+
+/** What is wrong with the input as a whole, or with a part that has no field. */
+function Elsewhere({ errors, fields }: Pick<FieldsProps, 'errors' | 'fields'>) {
+  const names = new Set(fields.map(({ name }) => name));
+  const told = Object.entries(errors).filter(([pointer]) => !names.has(pointer.split('/')[1] ?? ''));
+  if (told.length === 0) return null;
+  return (
+    <p role="alert" className={classes.bad}>
+      {allErrors(Object.fromEntries(told))}
+    </p>
   );
 }
 

@@ -4,28 +4,34 @@ import { Link } from '@tanstack/react-router';
 import type { JobFilter } from '../../api/patch';
 import { parseJobSearch } from '../job-search';
 import classes from './jobs.module.css';
+import type { Known } from './suggestions';
 
 interface Props {
   readonly filter: JobFilter;
-  readonly functions: readonly string[];
+  readonly known: Known;
   readonly onChange: (filter: JobFilter) => void;
 }
 
-export function JobFilters({ filter, functions, onChange }: Props) {
-  // A function that is in the address but not (yet) in the list stays selectable.
-  const names = [...new Set([...functions, ...(filter.function === undefined ? [] : [filter.function])])];
+export function JobFilters({ filter, known, onChange }: Props) {
   const { schedule, batch } = filter;
+  const choice = (key: 'function' | 'queue', label: string, names: readonly string[]) => (
+    <NativeSelect
+      aria-label={label}
+      value={filter[key] ?? ''}
+      onChange={(event) => {
+        onChange(parseJobSearch({ ...filter, [key]: event.currentTarget.value }));
+      }}
+      // One that is in the address but not (yet) in the list stays selectable.
+      data={[
+        { value: '', label: `Any ${key}` },
+        ...new Set([...names, ...(filter[key] === undefined ? [] : [filter[key]])]),
+      ]}
+    />
+  );
   return (
     <div className={classes.filters} role="group" aria-label="Filters">
-      <NativeSelect
-        aria-label="Function"
-        value={filter.function ?? ''}
-        data-search
-        onChange={(event) => {
-          onChange(parseJobSearch({ ...filter, function: event.currentTarget.value }));
-        }}
-        data={[{ value: '', label: 'Any function' }, ...names]}
-      />
+      {choice('function', 'Function', known.functions)}
+      {choice('queue', 'Queue', known.queues)}
       {schedule !== undefined && (
         <span className={classes.origin}>
           Of <Link to="/schedules/$id" params={{ id: schedule }}>one schedule</Link>,{' '}

@@ -4,16 +4,17 @@
  */
 import { Link } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import type { Job } from '../../api/types';
 import { Age } from '../../components/age';
 import { JobStateBadge } from '../../components/job-state';
 import { shortenMiddle } from '../../components/shorten';
 import { durationText } from '../../components/time-text';
 import { ValueText } from '../../components/value-text';
-import { jsonText, outputText } from '../job-text';
+import { callText, jsonText, outputText } from '../job-text';
 import { COLUMNS, type ColumnKey } from './columns';
 import classes from './jobs.module.css';
+import type { Selection } from './selection';
 
 const ROW_PIXELS = 48;
 /** Rows beyond those in sight, so that the keyboard and a quick wheel find them there. */
@@ -22,11 +23,12 @@ const BEYOND = 12;
 interface Props {
   readonly jobs: readonly Job[];
   readonly columns: ReadonlySet<ColumnKey>;
+  readonly selection: Selection;
   /** Called when the last rows come into sight. */
   readonly onEnd: () => void;
 }
 
-export function JobTable({ jobs, columns, onEnd }: Props) {
+export function JobTable({ jobs, columns, selection, onEnd }: Props) {
   const table = useRef<HTMLTableElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -50,12 +52,22 @@ export function JobTable({ jobs, columns, onEnd }: Props) {
     if (atEnd) onEnd();
   }, [atEnd, jobs.length, onEnd]);
 
+  // The rows are many: what they call must stay the same while the table changes.
+  const latest = useRef({ jobs, selection });
+  useEffect(() => {
+    latest.current = { jobs, selection };
+  });
+  const onSelect = useCallback((id: string, on: boolean, range: boolean) => {
+    latest.current.selection.select(latest.current.jobs, id, on, range);
+  }, []);
+
   const shown = COLUMNS.filter(({ key }) => columns.has(key));
   return (
     // The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away.
     <table ref={table} className={classes.table} role="table" aria-rowcount={jobs.length + 1}>
       <caption className="visually-hidden">Jobs, newest first</caption>
       <colgroup>
+        <col style={{ width: 48 }} />
         <col style={{ width: 132 }} />
         {shown.map(({ key, width }) => (
           <col key={key} style={{ width }} />
@@ -64,6 +76,9 @@ export function JobTable({ jobs, columns, onEnd }: Props) {
       </colgroup>
       <thead role="rowgroup">
         <tr role="row" aria-rowindex={1}>
+          <th role="columnheader" scope="col" className={classes.select}>
+            <SelectAll jobs={jobs} selection={selection} />
+          </th>
           <Head>State</Head>
           {shown.map(({ key, name }) => (
             <Head key={key} column={key}>
@@ -78,12 +93,41 @@ export function JobTable({ jobs, columns, onEnd }: Props) {
         {items.map(({ index, key }) => {
           const job = jobs[index];
           return (
-            job !== undefined && <Row key={key} job={job} index={index} columns={columns} measure={rows.measureElement} />
+            job !== undefined && (
+              <Row
+                key={key}
+                job={job}
+                index={index}
+                columns={columns}
+                selected={selection.has(job.id)}
+                onSelect={onSelect}
+                measure={rows.measureElement}
+              />
+            )
           );
         })}
         <Gap pixels={after} />
       </tbody>
     </table>
+  );
+}
+
+/** All rows that are loaded, or none. */
+function SelectAll({ jobs, selection }: Pick<Props, 'jobs' | 'selection'>) {
+  const chosen = jobs.filter(({ id }) => selection.has(id)).length;
+  return (
+    <input
+      type="checkbox"
+      aria-label={`Select the ${jobs.length} jobs that are loaded`}
+      checked={chosen > 0 && chosen === jobs.length}
+      ref={(box) => {
+        if (box !== null) box.indeterminate = chosen > 0 && chosen < jobs.length;
+      }}
+      onChange={(event) => {
+        if (event.currentTarget.checked) selection.selectAll(jobs);
+        else selection.clear();
+      }}
+    />
   );
 }
 
@@ -107,10 +151,13 @@ interface RowProps {
   readonly job: Job;
   readonly index: number;
   readonly columns: ReadonlySet<ColumnKey>;
+  readonly selected: boolean;
+  /** `range`: and all rows between it and the one before. */
+  readonly onSelect: (id: string, on: boolean, range: boolean) => void;
   readonly measure: (row: Element | null) => void;
 }
 
-const Row = memo(function Row({ job, index, columns, measure }: RowProps) {
+const Row = memo(function Row({ job, index, columns, selected, onSelect, measure }: RowProps) {
   const cell = (column: ColumnKey, content: ReactNode, name?: string) =>
     columns.has(column) && (
       <td role="cell" className={name ?? classes.wide}>
@@ -120,8 +167,19 @@ const Row = memo(function Row({ job, index, columns, measure }: RowProps) {
   // Without the column, the state is what leads to the job.
   const state = <JobStateBadge state={job.state} />;
   return (
-    <tr role="row" ref={measure} data-index={index} aria-rowindex={index + 2}>
-      <td role="cell">
+    <tr role="row" ref={measure} data-index={index} aria-rowindex={index + 2} data-selected={selected || undefined}>
+      <td role="cell" className={classes.select}>
+        <input
+          type="checkbox"
+          data-select
+          aria-label={`Select the job ${callText(job)}`}
+          checked={selected}
+          onChange={({ currentTarget, nativeEvent }) => {
+            onSelect(job.id, currentTarget.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey);
+          }}
+        />
+      </td>
+      <td role="cell" className={classes.state}>
         {columns.has('input') ? (
           state
         ) : (

@@ -1,0 +1,86 @@
+import { expect, test } from './spiral';
+
+const JOBS = 5000;
+
+test('5,000 dead jobs are run again while it is watched, and the bar is there after a reload', async ({ page, request }) => {
+  test.setTimeout(300_000);
+  const note = `bulk-${Date.now()}`;
+  const call = (index: number) => ({
+    function: 'flaky',
+    input: { failures: 1, how: 'fatal', output: { note, index } },
+  });
+  const answer = await request.post('/api/v1/batches', { data: { jobs: Array.from({ length: JOBS }, (_, index) => call(index)) } });
+  expect(answer.status()).toBe(202);
+  const { id } = (await answer.json()) as { id: string };
+  const counts = async () => {
+    const read = await request.get(`/api/v1/batches/${id}`);
+    return ((await read.json()) as { counts: { dead: number; completed: number } }).counts;
+  };
+  await expect.poll(async () => (await counts()).dead, { timeout: 120_000 }).toBe(JOBS);
+
+  await page.goto(`/jobs?state=dead&batch=${id}`);
+  const table = page.getByRole('table', { name: 'Jobs, newest first' });
+  await expect(table).toBeVisible();
+  await page.getByRole('checkbox', { name: /^Select the \d+ jobs/u }).check();
+  const bar = page.getByRole('group', { name: 'Selected jobs' });
+  await bar.getByRole('button', { name: 'Select all that match' }).click();
+  await bar.getByRole('button', { name: 'Run again' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Run 5,000 jobs again?' });
+  await dialog.getByRole('button', { name: 'Run again' }).click();
+  const actions = page.getByRole('list', { name: 'Actions under way' });
+  const told = page.getByRole('status', { name: 'Outcome' });
+  // It may be quicker than a look at it.
+  await expect(actions.or(told.getByText(/jobs run again/u)).first()).toBeVisible();
+  await page.reload();
+  await expect.poll(async () => (await counts()).completed, { timeout: 120_000 }).toBe(JOBS);
+  await expect(page.getByText('No job fits these filters')).toBeVisible({ timeout: 30_000 });
+  await expect(actions).toHaveCount(0);
+});
+
+test('from the search to a job that runs again, with the keyboard alone', async ({ page, request }) => {
+  const input = { failures: 1, how: 'fatal', output: `keys-${Date.now()}` };
+  const answer = await request.post('/api/v1/functions/flaky/jobs?wait=30s', { data: { input } });
+  const { id } = (await answer.json()) as { id: string };
+  await page.goto('/');
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  await page.keyboard.press('g');
+  await page.keyboard.press('j');
+  await expect(page.getByRole('heading', { name: 'Jobs' })).toBeVisible();
+  const box = page.getByRole('combobox', { name: 'Search the jobs' });
+  await page.keyboard.press('/');
+  await expect(box).toBeFocused();
+  await page.keyboard.type(`${id} st`);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('dea');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(box).toHaveValue(`${id} state:dead `);
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-row]')).toHaveCount(1);
+  // Out of the box, to the rows.
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('j');
+  await page.keyboard.press('x');
+  await expect(page.getByRole('group', { name: 'Selected jobs' })).toContainText('1 job selected');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(new RegExp(`/jobs/${id}`, 'u'));
+  const again = page.getByRole('button', { name: 'Run again' });
+  await expect(again).toBeVisible();
+  for (let presses = 0; presses < 40 && !(await again.evaluate((element) => element === document.activeElement)); presses += 1) {
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('main').getByText('completed', { exact: true })).toBeVisible();
+});
+
+test('a search that cannot be read says where', async ({ page, watch }) => {
+  watch.allow(/400/u);
+  await page.goto(`/jobs?q=${encodeURIComponent('state:deaf')}`);
+  await expect(page.getByRole('alert')).toContainText('At character 7');
+  const box = page.getByRole('combobox', { name: 'Search the jobs' });
+  await box.fill('function:fibonacci');
+  await box.press('Enter');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page.getByText(/cannot be read/u)).toHaveCount(0);
+});

@@ -1,0 +1,44 @@
+/**
+ * Whether what the stream tells waits, because somebody is choosing among what they see: rows must not move under
+ * their hands. The changes are counted, and made when the last hold is released.
+ */
+export interface Hold {
+  readonly held: boolean;
+  /** Changes that wait. */
+  readonly changes: number;
+}
+
+let holds = 0;
+let state: Hold = { held: false, changes: 0 };
+const listeners = new Set<() => void>();
+
+function change(next: Hold): void {
+  state = next;
+  for (const listener of listeners) listener();
+}
+
+/** The function it returns releases. */
+export function holdLive(): () => void {
+  holds += 1;
+  if (holds === 1) change({ held: true, changes: 0 });
+  let released = false;
+  return () => {
+    if (released) return;
+    released = true;
+    holds -= 1;
+    if (holds === 0) change({ held: false, changes: 0 });
+  };
+}
+
+export function noteHeld(changes: number): void {
+  if (state.held && changes > 0) change({ held: true, changes: state.changes + changes });
+}
+
+export function subscribeHold(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function holdState(): Hold {
+  return state;
+}

@@ -1,0 +1,70 @@
+/** An action on many jobs in words, and which jobs it can be done to. Pure. */
+import { isFinal } from '../../api/patch';
+import type { BulkAction, Job, JobAction } from '../../api/types';
+import { formatJobs, formatNumber } from '../../components/numbers';
+
+interface Words {
+  /** On the button. */
+  readonly label: string;
+  /** Before and after the count: "Run 3 jobs again?" */
+  readonly before: string;
+  readonly after: string;
+  /** What happens to them. */
+  readonly text: string;
+  /** While it goes on: "Running again". */
+  readonly going: string;
+  /** At the end: "3 jobs run again". */
+  readonly done: string;
+  /** What can be done to no job. */
+  readonly none: string;
+}
+
+export const BULK_WORDS: Readonly<Record<BulkAction, Words>> = {
+  retry: {
+    label: 'Run again',
+    before: 'Run',
+    after: ' again',
+    text: 'They wait for a worker once more, with as many attempts as in the beginning.',
+    going: 'Running again',
+    done: 'run again',
+    none: 'run again: those that are dead or cancelled can be, and completed ones when the search names their state',
+  },
+  cancel: {
+    label: 'Cancel',
+    before: 'Cancel',
+    after: '',
+    text: 'Those that wait end at once, those that run within a second.',
+    going: 'Cancelling',
+    done: 'cancelled',
+    none: 'cancelled: they have all ended',
+  },
+  delete: {
+    label: 'Delete',
+    before: 'Delete',
+    after: '',
+    text: 'They go with their attempts, logs and outputs. That cannot be undone.',
+    going: 'Deleting',
+    done: 'deleted',
+    none: 'deleted: only those that have ended can be',
+  },
+};
+
+export function questionOf(action: BulkAction, jobs: string): string {
+  const { before, after } = BULK_WORDS[action];
+  return `${before} ${jobs}${after}?`;
+}
+
+/** One that somebody picks by hand may have completed. */
+export function canBeDone(action: BulkAction, job: Job): boolean {
+  return isFinal(job.state) !== (action === 'cancel');
+}
+
+/** "1,500 of 5,000", or "1,500 of more than 5,000". */
+export function progressOf({ seen, total, total_is_exact: exact }: JobAction): string {
+  return `${formatNumber(seen)} of ${exact ? '' : 'more than '}${formatNumber(total)}`;
+}
+
+export function endOf({ action, state, changed }: JobAction): string {
+  const done = `${formatJobs(changed)} ${BULK_WORDS[action].done}`;
+  return state === 'stopped' ? `Stopped: ${done} until then.` : `${done}.`;
+}

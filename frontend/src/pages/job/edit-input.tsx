@@ -1,0 +1,126 @@
+/** Another input for a job that waits: the form of its function in a dialog. */
+import { Button } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef, useState, type SyntheticEvent } from 'react';
+import { functionsQuery } from '../../api/functions';
+import { putJob } from '../../api/job-answers';
+import { editJob } from '../../api/jobs';
+import { asApiError, type ApiError } from '../../api/problem';
+import type { Job } from '../../api/types';
+import { Dialog } from '../../components/dialog';
+import { LoadingRows } from '../../components/notice';
+import { tellOutcome } from '../../components/outcome';
+import { draftOf, readDraft } from '../input-form/draft';
+import { fieldsOf } from '../input-form/fields';
+import { focusInvalid } from '../input-form/focus-invalid';
+import { InputForm } from '../input-form/input-form';
+import classes from './edit-input.module.css';
+
+export function EditInput({ job }: { readonly job: Job }) {
+  const [open, setOpen] = useState(false);
+  const close = () => {
+    setOpen(false);
+  };
+  return (
+    <>
+      <Button
+        variant="default"
+        size="xs"
+        onClick={() => {
+          setOpen(true);
+        }}
+      >
+        Edit the input
+      </Button>
+      {open && (
+        <Dialog title="Another input" onClose={close}>
+          <Form job={job} onDone={close} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Form({ job, onDone }: { readonly job: Job; readonly onDone: () => void }) {
+  const functions = useQuery(functionsQuery);
+  if (functions.isPending) return <LoadingRows rows={3} what="the function" />;
+  const schema = functions.data?.find(({ name }) => name === job.function)?.input_schema;
+  return <Fields job={job} schema={schema} onDone={onDone} />;
+}
+
+interface FieldsProps {
+  readonly job: Job;
+  readonly schema: unknown;
+  readonly onDone: () => void;
+}
+
+function Fields({ job, schema, onDone }: FieldsProps) {
+  const queryClient = useQueryClient();
+  const form = useRef<HTMLFormElement>(null);
+  const fields = fieldsOf(schema);
+  // Only the first input counts: what somebody types does not change under their hands.
+  const [draft, setDraft] = useState(() => draftOf(fields, job.input));
+  const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
+  const show = (next: Readonly<Record<string, string>>) => {
+    setErrors(next);
+    focusInvalid(form.current);
+  };
+  const edit = useMutation({
+    mutationFn: (input: unknown) => editJob(job.id, input),
+    onSuccess: (now) => {
+      putJob(queryClient, job, now);
+      onDone();
+      tellOutcome('The job has its new input.');
+    },
+    onError: (failure) => {
+      show(inputErrors(asApiError(failure)));
+    },
+  });
+  const send = (event: SyntheticEvent) => {
+    event.preventDefault();
+    if (edit.isPending) return;
+    const read = readDraft(fields, draft);
+    if (!read.ok) {
+      show(read.errors);
+      return;
+    }
+    setErrors({});
+    edit.mutate(read.input);
+  };
+  return (
+    <form ref={form} className={classes.form} onSubmit={send} noValidate>
+      <InputForm
+        fields={fields}
+        draft={draft}
+        errors={errors}
+        onChange={(next) => {
+          setDraft(next);
+          setErrors({});
+        }}
+      />
+      {edit.isError && (
+        <p role="alert" className={classes.bad}>
+          {`It was not changed: ${asApiError(edit.error).message}`}
+        </p>
+      )}
+      <div className={classes.choice}>
+        <Button type="submit" size="md" aria-disabled={edit.isPending}>
+          {edit.isPending ? 'Saving …' : 'Save the input'}
+        </Button>
+        <Button variant="default" size="md" onClick={onDone}>
+          Leave it
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** The server names fields of the input with or without the name of the input before them. */
+function inputErrors(failure: ApiError): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(failure.fieldErrors).map(([pointer, message]) => [
+      pointer === '/input' ? '' : pointer.replace(/^\/input(?=\/)/u, ''),
+      message,
+    ]),
+  );
+}

@@ -1,0 +1,84 @@
+/** What can be done to one job in the state that it is in. */
+import { useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { dropJobs, putJob } from '../../api/job-answers';
+import { cancelJob, deleteJob, retryJob, runJobNow } from '../../api/jobs';
+import { isFinal } from '../../api/patch';
+import type { Job } from '../../api/types';
+import { tellOutcome } from '../../components/outcome';
+import { Action } from '../action';
+import classes from '../job.module.css';
+import { EditInput } from './edit-input';
+
+export function JobActions({ job }: { readonly job: Job }) {
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const ended = isFinal(job.state);
+  const waits = job.state === 'scheduled' || job.state === 'retrying';
+
+  const answered = (now: Job, text: string) => {
+    putJob(queryClient, job, now);
+    tellOutcome(text);
+  };
+  return (
+    <div className={classes.actions} role="group" aria-label="Actions">
+      {ended && (
+        <Action
+          key="retry"
+          label="Run again"
+          busy="Starting …"
+          failed="It was not run again"
+          run={async () => {
+            answered(await retryJob(job.id), 'The job runs again: it waits for a worker.');
+          }}
+        />
+      )}
+      {waits && (
+        <Action
+          key="now"
+          label="Run now"
+          busy="Starting …"
+          failed="It still waits"
+          run={async () => {
+            answered(await runJobNow(job.id), 'The job no longer waits for its time: the next free worker takes it.');
+          }}
+        />
+      )}
+      {(waits || job.state === 'queued') && <EditInput key="edit" job={job} />}
+      {!ended && (
+        <Action
+          key="cancel"
+          label="Cancel this job"
+          busy="Cancelling …"
+          failed="It was not cancelled"
+          // Nothing is lost that cannot be run again, so it does not ask twice.
+          run={async () => {
+            const now = await cancelJob(job.id);
+            answered(now, now.state === 'cancelled' ? 'The job is cancelled.' : 'The job is told to stop, which takes a second.');
+          }}
+        />
+      )}
+      {ended && (
+        <Action
+          key="delete"
+          label="Delete"
+          busy="Deleting …"
+          failed="It was not deleted"
+          confirm={{
+            title: 'Delete this job?',
+            text: 'It goes with its attempts, its log and its output. That cannot be undone.',
+          }}
+          run={async () => {
+            await deleteJob(job.id);
+            await navigate({ to: '/jobs' });
+            dropJobs(queryClient, new Set([job.id]));
+            tellOutcome('The job is deleted.');
+          }}
+        />
+      )}
+      <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
+        Edit and call again
+      </Link>
+    </div>
+  );
+}
