@@ -8,6 +8,7 @@ mod drain;
 mod latency;
 mod load;
 mod memory;
+pub(crate) mod monitoring;
 mod path;
 mod stack;
 

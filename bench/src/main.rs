@@ -67,6 +67,9 @@ fn run() -> Result<()> {
         if !options.engine.is_empty() {
             engine::run(&options).await?;
         }
+        if options.monitoring {
+            engine::monitoring::run(options.rounds, options.markdown).await?;
+        }
         Ok(())
     })
 }

@@ -66,7 +66,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         // The second time there is one of this name, which will do as well.
         const schedule = { name: 'axe', cron: '0 8 * * *', function: 'fibonacci', input: { index: 7 } };
         expect([201, 409]).toContain((await request.post('/api/v1/schedules', { data: schedule })).status());
-        for (const address of ['/failures', '/workers', '/batches', `/batches/${id}`, '/queues', '/schedules', '/schedules/new', '/functions', '/functions/http_request']) {
+        for (const address of ['/overview', '/failures', '/workers', '/batches', `/batches/${id}`, '/queues', '/schedules', '/schedules/new', '/functions', '/functions/http_request']) {
           await page.goto(address);
           await expect(page.getByText('Live', { exact: true })).toBeVisible();
           await expect(page.getByRole('status', { name: /^Loading/u })).toHaveCount(0);
@@ -162,7 +162,7 @@ test('every page is a tap away on a phone', async ({ page }) => {
   await openLive(page);
   await page.getByRole('button', { name: 'Menu' }).click();
   const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  await expect(links).toHaveText(['Fibonacci', 'Jobs', 'Failures', 'Batches', 'Queues', 'Workers', 'Schedules', 'Functions']);
+  await expect(links).toHaveText(['Fibonacci', 'Overview', 'Jobs', 'Failures', 'Batches', 'Queues', 'Workers', 'Schedules', 'Functions']);
   await expectNoViolation(page);
   await links.filter({ hasText: 'Queues' }).click();
   await expect(page.getByRole('heading', { name: 'Queues' })).toBeVisible();

@@ -38,6 +38,7 @@ async function addresses(request: APIRequestContext): Promise<Record<string, str
   const [schedule] = ((await listed.json()) as { schedules: Made[] }).schedules.slice(-1);
   return {
     fibonacci: '/',
+    overview: '/overview',
     jobs: '/jobs',
     'job-completed': `/jobs/${completed.id}`,
     'job-dead': `/jobs/${dead.id}`,

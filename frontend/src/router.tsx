@@ -1,6 +1,7 @@
 /** THE list of pages. Each page is a file of its own that is loaded when somebody goes there. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { parseJobSearch } from './pages/job-search';
+import { parseOverviewSearch } from './pages/overview-search';
 import { PageError } from './pages/page-error';
 import Shell from './pages/shell';
 
@@ -14,6 +15,13 @@ const fibonacci = createRoute({
   getParentRoute: () => root,
   path: '/',
   component: lazyRouteComponent(() => import('./pages/fibonacci')),
+});
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: '/overview',
+  validateSearch: parseOverviewSearch,
+  component: lazyRouteComponent(() => import('./pages/overview')),
 });
 
 const jobs = createRoute({
@@ -93,6 +101,7 @@ const batch = createRoute({
 
 const routeTree = root.addChildren([
   fibonacci,
+  overview,
   jobs,
   job,
   failures,

@@ -9,6 +9,7 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Backlogs;
 use crate::batches::{Batches, Touched};
 use crate::bulk::{Actions, Bulk, BulkSettings};
 use crate::config::ServerSettings;
@@ -22,7 +23,7 @@ use crate::redis_settings::{self, RedisWarnings};
 use crate::state::{AppState, Inner};
 use crate::store::Store;
 use crate::windows::Windows;
-use crate::{dispatch, limits, metrics, record, schedule};
+use crate::{dispatch, fold, limits, metrics, record, schedule};
 
 /// How long the roles may take to finish what they began.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -108,6 +109,9 @@ impl App {
         spawn(&mut roles, "batches", batching);
         let pruning = prune::run(store.clone(), PruneSettings::of(settings.retention), end.clone());
         spawn(&mut roles, "prune", pruning);
+        let backlogs = Backlogs::new(settings.backlog_limit);
+        let folding = fold::run(store.clone(), backlogs.clone(), end.clone());
+        spawn(&mut roles, "fold", folding);
         let reconciler = Reconciler {
             store: store.clone(),
             queues: queues.clone(),
@@ -140,6 +144,7 @@ impl App {
             enqueuer,
             batches,
             actions,
+            backlogs,
             windows,
             outcomes,
             feed,

@@ -29,11 +29,22 @@ pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Map<
 
 /// The body as it came, which says that it is JSON.
 pub async fn json_bytes(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
-    if let Err(error) = check_headers(req.headers()) {
+    if let Err(error) = check_headers(req.headers(), false) {
         drain(req).await;
         return Err(error);
     }
     read(req, limit).await
+}
+
+/// The body as it came, which says that it is JSON, or JSON line by line; and whether it is that.
+pub async fn json_or_lines(req: &mut Request, limit: u64) -> Result<(Bytes, bool), ApiError> {
+    match check_headers(req.headers(), true) {
+        Ok(lines) => Ok((read(req, limit).await?, lines)),
+        Err(error) => {
+            drain(req).await;
+            Err(error)
+        }
+    }
 }
 
 /// The second half of [`object`], for bodies that are large enough to keep a thread busy.
@@ -65,7 +76,8 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Whether the body is JSON line by line, where that is allowed.
+fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiError> {
     let text = |name| {
         headers
             .get(name)
@@ -74,7 +86,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = text(CONTENT_TYPE).unwrap_or_default();
     let (media_type, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
     let media_type = media_type.trim();
-    if media_type != "application/json"
+    let lines = lines_allowed && matches!(media_type, "application/x-ndjson" | "application/ndjson");
+    if !lines
+        && media_type != "application/json"
         && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
     {
         let given = if kind.is_empty() {
@@ -82,7 +96,12 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
         } else {
             format!("it is {kind:?}")
         };
-        let message = format!("The header Content-Type must be application/json, but {given}.");
+        let or_lines = if lines_allowed {
+            " or application/x-ndjson"
+        } else {
+            ""
+        };
+        let message = format!("The header Content-Type must be application/json{or_lines}, but {given}.");
         return Err(ApiError::UnsupportedMediaType { message });
     }
     if let Some(charset) = parameters.trim().strip_prefix("charset=")
@@ -92,7 +111,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
         return Err(ApiError::UnsupportedMediaType { message });
     }
     match text(CONTENT_ENCODING).as_deref() {
-        None | Some("" | "identity") => Ok(()),
+        None | Some("" | "identity") => Ok(lines),
         Some(coding) => {
             let message =
                 format!("The body must not be compressed, but the header Content-Encoding says {coding:?}.");
@@ -180,7 +199,7 @@ mod tests {
         if let Some(text) = content_type {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(text));
         }
-        check_headers(&headers)
+        check_headers(&headers, false).map(drop)
     }
 
     #[test]
@@ -220,7 +239,8 @@ mod tests {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert!(
-            check_headers(&headers)
+            check_headers(&headers, false)
+                .map(drop)
                 .unwrap_err()
                 .to_string()
                 .contains("\"gzip\"")

@@ -25,6 +25,9 @@ const LONGEST_RETENTION: Duration = Duration::from_hours(24 * 36_500);
 const SHORTEST_KEY: Duration = Duration::from_mins(1);
 const LONGEST_KEY: Duration = Duration::from_hours(24 * 365);
 
+/// The most that a limit of a backlog can say.
+pub const MOST_BACKLOG: u64 = 1_000_000_000;
+
 /// What the HTTP server, and the roles beside it, need to know.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
@@ -45,6 +48,8 @@ pub struct ServerSettings {
     pub window: WindowSettings,
     /// How many schedules there may be.
     pub schedules: u64,
+    /// How many jobs may wait in a queue for which nothing else was set; any number when it is `None`.
+    pub backlog_limit: Option<u64>,
 }
 
 impl Default for ServerSettings {
@@ -59,6 +64,7 @@ impl Default for ServerSettings {
             event_clients: 1_000,
             window: WindowSettings::default(),
             schedules: 1_000,
+            backlog_limit: None,
         }
     }
 }
@@ -93,6 +99,10 @@ impl ServerSettings {
             let message = "must be from 5m to 36500d, or off to keep everything".to_owned();
             reader.problem("SPIRAL_RETENTION", message);
         }
+        let backlog_limit = match reader.optional("SPIRAL_BACKLOG_LIMIT").as_deref() {
+            None | Some("0" | "off") => None,
+            Some(_) => Some(reader.number("SPIRAL_BACKLOG_LIMIT", 1, 1..=MOST_BACKLOG)),
+        };
         let clients = reader.number("SPIRAL_EVENT_CLIENTS", default.event_clients as u64, 1..=100_000);
         let settings = Self {
             listen: reader.parsed("SPIRAL_LISTEN", default.listen),
@@ -113,6 +123,7 @@ impl ServerSettings {
                     .map_or(default.window.horizon, |redis| redis.horizon),
             },
             schedules: reader.number("SPIRAL_SCHEDULES", default.schedules, 0..=100_000),
+            backlog_limit,
         };
         reader.finish(settings)
     }

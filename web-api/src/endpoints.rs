@@ -11,11 +11,14 @@ mod functions;
 mod health;
 mod job_actions;
 mod jobs;
+mod many_calls;
 mod options;
 mod output;
+mod overview;
 mod queues;
 mod results;
 mod schedules;
+mod stats;
 mod values;
 mod workers;
 
@@ -62,6 +65,7 @@ fn api() -> Router {
                 .push(Router::with_path("batches/{id}").get(batches::get))
                 .push(Router::with_path("batches/{id}/cancel").post(batches::cancel))
                 .push(Router::with_path("jobs").get(jobs::list))
+                .push(Router::with_path("jobs:batch").post(many_calls::make))
                 .push(
                     Router::with_path("jobs/actions")
                         .get(job_actions::list)
@@ -84,6 +88,8 @@ fn api() -> Router {
                 .push(Router::with_path("jobs/{id}/result").get(results::get))
                 .push(Router::with_path("jobs/{id}/logs").get(jobs::logs))
                 .push(Router::with_path("failures").get(failures::list))
+                .push(Router::with_path("overview").get(overview::read))
+                .push(Router::with_path("stats").get(stats::read))
                 .push(Router::with_path("workers").get(workers::list))
                 .push(Router::with_path("queues").get(queues::list))
                 .push(

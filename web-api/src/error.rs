@@ -8,6 +8,7 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
 use crate::again::AgainError;
+use crate::backlog::BacklogFull;
 use crate::calling_off::CallOffError;
 use crate::problem::{self, FieldError};
 use crate::store::StoreError;
@@ -75,6 +76,16 @@ pub enum ApiError {
     CrossSite,
     #[error("{limit} clients follow the live feed, and no more are allowed. Try again later.")]
     TooManyClients { limit: usize },
+    #[error(
+        "{limit} jobs may wait in queue {queue}, and as many do. Try again in {retry_after} s; \
+         SPIRAL_BACKLOG_LIMIT or the queue's own limit says how many."
+    )]
+    BacklogFull {
+        queue: String,
+        limit: u64,
+        /// Seconds.
+        retry_after: u64,
+    },
     #[error("More calls arrive than can be recorded. Try again in a moment.")]
     Busy,
     #[error("This server is about to stop. Try again in a moment.")]
@@ -154,6 +165,7 @@ impl ApiError {
             | Self::TooManyActions { .. }
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
             Self::OutputExpired => StatusCode::GONE,
+            Self::BacklogFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -194,6 +206,7 @@ impl ApiError {
             Self::Unauthorized => "unauthorized",
             Self::CrossSite => "cross_site",
             Self::TooManyClients { .. } => "too_many_clients",
+            Self::BacklogFull { .. } => "backlog_full",
             Self::Busy => "busy",
             Self::Stopping => "stopping",
             Self::Unavailable { .. } => "unavailable",
@@ -232,6 +245,7 @@ impl ApiError {
             Self::Unauthorized => "The access token is missing or wrong",
             Self::CrossSite => "The request comes from another site",
             Self::TooManyClients { .. } => "Too many clients",
+            Self::BacklogFull { .. } => "Too many jobs wait",
             Self::Busy => "Too much at once",
             Self::Stopping => "The server is stopping",
             Self::Unavailable { .. } => "A part of the service is away",
@@ -255,14 +269,18 @@ impl ApiError {
 
     /// The headers that belong to the status.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let header = match self.status() {
-            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "2")),
-            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer realm=\"spiral\"")),
+        let header = match (self, self.status()) {
+            (Self::BacklogFull { retry_after, .. }, _) => {
+                Some((RETRY_AFTER, HeaderValue::from(*retry_after)))
+            }
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Some((RETRY_AFTER, HeaderValue::from_static("2"))),
+            (_, StatusCode::UNAUTHORIZED) => Some((
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"spiral\""),
+            )),
             _ => None,
         };
-        header
-            .map(|(name, value)| (name, HeaderValue::from_static(value)))
-            .into_iter()
+        header.into_iter()
     }
 
     /// Tells the log what the caller must not know. Callers' own mistakes are in the request line already.
@@ -331,6 +349,16 @@ impl From<AgainError> for ApiError {
         match error {
             AgainError::Store(error) => error.into(),
             AgainError::Queue(error) => error.into(),
+        }
+    }
+}
+
+impl From<BacklogFull> for ApiError {
+    fn from(full: BacklogFull) -> Self {
+        Self::BacklogFull {
+            queue: full.queue.to_string(),
+            limit: full.limit,
+            retry_after: full.retry_after.as_secs(),
         }
     }
 }

@@ -64,7 +64,8 @@ impl FieldError {
 }
 
 impl Problem {
-    fn of(error: &ApiError, req: &Request, depot: &Depot) -> Self {
+    /// `error` as a problem of this request.
+    pub fn of(error: &ApiError, req: &Request, depot: &Depot) -> Self {
         Self {
             kind: format!("urn:problem-type:spiral:{}", error.code()),
             title: error.title().to_owned(),

@@ -162,21 +162,12 @@ fn tell_change(applied: &AppliedChange) {
         };
         counter.increment(1);
     }
-    // From the moment it could have run: its call, the time it was scheduled for, or the end of its last backoff.
-    if let Some(last) = change
-        .ended
-        .last()
-        .filter(|last| last.state != JobState::Retrying)
-    {
-        let could_run = applied
-            .could_run
-            .map_or(change.id.created_at(), |at| at.max(change.id.created_at()));
+    if let Some((last, waited)) = applied.waited() {
         let labels = [
             ("queue", change.queue.to_string()),
             ("function", last.function.clone()),
         ];
-        metrics::histogram!("spiral_job_wait_seconds", &labels)
-            .record(seconds_between(could_run, last.started_at));
+        metrics::histogram!("spiral_job_wait_seconds", &labels).record(waited.as_secs_f64());
     }
 }
 

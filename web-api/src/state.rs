@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Backlogs;
 use crate::batches::Batches;
 use crate::bulk::Actions;
 use crate::config::ServerSettings;
@@ -36,6 +37,7 @@ pub struct Inner {
     pub enqueuer: Enqueuer,
     pub batches: Batches,
     pub actions: Actions,
+    pub backlogs: Backlogs,
     pub windows: Windows,
     pub outcomes: Outcomes,
     pub feed: Feed,

@@ -9,11 +9,13 @@ pub mod failure;
 pub mod index;
 pub mod job;
 pub mod job_action;
+pub mod job_count;
 pub mod log_line;
 pub mod prune;
 pub mod queue;
 pub mod schedule;
 pub mod settings;
+pub mod stat;
 
 mod error;
 mod job_key;
@@ -21,7 +23,7 @@ mod job_key;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
@@ -125,6 +127,12 @@ impl Store {
             ..TransactionOptions::default()
         };
         self.database.begin_with_options(options).await
+    }
+
+    /// A transaction that reads one state of the database, whatever is written meanwhile.
+    async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        self.database.begin_with_config(isolation, None).await
     }
 
     /// Held around every write. Nothing to wait for on PostgreSQL.

@@ -53,6 +53,7 @@ fn prepare(options: &Options) -> Result<()> {
         .engine
         .iter()
         .any(|part| matches!(part, Part::Path | Part::Memory))
+        || options.monitoring
     {
         tools.push(install::POSTGRES);
     }

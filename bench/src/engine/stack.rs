@@ -91,6 +91,11 @@ impl Stack {
         Ok(!jobs.is_empty())
     }
 
+    /// What PostgreSQL answers to a question in SQL.
+    pub(super) fn ask(&self, question: &str) -> Result<String> {
+        block_in_place(|| self.postgres.ask(DATABASE, question))
+    }
+
     /// How many jobs SQL holds that are completed, and how many in all.
     pub(super) fn completed(&self) -> Result<(u64, u64)> {
         let question = "SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FROM jobs";

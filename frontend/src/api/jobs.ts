@@ -42,6 +42,8 @@ export function jobKey(id: string) {
   return [...JOBS_SHOWN, id] as const;
 }
 
+const QUEUED_AGAIN_MS = 5000;
+
 export function jobQuery(id: string) {
   return queryOptions({
     queryKey: jobKey(id),
@@ -50,6 +52,8 @@ export function jobQuery(id: string) {
       const patch = patchLog.of(id);
       return patch === null ? job : patchDetail(job, patch);
     },
+    // No event tells that those ahead of it have gone.
+    refetchInterval: ({ state }) => (state.data?.state === 'queued' ? QUEUED_AGAIN_MS : false),
   });
 }
 

@@ -4,7 +4,7 @@ import type { Attempt, JobDetail, JobPatch } from './types';
 
 export function patchDetail(job: JobDetail, patch: JobPatch): JobDetail {
   const next = patchJob(job, patch);
-  return next === job ? job : { ...job, ...next, attempts: patchAttempts(job.attempts, patch) };
+  return next === job ? job : { ...job, ...next, attempts: patchAttempts(job.attempts, patch), waiting: next.state === 'queued' ? job.waiting : null };
 }
 
 function patchAttempts(attempts: readonly Attempt[], patch: JobPatch): Attempt[] {

@@ -230,7 +230,7 @@ export interface paths {
         };
         /**
          * Read a job
-         * @description With every attempt that was made.
+         * @description With every attempt that was made, and, while it is queued, with its place in the line.
          */
         get: operations["get_job"];
         put?: never;
@@ -349,6 +349,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs:batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make many calls
+         * @description Up to 10,000 calls, as a JSON array or as one JSON object a line (`application/x-ndjson`), each as it would be made alone: one that is refused says why at its place, and the others are made. Send what was refused with `429` or `503` again; with an `idempotency_key` for each call, send everything again. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         */
+        post: operations["make_many_calls"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the overview
+         * @description Jobs by state and queue, the job of each queue that waits for longest, the workers that are alive, and what is wrong, in words. Counts are kept in the transaction that changes a job: exact, and as cheap with a million jobs as with one. What only Redis knows is null while Redis is away.
+         */
+        get: operations["read_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/queues": {
         parameters: {
             query?: never;
@@ -382,7 +422,7 @@ export interface paths {
         head?: never;
         /**
          * Set the limits of a queue
-         * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away.
+         * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch calls in the end are not.
          */
         patch: operations["set_queue_limits"];
         trace?: never;
@@ -547,6 +587,26 @@ export interface paths {
          * @description Makes one job at once, also while it is paused. Its due times stay as they are.
          */
         post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what happened over time
+         * @description New jobs, completed jobs, failed attempts and dead jobs, and how long jobs waited and ran, step by step. Minutes are kept for a day, hours for 90 days; an answer has at most 1,500 points. Each outcome counts once, at the minute in which it happened, also when it is recorded late.
+         */
+        get: operations["read_stats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1070,10 +1130,29 @@ export interface components {
             /** Format: uint64 */
             jobs: number;
         };
+        /** @description Jobs by their state. */
+        JobCounts: {
+            /** Format: uint64 */
+            cancelled: number;
+            /** Format: uint64 */
+            completed: number;
+            /** Format: uint64 */
+            dead: number;
+            /** Format: uint64 */
+            queued: number;
+            /** Format: uint64 */
+            retrying: number;
+            /** Format: uint64 */
+            running: number;
+            /** Format: uint64 */
+            scheduled: number;
+        };
         /** @description A job with its attempts. */
         JobDetail: components["schemas"]["Job"] & {
             /** @description Every attempt that counts, in their order; the last one may be running. */
             attempts: components["schemas"]["Attempt"][];
+            /** @description Where it stands in its queue; null unless it is queued. */
+            waiting: null | components["schemas"]["Waiting"];
         };
         /** @description Why the latest attempt of a job failed. */
         JobError: {
@@ -1180,6 +1259,39 @@ export interface components {
         LogLineList: {
             lines: components["schemas"]["LogLine"][];
         };
+        /** @description One of many calls: the fields of a call, and these. */
+        ManyCallsItem: components["schemas"]["NewJob"] & {
+            /**
+             * @description The name of the function.
+             * @example fibonacci
+             */
+            function: string;
+            /** @description As the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call. */
+            idempotency_key?: string | null;
+        };
+        /** @description What became of one of many calls. */
+        ManyCallsResult: {
+            /** @description The id of the job; null when there is none. */
+            id: string | null;
+            /** @description What a single call would have answered; null when there is a job. */
+            problem: null | components["schemas"]["Problem"];
+            /** @description The state of the job; null when there is none. */
+            state: null | components["schemas"]["JobState"];
+            status: components["schemas"]["ManyCallsStatus"];
+        };
+        /** @description What became of many calls. */
+        ManyCallsResults: {
+            created: number;
+            existing: number;
+            refused: number;
+            /** @description One for each call, in their order. */
+            results: components["schemas"]["ManyCallsResult"][];
+        };
+        /**
+         * @description What became of one of many calls.
+         * @enum {string}
+         */
+        ManyCallsStatus: "created" | "existing" | "refused";
         /** @description The waits between attempts; one of the two. */
         NewBackoff: {
             exponential?: null | components["schemas"]["ExponentialBackoff"];
@@ -1327,6 +1439,44 @@ export interface components {
              */
             index: number;
         };
+        /** @description The job of a queue that waits for a worker for longest. */
+        OldestWaiting: {
+            function: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description Since when it could have run.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            since: string;
+        };
+        /** @description How everything is at this moment. */
+        Overview: {
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            at: string;
+            /** @description All jobs. Counts are kept, not counted. */
+            counts: components["schemas"]["JobCounts"];
+            queues: components["schemas"]["QueueOverview"][];
+            /** @description What is wrong now; empty when all is well. */
+            troubles: components["schemas"]["Trouble"][];
+            /**
+             * Format: uint64
+             * @description Workers that are alive, of all queues; null when Redis does not tell.
+             */
+            workers: number | null;
+        };
+        /** @description How long things took, in seconds: half, 95 and 99 of a hundred took at most so long. Off by less than 5 %. */
+        Percentiles: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
+            /** Format: double */
+            p99: number;
+        };
         /** @description What went wrong (RFC 9457). */
         Problem: {
             /**
@@ -1368,6 +1518,11 @@ export interface components {
         /** @description A queue. */
         Queue: {
             /**
+             * Format: uint64
+             * @description How many jobs may wait before new ones are refused with `429`; null leaves it to `SPIRAL_BACKLOG_LIMIT`.
+             */
+            backlog_limit: number | null;
+            /**
              * Format: uint32
              * @description Jobs that may run at the same time, over all workers; null is no limit.
              */
@@ -1406,6 +1561,8 @@ export interface components {
         };
         /** @description New limits of a queue. A field that is absent stays as it is; null takes a limit away. */
         QueueLimits: {
+            /** Format: uint64 */
+            backlog_limit?: number | null;
             /** Format: uint32 */
             concurrency?: number | null;
             paused?: boolean | null;
@@ -1414,6 +1571,26 @@ export interface components {
         /** @description All queues, in the order in which they are declared. */
         QueueList: {
             queues: components["schemas"]["Queue"][];
+        };
+        /** @description A queue at this moment. */
+        QueueOverview: {
+            /** @description Every job of it, whoever holds it. */
+            counts: components["schemas"]["JobCounts"];
+            /**
+             * Format: double
+             * @description Jobs that ended in a minute, lately.
+             */
+            ended_per_minute: number;
+            /** @example default */
+            name: string;
+            /** @description Null when none waits. */
+            oldest_waiting: null | components["schemas"]["OldestWaiting"];
+            paused: boolean;
+            /**
+             * Format: uint64
+             * @description Workers that serve it; null when Redis does not tell.
+             */
+            workers: number | null;
         };
         /** @description So many jobs in a time. */
         RateLimit: {
@@ -1554,6 +1731,77 @@ export interface components {
             /** @example Europe/Berlin */
             time_zone: string;
         };
+        /** @description What happened in a time. */
+        StatPoint: {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            at: string;
+            /**
+             * Format: uint64
+             * @description Jobs that completed.
+             */
+            completed: number;
+            /**
+             * Format: uint64
+             * @description Jobs that gave up.
+             */
+            dead: number;
+            /**
+             * Format: uint64
+             * @description New jobs.
+             */
+            enqueued: number;
+            /**
+             * Format: uint64
+             * @description Attempts that failed, also those of jobs that completed in the end.
+             */
+            failed: number;
+            /** @description From the begin to the end of an attempt; null when none ended. */
+            run: null | components["schemas"]["Percentiles"];
+            /** @description From the moment at which a job could have run to the begin of its last attempt; null when no job ended. */
+            wait: null | components["schemas"]["Percentiles"];
+        };
+        /** @description What happened over a time. */
+        Stats: {
+            /**
+             * Format: date-time
+             * @description The time as it was asked for, from the begin of a step on.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            from: string;
+            /** @description Step by step, the oldest first; also those in which nothing happened. */
+            points: components["schemas"]["StatPoint"][];
+            /**
+             * Format: int64
+             * @description Seconds of each point.
+             */
+            step_seconds: number;
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            to: string;
+            /** @description All of it together. */
+            total: components["schemas"]["StatPoint"];
+        };
+        /** @description Something that a person should look at. */
+        Trouble: {
+            /**
+             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `redis_away`, `redis_setting`, `recorder_behind` or `database_slow`.
+             * @example queue_paused
+             */
+            kind: string;
+            /**
+             * @description What is wrong, in words.
+             * @example Queue mail is paused, and 1,204 jobs wait in it.
+             */
+            message: string;
+            /** @description The queue that it is about; null when it is about all. */
+            queue: string | null;
+        };
         /** @description The job that computes a Fibonacci number and, once it is there, the number. */
         Value: {
             /**
@@ -1567,6 +1815,22 @@ export interface components {
              * @example 2880067194370816120
              */
             value?: string | null;
+        };
+        /** @description Where a queued job stands. */
+        Waiting: {
+            /**
+             * Format: date-time
+             * @description When its turn likely comes, by what ended in the last minutes; null when the queue is paused or nothing has ended.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            estimated_start: string | null;
+            /** @description False when so many wait that it is an estimate. */
+            exact: boolean;
+            /**
+             * Format: uint64
+             * @description 1 for the next to run; by priorities and the turns of fairness keys.
+             */
+            position: number;
         };
         /** @description A process that runs jobs. */
         Worker: {
@@ -1746,6 +2010,17 @@ export interface operations {
             /** @description A call is not valid, or the key belongs to another batch. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2102,6 +2377,17 @@ export interface operations {
             /** @description The input does not fit the function, or the key belongs to another call. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3057,6 +3343,137 @@ export interface operations {
             };
         };
     };
+    make_many_calls: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description W3C trace context; the workers continue it. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The calls. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyCallsItem"][];
+            };
+        };
+        responses: {
+            /** @description What became of each call. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyCallsResults"];
+                };
+            };
+            /** @description The body is not JSON, or a parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is neither `application/json` nor `application/x-ndjson`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no calls, or more than 10,000. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much at once; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How everything is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description The database cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_queues: {
         parameters: {
             query?: never;
@@ -3924,6 +4341,67 @@ export interface operations {
             };
         };
     };
+    read_stats: {
+        parameters: {
+            query?: {
+                /** @description The begin; an hour before the end unless told. */
+                from?: string;
+                /** @description The end; now unless told. */
+                to?: string;
+                /**
+                 * @description The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points unless told. Shorter than `1h` within the last day alone.
+                 * @example 5m
+                 */
+                step?: string;
+                /** @description Only jobs of this queue. */
+                queue?: string;
+                /** @description Only jobs of this function. */
+                function?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What happened. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The numbers cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_workers: {
         parameters: {
             query?: never;
@@ -4037,6 +4515,17 @@ export interface operations {
             /** @description The index is not a whole number within the limits. */
             422: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

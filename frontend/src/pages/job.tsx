@@ -17,6 +17,7 @@ import { JobActions } from './job/job-actions';
 import { Log } from './job/log';
 import { Output } from './job/output';
 import { TimelineList } from './job/timeline-list';
+import { WaitingText } from './job/waiting';
 import { Section } from './section';
 import { Thing } from './thing';
 
@@ -82,7 +83,7 @@ function hasProgress(job: Job): boolean {
   return job.state === 'running' && (job.progress ?? 0) > 0;
 }
 
-function JobFacts({ job }: { readonly job: Job }) {
+function JobFacts({ job }: { readonly job: JobDetail }) {
   return (
     <Facts>
       <Fact name="Function">
@@ -93,6 +94,11 @@ function JobFacts({ job }: { readonly job: Job }) {
       <Fact name="Queue">
         <Link to="/queues">{job.queue}</Link>
       </Fact>
+      {job.waiting != null && (
+        <Fact name="In the line">
+          <WaitingText waiting={job.waiting} />
+        </Fact>
+      )}
       {job.schedule_id != null && (
         <Fact name="Made by">
           <Link to="/schedules/$id" params={{ id: job.schedule_id }}>

@@ -51,6 +51,7 @@ test('limits are set and taken away', async () => {
   const user = userEvent.setup();
   await user.click(await screen.findByRole('button', { name: 'Change the limits of the queue mail' }));
   await user.clear(screen.getByLabelText('concurrency'));
+  await user.type(screen.getByLabelText('backlog_limit'), '500');
   await user.type(screen.getByLabelText('jobs'), '10{Enter}');
   expect(screen.getByLabelText('period_seconds')).toHaveAccessibleDescription(
     expect.stringContaining('A rate needs this as well.'),
@@ -63,7 +64,7 @@ test('limits are set and taken away', async () => {
   await waitFor(() => {
     expect(screen.queryByLabelText('concurrency')).toBeNull();
   });
-  expect(bodies).toEqual([{ concurrency: null, rate: { jobs: 10, period_seconds: 60 } }]);
+  expect(bodies).toEqual([{ concurrency: null, backlog_limit: 500, rate: { jobs: 10, period_seconds: 60 } }]);
   expect(screen.getByText(/At most 10 jobs in a minute/u)).toBeVisible();
 });
 

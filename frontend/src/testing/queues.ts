@@ -8,6 +8,7 @@ export function queue(name: string, changes: Partial<Queue> = {}): Queue {
     paused: false,
     concurrency: null,
     rate: null,
+    backlog_limit: null,
     queued: 0,
     scheduled: 0,
     running: 0,

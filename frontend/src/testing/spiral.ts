@@ -1,6 +1,7 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
 import type { Failure, FunctionInfo, Health, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness, Worker } from '../api/types';
+import { overview, stats } from './overview';
 import { queue } from './queues';
 import { api, server } from './server';
 
@@ -87,7 +88,7 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/jobs/actions', ({ response }) => response(200).json({ actions: spiral.actions })),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
-      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], ...job });
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], waiting: null, ...job });
     }),
     api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
       response(200).json({ lines: spiral.logs[params.id] ?? [] }),
@@ -95,6 +96,8 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/failures', ({ response }) => response(200).json({ failures: spiral.failures })),
     api.get('/api/v1/workers', ({ response }) => response(200).json({ workers: spiral.workers })),
     api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
+    api.get('/api/v1/overview', ({ response }) => response(200).json(overview())),
+    api.get('/api/v1/stats', ({ response }) => response(200).json(stats([]))),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),
     // Not through the typed one: the document knows it without the /api before it.

@@ -3,8 +3,10 @@
 mod calling_off;
 mod reading;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jobs::job::QueueName;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -18,6 +20,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::batch as record;
+use crate::store::batch::insert::NewBatch as Wanted;
 use crate::wire::batch::{Batch, BatchPage, NewBatch};
 
 /// Make a batch
@@ -52,6 +55,9 @@ use crate::wire::batch::{Batch, BatchPage, NewBatch};
             content_type = "application/problem+json"),
         (status_code = 422, description = "A call is not valid, or the key belongs to another batch.",
             body = Problem, content_type = "application/problem+json"),
+        (status_code = 429, description = "As many jobs wait in the queue as may; try again after `Retry-After` seconds.",
+            body = Problem, content_type = "application/problem+json",
+            headers(("Retry-After" = u32, description = "Seconds to wait."))),
         (status_code = 503, description = "The batch could not be recorded; try again after `Retry-After` seconds.",
             body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
@@ -76,6 +82,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     // Ten thousand schema checks would hold up the other requests of this thread.
     let reading = tokio::task::spawn_blocking(move || request.read());
     let new = reading.await.map_err(ApiError::internal)??;
+    admit(state, &new)?;
     let Made { batch, created } = state.batches.make(new).await?;
     let status = if batch.finished_at.is_some() {
         StatusCode::OK
@@ -87,8 +94,20 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         .replayed(!created))
 }
 
+/// A batch is taken whole or not at all: while one of its queues is full it is not.
+fn admit(state: &Inner, new: &Wanted) -> Result<(), ApiError> {
+    let mut queues = BTreeMap::<&QueueName, u64>::new();
+    for job in &new.jobs {
+        *queues.entry(&job.queue).or_default() += 1;
+    }
+    for (queue, jobs) in queues {
+        state.backlogs.admit(queue, jobs)?;
+    }
+    Ok(())
+}
+
 /// This limit has a setting of its own.
-fn name_the_limit(error: ApiError) -> ApiError {
+pub(super) fn name_the_limit(error: ApiError) -> ApiError {
     let ApiError::BodyTooLarge { limit } = error else {
         return error;
     };

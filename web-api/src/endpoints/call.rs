@@ -61,6 +61,7 @@ impl Call {
             traceparent: traceparent(req.headers()),
             ..self.into_job(function)
         };
+        state.backlogs.admit(&job.queue, 1)?;
         // Waiting begins before the job exists, so that no outcome is too fast for it.
         let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
         let id = job.id;
@@ -87,11 +88,16 @@ impl Call {
         let Some(key) = idempotency_key(headers)? else {
             return Ok(None);
         };
-        Ok(Some(Idempotency {
+        Ok(Some(self.idempotency_of(key, held_for)))
+    }
+
+    /// What a key for this call is to be held for.
+    pub(super) fn idempotency_of(&self, key: String, held_for: Duration) -> Idempotency {
+        Idempotency {
             key,
             request_hash: request_hash(&json!({ "input": self.input, "options": self.said })),
             held_for,
-        }))
+        }
     }
 
     /// The job that the call becomes, without what its headers say.

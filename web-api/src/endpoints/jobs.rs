@@ -2,7 +2,8 @@
 
 pub(super) mod actions;
 
-use jobs::job::JobId;
+use chrono::Utc;
+use jobs::job::{JobId, JobState};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
@@ -13,6 +14,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::job as record;
+use crate::waiting::{self, Standing};
 use crate::wire::job::{JobDetail, JobPage, LogLineList};
 use crate::wire::scalar::Timestamp;
 
@@ -88,7 +90,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
 /// Read a job
 ///
-/// With every attempt that was made.
+/// With every attempt that was made, and, while it is queued, with its place in the line.
 #[endpoint(
     operation_id = "get_job",
     tags("jobs"),
@@ -109,7 +111,25 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     } else {
         state.store.attempt_list(job.id).await?
     };
-    Ok(Answer::ok(&JobDetail::new(&job, failed))?.tagged())
+    let waiting = waiting(state, &job).await?;
+    Ok(Answer::ok(&JobDetail::new(&job, failed, waiting))?.tagged())
+}
+
+/// Where a queued job stands; nothing of others.
+async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, ApiError> {
+    if job.state != JobState::Queued {
+        return Ok(None);
+    }
+    let neighbours = state.store.job_neighbours(&job.queue, job.id).await?;
+    let paused = state.store.queue_limits(&job.queue).await?.paused;
+    let line = state.backlogs.line(&job.queue);
+    Ok(Some(waiting::standing(
+        job,
+        &neighbours,
+        &line,
+        paused,
+        Utc::now(),
+    )))
 }
 
 /// Read what a job has logged

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::body::{self, Fields};
+use crate::config::MOST_BACKLOG;
 use crate::error::ApiError;
 use crate::limits::{self, LimitsError};
 use crate::problem::Problem;
@@ -62,7 +63,9 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
 
 /// Set the limits of a queue
 ///
-/// For all workers, from now on. A field that is absent stays as it is; null takes a limit away.
+/// For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for
+/// callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch
+/// calls in the end are not.
 #[endpoint(
     operation_id = "set_queue_limits",
     tags("queues"),
@@ -90,7 +93,16 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    let (limits, which) = changed(body)?;
+    let Changed {
+        limits,
+        which,
+        backlog_limit,
+    } = changed(body)?;
+    if let Some(limit) = backlog_limit {
+        state.store.queue_set_backlog_limit(&name, limit).await?;
+        state.backlogs.set_limit(&name, limit);
+        tracing::info!(queue = %name, ?limit, "the backlog limit of a queue was set");
+    }
     set(state, &name, weight, limits, &which).await
 }
 
@@ -153,14 +165,18 @@ async fn set(
 ) -> Result<Answer, ApiError> {
     let limits = limits::set(&state.store, &state.queues, name, &limits, which).await?;
     tracing::info!(queue = %name, ?limits, "the limits of a queue were set");
+    let backlog_limit = state.store.queue_backlog_limits().await?;
+    let backlog_limit = backlog_limit.get(name.as_str()).copied();
     let depth = state.queues.depth(name).await?;
-    Answer::ok(&Queue::new(name, weight, &limits, &depth))
+    Answer::ok(&Queue::new(name, weight, &limits, backlog_limit, &depth))
 }
 
 async fn read(state: &Inner, name: &QueueName, weight: u32) -> Result<Queue, ApiError> {
     let limits = state.store.queue_limits(name).await?;
+    let backlog_limit = state.store.queue_backlog_limits().await?;
+    let backlog_limit = backlog_limit.get(name.as_str()).copied();
     let depth = state.queues.depth(name).await?;
-    Ok(Queue::new(name, weight, &limits, &depth))
+    Ok(Queue::new(name, weight, &limits, backlog_limit, &depth))
 }
 
 fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
@@ -170,12 +186,20 @@ fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
     found.ok_or(ApiError::UnknownQueue { name })
 }
 
-/// The limits that the body names, and which they are.
-fn changed(body: Map<String, Value>) -> Result<(Limits, Vec<Limit>), ApiError> {
+/// The limits that a body names, and which they are.
+struct Changed {
+    limits: Limits,
+    which: Vec<Limit>,
+    /// `None` when it is not named.
+    backlog_limit: Option<Option<u64>>,
+}
+
+fn changed(body: Map<String, Value>) -> Result<Changed, ApiError> {
     let mut limits = Limits::default();
     let mut which = Vec::new();
     let takes_away = |name: &str| body.get(name).is_some_and(Value::is_null);
     let (no_concurrency, no_rate) = (takes_away("concurrency"), takes_away("rate"));
+    let no_backlog_limit = takes_away("backlog_limit");
     let mut fields = Fields::of(body);
     if let Some(paused) = fields.flag("paused") {
         limits.paused = paused;
@@ -195,8 +219,13 @@ fn changed(body: Map<String, Value>) -> Result<(Limits, Vec<Limit>), ApiError> {
         limits.rate = new_rate(&mut rate);
         fields.inner("rate", rate);
     }
+    let most = fields.number("backlog_limit", 1, MOST_BACKLOG);
     fields.finish()?;
-    Ok((limits, which))
+    Ok(Changed {
+        limits,
+        which,
+        backlog_limit: (most.is_some() || no_backlog_limit).then_some(most),
+    })
 }
 
 fn new_rate(fields: &mut Fields) -> Option<RateLimit> {

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
-    job::{JobId, JobState, QueueName},
+    job::{JobId, QueueName},
     queue::events::{EventBatch, JobEvent, Outcome},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Set,
-    sea_query::{CaseStatement, Expr, Func, OnConflict, SimpleExpr},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Set,
+    sea_query::{CaseStatement, Expr, OnConflict},
 };
 
 use super::{
     Store, StoreError,
     job::{self, events::storable, parsed},
+    job_count,
 };
 use crate::fingerprint::{Fingerprint, pattern};
 
@@ -45,8 +46,6 @@ pub(super) mod row {
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
-/// The states of jobs that an error keeps from their end, or has brought to it.
-const FAILING: [&str; 2] = [JobState::Dead.as_str(), JobState::Retrying.as_str()];
 
 /// Jobs that are dead or retrying because of the same error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +96,7 @@ impl Store {
 
     /// The failures that most jobs have, and these jobs counted.
     pub async fn failure_list(&self, limit: u64) -> Result<Vec<Failure>, StoreError> {
-        let query = most_common(limit).into_tuple::<(String, i64, i64, String)>();
-        let counts = self.bounded("failure_list", query.all(&self.database)).await?;
+        let counts = self.bounded("failure_list", self.most_common(limit)).await?;
         let query = row::Entity::find()
             .filter(row::Column::Fingerprint.is_in(counts.iter().map(|(fingerprint, ..)| fingerprint)));
         let rows = self.bounded("failure_list", query.all(&self.database)).await?;
@@ -128,6 +126,21 @@ impl Store {
         Ok(failures)
     }
 
+    /// The failures by the counts that are kept of them, each with the newest of its jobs.
+    async fn most_common(&self, limit: u64) -> Result<Vec<(String, i64, i64, String)>, DbErr> {
+        let statement = job_count::failures(self.backend(), limit);
+        let mut failures = Vec::new();
+        for row in self.database.query_all_raw(statement).await? {
+            let newest_dead: Option<String> = row.try_get_by_index(3)?;
+            let newest_retrying: Option<String> = row.try_get_by_index(4)?;
+            let newest = Ord::max(newest_dead, newest_retrying);
+            let fingerprint = row.try_get_by_index(0)?;
+            let (jobs, retrying) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            failures.extend(newest.map(|newest| (fingerprint, jobs, retrying, newest)));
+        }
+        Ok(failures)
+    }
+
     /// Deletes failures that were last seen before `time` and that no job has any more, and says how many.
     pub async fn failure_prune(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {
         let of_jobs = sea_orm::sea_query::Query::select()
@@ -147,30 +160,6 @@ impl Store {
             .await?;
         Ok(deleted.rows_affected)
     }
-}
-
-/// Counted from one index alone, in its order: the states are looked at, not looked up.
-pub(super) fn most_common(limit: u64) -> Select<job::row::Entity> {
-    use job::row::Column;
-    let failing = || Column::State.is_in(FAILING);
-    let one: SimpleExpr = CaseStatement::new().case(failing(), 1).into();
-    let waits = Column::State.eq(JobState::Retrying.as_str());
-    let waiting: SimpleExpr = CaseStatement::new().case(waits, 1).into();
-    let id: SimpleExpr = CaseStatement::new().case(failing(), Expr::col(Column::Id)).into();
-    let count = Expr::expr(Func::count(one));
-    let newest = Func::max(id);
-    job::row::Entity::find()
-        .select_only()
-        .column(Column::Failure)
-        .expr_as(count.clone(), "jobs")
-        .expr_as(Expr::expr(Func::count(waiting)), "retrying")
-        .expr_as(newest, "example")
-        .filter(Column::Failure.is_not_null())
-        .group_by(Column::Failure)
-        .having(count.clone().gt(0))
-        .order_by(count, Order::Desc)
-        .order_by_asc(Column::Failure)
-        .limit(limit)
 }
 
 /// The fingerprint of an error of this function, and its pattern.

@@ -2,6 +2,7 @@
 //! deletes them.
 
 mod actions;
+pub mod ahead;
 mod count;
 pub mod dispatch;
 pub mod events;

@@ -7,7 +7,7 @@ use jobs::{
     job::QueueName,
     queue::{Limits, RateLimit},
 };
-use sea_orm::{EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 
 use super::{Store, StoreError};
 
@@ -25,6 +25,7 @@ mod row {
         pub rate_jobs: Option<i32>,
         pub rate_period_ms: Option<i64>,
         pub rate_burst: Option<i32>,
+        pub backlog_limit: Option<i64>,
         pub updated_at: DateTimeUtc,
     }
 
@@ -93,6 +94,7 @@ impl Store {
             rate_period_ms: Set(limits.rate.map(|rate| millis(rate.period))),
             rate_burst: Set(limits.rate.map(|rate| signed(rate.burst))),
             updated_at: Set(Utc::now().trunc_subsecs(3)),
+            ..Default::default()
         };
         let columns = which.iter().flat_map(|limit| limit.columns());
         let over = OnConflict::column(row::Column::Name)
@@ -104,6 +106,46 @@ impl Store {
             .await?;
         drop(turn);
         self.queue_limits(queue).await
+    }
+}
+
+impl Store {
+    /// How many jobs may wait in each queue for which that was set.
+    pub async fn queue_backlog_limits(&self) -> Result<HashMap<String, u64>, StoreError> {
+        let query = row::Entity::find().filter(row::Column::BacklogLimit.is_not_null());
+        let rows = self
+            .bounded("queue_backlog_limits", query.all(&self.database))
+            .await?;
+        let set = rows
+            .into_iter()
+            .filter_map(|row| Some((row.name, row.backlog_limit?.unsigned_abs())));
+        Ok(set.collect())
+    }
+
+    /// Sets how many jobs may wait in a queue; `None` leaves it to the setting.
+    pub async fn queue_set_backlog_limit(
+        &self,
+        queue: &QueueName,
+        limit: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let row = row::ActiveModel {
+            name: Set(queue.to_string()),
+            paused: Set(false),
+            backlog_limit: Set(limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))),
+            updated_at: Set(Utc::now().trunc_subsecs(3)),
+            ..Default::default()
+        };
+        let over = OnConflict::column(row::Column::Name)
+            .update_columns([row::Column::BacklogLimit, row::Column::UpdatedAt])
+            .to_owned();
+        let insert = row::Entity::insert(row).on_conflict(over);
+        let _turn = self.write_turn().await;
+        self.bounded(
+            "queue_set_backlog_limit",
+            insert.exec_without_returning(&self.database),
+        )
+        .await?;
+        Ok(())
     }
 }
 

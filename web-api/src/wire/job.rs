@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::scalar::{AnyJson, Timestamp};
 use crate::store::attempt::FailedAttempt;
 use crate::store::{job as record, log_line};
+use crate::waiting::Standing;
 
 /// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -194,10 +195,37 @@ pub struct JobDetail {
     pub job: Job,
     /// Every attempt that counts, in their order; the last one may be running.
     pub attempts: Vec<Attempt>,
+    /// Where it stands in its queue; null unless it is queued.
+    #[salvo(schema(required = true))]
+    pub waiting: Option<Waiting>,
+}
+
+/// Where a queued job stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Waiting"))]
+pub struct Waiting {
+    /// 1 for the next to run; by priorities and the turns of fairness keys.
+    #[salvo(schema(minimum = 1))]
+    pub position: u64,
+    /// False when so many wait that it is an estimate.
+    pub exact: bool,
+    /// When its turn likely comes, by what ended in the last minutes; null when the queue is paused or nothing has ended.
+    #[salvo(schema(required = true))]
+    pub estimated_start: Option<Timestamp>,
+}
+
+impl From<Standing> for Waiting {
+    fn from(standing: Standing) -> Self {
+        Self {
+            position: standing.position,
+            exact: standing.exact,
+            estimated_start: standing.start.map(Into::into),
+        }
+    }
 }
 
 impl JobDetail {
-    pub fn new(job: &record::Job, failed: Vec<FailedAttempt>) -> Self {
+    pub fn new(job: &record::Job, failed: Vec<FailedAttempt>, waiting: Option<Standing>) -> Self {
         let mut attempts: Vec<Attempt> = failed.into_iter().map(Into::into).collect();
         // The row of a job tells of its latest attempt, when that did not fail or is under way.
         let latest = job.attempt > 0 && attempts.last().is_none_or(|last| last.number < job.attempt);
@@ -218,6 +246,7 @@ impl JobDetail {
         Self {
             job: job.into(),
             attempts,
+            waiting: waiting.map(Into::into),
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct Queue {
     /// Jobs that may start in a time, over all workers; null is no limit.
     #[salvo(schema(required = true))]
     pub rate: Option<Rate>,
+    /// How many jobs may wait before new ones are refused with `429`; null leaves it to `SPIRAL_BACKLOG_LIMIT`.
+    #[salvo(schema(required = true, minimum = 1))]
+    pub backlog_limit: Option<u64>,
     /// Jobs that wait for a worker in Redis.
     #[salvo(schema(minimum = 0))]
     pub queued: u64,
@@ -51,13 +54,20 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub fn new(name: &QueueName, weight: u32, limits: &Limits, depth: &Depth) -> Self {
+    pub fn new(
+        name: &QueueName,
+        weight: u32,
+        limits: &Limits,
+        backlog_limit: Option<u64>,
+        depth: &Depth,
+    ) -> Self {
         Self {
             name: name.to_string(),
             weight,
             paused: limits.paused,
             concurrency: limits.concurrency,
             rate: limits.rate.as_ref().map(Into::into),
+            backlog_limit,
             queued: depth.queued,
             scheduled: depth.scheduled,
             running: depth.running,
@@ -91,6 +101,8 @@ pub struct QueueLimits {
     #[salvo(schema(minimum = 1, maximum = 1_000_000))]
     pub concurrency: Option<u32>,
     pub rate: Option<NewRate>,
+    #[salvo(schema(minimum = 1, maximum = 1_000_000_000))]
+    pub backlog_limit: Option<u64>,
 }
 
 /// So many jobs in a time.

@@ -69,7 +69,7 @@ on_both_databases! {
     async fn queues_are_told_with_what_they_hold_and_allow(database) {
         let server = with_mail(database).await;
         let free = |name: &str, weight: u32| json!({
-            "name": name, "weight": weight, "paused": false, "concurrency": null, "rate": null,
+            "name": name, "weight": weight, "paused": false, "concurrency": null, "rate": null, "backlog_limit": null,
             "queued": 0, "scheduled": 0, "running": 0, "workers": 0,
         });
         let list = server.get(QUEUES).await.json();
@@ -140,7 +140,7 @@ on_both_databases! {
                 "/rate/per",
                 "is not known here; the fields are: jobs, period_seconds, burst",
             ),
-            (json!({"colour": 1}), "/colour", "is not known here; the fields are: paused, concurrency, rate"),
+            (json!({"colour": 1}), "/colour", "is not known here; the fields are: paused, concurrency, rate, backlog_limit"),
             // What is good in it is not done either.
             (json!({"concurrency": 3, "paused": 1}), "/paused", "must be true or false"),
         ] {

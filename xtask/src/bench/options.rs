@@ -6,10 +6,11 @@ use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// Printed for `--help` and below every usage error.
 pub const HELP: &str = "\
-cargo xtask bench [fibonacci] [engine] [OPTIONS]
+cargo xtask bench [fibonacci] [engine] [monitoring] [OPTIONS]
 
   fibonacci        the whole path, from the HTTP call to the digits, beside GMP alone
   engine           no-op jobs beside apalis-redis's own storage and BullMQ, and what was aimed at
+  monitoring       what the pages ask of a PostgreSQL with 1,000,000 jobs; only when it is named
   --rounds N       how often each measurement is repeated (5)
   --markdown       tables as the README has them
 
@@ -29,6 +30,8 @@ pub struct Options {
     pub fibonacci: bool,
     /// The parts of the engine benchmark, in this order.
     pub engine: Vec<Part>,
+    /// The questions of the pages.
+    pub monitoring: bool,
     /// How often each measurement is repeated.
     pub rounds: usize,
     /// Whether tables are Markdown.
@@ -78,6 +81,7 @@ impl Options {
         let mut options = Self {
             fibonacci: false,
             engine: Vec::new(),
+            monitoring: false,
             rounds: 5,
             markdown: false,
             concurrency: 100,
@@ -89,6 +93,7 @@ impl Options {
             match argument {
                 Value(word) if word == "fibonacci" => options.fibonacci = true,
                 Value(word) if word == "engine" => engine = true,
+                Value(word) if word == "monitoring" => options.monitoring = true,
                 Long("rounds") => options.rounds = number(&mut parser, "rounds", 1)?,
                 Long("markdown") => options.markdown = true,
                 Long("concurrency") => options.concurrency = number(&mut parser, "concurrency", 1)?,
@@ -102,7 +107,7 @@ impl Options {
                 other @ (Long(_) | Short(_) | Value(_)) => bail!("{}\n\n{HELP}", other.unexpected()),
             }
         }
-        if !options.fibonacci && !engine {
+        if !options.fibonacci && !engine && !options.monitoring {
             // Without a word it is all of it; a part names its benchmark.
             (options.fibonacci, engine) = (only.is_empty(), true);
         }
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn without_a_word_everything_runs() {
         let all = options(&[]);
-        assert!(all.fibonacci);
+        assert!(all.fibonacci && !all.monitoring);
         assert_eq!(
             (all.engine, all.rounds, all.backlog),
             (Part::ALL.into(), 5, 1_000_000)
@@ -156,6 +161,8 @@ mod tests {
         let engine = options(&["engine"]);
         assert!(!engine.fibonacci);
         assert_eq!(engine.engine, Part::ALL);
+        let monitoring = options(&["monitoring"]);
+        assert!(monitoring.monitoring && !monitoring.fibonacci && monitoring.engine.is_empty());
     }
 
     #[test]

@@ -36,4 +36,12 @@ export const LIMIT_FIELDS: readonly Field[] = [
     minimum: 1,
     maximum: MOST,
   },
+  {
+    ...BARE_FIELD,
+    name: 'backlog_limit',
+    kind: 'integer',
+    description: 'Jobs that may wait; more are refused until there is room.',
+    minimum: 1,
+    maximum: 1_000_000_000,
+  },
 ];

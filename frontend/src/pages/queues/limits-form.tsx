@@ -50,9 +50,10 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
       return;
     }
     setErrors({});
-    const { concurrency = null, jobs, period_seconds: period, burst } = limits;
+    const { concurrency = null, jobs, period_seconds: period, burst, backlog_limit = null } = limits;
     set.mutate({
       concurrency,
+      backlog_limit,
       rate: jobs === undefined || period === undefined ? null : { jobs, period_seconds: period, ...(burst === undefined ? {} : { burst }) },
     });
   };
@@ -98,9 +99,10 @@ function rateErrors(limits: Readonly<Record<string, number>>): Texts {
   };
 }
 
-function textsOf({ concurrency, rate }: Queue): Texts {
+function textsOf({ concurrency, rate, backlog_limit: backlog }: Queue): Texts {
   return {
     ...(concurrency == null ? {} : { concurrency: String(concurrency) }),
+    ...(backlog == null ? {} : { backlog_limit: String(backlog) }),
     ...(rate == null
       ? {}
       : { jobs: String(rate.jobs), period_seconds: String(rate.period_seconds), burst: rate.burst === rate.jobs ? '' : String(rate.burst) }),

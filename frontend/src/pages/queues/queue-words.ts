@@ -42,10 +42,15 @@ export function remarksOn(queue: Queue): readonly Remark[] {
   return remarks;
 }
 
-export function limitsText({ concurrency, rate }: Pick<Queue, 'concurrency' | 'rate'>): string {
+export function limitsText({
+  concurrency,
+  rate,
+  backlog_limit: backlog,
+}: Pick<Queue, 'concurrency' | 'rate'> & Partial<Pick<Queue, 'backlog_limit'>>): string {
   const limits = [
     ...(concurrency == null ? [] : [`at most ${formatJobs(concurrency)} at a time`]),
     ...(rate == null ? [] : [`at most ${formatJobs(rate.jobs)} in ${seconds(rate.period_seconds)}${burstText(rate.jobs, rate.burst)}`]),
+    ...(backlog == null ? [] : [`at most ${formatJobs(backlog)} may wait`]),
   ];
   const text = limits.join(', ');
   return text === '' ? 'No limits' : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

@@ -5,7 +5,10 @@
 
 mod change;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use jobs::{
@@ -13,14 +16,18 @@ use jobs::{
     queue::events::EventBatch,
 };
 use sea_orm::{
-    ConnectionTrait, DbErr,
+    ConnectionTrait, DbErr, QueryResult,
     sea_query::{
         CaseStatement, Expr, ExprTrait, Func, IntoIden, Query, TableRef, UpdateStatement, Value, ValueTuple,
     },
 };
 
 use super::{FINAL, UnfinishedJob, parsed, row::Column};
-use crate::store::{Store, StoreError, batch::BatchId};
+use crate::store::{
+    Store, StoreError,
+    batch::BatchId,
+    stat::{Notes, between},
+};
 
 use change::changes;
 pub(in crate::store) use change::storable;
@@ -53,6 +60,18 @@ impl AppliedChange {
     /// The batch in which a job has ended with this.
     pub fn ended_in(&self) -> Option<BatchId> {
         self.batch.filter(|_| self.change.state.is_final())
+    }
+
+    /// The last attempt of a job that has ended with this, and how long it had waited for that one: from the moment it could
+    /// have run, which is its call, the time it was scheduled for, or the end of its last backoff.
+    pub fn waited(&self) -> Option<(&Attempt, Duration)> {
+        let last = self.change.ended.last()?;
+        if last.state == JobState::Retrying {
+            return None;
+        }
+        let created_at = self.change.id.created_at();
+        let could_run = self.could_run.map_or(created_at, |at| Ord::max(at, created_at));
+        Some((last, between(could_run, last.started_at)))
     }
 }
 
@@ -109,23 +128,14 @@ impl Store {
     async fn apply_or_split(&self, chunk: Vec<Change>, applied: &mut Applied) -> Result<(), StoreError> {
         let mut chunks = vec![chunk];
         while let Some(mut chunk) = chunks.pop() {
-            match self.apply(&chunk).await {
-                Ok(passed) => {
-                    applied.changes.extend(chunk.into_iter().filter_map(|change| {
-                        let Passed { could_run, batch } = *passed.get(&change.id)?;
-                        Some(AppliedChange {
-                            change,
-                            could_run,
-                            batch,
-                        })
-                    }));
-                }
+            match self.apply(chunk.clone()).await {
+                Ok(passed) => applied.changes.extend(passed),
                 Err(error @ StoreError::Data { .. }) => {
                     if let [only] = chunk.as_mut_slice() {
                         // The state alone, at least: or the job would be run again and again.
                         let id = only.id;
                         only.strip();
-                        match self.apply(&chunk).await {
+                        match self.apply(chunk).await {
                             Ok(_) | Err(StoreError::Data { .. }) => {}
                             Err(other) => return Err(other),
                         }
@@ -141,8 +151,33 @@ impl Store {
         Ok(())
     }
 
-    async fn apply(&self, changes: &[Change]) -> Result<HashMap<JobId, Passed>, StoreError> {
-        self.carry_out(&update(changes)).await
+    /// The changes, and in the same transaction what they mean for the time series: an event that comes again changes no
+    /// row and counts no more.
+    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<AppliedChange>, StoreError> {
+        let statement = update(&changes);
+        let begun = changes.iter().all(|change| change.ended.is_empty());
+        if begun {
+            let passed = self.carry_out(&statement).await?;
+            return Ok(applied(changes, &passed));
+        }
+        let _turn = self.write_turn().await;
+        let applying = async {
+            let transaction = self.begin().await?;
+            let rows = transaction.query_all(&statement).await?;
+            let Ok(passed) = read(rows) else {
+                // Nothing is written for an answer that makes no sense.
+                return Ok(None);
+            };
+            let applied = applied(changes, &passed);
+            Notes::ended(applied.iter()).write(&transaction).await?;
+            transaction.commit().await?;
+            Ok::<_, DbErr>(Some(applied))
+        };
+        let applied = self.bounded("job_apply_events", applying).await?;
+        applied.ok_or_else(|| {
+            let unreadable = DbErr::Type("a row that cannot be read".to_owned());
+            StoreError::new("job_apply_events", unreadable)
+        })
     }
 
     async fn carry_out(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
@@ -150,19 +185,36 @@ impl Store {
         let rows = self
             .bounded("job_apply_events", self.database.query_all(statement))
             .await?;
-        rows.into_iter()
-            .map(|row| {
-                let read = || {
-                    let (id, could_run) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
-                    Ok::<_, DbErr>((id, could_run, row.try_get_by_index::<Option<String>>(2)?))
-                };
-                let (id, could_run, batch) =
-                    read().map_err(|source| StoreError::new("job_apply_events", source))?;
-                let batch = batch.map(|batch| parsed(&id, "batch_id", &batch)).transpose()?;
-                Ok((parsed(&id, "id", &id)?, Passed { could_run, batch }))
-            })
-            .collect()
+        read(rows)
     }
+}
+
+fn read(rows: Vec<QueryResult>) -> Result<HashMap<JobId, Passed>, StoreError> {
+    rows.into_iter()
+        .map(|row| {
+            let read = || {
+                let (id, could_run) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
+                Ok::<_, DbErr>((id, could_run, row.try_get_by_index::<Option<String>>(2)?))
+            };
+            let (id, could_run, batch) =
+                read().map_err(|source| StoreError::new("job_apply_events", source))?;
+            let batch = batch.map(|batch| parsed(&id, "batch_id", &batch)).transpose()?;
+            Ok((parsed(&id, "id", &id)?, Passed { could_run, batch }))
+        })
+        .collect()
+}
+
+/// Those whose rows let them pass.
+fn applied(changes: Vec<Change>, passed: &HashMap<JobId, Passed>) -> Vec<AppliedChange> {
+    let applied = changes.into_iter().filter_map(|change| {
+        let Passed { could_run, batch } = *passed.get(&change.id)?;
+        Some(AppliedChange {
+            change,
+            could_run,
+            batch,
+        })
+    });
+    applied.collect()
 }
 
 /// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard

@@ -14,7 +14,7 @@ use super::{
     once::{self, Verdict},
     row,
 };
-use crate::store::{Store, StoreError, index};
+use crate::store::{Store, StoreError, index, stat::Notes};
 
 /// Rows in one statement: PostgreSQL takes at most 65,535 parameters, SQLite half as many.
 const CHUNK: usize = 500;
@@ -80,8 +80,9 @@ pub(in crate::store) async fn insert(
             created.insert(row.try_get_by_index::<String>(0)?);
         }
     }
-    let new = made.iter().filter(|job| created.contains(&job.id.to_string()));
-    index::record(transaction, new.filter_map(index::asked_by)).await?;
+    let new = || made.iter().filter(|job| created.contains(&job.id.to_string()));
+    index::record(transaction, new().filter_map(index::asked_by)).await?;
+    Notes::enqueued(new(), now).write(transaction).await?;
 
     let ids: HashSet<String> = verdicts
         .iter()

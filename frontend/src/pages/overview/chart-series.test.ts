@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { point, stats } from '../../testing/overview';
+import { CHARTS, formatSeconds } from './chart-series';
+
+test('seconds are short and in the unit that fits', () => {
+  expect([0, 0.012, 1.54, 12.4, 90, 3600, 54_000].map(formatSeconds)).toEqual([
+    '0 s',
+    '12 ms',
+    '1.5 s',
+    '12 s',
+    '1.5 min',
+    '1 h',
+    '15 h',
+  ]);
+});
+
+test('each chart tells its numbers in words', () => {
+  const some = stats([point({ enqueued: 1200, completed: 7, failed: 3, dead: 1, wait: { p50: 0.02, p95: 2, p99: 70 } })]);
+  expect(CHARTS.map((chart) => chart.summary(some))).toEqual([
+    '1,200 new, 7 completed.',
+    '3 attempts failed, 1 jobs gave up.',
+    'Half took at most 20 ms, 95 % 2 s, 99 % 1.2 min.',
+    'No attempt ended.',
+  ]);
+});
