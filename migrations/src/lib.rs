@@ -25,6 +25,7 @@ mod m20261124_000030_search_jobs;
 mod m20261124_000031_run_again;
 mod m20261124_000032_create_failures;
 mod m20261124_000033_create_job_actions;
+mod m20261124_000050_create_audit;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000031_run_again::Migration),
             Box::new(m20261124_000032_create_failures::Migration),
             Box::new(m20261124_000033_create_job_actions::Migration),
+            Box::new(m20261124_000050_create_audit::Migration),
         ]
     }
 }
