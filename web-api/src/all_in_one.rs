@@ -52,10 +52,10 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let server = &config.config.server;
-    if !server.is_private() && server.token.is_none() {
+    if !server.is_private() && server.access.is_open() {
         bail!(
-            "{} can be reached from other machines, and without an access token everybody there could call functions. \
-             Set SPIRAL_TOKEN to a secret of at least 16 characters, or listen on 127.0.0.1.",
+            "{} can be reached from other machines, and without an access token everybody there could do everything. \
+             Set SPIRAL_ADMIN_TOKEN to a secret of at least 16 characters, or listen on 127.0.0.1.",
             server.listen
         );
     }
@@ -112,7 +112,7 @@ async fn serve(
     let queues = Queues::connect(&redis)
         .await
         .context("cannot use the private Redis")?;
-    let mut router = endpoints::router(server.token.as_ref());
+    let mut router = endpoints::router();
     if let Some(statics) = statics {
         router = router.push(statics);
     }

@@ -9,6 +9,7 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Doorkeeper;
 use crate::backlog::Backlogs;
 use crate::batches::{Batches, Touched};
 use crate::bulk::{Actions, Bulk, BulkSettings};
@@ -44,7 +45,7 @@ impl App {
     /// Starts the roles. `shutdown` ends live events and waiting requests; the roles go on until [`App::end`].
     ///
     /// # Errors
-    /// When metrics cannot be collected.
+    /// When metrics cannot be collected, or a function is to be public that there is not.
     pub fn start(
         settings: ServerSettings,
         catalog: Arc<Catalog>,
@@ -52,6 +53,7 @@ impl App {
         queues: Queues,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let doorkeeper = Doorkeeper::new(settings.access.clone(), &catalog)?;
         let metrics = metrics::install()?;
         let end = CancellationToken::new();
         let outcomes = Outcomes::new(store.clone());
@@ -107,7 +109,8 @@ impl App {
         spawn(&mut roles, "actions", acting);
         let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
-        let pruning = prune::run(store.clone(), PruneSettings::of(settings.retention), end.clone());
+        let kept = PruneSettings::of(settings.retention, settings.audit_retention);
+        let pruning = prune::run(store.clone(), kept, end.clone());
         spawn(&mut roles, "prune", pruning);
         let backlogs = Backlogs::new(settings.backlog_limit);
         let folding = fold::run(store.clone(), backlogs.clone(), end.clone());
@@ -123,21 +126,19 @@ impl App {
         };
         let reconciling = reconcile::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
-        let feed = Feed::new(queues.clone(), names, settings.event_clients, shutdown.clone());
+        let feed = Feed::new(queues.clone(), names, &settings, shutdown.clone());
         // It ends with the shutdown, and that is in order: then it waits for the others.
         let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
         spawn(&mut roles, "live", async move {
             following.await;
             ended.cancelled().await;
         });
-        spawn(
-            &mut roles,
-            "metrics",
-            metrics::upkeep(metrics.clone(), end.clone()),
-        );
+        let upkeep = metrics::upkeep(metrics.clone(), end.clone());
+        spawn(&mut roles, "metrics", upkeep);
 
         let state = AppState::new(Inner {
             settings,
+            doorkeeper,
             catalog,
             store,
             queues,

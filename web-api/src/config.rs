@@ -1,7 +1,6 @@
 //! The settings of `web-api`, read from the environment once, checked as a whole before anything starts.
 //! Defaults live here and nowhere else; `.env.example` lists every name, and a test compares the two.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -10,13 +9,10 @@ use jobs::logging::LogSettings;
 use jobs::queue::RedisSettings;
 use jobs::settings::{Lookup, Problem, Reader};
 use jobs::worker::WorkerSettings;
-use subtle::ConstantTimeEq as _;
 
+use crate::access::AccessSettings;
 use crate::store::DatabaseSettings;
 use crate::windows::WindowSettings;
-
-/// An access token that is easy to guess is none.
-const SHORTEST_TOKEN: usize = 16;
 
 /// Shorter would delete what its caller is about to look at.
 const SHORTEST_RETENTION: Duration = Duration::from_mins(5);
@@ -32,8 +28,8 @@ pub const MOST_BACKLOG: u64 = 1_000_000_000;
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     pub listen: SocketAddr,
-    /// Callers must send it as `Authorization: Bearer`; without one everybody may do everything.
-    pub token: Option<Token>,
+    /// Who may do what.
+    pub access: AccessSettings,
     /// The largest body, in bytes.
     pub body_limit: u64,
     /// The same for a batch of jobs.
@@ -42,6 +38,8 @@ pub struct ServerSettings {
     pub idempotency_ttl: Duration,
     /// How long finished jobs and batches are kept; for ever when it is `None`.
     pub retention: Option<Duration>,
+    /// The same for entries of the audit log.
+    pub audit_retention: Option<Duration>,
     /// How many clients may follow the live feed at the same time.
     pub event_clients: usize,
     /// How much of each queue Redis holds; SQL holds the rest.
@@ -56,11 +54,12 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-            token: None,
+            access: AccessSettings::default(),
             body_limit: 1 << 20,
             batch_body_limit: 16 << 20,
             idempotency_ttl: Duration::from_hours(24),
             retention: Some(Duration::from_hours(24 * 30)),
+            audit_retention: Some(Duration::from_hours(24 * 90)),
             event_clients: 1_000,
             window: WindowSettings::default(),
             schedules: 1_000,
@@ -75,30 +74,13 @@ impl ServerSettings {
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(lookup);
         let default = Self::default();
-        let token = reader.secret("SPIRAL_TOKEN", "SPIRAL_TOKEN_FILE");
-        if token
-            .as_ref()
-            .is_some_and(|token| token.len() < SHORTEST_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()))
-        {
-            // The message must not repeat a secret.
-            let message =
-                format!("must have at least {SHORTEST_TOKEN} printable ASCII characters and no spaces");
-            reader.problem("SPIRAL_TOKEN", message);
-        }
+        let access = reader.group(AccessSettings::from_lookup(lookup));
         let idempotency_ttl = reader.duration("SPIRAL_IDEMPOTENCY_TTL", default.idempotency_ttl);
         if !(SHORTEST_KEY..=LONGEST_KEY).contains(&idempotency_ttl) {
             reader.problem("SPIRAL_IDEMPOTENCY_TTL", "must be from 1m to 365d".to_owned());
         }
-        let retention = match reader.optional("SPIRAL_RETENTION").as_deref() {
-            Some("0" | "off") => None,
-            _ => default
-                .retention
-                .map(|time| reader.duration("SPIRAL_RETENTION", time)),
-        };
-        if retention.is_some_and(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(&time)) {
-            let message = "must be from 5m to 36500d, or off to keep everything".to_owned();
-            reader.problem("SPIRAL_RETENTION", message);
-        }
+        let retention = kept_for(&mut reader, "SPIRAL_RETENTION", default.retention);
+        let audit_retention = kept_for(&mut reader, "SPIRAL_AUDIT_RETENTION", default.audit_retention);
         let backlog_limit = match reader.optional("SPIRAL_BACKLOG_LIMIT").as_deref() {
             None | Some("0" | "off") => None,
             Some(_) => Some(reader.number("SPIRAL_BACKLOG_LIMIT", 1, 1..=MOST_BACKLOG)),
@@ -106,7 +88,7 @@ impl ServerSettings {
         let clients = reader.number("SPIRAL_EVENT_CLIENTS", default.event_clients as u64, 1..=100_000);
         let settings = Self {
             listen: reader.parsed("SPIRAL_LISTEN", default.listen),
-            token: token.map(Token),
+            access,
             body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
             batch_body_limit: reader.number(
                 "SPIRAL_BATCH_BODY_LIMIT",
@@ -115,6 +97,7 @@ impl ServerSettings {
             ),
             idempotency_ttl,
             retention,
+            audit_retention,
             event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
             window: WindowSettings {
                 size: reader.number("SPIRAL_DISPATCH_WINDOW", default.window.size, 100..=10_000_000),
@@ -132,6 +115,19 @@ impl ServerSettings {
     pub fn is_private(&self) -> bool {
         self.listen.ip().is_loopback()
     }
+}
+
+/// How long rows are kept; for ever when it is `off`.
+fn kept_for(reader: &mut Reader<'_>, name: &'static str, default: Option<Duration>) -> Option<Duration> {
+    let time = match reader.optional(name).as_deref() {
+        Some("0" | "off") => None,
+        _ => default.map(|time| reader.duration(name, time)),
+    };
+    if time.is_some_and(|time| !(SHORTEST_RETENTION..=LONGEST_RETENTION).contains(&time)) {
+        let message = "must be from 5m to 36500d, or off to keep everything".to_owned();
+        reader.problem(name, message);
+    }
+    time
 }
 
 /// Everything that `web-api` serves with.
@@ -213,22 +209,6 @@ fn gather<T>(problems: &mut Vec<Problem>, group: Result<T, Vec<Problem>>) -> Opt
     }
 }
 
-/// The access token. It is never shown, and compared in a time that does not depend on how much of it is right.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    pub fn matches(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,15 +264,5 @@ mod tests {
         assert!(config.config.server.is_private());
         let problems = AllInOneConfig::from_lookup(&|name| (name == "SPIRAL_LEASE").then(|| "x".to_owned()));
         assert_eq!(problems.unwrap_err().len(), 1);
-    }
-
-    #[test]
-    fn a_token_is_compared_and_never_shown() {
-        let token = Token("0123456789abcdef".to_owned());
-        assert!(token.matches("0123456789abcdef"));
-        assert!(
-            !token.matches("0123456789abcdeF") && !token.matches("") && !token.matches("0123456789abcdef0")
-        );
-        assert!(!format!("{token:?}").contains("0123"));
     }
 }

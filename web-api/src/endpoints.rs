@@ -1,5 +1,6 @@
-//! THE list of paths: every endpoint of the HTTP API and where it is reached.
+//! THE list of paths: every endpoint of the HTTP API, where it is reached, and who may use it.
 
+mod audit;
 mod batches;
 mod call;
 mod cancel;
@@ -18,120 +19,219 @@ mod overview;
 mod queues;
 mod results;
 mod schedules;
+mod session;
 mod stats;
 mod values;
 mod workers;
 
+use salvo::http::Method;
 use salvo::prelude::*;
+use salvo::routing::filters;
 
-use crate::config::Token;
+use crate::access::Access::{self, Call, Change, Enqueue, Open, Read, ReadPublic};
+use crate::access::Scope;
+use crate::audit::Audit;
 use crate::guard::Guard;
 
-/// Every path of the API. With a token, only those that tell nothing are open to everybody.
-pub fn router(token: Option<&Token>) -> Router {
-    let guard = || Guard::new(token.cloned());
-    Router::new()
-        .push(health())
-        .push(Router::with_path("metrics").hoop(guard()).get(health::metrics))
-        .push(
-            Router::with_path("api")
-                .push(health())
-                .push(Router::with_path("metrics").hoop(guard()).get(health::metrics))
-                .push(Router::with_path("openapi.json").get(docs::document))
-                .push(Router::with_path("docs/{**file}").get(docs::Docs::new())),
-        )
-        .push(api().hoop(guard()))
+/// Every path of the API.
+pub fn router() -> Router {
+    let mut router = Router::new();
+    for (prefix, places) in everything() {
+        router = router.push(routed(prefix, places));
+    }
+    router
 }
 
 /// The paths that the OpenAPI document describes.
 pub fn described() -> Router {
+    let mut health = health();
+    for place in &mut health {
+        place.routes.retain(|route| route.method != Method::HEAD);
+    }
     Router::new()
-        .push(Router::with_path("healthz").get(health::healthz))
-        .push(Router::with_path("readyz").get(health::readyz))
-        .push(api())
+        .push(routed("", health))
+        .push(routed("api/v1", v1()))
+        .push(routed("api", demo()))
 }
 
-fn api() -> Router {
-    Router::with_path("api")
-        .push(
-            Router::with_path("v1")
-                .push(Router::with_path("functions").get(functions::list))
-                .push(Router::with_path("functions/{name}/jobs").post(functions::call))
-                .push(
-                    Router::with_path("batches")
-                        .get(batches::list)
-                        .post(batches::make),
-                )
-                .push(Router::with_path("batches/{id}").get(batches::get))
-                .push(Router::with_path("batches/{id}/cancel").post(batches::cancel))
-                .push(Router::with_path("jobs").get(jobs::list))
-                .push(Router::with_path("jobs:batch").post(many_calls::make))
-                .push(
-                    Router::with_path("jobs/actions")
-                        .get(job_actions::list)
-                        .post(job_actions::begin),
-                )
-                .push(
-                    Router::with_path("jobs/actions/{id}")
-                        .get(job_actions::get)
-                        .delete(job_actions::stop),
-                )
-                .push(
-                    Router::with_path("jobs/{id}")
-                        .get(jobs::get)
-                        .patch(jobs::actions::change)
-                        .delete(jobs::actions::delete),
-                )
-                .push(Router::with_path("jobs/{id}/retry").post(jobs::actions::retry))
-                .push(Router::with_path("jobs/{id}/run-now").post(jobs::actions::run_now))
-                .push(Router::with_path("jobs/{id}/cancel").post(cancel::cancel))
-                .push(Router::with_path("jobs/{id}/result").get(results::get))
-                .push(Router::with_path("jobs/{id}/logs").get(jobs::logs))
-                .push(Router::with_path("failures").get(failures::list))
-                .push(Router::with_path("overview").get(overview::read))
-                .push(Router::with_path("stats").get(stats::read))
-                .push(Router::with_path("workers").get(workers::list))
-                .push(Router::with_path("queues").get(queues::list))
-                .push(
-                    Router::with_path("queues/{name}")
-                        .get(queues::get)
-                        .patch(queues::change),
-                )
-                .push(Router::with_path("queues/{name}/pause").post(queues::pause))
-                .push(Router::with_path("queues/{name}/resume").post(queues::resume))
-                .push(
-                    Router::with_path("schedules")
-                        .get(schedules::list)
-                        .post(schedules::create),
-                )
-                .push(Router::with_path("schedules/preview").get(schedules::preview::preview))
-                .push(
-                    Router::with_path("schedules/{id}")
-                        .get(schedules::get)
-                        .patch(schedules::change)
-                        .delete(schedules::delete),
-                )
-                .push(Router::with_path("schedules/{id}/pause").post(schedules::actions::pause))
-                .push(Router::with_path("schedules/{id}/resume").post(schedules::actions::resume))
-                .push(Router::with_path("schedules/{id}/run").post(schedules::actions::run))
-                .push(Router::with_path("events").get(events::follow)),
-        )
-        .push(Router::with_path("values").post(values::ask))
-        .push(Router::with_path("values/all").get(values::all))
-        .push(Router::with_path("values/current").get(values::current))
+/// Who may use which path with which method.
+pub fn declared() -> impl Iterator<Item = (Method, String, Access)> {
+    everything().into_iter().flat_map(|(prefix, places)| {
+        places.into_iter().flat_map(move |place| {
+            let path = match prefix {
+                "" => format!("/{}", place.path),
+                prefix => format!("/{prefix}/{}", place.path),
+            };
+            let routes = place.routes.into_iter();
+            routes.map(move |route| (route.method, path.clone(), route.access))
+        })
+    })
+}
+
+fn everything() -> [(&'static str, Vec<Place>); 6] {
+    [
+        ("", health()),
+        ("", metrics()),
+        ("api/v1", v1()),
+        ("api", demo()),
+        ("api", [health(), metrics()].into_iter().flatten().collect()),
+        ("api", documents()),
+    ]
+}
+
+fn v1() -> Vec<Place> {
+    vec![
+        at("functions").get(ReadPublic(Scope::Endpoint), functions::list),
+        at("functions/{name}/jobs").post(Call(Scope::Function), functions::call),
+        at("batches")
+            .get(Read, batches::list)
+            .post(Enqueue, batches::make),
+        at("batches/{id}").get(Read, batches::get),
+        at("batches/{id}/cancel").post(Change("cancel_batch"), batches::cancel),
+        at("jobs").get(ReadPublic(Scope::Parameter), jobs::list),
+        at("jobs:batch").post(Enqueue, many_calls::make),
+        at("jobs/actions")
+            .get(Read, job_actions::list)
+            .post(Change("begin_job_action"), job_actions::begin),
+        at("jobs/actions/{id}")
+            .get(Read, job_actions::get)
+            .delete(Change("stop_job_action"), job_actions::stop),
+        at("jobs/{id}")
+            .get(ReadPublic(Scope::Job), jobs::get)
+            .patch(Change("change_job"), jobs::actions::change)
+            .delete(Change("delete_job"), jobs::actions::delete),
+        at("jobs/{id}/retry").post(Change("retry_job"), jobs::actions::retry),
+        at("jobs/{id}/run-now").post(Change("run_job_now"), jobs::actions::run_now),
+        at("jobs/{id}/cancel").post(Change("cancel_job"), cancel::cancel),
+        at("jobs/{id}/result").get(ReadPublic(Scope::Job), results::get),
+        at("jobs/{id}/logs").get(ReadPublic(Scope::Job), jobs::logs),
+        at("failures").get(Read, failures::list),
+        at("overview").get(Read, overview::read),
+        at("stats").get(Read, stats::read),
+        at("workers").get(Read, workers::list),
+        at("queues").get(Read, queues::list),
+        at("queues/{name}")
+            .get(Read, queues::get)
+            .patch(Change("set_queue_limits"), queues::change),
+        at("queues/{name}/pause").post(Change("pause_queue"), queues::pause),
+        at("queues/{name}/resume").post(Change("resume_queue"), queues::resume),
+        at("schedules")
+            .get(Read, schedules::list)
+            .post(Change("create_schedule"), schedules::create),
+        at("schedules/preview").get(Read, schedules::preview::preview),
+        at("schedules/{id}")
+            .get(Read, schedules::get)
+            .patch(Change("change_schedule"), schedules::change)
+            .delete(Change("delete_schedule"), schedules::delete),
+        at("schedules/{id}/pause").post(Change("pause_schedule"), schedules::actions::pause),
+        at("schedules/{id}/resume").post(Change("resume_schedule"), schedules::actions::resume),
+        at("schedules/{id}/run").post(Change("run_schedule"), schedules::actions::run),
+        at("events").get(ReadPublic(Scope::Endpoint), events::follow),
+        at("audit").get(Read, audit::list),
+        at("session")
+            .get(Open, session::get)
+            .post(Open, session::sign_in)
+            .delete(Open, session::sign_out),
+    ]
+}
+
+/// The routes of the original demo.
+fn demo() -> Vec<Place> {
+    vec![
+        at("values").post(Call(Scope::Fibonacci), values::ask),
+        at("values/all").get(ReadPublic(Scope::Fibonacci), values::all),
+        at("values/current").get(ReadPublic(Scope::Fibonacci), values::current),
+    ]
 }
 
 /// Load balancers ask with HEAD as well.
-fn health() -> Router {
-    Router::new()
-        .push(
-            Router::with_path("healthz")
-                .get(health::healthz)
-                .head(health::healthz),
-        )
-        .push(
-            Router::with_path("readyz")
-                .get(health::readyz)
-                .head(health::readyz),
-        )
+fn health() -> Vec<Place> {
+    vec![
+        at("healthz")
+            .get(Open, health::healthz)
+            .head(Open, health::healthz),
+        at("readyz").get(Open, health::readyz).head(Open, health::readyz),
+    ]
+}
+
+fn metrics() -> Vec<Place> {
+    vec![at("metrics").get(Read, health::metrics)]
+}
+
+fn documents() -> Vec<Place> {
+    vec![
+        at("openapi.json").get(Open, docs::document),
+        at("docs/{**file}").get(Open, docs::Docs::new()),
+    ]
+}
+
+/// A path and what may be done there. There is no way to add something without saying who may do it.
+struct Place {
+    path: &'static str,
+    routes: Vec<Route>,
+}
+
+struct Route {
+    method: Method,
+    access: Access,
+    router: Router,
+}
+
+fn at(path: &'static str) -> Place {
+    Place {
+        path,
+        routes: Vec::new(),
+    }
+}
+
+impl Place {
+    fn get(self, access: Access, handler: impl Handler) -> Self {
+        self.with(Method::GET, access, handler)
+    }
+
+    fn head(self, access: Access, handler: impl Handler) -> Self {
+        self.with(Method::HEAD, access, handler)
+    }
+
+    fn post(self, access: Access, handler: impl Handler) -> Self {
+        self.with(Method::POST, access, handler)
+    }
+
+    fn patch(self, access: Access, handler: impl Handler) -> Self {
+        self.with(Method::PATCH, access, handler)
+    }
+
+    fn delete(self, access: Access, handler: impl Handler) -> Self {
+        self.with(Method::DELETE, access, handler)
+    }
+
+    fn with(mut self, method: Method, access: Access, handler: impl Handler) -> Self {
+        let guarded = Router::with_filter(filters::MethodFilter(method.clone())).hoop(Guard::new(access));
+        let router = match access {
+            Change(action) => guarded.hoop(Audit::new(action)),
+            Open | Read | ReadPublic(_) | Call(_) | Enqueue => guarded,
+        };
+        self.routes.push(Route {
+            method,
+            access,
+            router: router.goal(handler),
+        });
+        self
+    }
+}
+
+fn routed(prefix: &'static str, places: Vec<Place>) -> Router {
+    let mut router = if prefix.is_empty() {
+        Router::new()
+    } else {
+        Router::with_path(prefix)
+    };
+    for place in places {
+        let mut path = Router::with_path(place.path);
+        for route in place.routes {
+            path = path.push(route.router);
+        }
+        router = router.push(path);
+    }
+    router
 }

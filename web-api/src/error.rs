@@ -1,6 +1,7 @@
 //! What can go wrong with a request. The only place that picks an HTTP status.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use salvo::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use salvo::http::{Method, StatusCode};
@@ -70,8 +71,24 @@ pub enum ApiError {
     ScheduleBroken { problem: String },
     #[error("The output is no longer kept. Call the function again to compute it anew.")]
     OutputExpired,
-    #[error("Send the access token: \"Authorization: Bearer TOKEN\".")]
+    #[error("Send an access token (\"Authorization: Bearer TOKEN\"), or sign in.")]
     Unauthorized,
+    #[error(
+        "Viewers may look at everything and change nothing. Sign in as an admin, or send the admins' token."
+    )]
+    Forbidden,
+    #[error("This Spiral is read-only for the moment (SPIRAL_READ_ONLY): nobody changes anything.")]
+    ReadOnly,
+    #[error("That is no token of this Spiral.")]
+    WrongToken,
+    #[error("This Spiral has no tokens, so there is nothing to sign in with: everybody may do everything.")]
+    NoLogin,
+    #[error("Too many attempts to sign in came from your address. Try again in {}.", seconds(*.wait))]
+    TooManyAttempts { wait: Duration },
+    #[error("Too many calls came from your address. Try again in {}.", seconds(*.wait))]
+    TooManyCalls { wait: Duration },
+    #[error("Without a token a call is an input and nothing else: {fields} may not be given.")]
+    VisitorsOptions { fields: String },
     #[error("A page of another site may not change anything here.")]
     CrossSite,
     #[error("{limit} clients follow the live feed, and no more are allowed. Try again later.")]
@@ -163,11 +180,16 @@ impl ApiError {
             | Self::WrongState { .. }
             | Self::BatchUnderWay
             | Self::TooManyActions { .. }
+            | Self::NoLogin
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
             Self::OutputExpired => StatusCode::GONE,
-            Self::BacklogFull { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Unauthorized | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::CrossSite | Self::Forbidden | Self::ReadOnly | Self::VisitorsOptions { .. } => {
+                StatusCode::FORBIDDEN
+            }
+            Self::TooManyAttempts { .. } | Self::TooManyCalls { .. } | Self::BacklogFull { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyClients { .. } | Self::Busy | Self::Stopping | Self::Unavailable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -204,6 +226,13 @@ impl ApiError {
             Self::ScheduleBroken { .. } => "schedule_broken",
             Self::OutputExpired => "output_expired",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::ReadOnly => "read_only",
+            Self::WrongToken => "wrong_token",
+            Self::NoLogin => "no_login",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::TooManyCalls { .. } => "too_many_calls",
+            Self::VisitorsOptions { .. } => "visitors_options",
             Self::CrossSite => "cross_site",
             Self::TooManyClients { .. } => "too_many_clients",
             Self::BacklogFull { .. } => "backlog_full",
@@ -243,6 +272,13 @@ impl ApiError {
             Self::ScheduleBroken { .. } => "The schedule cannot run",
             Self::OutputExpired => "The output has expired",
             Self::Unauthorized => "The access token is missing or wrong",
+            Self::Forbidden => "Your role may not do this",
+            Self::ReadOnly => "Nothing can be changed at the moment",
+            Self::WrongToken => "The token is wrong",
+            Self::NoLogin => "There is nothing to sign in to",
+            Self::TooManyAttempts { .. } => "Too many attempts",
+            Self::TooManyCalls { .. } => "Too many calls",
+            Self::VisitorsOptions { .. } => "A visitor may give an input alone",
             Self::CrossSite => "The request comes from another site",
             Self::TooManyClients { .. } => "Too many clients",
             Self::BacklogFull { .. } => "Too many jobs wait",
@@ -270,6 +306,9 @@ impl ApiError {
     /// The headers that belong to the status.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let header = match (self, self.status()) {
+            (Self::TooManyAttempts { wait } | Self::TooManyCalls { wait }, _) => {
+                Some((RETRY_AFTER, HeaderValue::from(whole_seconds(*wait))))
+            }
             (Self::BacklogFull { retry_after, .. }, _) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after)))
             }
@@ -284,12 +323,24 @@ impl ApiError {
     }
 
     /// Tells the log what the caller must not know. Callers' own mistakes are in the request line already.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         if let Self::Unavailable { what, cause } = self {
             tracing::warn!(what, error = %chain(cause.as_ref()), "a part of the service is away");
         } else if let Self::Internal { cause } = self {
             tracing::error!(error = %chain(cause.as_ref()), "internal error");
         }
+    }
+}
+
+/// Rounded up: who comes back after so long is not too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+fn seconds(wait: Duration) -> String {
+    match whole_seconds(wait) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
     }
 }
 

@@ -1,60 +1,102 @@
-//! Who may do what: the access token, where there is one, and no changes by pages of other sites.
+//! Stands before every path: lets in who may, and refuses changes that pages of other sites ask for.
+//! What each path asks for is in [`crate::endpoints`]; who somebody is, [`crate::access`] knows.
 
 use salvo::http::Method;
-use salvo::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue};
+use salvo::http::header::{CACHE_CONTROL, HeaderValue};
 use salvo::prelude::*;
 
-use crate::config::Token;
+use crate::access::{self, Access, Caller, Scope};
 use crate::error::ApiError;
 use crate::problem;
+use crate::state::{AppState, Inner};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FIBONACCI: &str = "fibonacci";
 
-/// Stands before every path of the API.
+/// Lets in who may do this.
 #[derive(Debug)]
 pub struct Guard {
-    token: Option<Token>,
+    access: Access,
 }
 
 impl Guard {
-    pub fn new(token: Option<Token>) -> Self {
-        Self { token }
+    pub fn new(access: Access) -> Self {
+        Self { access }
     }
 
-    fn check(&self, req: &Request) -> Result<(), ApiError> {
-        let changes = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        // A browser that is too old to say where a request comes from still cannot send JSON without asking first.
-        if changes
-            && req
-                .headers()
-                .get(SEC_FETCH_SITE)
-                .is_some_and(|site| site == "cross-site")
-        {
+    async fn check(&self, req: &mut Request, depot: &Depot) -> Result<Caller, ApiError> {
+        let state = AppState::of(depot)?;
+        let reads = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if !reads && !access::is_of_this_site(req.headers()) {
             return Err(ApiError::CrossSite);
         }
-        match &self.token {
-            Some(token) if !bearer(req).is_some_and(|given| token.matches(given)) => {
-                Err(ApiError::Unauthorized)
+        let doorkeeper = &state.doorkeeper;
+        let caller = match doorkeeper.caller(req) {
+            // What is open is so for those as well who bring a token that is wrong.
+            Err(ApiError::Unauthorized) if self.access == Access::Open => doorkeeper.visitor(req),
+            caller => caller?,
+        };
+        if caller.role < self.access.role() {
+            if !caller.is_visitor() {
+                return Err(ApiError::Forbidden);
             }
-            _ => Ok(()),
+            let scope = self.access.public().ok_or(ApiError::Unauthorized)?;
+            if !is_public(state, scope, req).await? {
+                return Err(ApiError::Unauthorized);
+            }
         }
+        if self.access.changes() {
+            if doorkeeper.settings().read_only {
+                return Err(ApiError::ReadOnly);
+            }
+            if caller.is_visitor() {
+                doorkeeper.count_call(caller.address)?;
+            }
+        }
+        Ok(caller)
     }
 }
 
-/// The token of `Authorization: Bearer TOKEN`.
-fn bearer(req: &Request) -> Option<&str> {
-    let (scheme, token) = req.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// Whether what is asked for belongs to a public function.
+async fn is_public(state: &Inner, scope: Scope, req: &mut Request) -> Result<bool, ApiError> {
+    let doorkeeper = &state.doorkeeper;
+    Ok(match scope {
+        Scope::Endpoint => !doorkeeper.settings().public_functions.is_empty(),
+        Scope::Fibonacci => doorkeeper.is_public(FIBONACCI),
+        Scope::Function => req
+            .param::<String>("name")
+            .is_some_and(|name| doorkeeper.is_public(&name)),
+        Scope::Parameter => {
+            let named = || req.queries().flat_iter().filter(|(name, _)| *name == "function");
+            named().next().is_some() && named().all(|(_, function)| doorkeeper.is_public(function))
+        }
+        Scope::Job => {
+            let id = req.param::<String>("id").and_then(|id| id.parse().ok());
+            match id {
+                // One that is not there looks like one that is not theirs.
+                Some(id) if !doorkeeper.settings().public_functions.is_empty() => state
+                    .store
+                    .job_get(id)
+                    .await?
+                    .is_some_and(|job| doorkeeper.is_public(&job.function)),
+                _ => false,
+            }
+        }
+    })
 }
 
 #[async_trait]
 impl Handler for Guard {
     async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
-        if let Err(error) = self.check(req) {
-            problem::render(&error, req, depot, res);
-            res.headers_mut()
-                .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            ctrl.skip_rest();
+        match self.check(req, depot).await {
+            Ok(caller) => {
+                depot.insert_typed(caller);
+            }
+            Err(error) => {
+                problem::refuse(&error, req, depot, res);
+                res.headers_mut()
+                    .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                ctrl.skip_rest();
+            }
         }
     }
 }

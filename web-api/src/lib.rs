@@ -1,9 +1,11 @@
 //! The HTTP API of Spiral: it records jobs in SQL, enqueues them in Redis and tells browsers what happens.
 
+pub mod access;
 pub mod again;
 pub mod all_in_one;
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod backlog;
 pub mod batches;
 pub mod body;

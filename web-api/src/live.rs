@@ -8,6 +8,7 @@ mod client;
 mod frame;
 mod patch;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
 pub use self::client::Client;
+use crate::config::ServerSettings;
 use crate::error::{ApiError, chain};
 use crate::outage::Outage;
 use crate::outcomes::Outcomes;
@@ -36,6 +38,8 @@ enum Item {
         queue: QueueName,
         id: EventId,
         frames: Bytes,
+        /// What visitors get of it.
+        public: Bytes,
     },
     /// The feed lost its place: everything has to be read again.
     Lost,
@@ -50,6 +54,8 @@ pub struct Feed {
     position: Arc<Mutex<Position>>,
     places: Arc<Semaphore>,
     most_clients: usize,
+    /// What visitors may see.
+    public_functions: Arc<BTreeSet<String>>,
     shutdown: CancellationToken,
 }
 
@@ -58,7 +64,7 @@ impl Feed {
     pub fn new(
         queues: Queues,
         names: Vec<QueueName>,
-        most_clients: usize,
+        settings: &ServerSettings,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
@@ -66,17 +72,19 @@ impl Feed {
             names: names.into(),
             items: broadcast::Sender::new(BACKLOG),
             position: Arc::default(),
-            places: Arc::new(Semaphore::new(most_clients)),
-            most_clients,
+            places: Arc::new(Semaphore::new(settings.event_clients)),
+            most_clients: settings.event_clients,
+            public_functions: Arc::new(settings.access.public_functions.clone()),
             shutdown,
         }
     }
 
-    /// A new client, going on after the event with the id `last_event_id` or beginning now.
+    /// A new client, going on after the event with the id `last_event_id` or beginning now. A visitor gets the events
+    /// that name a public function, and no others.
     ///
     /// # Errors
     /// When there are too many already.
-    pub fn join(&self, last_event_id: Option<&str>) -> Result<Client, ApiError> {
+    pub fn join(&self, last_event_id: Option<&str>, visitor: bool) -> Result<Client, ApiError> {
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_full| ApiError::TooManyClients {
             limit: self.most_clients,
@@ -84,7 +92,7 @@ impl Feed {
         // In this order: what comes after the position that is read here is in the subscription already.
         let items = self.items.subscribe();
         let joined = self.position();
-        Ok(Client::new(self, place, items, joined, last_event_id))
+        Ok(Client::new(self, place, items, joined, last_event_id, visitor))
     }
 
     /// How many clients follow at the moment.
@@ -133,13 +141,19 @@ impl Feed {
     fn tell(&self, batch: &EventBatch) {
         let mut position = self.lock();
         position.advance(&batch.queue, batch.id);
-        let frames = frame::of_batch(batch, &position);
+        let frames = frame::of_batch(batch, &position, None);
+        let public = if self.public_functions.is_empty() {
+            Bytes::new()
+        } else {
+            frame::of_batch(batch, &position, Some(&self.public_functions))
+        };
         // Sent under the lock, so that a client never sees the position without the item.
         self.items
             .send(Item::Entry {
                 queue: batch.queue.clone(),
                 id: batch.id,
                 frames,
+                public,
             })
             .ok();
     }

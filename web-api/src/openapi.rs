@@ -3,13 +3,15 @@
 
 mod tidy;
 
+use salvo::http::Method;
 use salvo::oapi::schema::Ref;
-use salvo::oapi::security::{Http, HttpAuthScheme};
+use salvo::oapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme};
 use salvo::oapi::{
-    Components, Content, Info, License, OpenApi, PathItem, RefOr, Response, SecurityRequirement,
-    SecurityScheme, Tag, ToSchema,
+    Components, Content, Info, License, OpenApi, PathItem, PathItemType, RefOr, Response,
+    SecurityRequirement, SecurityScheme, Tag, ToSchema,
 };
 
+use crate::access::{self, Access};
 use crate::endpoints;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::wire::event::{JobPatch, Refresh};
@@ -26,14 +28,19 @@ pub fn document() -> OpenApi {
     let mut document = OpenApi::with_info(info).merge_router(&endpoints::described());
     describe_events(&mut document.components);
     let token = Http::new(HttpAuthScheme::Bearer)
-        .description("The access token (`SPIRAL_TOKEN`), where the server has one.");
+        .description("The token of admins (`SPIRAL_ADMIN_TOKEN`) or viewers (`SPIRAL_VIEWER_TOKEN`), where the server has any.");
     let token = SecurityScheme::Http(token);
+    let session =
+        ApiKeyValue::with_description(access::COOKIE, "What a browser gets by `POST /api/v1/session`.");
+    let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
     document = document
         .add_security_scheme("token", token)
-        // Either no token, or this one: which of the two is the server's setting.
+        .add_security_scheme("session", session)
+        // None, or one of these: which of them it has to be is the server's setting.
         .security([
             SecurityRequirement::default(),
             SecurityRequirement::new::<&str, [&str; 0], &str>("token", []),
+            SecurityRequirement::new::<&str, [&str; 0], &str>("session", []),
         ])
         .tags([
             Tag::new("functions").description("What can be called, and calling it."),
@@ -42,12 +49,17 @@ pub fn document() -> OpenApi {
             Tag::new("monitoring").description("How everything is, and what happened over time."),
             Tag::new("schedules").description("Calls that the clock makes again and again."),
             Tag::new("batches").description("Many calls as one."),
+            Tag::new("audit").description("What operators have changed."),
+            Tag::new("session").description("Who one is."),
             Tag::new("events").description("All jobs, live."),
             Tag::new("values").description("The Fibonacci demo."),
             Tag::new("health").description("For load balancers and people on call."),
         ]);
     for item in document.paths.values_mut() {
         add_default_problem(item);
+    }
+    for (method, path, access) in endpoints::declared() {
+        describe_access(&mut document, &method, &path, access);
     }
     document
 }
@@ -64,6 +76,24 @@ fn describe_events(components: &mut Components) {
     JobPatch::to_schema(components);
     Refresh::to_schema(components);
     Problem::to_schema(components);
+}
+
+/// Says of an operation who may do it.
+fn describe_access(document: &mut OpenApi, method: &Method, path: &str, access: Access) {
+    let kind = match *method {
+        Method::GET => PathItemType::Get,
+        Method::POST => PathItemType::Post,
+        Method::PATCH => PathItemType::Patch,
+        Method::DELETE => PathItemType::Delete,
+        // Of the others none is in the document.
+        _ => return,
+    };
+    let item = document.paths.get_mut(path);
+    if let Some(operation) = item.and_then(|item| item.operations.get_mut(&kind)) {
+        let told = operation.description.take().filter(|text| !text.is_empty());
+        let told = told.map(|text| format!("{text}\n\n")).unwrap_or_default();
+        operation.description = Some(format!("{told}{}", access.in_words()));
+    }
 }
 
 /// Whatever else may happen, it comes as a problem.

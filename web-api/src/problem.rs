@@ -92,6 +92,12 @@ pub fn render(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response
     res.body(ResBody::Once(body.into()));
 }
 
+/// The same for an error that comes before an endpoint is reached, which is told to the log as those of endpoints are.
+pub fn refuse(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response) {
+    error.log();
+    render(error, req, depot, res);
+}
+
 /// Turns the errors that Salvo finds by itself (no such route, wrong method, a panic) into problems.
 #[handler]
 pub async fn catch(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {

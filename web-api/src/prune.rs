@@ -18,6 +18,8 @@ use crate::{
 pub struct PruneSettings {
     /// How long finished jobs and batches are kept; for ever when it is `None`.
     pub retention: Option<Duration>,
+    /// The same for entries of the audit log.
+    pub audit_retention: Option<Duration>,
     /// Between two rounds.
     pub interval: Duration,
     /// Rows that are looked at in one transaction.
@@ -27,9 +29,10 @@ pub struct PruneSettings {
 }
 
 impl PruneSettings {
-    pub fn of(retention: Option<Duration>) -> Self {
+    pub fn of(retention: Option<Duration>, audit_retention: Option<Duration>) -> Self {
         Self {
             retention,
+            audit_retention,
             interval: Duration::from_mins(1),
             rows: 500,
             pause: Duration::from_millis(50),
@@ -76,6 +79,19 @@ async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError
         }
         count("failures", store.failure_prune(time).await?);
         count("job_actions", store.job_action_prune(time).await?);
+    }
+    if let Some(time) = settings
+        .audit_retention
+        .and_then(|retention| before(now, retention))
+    {
+        loop {
+            let deleted = store.audit_prune(time, settings.rows).await?;
+            count("audit", deleted);
+            if deleted < settings.rows {
+                break;
+            }
+            tokio::time::sleep(settings.pause).await;
+        }
     }
     Ok(())
 }

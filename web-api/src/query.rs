@@ -26,7 +26,7 @@ impl Query {
     pub fn of(req: &Request) -> Self {
         let rest = req
             .queries()
-            .iter()
+            .flat_iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         Self {
@@ -182,6 +182,13 @@ mod tests {
                 .starts_with("must be a whole number from 1 to 500")
         );
         assert!(fields[2].message.ends_with("the parameters are: limit, state"));
+    }
+
+    #[test]
+    fn a_parameter_is_there_once() {
+        let mut twice = query("state=dead&state=queued");
+        twice.parsed::<JobState>("state");
+        assert!(message(twice).contains("state: is there more than once"));
     }
 
     #[test]

@@ -43,10 +43,10 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         functions,
         log: _,
     } = config;
-    if !server.is_private() && server.token.is_none() {
+    if !server.is_private() && server.access.is_open() {
         tracing::warn!(
             address = %listening.address(),
-            "everybody who reaches this address may call functions: set SPIRAL_TOKEN, unless a proxy guards it"
+            "everybody who reaches this address may do everything: set SPIRAL_ADMIN_TOKEN, unless a proxy guards it"
         );
     }
     let catalog = Arc::new(Catalog::new(&functions)?);
@@ -54,7 +54,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .await
         .context("cannot use the database")?;
     let queues = Queues::connect(&redis).await.context("cannot use Redis")?;
-    let router = endpoints::router(server.token.as_ref());
+    let router = endpoints::router();
     let answer = first_answer(store.clone());
     let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
     // Whoever has connected meanwhile waits. So a replica that joins others under load refuses nobody.

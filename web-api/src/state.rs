@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Doorkeeper;
 use crate::backlog::Backlogs;
 use crate::batches::Batches;
 use crate::bulk::Actions;
@@ -31,6 +32,7 @@ pub struct AppState {
 /// The parts, by name.
 pub struct Inner {
     pub settings: ServerSettings,
+    pub doorkeeper: Doorkeeper,
     pub catalog: Arc<Catalog>,
     pub store: Store,
     pub queues: Queues,

@@ -4,6 +4,7 @@
 //! crate sees sea-orm or SQL. The store never migrates: `migrate up` does, or the all-in-one mode.
 
 pub mod attempt;
+pub mod audit;
 pub mod batch;
 pub mod failure;
 pub mod index;

@@ -1,6 +1,7 @@
 //! The JSON shapes of the HTTP API: what goes over the wire, with the descriptions that end up in the OpenAPI document.
 //! They hold no logic and never leave the HTTP half: store and queue have types of their own.
 
+pub mod audit;
 pub mod batch;
 pub mod event;
 pub mod failure;
@@ -13,6 +14,7 @@ pub mod overview;
 pub mod queue;
 pub mod scalar;
 pub mod schedule;
+pub mod session;
 pub mod stats;
 pub mod value;
 pub mod worker;

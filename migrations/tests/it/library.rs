@@ -36,7 +36,7 @@ on_both_databases! {
                      "jobs_by_function_and_state", "indices_by_last_asked", "attempts", "log_lines", "queues", "schedules",
                      "schedules_name", "schedules_by_next", "jobs_by_schedule", "job_keys", "job_keys_by_expiry",
                      "job_keys_by_holder", "batches", "batches_unfinished", "jobs_by_batch",
-                     "jobs_unfinished_by_batch"] {
+                     "jobs_unfinished_by_batch", "audit", "audit_by_action", "audit_by_subject"] {
             assert!(full.iter().any(|object| object == name), "{name} is missing in {full:?}");
         }
         assert!(migrate_up(&connection).await.unwrap().is_empty(), "the second time there is nothing to do");

@@ -4,6 +4,7 @@ use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use crate::access::Caller;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -34,7 +35,9 @@ pub async fn follow(req: &mut Request, depot: &mut Depot, res: &mut Response) ->
         .headers()
         .get("last-event-id")
         .map(|id| id.to_str().unwrap_or_default());
-    let client = AppState::of(depot)?.feed.join(last_event_id)?;
+    let client = AppState::of(depot)?
+        .feed
+        .join(last_event_id, Caller::of(depot)?.is_visitor())?;
     let headers = res.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));

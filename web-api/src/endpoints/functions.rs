@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::call::{Call, Called};
 use super::options::CallOptions;
+use crate::access::Caller;
 use crate::answer::Answer;
 use crate::body::{self, Fields};
 use crate::error::ApiError;
@@ -28,7 +29,12 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
     responses((status_code = 200, description = "The functions, by name.", body = FunctionList)),
 )]
 pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
-    let functions = AppState::of(depot)?.catalog.iter().map(Into::into).collect();
+    let state = AppState::of(depot)?;
+    let caller = Caller::of(depot)?;
+    let functions = state.catalog.iter();
+    let functions =
+        functions.filter(|function| !caller.is_visitor() || state.doorkeeper.is_public(function.name()));
+    let functions = functions.map(Into::into).collect();
     Ok(Answer::ok(&FunctionList { functions })?.tagged())
 }
 
@@ -85,9 +91,24 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let wait = query.wait();
     query.finish()?;
     let fields = Fields::of(body::object(req, state.settings.body_limit, EXAMPLE).await?);
+    if Caller::of(depot)?.is_visitor() {
+        input_alone(&fields)?;
+    }
     let asked = read(fields, &state.catalog.queues())?;
     let Called { job, replayed } = asked.make(state, function, req, wait).await?;
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
+}
+
+/// Visitors choose neither queues nor priorities, times or keys: those are shared with everybody else.
+fn input_alone(fields: &Fields) -> Result<(), ApiError> {
+    let others = fields.left().keys().filter(|name| *name != "input").take(10);
+    let others: Vec<&str> = others.map(String::as_str).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::VisitorsOptions {
+        fields: others.join(", "),
+    })
 }
 
 /// The fields of a call, each with its limits.

@@ -1,6 +1,7 @@
 //! One client of the live feed: a stream of server-sent events that never misses an entry and never repeats one.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +27,8 @@ pub struct Client {
     /// What this client has been given.
     seen: Position,
     stage: Stage,
+    /// Gets what names a public function, and nothing else.
+    visitor: bool,
 }
 
 enum Stage {
@@ -48,6 +51,7 @@ impl Client {
         items: broadcast::Receiver<Item>,
         joined: Position,
         last_event_id: Option<&str>,
+        visitor: bool,
     ) -> Self {
         let (seen, stage) = match last_event_id.map(str::parse::<Position>) {
             None => (joined, Stage::Hello),
@@ -64,6 +68,7 @@ impl Client {
             items,
             seen,
             stage,
+            visitor,
         }
     }
 
@@ -94,9 +99,11 @@ impl Client {
         match read {
             Ok(batches) => {
                 let mut text = Vec::new();
+                let public = Arc::clone(&self.feed.public_functions);
+                let only = self.visitor.then_some(public.as_ref());
                 for batch in &batches {
                     self.seen.advance(&batch.queue, batch.id);
-                    text.extend_from_slice(&frame::of_batch(batch, &self.seen));
+                    text.extend_from_slice(&frame::of_batch(batch, &self.seen, only));
                 }
                 // A queue that the client never heard of begins where the streams ended when this read began.
                 for name in self.feed.names.iter() {
@@ -136,10 +143,15 @@ impl Client {
                 () = tokio::time::sleep(KEEP_ALIVE) => return Some(frame::keep_alive()),
             };
             match item {
-                Ok(Item::Entry { queue, id, frames }) => {
+                Ok(Item::Entry {
+                    queue,
+                    id,
+                    frames,
+                    public,
+                }) => {
                     if self.seen.get(&queue).is_none_or(|seen| seen < id) {
                         self.seen.advance(&queue, id);
-                        return Some(frames);
+                        return Some(if self.visitor { public } else { frames });
                     }
                 }
                 Ok(Item::Lost) => return Some(self.begin_anew("expired")),

@@ -1,5 +1,6 @@
 //! Writes server-sent events: the text on the wire and nothing else.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -39,13 +40,16 @@ pub(super) fn refresh(reason: &str, position: &Position) -> Bytes {
 }
 
 /// The events of one entry. Only the last carries the position: who breaks off in the middle gets all of them again.
-pub(super) fn of_batch(batch: &EventBatch, position: &Position) -> Bytes {
+/// With `only`, just those that name one of these functions: of an event that names none nobody can tell whose it is.
+pub(super) fn of_batch(batch: &EventBatch, position: &Position, only: Option<&BTreeSet<String>>) -> Bytes {
     let mut text = String::new();
     let mut bulk = false;
     for job in &batch.events {
         if matches!(job, JobEvent::QueuedMany { .. }) {
             bulk = true;
-        } else if let Some(patch) = patch::of(batch, job) {
+        } else if let Some(patch) = patch::of(batch, job)
+            && only.is_none_or(|only| patch.function.as_ref().is_some_and(|name| only.contains(name)))
+        {
             end(&mut text);
             event(&mut text, "job", &patch);
         }
@@ -126,7 +130,7 @@ mod tests {
             started_at: Utc::now(),
         };
         let (batch, position) = batch(vec![started(), started()]);
-        let text = String::from_utf8(of_batch(&batch, &position).to_vec()).unwrap();
+        let text = String::from_utf8(of_batch(&batch, &position, None).to_vec()).unwrap();
         let events: Vec<&str> = text.split_terminator("\n\n").collect();
         assert_eq!(events.len(), 2);
         assert!(events[0].starts_with("event: job\ndata: {") && !events[0].contains("\nid: "));
@@ -134,9 +138,29 @@ mod tests {
     }
 
     #[test]
+    fn visitors_get_what_names_a_public_function() {
+        let cancelled = |function: &str| JobEvent::Cancelled {
+            id: JobId::new(),
+            attempt: 0,
+            function: function.to_owned(),
+        };
+        let returned = JobEvent::Promoted { id: JobId::new() };
+        let (batch, position) = batch(vec![cancelled("echo"), returned, cancelled("fibonacci")]);
+        let only = BTreeSet::from(["fibonacci".to_owned()]);
+        let text = String::from_utf8(of_batch(&batch, &position, Some(&only)).to_vec()).unwrap();
+        assert_eq!(text.matches("event: job").count(), 1, "{text}");
+        assert!(
+            text.contains("\"fibonacci\"") && text.ends_with("\nid: default:17-3\n\n"),
+            "{text}"
+        );
+        let nothing = of_batch(&batch, &position, Some(&BTreeSet::new()));
+        assert_eq!(nothing, "id: default:17-3\n\n");
+    }
+
+    #[test]
     fn a_bulk_asks_to_read_again() {
         let (batch, position) = batch(vec![JobEvent::QueuedMany { count: 1_000 }]);
-        let text = String::from_utf8(of_batch(&batch, &position).to_vec()).unwrap();
+        let text = String::from_utf8(of_batch(&batch, &position, None).to_vec()).unwrap();
         assert_eq!(
             text,
             "event: refresh\ndata: {\"reason\":\"bulk\"}\nid: default:17-3\n\n"

@@ -301,7 +301,7 @@ async fn what_cannot_work_is_told_in_one_line() {
     };
     let open = refused(&["--listen", "0.0.0.0:0"], None);
     assert!(
-        open.contains("without an access token everybody there could call functions. Set SPIRAL_TOKEN"),
+        open.contains("without an access token everybody there could do everything. Set SPIRAL_ADMIN_TOKEN"),
         "{open}"
     );
     let nowhere = refused(&["--listen", "127.0.0.1:0", "--static", "/nowhere"], None);

@@ -4,9 +4,11 @@
 
 mod support;
 
+mod access;
 mod actions;
 mod all_in_one;
 mod apply_events;
+mod audit;
 mod bad_input;
 mod batch;
 mod batch_calls;
@@ -39,6 +41,7 @@ mod schedules;
 mod schedules_api;
 mod schedules_run;
 mod search;
+mod session;
 mod shutdown;
 mod store;
 mod workers;

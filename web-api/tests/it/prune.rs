@@ -78,7 +78,7 @@ fn settings(retention: Option<Duration>) -> PruneSettings {
         interval: Duration::from_millis(20),
         rows: 7,
         pause: Duration::from_millis(1),
-        ..PruneSettings::of(retention)
+        ..PruneSettings::of(retention, None)
     }
 }
 

@@ -138,6 +138,11 @@ impl TestServer {
         self.running.await.unwrap()
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(self) -> anyhow::Result<()> {
+        self.running.await.unwrap()
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("http://{}{path}", self.address))
@@ -231,7 +236,7 @@ async fn serve_functions(
 ) -> anyhow::Result<()> {
     let store = Store::connect(&config.database).await?;
     let queues = Queues::connect(&config.redis).await?;
-    let router = endpoints::router(config.server.token.as_ref());
+    let router = endpoints::router();
     let app = App::start(config.server, catalog, store.clone(), queues, shutdown.clone())?;
     listening.serve(router, app.state(), shutdown).await?;
     app.end().await;
