@@ -77,7 +77,7 @@ impl MigrationTrait for Migration {
                         .primary_key(),
                 );
             }
-            manager.create_table(table.to_owned()).await?;
+            manager.create_table(table).await?;
         }
         // The failures that most jobs have.
         manager
