@@ -98,7 +98,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         which,
         backlog_limit,
     } = changed(body)?;
-    if let Some(limit) = backlog_limit {
+    if let BacklogLimit::Set(limit) = backlog_limit {
         state.store.queue_set_backlog_limit(&name, limit).await?;
         state.backlogs.set_limit(&name, limit);
         tracing::info!(queue = %name, ?limit, "the backlog limit of a queue was set");
@@ -186,12 +186,17 @@ fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
     found.ok_or(ApiError::UnknownQueue { name })
 }
 
+/// What a body says of the limit of the backlog.
+enum BacklogLimit {
+    Unsaid,
+    Set(Option<u64>),
+}
+
 /// The limits that a body names, and which they are.
 struct Changed {
     limits: Limits,
     which: Vec<Limit>,
-    /// `None` when it is not named.
-    backlog_limit: Option<Option<u64>>,
+    backlog_limit: BacklogLimit,
 }
 
 fn changed(body: Map<String, Value>) -> Result<Changed, ApiError> {
@@ -224,7 +229,11 @@ fn changed(body: Map<String, Value>) -> Result<Changed, ApiError> {
     Ok(Changed {
         limits,
         which,
-        backlog_limit: (most.is_some() || no_backlog_limit).then_some(most),
+        backlog_limit: if most.is_some() || no_backlog_limit {
+            BacklogLimit::Set(most)
+        } else {
+            BacklogLimit::Unsaid
+        },
     })
 }
 

@@ -44,6 +44,16 @@ export default function Chart({ chart, stats }: { readonly chart: ChartOf; reado
   return <div ref={place} className={classes.plot} aria-hidden="true" />;
 }
 
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** "22:30", and "24 Nov" when the axis goes on for days. */
+function axisTime(at: number, splits: readonly number[]): string {
+  const [first = at] = splits;
+  const long = (splits.at(-1) ?? at) - first > 2 * 24 * 3600;
+  return (long ? day : clock).format(new Date(at * 1000));
+}
+
 function dataOf(chart: ChartOf, stats: Stats): UPlot.AlignedData {
   return [
     stats.points.map(({ at }) => Date.parse(at) / 1000),
@@ -67,7 +77,7 @@ function optionsOf(chart: ChartOf, element: HTMLElement): UPlot.Options {
     // From nothing up: half a range would make a molehill a mountain.
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      axis,
+      { ...axis, values: (_plot, splits) => splits.map((at) => axisTime(at, splits)) },
       { ...axis, size: 62, values: (_plot, values) => values.map((value) => (Number.isInteger(value) || chart.format(value).includes(' ') ? chart.format(value) : '')) },
     ],
     series: [
@@ -78,6 +88,8 @@ function optionsOf(chart: ChartOf, element: HTMLElement): UPlot.Options {
           stroke: color(property),
           width: 2,
           ...(dash === undefined ? {} : { dash: [...dash] }),
+          // A time alone between two in which nothing ended is no line.
+          points: { show: chart.title.endsWith('time'), size: 5 },
           spanGaps: false,
           value: (_plot, value: number | null) => (value === null ? 'none' : chart.format(value)),
         }),
