@@ -82,7 +82,10 @@ mod tests {
         usage.look(Some(Duration::from_secs(13)), begin + Duration::from_secs(2));
         assert_eq!(usage.percent, Some(150));
         // Too soon: the figure stays, and its time goes on.
-        usage.look(Some(Duration::from_secs(14)), begin + Duration::from_millis(2_500));
+        usage.look(
+            Some(Duration::from_secs(14)),
+            begin + Duration::from_millis(2_500),
+        );
         assert_eq!(usage.percent, Some(150));
         usage.look(Some(Duration::from_secs(14)), begin + Duration::from_secs(4));
         assert_eq!(usage.percent, Some(50));

@@ -27,7 +27,12 @@ async fn workers_tell_what_they_are_and_what_they_hold() {
     assert_eq!(worker["pid"], std::process::id());
     assert!(worker["concurrency"].as_u64().is_some_and(|most| most > 0));
     if cfg!(target_os = "linux") {
-        assert!(worker["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{worker}");
+        assert!(
+            worker["memory_bytes"]
+                .as_u64()
+                .is_some_and(|bytes| bytes > 100_000),
+            "{worker}"
+        );
     }
     let time = |name: &str| worker[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
     assert!(time("started_at") <= time("heartbeat_at"), "{worker}");
