@@ -65,7 +65,9 @@ const LOOKS = [
   { name: 'phone', colorScheme: 'light', width: 390 },
 ] as const;
 
-test('pictures of every page', async ({ page, request }) => {
+test('pictures of every page', async ({ page, request, watch }) => {
+  // The search that cannot be read.
+  watch.allow(/400/u);
   const pages = await addresses(request);
   for (const { name: look, colorScheme, width } of LOOKS) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

@@ -1,6 +1,7 @@
 /** What can be done to one job in the state that it is in. */
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
+import { holdLive } from '../../api/hold';
 import { dropJobs, putJob } from '../../api/job-answers';
 import { cancelJob, deleteJob, retryJob, runJobNow } from '../../api/jobs';
 import { isFinal } from '../../api/patch';
@@ -69,10 +70,16 @@ export function JobActions({ job }: { readonly job: Job }) {
             text: 'It goes with its attempts, its log and its output. That cannot be undone.',
           }}
           run={async () => {
-            await deleteJob(job.id);
-            await navigate({ to: '/jobs' });
-            dropJobs(queryClient, new Set([job.id]));
-            tellOutcome('The job is deleted.');
+            // The stream tells of it before the answer is here: the page would read a job that is gone.
+            const release = holdLive();
+            try {
+              await deleteJob(job.id);
+              await navigate({ to: '/jobs' });
+              dropJobs(queryClient, new Set([job.id]));
+              tellOutcome('The job is deleted.');
+            } finally {
+              release();
+            }
           }}
         />
       )}

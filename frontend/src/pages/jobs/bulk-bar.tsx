@@ -64,7 +64,7 @@ export function BulkBar({ jobs, filter, whole, onClear }: Props) {
             </Button>
           ),
         )}
-        <Button variant="subtle" color="gray" size="xs" onClick={clear}>
+        <Button variant="default" size="xs" onClick={clear}>
           Select none
         </Button>
         <p className={classes.held}>

@@ -115,19 +115,24 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
 /** All rows that are loaded, or none. */
 function SelectAll({ jobs, selection }: Pick<Props, 'jobs' | 'selection'>) {
   const chosen = jobs.filter(({ id }) => selection.has(id)).length;
+  const name = `Select the ${jobs.length} jobs that are loaded`;
   return (
-    <input
-      type="checkbox"
-      aria-label={`Select the ${jobs.length} jobs that are loaded`}
-      checked={chosen > 0 && chosen === jobs.length}
-      ref={(box) => {
-        if (box !== null) box.indeterminate = chosen > 0 && chosen < jobs.length;
-      }}
-      onChange={(event) => {
-        if (event.currentTarget.checked) selection.selectAll(jobs);
-        else selection.clear();
-      }}
-    />
+    <label className={classes.all}>
+      <input
+        type="checkbox"
+        aria-label={name}
+        checked={chosen > 0 && chosen === jobs.length}
+        ref={(box) => {
+          if (box !== null) box.indeterminate = chosen > 0 && chosen < jobs.length;
+        }}
+        onChange={(event) => {
+          if (event.currentTarget.checked) selection.selectAll(jobs);
+          else selection.clear();
+        }}
+      />
+      {/* Where the head of the table is not there to say it. */}
+      <span aria-hidden="true">{name}</span>
+    </label>
   );
 }
 
