@@ -4,6 +4,28 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was changed
+         * @description A page of the audit log, the newest entry first. Every change by an operator is in it; calls of functions are not, because their jobs are the record.
+         *
+         *     For viewers and admins.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/batches": {
         parameters: {
             query?: never;
@@ -14,6 +36,8 @@ export interface paths {
         /**
          * List batches
          * @description A page of batches, newest first.
+         *
+         *     For viewers and admins.
          */
         get: operations["list_batches"];
         put?: never;
@@ -24,6 +48,8 @@ export interface paths {
          *     When all jobs are finished (completed, dead or cancelled), `on_finish` is called, once: with its input and a field `batch`, which is `{id, total, completed, dead, cancelled}`. Whether that fits the function is checked now.
          *
          *     A call whose `unique_key` belongs to an earlier job is not made again; it counts as one of the `duplicates`, and the batch does not wait for it. The same `Idempotency-Key` with the same body gives the batch that was made the first time.
+         *
+         *     For admins.
          */
         post: operations["make_batch"];
         delete?: never;
@@ -42,6 +68,8 @@ export interface paths {
         /**
          * Read a batch
          * @description How many of its jobs are in each state. `GET /api/v1/jobs?batch=ID` lists them.
+         *
+         *     For viewers and admins.
          */
         get: operations["get_batch"];
         put?: never;
@@ -64,6 +92,8 @@ export interface paths {
         /**
          * Cancel a batch
          * @description Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished batch stays as it is.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["cancel_batch"];
         delete?: never;
@@ -82,6 +112,8 @@ export interface paths {
         /**
          * Follow all jobs live
          * @description Server-sent events. `event: job` carries a `JobPatch`: fields that are absent are unchanged, an unknown id is a new job. `event: refresh` carries a `Refresh`: read the lists again. Comments keep the connection alive. After a break the browser sends the last `id` it saw as `Last-Event-ID` and misses nothing.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["follow_events"];
         put?: never;
@@ -102,6 +134,8 @@ export interface paths {
         /**
          * List the failures
          * @description Dead and retrying jobs, grouped by what their errors have in common: errors that differ only in numbers, ids, addresses and quoted texts are one failure. The one with the most jobs comes first.
+         *
+         *     For viewers and admins.
          */
         get: operations["list_failures"];
         put?: never;
@@ -122,6 +156,8 @@ export interface paths {
         /**
          * List the functions
          * @description Every function that can be called, with the JSON Schema of its input and of its output.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["list_functions"];
         put?: never;
@@ -146,6 +182,8 @@ export interface paths {
          * @description The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with the finished job, or with the job as it is once that time has passed.
          *
          *     The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header `Idempotent-Replayed: true`.
+         *
+         *     For admins; for everybody where the function is public, within a rate.
          */
         post: operations["call_function"];
         delete?: never;
@@ -166,6 +204,8 @@ export interface paths {
          * @description A page of jobs, newest first, that may be narrowed. `q` is a search as people write it: `state:dead function:fibonacci queue:mail "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are looked for in the message of the latest error; other names are paths to values in the input.
          *
          *     A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -186,12 +226,16 @@ export interface paths {
         /**
          * List the actions on many jobs
          * @description The latest ones, newest first.
+         *
+         *     For viewers and admins.
          */
         get: operations["list_job_actions"];
         put?: never;
         /**
          * Do something to many jobs
          * @description All jobs that the search finds, and that were made before, are run again, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["begin_job_action"];
         delete?: never;
@@ -207,13 +251,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read an action on many jobs */
+        /**
+         * Read an action on many jobs
+         * @description For viewers and admins.
+         */
         get: operations["get_job_action"];
         put?: never;
         post?: never;
         /**
          * Stop an action on many jobs
          * @description What it has done stays done. Nothing changes when it has ended already.
+         *
+         *     For admins. It is told to the audit log.
          */
         delete: operations["stop_job_action"];
         options?: never;
@@ -231,6 +280,8 @@ export interface paths {
         /**
          * Read a job
          * @description With every attempt that was made, and, while it is queued, with its place in the line.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["get_job"];
         put?: never;
@@ -238,6 +289,8 @@ export interface paths {
         /**
          * Delete a job
          * @description With its attempts and log lines. Only a job that has ended can be deleted, and one of a batch only when the batch has finished.
+         *
+         *     For admins. It is told to the audit log.
          */
         delete: operations["delete_job"];
         options?: never;
@@ -245,6 +298,8 @@ export interface paths {
         /**
          * Change a job
          * @description Another input for a job that waits. It must fit the function, as the first one did.
+         *
+         *     For admins. It is told to the audit log.
          */
         patch: operations["change_job"];
         trace?: never;
@@ -261,6 +316,8 @@ export interface paths {
         /**
          * Cancel a job
          * @description A job that waits is cancelled at once. One that runs is stopped by its worker within a second; a computation stops at its next check point. Cancelling a cancelled job again changes nothing.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["cancel_job"];
         delete?: never;
@@ -279,6 +336,8 @@ export interface paths {
         /**
          * Read what a job has logged
          * @description The lines that its function logged, of all its attempts.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["get_job_logs"];
         put?: never;
@@ -299,6 +358,8 @@ export interface paths {
         /**
          * Read the output of a job
          * @description The output as JSON. With `Accept: text/plain` an output that is a string comes bare, without quotes; with `download=1` it comes as a text file.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["get_job_result"];
         put?: never;
@@ -321,6 +382,8 @@ export interface paths {
         /**
          * Run a job again
          * @description A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many attempts as it had in the beginning, which are counted on.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["retry_job"];
         delete?: never;
@@ -341,6 +404,8 @@ export interface paths {
         /**
          * Run a job now
          * @description A job that waits for its time, or for its next attempt, is due at once. Nothing changes for one that waits for a worker already.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["run_job_now"];
         delete?: never;
@@ -361,6 +426,8 @@ export interface paths {
         /**
          * Make many calls
          * @description Up to 10,000 calls, as a JSON array or as one JSON object a line (`application/x-ndjson`), each as it would be made alone: one that is refused says why at its place, and the others are made. Send what was refused with `429` or `503` again; with an `idempotency_key` for each call, send everything again. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         *
+         *     For admins.
          */
         post: operations["make_many_calls"];
         delete?: never;
@@ -379,6 +446,8 @@ export interface paths {
         /**
          * Read the overview
          * @description Jobs by state and queue, the job of each queue that waits for longest, the workers that are alive, and what is wrong, in words. Counts are kept in the transaction that changes a job: exact, and as cheap with a million jobs as with one. What only Redis knows is null while Redis is away.
+         *
+         *     For viewers and admins.
          */
         get: operations["read_overview"];
         put?: never;
@@ -396,7 +465,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the queues */
+        /**
+         * List the queues
+         * @description For viewers and admins.
+         */
         get: operations["list_queues"];
         put?: never;
         post?: never;
@@ -413,7 +485,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a queue */
+        /**
+         * Read a queue
+         * @description For viewers and admins.
+         */
         get: operations["get_queue"];
         put?: never;
         post?: never;
@@ -423,6 +498,8 @@ export interface paths {
         /**
          * Set the limits of a queue
          * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch calls in the end are not.
+         *
+         *     For admins. It is told to the audit log.
          */
         patch: operations["set_queue_limits"];
         trace?: never;
@@ -439,6 +516,8 @@ export interface paths {
         /**
          * Pause a queue
          * @description Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["pause_queue"];
         delete?: never;
@@ -456,7 +535,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resume a queue */
+        /**
+         * Resume a queue
+         * @description For admins. It is told to the audit log.
+         */
         post: operations["resume_queue"];
         delete?: never;
         options?: never;
@@ -474,12 +556,16 @@ export interface paths {
         /**
          * List schedules
          * @description A page of schedules, by name, each with what it means in words and its next due times.
+         *
+         *     For viewers and admins.
          */
         get: operations["list_schedules"];
         put?: never;
         /**
          * Make a schedule
          * @description From its next due time on, each due time makes a job. When the clocks change, a fixed time of day that does not exist is due at the first moment after it, and one that exists twice is due the first time.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["create_schedule"];
         delete?: never;
@@ -498,6 +584,8 @@ export interface paths {
         /**
          * Preview a cron text
          * @description What it means in words and the next five due times, or what is wrong with it.
+         *
+         *     For viewers and admins.
          */
         get: operations["preview_schedule"];
         put?: never;
@@ -515,13 +603,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a schedule */
+        /**
+         * Read a schedule
+         * @description For viewers and admins.
+         */
         get: operations["get_schedule"];
         put?: never;
         post?: never;
         /**
          * Delete a schedule
          * @description The jobs that it has made stay.
+         *
+         *     For admins. It is told to the audit log.
          */
         delete: operations["delete_schedule"];
         options?: never;
@@ -529,6 +622,8 @@ export interface paths {
         /**
          * Change a schedule
          * @description Only the fields that are sent change. A new `cron` or `time_zone` counts from now on: what was due before is not made up for.
+         *
+         *     For admins. It is told to the audit log.
          */
         patch: operations["change_schedule"];
         trace?: never;
@@ -545,6 +640,8 @@ export interface paths {
         /**
          * Pause a schedule
          * @description It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["pause_schedule"];
         delete?: never;
@@ -565,6 +662,8 @@ export interface paths {
         /**
          * Resume a schedule
          * @description It goes on from now: what was due while it was paused is not made up for.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["resume_schedule"];
         delete?: never;
@@ -585,9 +684,43 @@ export interface paths {
         /**
          * Run a schedule now
          * @description Makes one job at once, also while it is paused. Its due times stay as they are.
+         *
+         *     For admins. It is told to the audit log.
          */
         post: operations["run_schedule"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I?
+         * @description The role of the caller, and what that role may do.
+         *
+         *     For everybody.
+         */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Sign in
+         * @description For browsers: the answer sets a cookie that scripts cannot read and other sites cannot use. It lasts for 12 hours, or until the token is another one. Ten attempts at once are allowed from an address, and one more every six seconds.
+         *
+         *     For everybody.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign out
+         * @description For everybody.
+         */
+        delete: operations["sign_out"];
         options?: never;
         head?: never;
         patch?: never;
@@ -603,6 +736,8 @@ export interface paths {
         /**
          * Read what happened over time
          * @description New jobs, completed jobs, failed attempts and dead jobs, and how long jobs waited and ran, step by step. Minutes are kept for a day, hours for 90 days; an answer has at most 1,500 points. Each outcome counts once, at the minute in which it happened, also when it is recorded late.
+         *
+         *     For viewers and admins.
          */
         get: operations["read_stats"];
         put?: never;
@@ -623,6 +758,8 @@ export interface paths {
         /**
          * List the workers
          * @description Every process that runs jobs, with what it says of itself a few times a minute, and how many jobs it has in hand.
+         *
+         *     For viewers and admins.
          */
         get: operations["list_workers"];
         put?: never;
@@ -642,7 +779,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for a Fibonacci number */
+        /**
+         * Ask for a Fibonacci number
+         * @description For admins; for everybody where the function is public, within a rate.
+         */
         post: operations["ask_value"];
         delete?: never;
         options?: never;
@@ -660,6 +800,8 @@ export interface paths {
         /**
          * The indices that were asked for
          * @description At most 1,000, the latest first.
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["list_indices"];
         put?: never;
@@ -680,6 +822,8 @@ export interface paths {
         /**
          * The values that are known
          * @description Index to value. Values of more than 1,000 digits are shortened in the middle with "…".
+         *
+         *     For viewers and admins; for everybody as far as public functions go.
          */
         get: operations["list_values"];
         put?: never;
@@ -697,7 +841,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Is the process alive? */
+        /**
+         * Is the process alive?
+         * @description For everybody.
+         */
         get: operations["healthz"];
         put?: never;
         post?: never;
@@ -717,6 +864,8 @@ export interface paths {
         /**
          * Can the process do its work?
          * @description Looks at SQL, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator should set right before it costs jobs.
+         *
+         *     For everybody.
          */
         get: operations["readyz"];
         put?: never;
@@ -764,6 +913,65 @@ export interface components {
             started_at: string | null;
             /** @description Who ran it. */
             worker: string | null;
+        };
+        /** @description A change that somebody made, or tried to make. */
+        AuditEntry: {
+            /**
+             * @description What was to be done.
+             * @example pause_queue
+             */
+            action: string;
+            /**
+             * @description The address that the request came from.
+             * @example 192.0.2.7
+             */
+            address: string;
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            finished_at?: string | null;
+            id: string;
+            /** @example POST */
+            method: string;
+            outcome: components["schemas"]["AuditOutcome"];
+            /** @example /api/v1/queues/mail/pause */
+            path: string;
+            /** @description The id of the request, as in the log. */
+            request_id: string;
+            /**
+             * @description `admin`; also where there are no tokens, so that everybody is one.
+             * @example admin
+             */
+            role: string;
+            /**
+             * Format: uint16
+             * @description The HTTP status of the answer.
+             * @example 200
+             */
+            status?: number | null;
+            /**
+             * @description The name or id of what was changed or made.
+             * @example mail
+             */
+            subject?: string | null;
+        };
+        /**
+         * @description What became of a change. `unknown`: there was no answer; what was asked for may have been done.
+         * @enum {string}
+         */
+        AuditOutcome: "done" | "refused" | "failed" | "unknown";
+        /** @description A page of the audit log, the newest first. */
+        AuditPage: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description For the next page; absent on the last one. */
+            next_cursor?: string | null;
         };
         /** @description Many jobs that were called as one. */
         Batch: {
@@ -1430,6 +1638,11 @@ export interface components {
              */
             time_zone?: string | null;
         };
+        /** @description What to sign in with. */
+        NewSession: {
+            /** @description The token of admins or of viewers. */
+            token: string;
+        };
         /** @description Asks for one Fibonacci number. */
         NewValue: {
             /**
@@ -1731,6 +1944,31 @@ export interface components {
             /** @example Europe/Berlin */
             time_zone: string;
         };
+        /** @description Who the caller is, and what that is good for. */
+        Session: {
+            /** @description The server has tokens. Without any, everybody is an admin. */
+            locked: boolean;
+            /** @description May change things, and call every function. */
+            may_change: boolean;
+            /** @description May look at everything. */
+            may_read: boolean;
+            /** @description The functions that everybody may call. */
+            public_functions: string[];
+            /** @description Nobody changes anything at the moment. */
+            read_only: boolean;
+            role: components["schemas"]["SessionRole"];
+            /**
+             * Format: date-time
+             * @description When the session of this browser ends; absent for one without.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            session_until?: string | null;
+        };
+        /**
+         * @description Who somebody is.
+         * @enum {string}
+         */
+        SessionRole: "anybody" | "viewer" | "admin";
         /** @description What happened in a time. */
         StatPoint: {
             /**
@@ -1889,6 +2127,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description What was to be done, as `pause_queue`: the operation's id. */
+                action?: string;
+                /** @description The role of who did it. */
+                role?: string;
+                /** @description The address that it came from. */
+                address?: string;
+                /** @description The name or id of what was changed. */
+                subject?: string;
+                /** @description `done`, `refused`, `failed` or `unknown`. */
+                outcome?: string;
+                /** @description Not before this time. */
+                from?: string;
+                /** @description Before this time. */
+                before?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many at most; 100 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The log cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_batches: {
         parameters: {
             query?: {
@@ -4324,6 +4628,190 @@ export interface operations {
                 headers: {
                     /** @description Seconds to wait. */
                     "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who the caller is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The token. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSession"];
+            };
+        };
+        responses: {
+            /** @description Who the caller is from now on. */
+            200: {
+                headers: {
+                    /** @description The session. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The body is not JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server has no tokens. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no token in the body. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The browser has no session any more. */
+            204: {
+                headers: {
+                    /** @description Takes the session away. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page of another site may not do this. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
