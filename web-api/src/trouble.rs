@@ -225,7 +225,7 @@ mod tests {
         );
         let away = told(&[], |seen| {
             seen.redis = Some("refused");
-            seen.recorder = Some(Duration::from_secs(60));
+            seen.recorder = Some(Duration::from_mins(1));
             seen.database_took = Duration::from_secs(2);
         });
         assert_eq!(
@@ -233,7 +233,7 @@ mod tests {
             2,
             "a recorder without Redis has nothing to record: {away:?}"
         );
-        let behind = told(&[], |seen| seen.recorder = Some(Duration::from_secs(60)));
+        let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
         assert!(
             behind[0].starts_with("Outcomes have not been recorded for 60 s"),
             "{behind:?}"
