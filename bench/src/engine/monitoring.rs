@@ -22,7 +22,7 @@ const FILL: [&str; 6] = [
             now() - interval '30 days', now()
      FROM generate_series(0, 39) AS n",
     "WITH numbered AS (
-        SELECT n, (extract(epoch FROM now()) * 1000)::bigint - (1000000 - n) * 2592 AS ms,
+        SELECT n, (extract(epoch FROM now()) * 1000)::bigint - (1000000 - n)::bigint * 2592 AS ms,
                n % 1000 AS part
         FROM generate_series(1, 1000000) AS n
      ), stated AS (
