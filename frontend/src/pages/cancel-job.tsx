@@ -5,9 +5,10 @@ import type { ReactElement } from 'react';
 import { cancelJob, jobKey } from '../api/jobs';
 import { asApiError } from '../api/problem';
 import type { Job, JobDetail } from '../api/types';
+import { useMayChange } from './access';
 import classes from './job.module.css';
 
-export function CancelJob({ job }: { readonly job: Job }): ReactElement {
+export function CancelJob({ job }: { readonly job: Job }): ReactElement | null {
   const queryClient = useQueryClient();
   const cancel = useMutation({
     mutationFn: () => cancelJob(job.id),
@@ -15,6 +16,8 @@ export function CancelJob({ job }: { readonly job: Job }): ReactElement {
       queryClient.setQueryData<JobDetail>(jobKey(job.id), (known) => (known === undefined ? undefined : { ...known, ...now }));
     },
   });
+  const mayChange = useMayChange();
+  if (!mayChange) return null;
   const stopping = cancel.isPending || cancel.isSuccess;
   return (
     <span className={classes.cancel}>

@@ -10,6 +10,7 @@ import { JobStateBadge } from '../components/job-state';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
 import { ProgressBar } from '../components/progress-bar';
+import { useMayCall } from './access';
 import { CancelJob } from './cancel-job';
 import { callText } from './job-text';
 import classes from './job.module.css';
@@ -42,15 +43,18 @@ export default function JobPage(): ReactElement {
 }
 
 function Parts({ job }: { readonly job: JobDetail }) {
+  const mayCall = useMayCall(job.function);
   return (
     <>
       <div className={classes.bar}>
         <JobStateBadge state={job.state} />
         {hasProgress(job) && <ProgressBar share={job.progress ?? 0} label="Progress of this job" />}
         {!isFinal(job.state) && <CancelJob job={job} />}
-        <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
-          Edit and call again
-        </Link>
+        {mayCall && (
+          <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
+            Edit and call again
+          </Link>
+        )}
       </div>
       <div className={classes.parts}>
         <div className={classes.column}>

@@ -6,4 +6,5 @@ export const PAGES = [
   { to: '/queues', name: 'Queues', letter: 'q' },
   { to: '/schedules', name: 'Schedules', letter: 's' },
   { to: '/functions', name: 'Functions', letter: 'u' },
+  { to: '/audit', name: 'Audit', letter: 'a' },
 ] as const;

@@ -1,7 +1,8 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue, Readiness } from '../api/types';
+import type { FunctionInfo, IndexSeen, Job, JobDetail, JobPatch, LogLine, Queue, Readiness, Session } from '../api/types';
 import { queue } from './queues';
+import { EVERYBODY } from './sessions';
 import { api, server } from './server';
 
 export interface Spiral {
@@ -14,6 +15,8 @@ export interface Spiral {
   /** What is to be set right before it costs jobs. */
   warnings: string[];
   values: Record<string, string>;
+  /** Who one is. */
+  session: Session;
   /** Requests for the event stream so far, with the id that each resumed after. */
   readonly resumed: (string | null)[];
   readonly send: (patch: JobPatch) => void;
@@ -53,6 +56,7 @@ export function startSpiral(): Spiral {
     queues: [queue('default')],
     warnings: [],
     values: {},
+    session: EVERYBODY,
     resumed: [],
     send: (patch) => {
       write('job', patch);
@@ -84,6 +88,7 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
       response(200).json({ lines: spiral.logs[params.id] ?? [] }),
     ),
+    api.get('/api/v1/session', ({ response }) => response(200).json(spiral.session)),
     api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
     api.get('/api/values/all', ({ response }) => response(200).json({ indices: spiral.indices })),
     api.get('/api/values/current', ({ response }) => response(200).json(spiral.values)),

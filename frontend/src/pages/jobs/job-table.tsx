@@ -8,6 +8,7 @@ import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } fr
 import type { Job } from '../../api/types';
 import { Age } from '../../components/age';
 import { JobStateBadge } from '../../components/job-state';
+import { rowPixels } from '../../components/preferences';
 import { shortenMiddle } from '../../components/shorten';
 import { durationText } from '../../components/time-text';
 import { ValueText } from '../../components/value-text';
@@ -15,7 +16,6 @@ import { jsonText, outputText } from '../job-text';
 import { COLUMNS, type ColumnKey } from './columns';
 import classes from './jobs.module.css';
 
-const ROW_PIXELS = 48;
 /** Rows beyond those in sight, so that the keyboard and a quick wheel find them there. */
 const BEYOND = 12;
 
@@ -34,7 +34,7 @@ export function JobTable({ jobs, columns, onEnd }: Props) {
   }, []);
   const rows = useWindowVirtualizer({
     count: jobs.length,
-    estimateSize: () => ROW_PIXELS,
+    estimateSize: rowPixels,
     overscan: BEYOND,
     scrollMargin: top,
     getItemKey: (index) => jobs[index]?.id ?? index,
