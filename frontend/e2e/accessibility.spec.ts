@@ -124,7 +124,7 @@ test('every page is a tap away on a phone', async ({ page }) => {
   await openLive(page);
   await page.getByRole('button', { name: 'Menu' }).click();
   const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  await expect(links).toHaveText(['Fibonacci', 'Jobs', 'Batches', 'Queues', 'Schedules', 'Functions']);
+  await expect(links).toHaveText(['Fibonacci', 'Jobs', 'Batches', 'Queues', 'Schedules', 'Functions', 'Audit']);
   await expectNoViolation(page);
   await links.filter({ hasText: 'Queues' }).click();
   await expect(page.getByRole('heading', { name: 'Queues' })).toBeVisible();

@@ -81,6 +81,10 @@ test('a viewer looks at everything and is offered no change', async ({ page, wat
   await expect(page.getByText(/You are a viewer/u)).toBeVisible();
   await expect(page.getByRole('listitem', { name: 'Queue default' })).toBeVisible();
   await expect(page.getByRole('main').getByRole('button')).toHaveCount(0);
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [content, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  expect(content).toBeLessThanOrEqual(room);
+  await expect(page.getByRole('button', { name: 'Sign out' })).toBeInViewport({ ratio: 1 });
   await page.goto('/schedules');
   await expect(page.getByRole('heading', { name: 'Schedules', level: 1 })).toBeVisible();
   await expect(page.getByRole('link', { name: 'New schedule' })).toHaveCount(0);

@@ -26,13 +26,13 @@ export function Account({ session }: { readonly session: Session | undefined }):
   if (session.role === 'anybody') {
     if (pathname === '/login') return null;
     return (
-      <Link to="/login" search={{ from: href }} className={classes.way}>
+      <Link to="/login" search={{ from: href }} className={classes.way} data-account>
         Sign in
       </Link>
     );
   }
   return (
-    <span className={classes.account}>
+    <span className={classes.account} data-account>
       <span className={classes.role}>{session.role === 'admin' ? 'Admin' : 'Viewer'}</span>
       <button
         type="button"
