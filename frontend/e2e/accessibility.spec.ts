@@ -112,31 +112,6 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expectNoSidewaysScroll(page);
       });
 
-      test('the question for the access token', async ({ page, watch }) => {
-        watch.allow(/401/u);
-        await page.route('**/api/**', async (route) => {
-          if ((await route.request().headerValue('authorization')) === 'Bearer right') await route.continue();
-          else await route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"status":401}' });
-        });
-        await page.goto('/');
-        await expect(page.getByLabel('Access token', { exact: true })).toBeFocused();
-        await expectNoViolation(page);
-        await expectNoSidewaysScroll(page);
-        await page.keyboard.type('wrong');
-        await page.keyboard.press('Enter');
-        await expect(page.getByText('That token was not accepted.')).toBeVisible();
-        await expectNoViolation(page);
-        await page.getByLabel('Access token', { exact: true }).fill('right');
-        await page.keyboard.press('Enter');
-        await expect(page.getByLabel('Access token', { exact: true })).toHaveCount(0);
-        await expect(page.getByText('Live', { exact: true })).toBeVisible();
-        await calculate(page, 66);
-        await expect(jobRow(page, 66)).toContainText('27777890035288');
-        const downloading = page.waitForEvent('download');
-        await jobRow(page, 66).getByRole('link', { name: 'Download F(66)' }).click();
-        expect((await downloading).suggestedFilename()).toMatch(/^fibonacci-.*\.txt$/u);
-      });
-
       test('the banner of a cut stream', async ({ page, context, watch }) => {
         watch.allow(/ERR_INTERNET_DISCONNECTED|Failed to load resource/u);
         await openLive(page);
@@ -162,7 +137,7 @@ test('every page is a tap away on a phone', async ({ page }) => {
   await openLive(page);
   await page.getByRole('button', { name: 'Menu' }).click();
   const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link');
-  await expect(links).toHaveText(['Fibonacci', 'Overview', 'Jobs', 'Failures', 'Batches', 'Queues', 'Workers', 'Schedules', 'Functions']);
+  await expect(links).toHaveText(['Fibonacci', 'Overview', 'Jobs', 'Failures', 'Batches', 'Queues', 'Workers', 'Schedules', 'Functions', 'Audit']);
   await expectNoViolation(page);
   await links.filter({ hasText: 'Queues' }).click();
   await expect(page.getByRole('heading', { name: 'Queues' })).toBeVisible();

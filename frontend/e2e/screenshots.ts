@@ -55,6 +55,8 @@ async function addresses(request: APIRequestContext): Promise<Record<string, str
     functions: '/functions',
     'function-http-request': '/functions/http_request',
     'function-echo': '/functions/echo',
+    audit: '/audit',
+    settings: '/settings',
     'not-found': '/no/such/page',
   };
 }
@@ -80,5 +82,10 @@ test('pictures of every page', async ({ page, request, watch }) => {
       // Of the table of jobs only the rows in sight are there.
       await page.screenshot({ path: `screenshots/${name}-${look}.png`, fullPage: name !== 'jobs' });
     }
+    const { SPIRAL_E2E_LOCKED_URL: locked } = process.env;
+    if (locked === undefined) continue;
+    await page.goto(`${locked}/login`);
+    await expect(page.getByLabel('Access token', { exact: true })).toBeFocused();
+    await page.screenshot({ path: `screenshots/login-${look}.png`, fullPage: true });
   }
 });

@@ -13,8 +13,11 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createQueryClient } from './api/query-client';
+import { applyDensity } from './components/preferences';
 import { Providers } from './providers';
 import { createSpiralRouter } from './router';
+
+applyDensity();
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root"');

@@ -1,5 +1,6 @@
 /** THE list of pages. Each page is a file of its own that is loaded when somebody goes there. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { parseAuditSearch } from './pages/audit-search';
 import { parseJobSearch } from './pages/job-search';
 import { parseOverviewSearch } from './pages/overview-search';
 import { PageError } from './pages/page-error';
@@ -99,6 +100,27 @@ const batch = createRoute({
   component: lazyRouteComponent(() => import('./pages/batch')),
 });
 
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  validateSearch: parseAuditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit')),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings')),
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: (search: Record<string, unknown>): { from?: string } =>
+    typeof search.from === 'string' ? { from: search.from } : {},
+  component: lazyRouteComponent(() => import('./pages/login')),
+});
+
 const routeTree = root.addChildren([
   fibonacci,
   overview,
@@ -114,6 +136,9 @@ const routeTree = root.addChildren([
   schedule,
   functions,
   calledFunction,
+  audit,
+  settings,
+  login,
 ]);
 
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */

@@ -2,7 +2,6 @@
 //!
 //! Eight buckets an octave of milliseconds, so that a percentile is off by less than 5 %. Knows nothing of SQL.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// In each doubling.
@@ -11,23 +10,56 @@ const STEPS: f64 = 8.0;
 /// Counts of times. The empty one is that of nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    buckets: BTreeMap<u8, u64>,
+    /// As many as there have to be: the last one is not 0.
+    buckets: Vec<u64>,
 }
 
 impl Histogram {
     pub fn record(&mut self, time: Duration) {
-        *self.buckets.entry(bucket(time)).or_default() += 1;
+        self.count_in(bucket(time), 1);
     }
 
     pub fn add(&mut self, other: &Self) {
-        for (bucket, count) in &other.buckets {
-            let sum = self.buckets.entry(*bucket).or_default();
-            *sum = sum.saturating_add(*count);
+        for (bucket, count) in other.filled() {
+            self.count_in(bucket, count);
         }
     }
 
+    /// The same with what [`Histogram::to_bytes`] wrote: thousands are added up for one answer. What cannot be read counts
+    /// nothing: a number that is missing harms less than a page that is.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        let mut bytes = bytes.iter();
+        while let Some(bucket) = bytes.next() {
+            let (mut count, mut shift) = (0_u64, 0);
+            for byte in bytes.by_ref() {
+                count |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
+                shift += 7;
+                if byte & 0x80 == 0 {
+                    break;
+                }
+            }
+            if count > 0 {
+                self.count_in(*bucket, count);
+            }
+        }
+    }
+
+    fn count_in(&mut self, bucket: u8, count: u64) {
+        let bucket = usize::from(bucket);
+        if self.buckets.len() <= bucket {
+            self.buckets.resize(bucket + 1, 0);
+        }
+        self.buckets[bucket] = self.buckets[bucket].saturating_add(count);
+    }
+
+    /// The buckets with something in them, the lowest first.
+    fn filled(&self) -> impl Iterator<Item = (u8, u64)> {
+        let counts = (0_u8..=u8::MAX).zip(self.buckets.iter().copied());
+        counts.filter(|(_, count)| *count > 0)
+    }
+
     pub fn count(&self) -> u64 {
-        self.buckets.values().sum()
+        self.buckets.iter().sum()
     }
 
     /// The time that this part of all took at most, from 0 to 1; `None` of nothing.
@@ -40,18 +72,18 @@ impl Histogram {
         )]
         let rank = ((self.count() as f64 * part).ceil() as u64).max(1);
         let mut seen = 0;
-        self.buckets.iter().find_map(|(bucket, count)| {
+        self.filled().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= rank).then(|| middle(*bucket))
+            (seen >= rank).then(|| middle(bucket))
         })
     }
 
     /// Pairs of a bucket and its count, seven bits a byte, the lowest first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.buckets.len() * 2);
-        for (bucket, count) in &self.buckets {
-            bytes.push(*bucket);
-            let mut left = *count;
+        let mut bytes = Vec::new();
+        for (bucket, count) in self.filled() {
+            bytes.push(bucket);
+            let mut left = count;
             loop {
                 let [low, ..] = left.to_le_bytes();
                 left >>= 7;
@@ -65,25 +97,10 @@ impl Histogram {
         bytes
     }
 
-    /// What [`Histogram::to_bytes`] wrote. What cannot be read counts nothing: a number that is missing harms less than a
-    /// page that is.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut buckets = BTreeMap::new();
-        let mut bytes = bytes.iter();
-        while let Some(bucket) = bytes.next() {
-            let (mut count, mut shift) = (0_u64, 0);
-            for byte in bytes.by_ref() {
-                count |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
-                shift += 7;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-            }
-            if count > 0 {
-                buckets.insert(*bucket, count);
-            }
-        }
-        Self { buckets }
+        let mut histogram = Self::default();
+        histogram.add_bytes(bytes);
+        histogram
     }
 }
 

@@ -1,15 +1,11 @@
 import { http, HttpResponse } from 'msw';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { job, problem } from '../testing/jobs';
 import { api, server } from '../testing/server';
 import { client, unwrap } from './client';
 import { callFunction, newIdempotencyKey } from './jobs';
 import { ApiError } from './problem';
-import { provideToken, tokenState } from './token';
-
-afterEach(() => {
-  sessionStorage.clear();
-});
+import { onRefusal } from './refusals';
 
 async function failure(call: Promise<unknown>): Promise<ApiError> {
   try {
@@ -66,32 +62,16 @@ test('sends the idempotency key, and no two are the same', async () => {
   expect(newIdempotencyKey()).not.toBe(idempotencyKey);
 });
 
-test('asks for a token once, sends it again with the same body, and from then on at once', async () => {
-  const seen: [string | null, unknown][] = [];
-  server.use(
-    http.post('*/api/v1/functions/fibonacci/jobs', async ({ request }) => {
-      const token = request.headers.get('Authorization');
-      seen.push([token, await request.json()]);
-      return token === 'Bearer right'
-        ? HttpResponse.json(job(1), { status: 202 })
-        : HttpResponse.json(problem(401), { status: 401 });
-    }),
-  );
-  const ask = () => callFunction({ function: 'fibonacci', input: { index: 1 }, idempotencyKey: 'k' });
-  const [first, second] = [ask(), ask()];
-  await vi.waitFor(() => {
-    expect(tokenState()).toEqual({ asking: true, refused: false });
-    expect(seen).toHaveLength(2);
+test('tells when the API wants to know who one is, and not of other refusals', async () => {
+  let told = 0;
+  const stop = onRefusal(() => {
+    told += 1;
   });
-  provideToken('wrong');
-  await vi.waitFor(() => {
-    expect(tokenState()).toEqual({ asking: true, refused: true });
-    expect(seen).toHaveLength(4);
-  });
-  provideToken('right');
-  await expect(Promise.all([first, second])).resolves.toMatchObject([{ job: { id: job(1).id } }, { job: { id: job(1).id } }]);
-  expect(tokenState().asking).toBe(false);
-  await ask();
-  expect(seen.at(-1)).toEqual(['Bearer right', { input: { index: 1 } }]);
-  expect(seen).toHaveLength(7);
+  for (const status of [403, 401]) {
+    server.use(http.get('*/api/v1/functions', () => HttpResponse.json(problem(status), { status })));
+    const error = await failure(client.GET('/api/v1/functions').then(unwrap));
+    expect(error.status).toBe(status);
+  }
+  stop();
+  expect(told).toBe(1);
 });

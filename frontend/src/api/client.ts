@@ -1,22 +1,14 @@
-/** The one way to the HTTP API: typed by the OpenAPI document, with the access token, errors as ApiError. */
+/** The one way to the HTTP API: typed by the OpenAPI document, errors as ApiError. The browser sends the session by itself. */
 import createClient from 'openapi-fetch';
 import { problemOf, unreachable } from './problem';
+import { tellRefusal } from './refusals';
 import type { paths } from './schema.gen';
-import { askForToken, currentToken } from './token';
 
-function withToken(request: Request, token: string | null): Request {
-  if (token !== null) request.headers.set('Authorization', `Bearer ${token}`);
-  return request;
-}
-
-/** `fetch` that sends the access token and, when it is refused, asks for one and tries again. */
-export async function authorizedFetch(request: Request): Promise<Response> {
-  const again = request.clone();
-  const token = currentToken();
-  const response = await fetch(withToken(request, token));
-  if (response.status !== 401) return response;
-  await askForToken(token);
-  return authorizedFetch(again);
+/** `fetch` that tells when the API wanted to know who one is. */
+export async function apiFetch(request: Request): Promise<Response> {
+  const response = await fetch(request);
+  if (response.status === 401) tellRefusal();
+  return response;
 }
 
 /** Absolute, because Request wants that outside a browser (the tests). */
@@ -28,7 +20,7 @@ export const client = createClient<paths>({
   baseUrl: window.location.origin,
   fetch: async (request) => {
     try {
-      return await authorizedFetch(request);
+      return await apiFetch(request);
     } catch (error) {
       if (request.signal.aborted) throw error;
       throw unreachable();

@@ -1,6 +1,6 @@
 /** Jobs: one, lists of them, and asking for a new one. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { apiUrl, authorizedFetch, client, unwrap } from './client';
+import { apiFetch, apiUrl, client, unwrap } from './client';
 import type { JobFilter } from './patch';
 import { patchDetail } from './patch-detail';
 import { patchLog } from './patch-log';
@@ -129,7 +129,7 @@ export function outputQuery(id: string) {
 export async function fetchOutputText(id: string): Promise<string> {
   let response: Response;
   try {
-    response = await authorizedFetch(
+    response = await apiFetch(
       new Request(apiUrl(`/api/v1/jobs/${id}/result`), { headers: { accept: 'text/plain' } }),
     );
   } catch {

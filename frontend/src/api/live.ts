@@ -5,7 +5,7 @@
 import { queryOptions, type QueryClient } from '@tanstack/react-query';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { applyPatches } from './apply';
-import { apiUrl, authorizedFetch } from './client';
+import { apiFetch, apiUrl } from './client';
 import { parseJobPatch } from './event';
 import { holdState, noteHeld, subscribeHold } from './hold';
 import { followStream } from './stream';
@@ -93,7 +93,7 @@ export function startLive(queryClient: QueryClient): () => void {
     stop = new AbortController();
     void followStream({
       url: apiUrl('/api/v1/events'),
-      fetch: authorizedFetch,
+      fetch: apiFetch,
       signal: stop.signal,
       onEvents,
       onOpen: () => {

@@ -1,5 +1,5 @@
 /**
- * Follows a stream of server-sent events for ever: sends the access token, resumes after the last event it saw,
+ * Follows a stream of server-sent events for ever: resumes after the last event it saw,
  * waits longer after each failure, and notices a connection that is dead but not closed.
  * It knows nothing of jobs.
  */

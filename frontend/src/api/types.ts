@@ -34,6 +34,9 @@ export type Batch = Schemas['Batch'];
 export type BatchCounts = Schemas['BatchCounts'];
 export type IndexSeen = Schemas['Index'];
 export type Readiness = Schemas['Readiness'];
+export type Session = Schemas['Session'];
+export type AuditEntry = Schemas['AuditEntry'];
+export type AuditOutcome = Schemas['AuditOutcome'];
 export type Problem = Schemas['Problem'];
 /** Whether the stream of events is open. `connecting` is only the first time, before there is anything to lose. */
 export type LiveStatus = 'connecting' | 'open' | 'reconnecting';

@@ -1,4 +1,5 @@
-/** Times and durations as people read them. Pure: the caller says what time it is. */
+/** Times and durations as people read them: the caller says what time it is, and the settings in which zone. */
+import { timeZone } from './preferences';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -42,20 +43,42 @@ function spanText(distance: number, digits?: number): string {
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
-const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'medium' });
+/** Making one takes longer than using it a thousand times: one for each zone. */
+const formats = new Map<string, { readonly exact: Intl.DateTimeFormat; readonly clock: Intl.DateTimeFormat }>();
 
-export function exactTime(iso: string): string {
-  return exact.format(new Date(iso));
+function formatsOf(zone: string | null) {
+  const known = formats.get(zone ?? '');
+  if (known !== undefined) return known;
+  const inZone = zone === null ? {} : { timeZone: zone };
+  const made = {
+    exact: new Intl.DateTimeFormat('en-GB', {
+      day: 'numeric',
+      month: 'long',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      ...inZone,
+      // A zone that is not the reader's own has to be named.
+      ...(zone === null ? {} : { timeZoneName: 'short' as const }),
+    }),
+    clock: new Intl.DateTimeFormat('en-GB', {
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      fractionalSecondDigits: 3,
+      ...inZone,
+    }),
+  };
+  formats.set(zone ?? '', made);
+  return made;
 }
 
-const clock = new Intl.DateTimeFormat('en-GB', {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-});
+export function exactTime(iso: string): string {
+  return formatsOf(timeZone()).exact.format(new Date(iso));
+}
 
 /** "18:20:01.123": where the order within a second matters. */
 export function clockTime(iso: string): string {
-  return clock.format(new Date(iso));
+  return formatsOf(timeZone()).clock.format(new Date(iso));
 }

@@ -1,9 +1,11 @@
-/** A button that changes something on the server: it says that it works, and what went wrong. What cannot be undone is confirmed first. */
+/** A button that changes something on the server: it says that it works, and what went wrong. What cannot be undone is confirmed
+ * first. It is not there for who may not do it; the shell says why. */
 import { Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from 'react';
 import { asApiError } from '../api/problem';
 import { Dialog } from '../components/dialog';
+import { useMayChange } from './access';
 import classes from './action.module.css';
 
 interface Props {
@@ -18,7 +20,7 @@ interface Props {
   readonly confirm?: { readonly title: string; readonly text: ReactNode };
 }
 
-export function Action({ label, busy, failed, run, name, confirm }: Props): ReactElement {
+export function Action({ label, busy, failed, run, name, confirm }: Props): ReactElement | null {
   const [asking, setAsking] = useState(false);
   const action = useMutation({ mutationFn: run });
   const place = useRef<HTMLSpanElement>(null);
@@ -30,6 +32,9 @@ export function Action({ label, busy, failed, run, name, confirm }: Props): Reac
       if (element?.contains(document.activeElement) === true) document.getElementById('main')?.focus();
     };
   }, []);
+
+  const mayChange = useMayChange();
+  if (!mayChange) return null;
 
   const start = () => {
     if (!action.isPending) action.mutate();

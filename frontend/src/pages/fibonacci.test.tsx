@@ -1,6 +1,5 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
 import { AT, completed, id, job, patch, problem, queuedPatch } from '../testing/jobs';
 import { open } from '../testing/render';
@@ -235,21 +234,4 @@ test('a refresh from the server reads the lists again', async () => {
   spiral.jobs = [completed(240, '1')];
   spiral.refresh();
   expect(await latest().findByText('F(240)')).toBeVisible();
-});
-
-test('an access token is asked for, and the page goes on with it', async () => {
-  const spiral = startSpiral();
-  spiral.jobs = [completed(250, '1')];
-  server.use(
-    api.get('/api/v1/jobs', ({ request, response }) =>
-      request.headers.get('Authorization') === 'Bearer secret'
-        ? response(200).json({ jobs: spiral.jobs, next_cursor: null })
-        : response.untyped(HttpResponse.json(problem(401), { status: 401 })),
-    ),
-  );
-  open('/');
-  const user = userEvent.setup();
-  await user.type(await screen.findByLabelText('Access token'), 'secret{Enter}');
-  expect(await latest().findByText('F(250)')).toBeVisible();
-  expect(sessionStorage.getItem('spiral-token')).toBe('secret');
 });

@@ -3,10 +3,8 @@ import { ActionIcon } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 import { downloadUrl, fetchOutputText } from '../api/jobs';
-import { currentToken } from '../api/token';
 import type { Job } from '../api/types';
 import { CopyButton } from '../components/copy-button';
-import { saveText } from '../components/save-text';
 
 export function OutputActions({ job, what }: { readonly job: Job; readonly what: string }): ReactElement {
   return (
@@ -19,14 +17,6 @@ export function OutputActions({ job, what }: { readonly job: Job; readonly what:
         download
         title={`Download ${what}`}
         aria-label={`Download ${what}`}
-        onClick={(event) => {
-          // A link cannot send the access token.
-          if (currentToken() === null) return;
-          event.preventDefault();
-          void fetchOutputText(job.id).then((text) => {
-            saveText(text, `${job.function}-${job.id}.txt`);
-          });
-        }}
       >
         <IconDownload size={18} />
       </ActionIcon>

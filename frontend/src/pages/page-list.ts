@@ -9,4 +9,5 @@ export const PAGES = [
   { to: '/workers', name: 'Workers', letter: 'w' },
   { to: '/schedules', name: 'Schedules', letter: 's' },
   { to: '/functions', name: 'Functions', letter: 'u' },
+  { to: '/audit', name: 'Audit', letter: 'a' },
 ] as const;

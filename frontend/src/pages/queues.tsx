@@ -8,6 +8,7 @@ import type { Queue } from '../api/types';
 import { Heading } from '../components/heading';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
+import { useMayChange } from './access';
 import { Action } from './action';
 import { LimitsForm } from './queues/limits-form';
 import { limitsText, remarksOn } from './queues/queue-words';
@@ -49,6 +50,7 @@ export default function QueuesPage(): ReactElement {
 function QueueCard({ queue }: { readonly queue: Queue }) {
   const queryClient = useQueryClient();
   const [editing, setEditing] = useState(false);
+  const mayChange = useMayChange();
   const { name, paused } = queue;
   return (
     <li className={classes.queue} aria-label={`Queue ${name}`}>
@@ -80,16 +82,18 @@ function QueueCard({ queue }: { readonly queue: Queue }) {
           failed={paused ? 'It was not resumed' : 'It was not paused'}
           run={async () => putQueue(queryClient, await setQueuePaused(name, !paused))}
         />
-        <Button
-          variant="default"
-          size="xs"
-          aria-label={`Change the limits of the queue ${name}`}
-          onClick={() => {
-            setEditing(true);
-          }}
-        >
-          Limits
-        </Button>
+        {mayChange && (
+          <Button
+            variant="default"
+            size="xs"
+            aria-label={`Change the limits of the queue ${name}`}
+            onClick={() => {
+              setEditing(true);
+            }}
+          >
+            Limits
+          </Button>
+        )}
       </div>
       {editing && (
         <LimitsForm

@@ -8,6 +8,7 @@ import type { CatchUp, Schedule } from '../api/types';
 import { Fact, Facts } from '../components/facts';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
+import { useMayChange } from './access';
 import classes from './schedule.module.css';
 import { DueTimes } from './schedules/due-times';
 import { ScheduleActions } from './schedules/schedule-actions';
@@ -45,6 +46,7 @@ export default function SchedulePage(): ReactElement {
 function Parts({ schedule }: { readonly schedule: Schedule }) {
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const mayChange = useMayChange();
   const [editing, setEditing] = useState(false);
   const { id, paused } = schedule;
   if (editing) {
@@ -67,15 +69,17 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
     <>
       <div className={classes.bar}>
         <ScheduleActions schedule={schedule} onDeleted={() => void navigate({ to: '/schedules' })} />
-        <Button
-          variant="default"
-          size="xs"
-          onClick={() => {
-            setEditing(true);
-          }}
-        >
-          Edit
-        </Button>
+        {mayChange && (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => {
+              setEditing(true);
+            }}
+          >
+            Edit
+          </Button>
+        )}
       </div>
       {schedule.error != null && (
         <p className={classes.error} role="alert">

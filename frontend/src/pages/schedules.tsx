@@ -11,19 +11,23 @@ import { Heading } from '../components/heading';
 import { More } from '../components/more';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { callText } from './job-text';
+import { useMayChange } from './access';
 import { ScheduleActions } from './schedules/schedule-actions';
 import classes from './schedules/schedules.module.css';
 
 export default function SchedulesPage(): ReactElement {
+  const mayChange = useMayChange();
   const pages = useInfiniteQuery(schedulesQuery);
   const schedules = pages.data?.pages.flatMap((page) => page.schedules) ?? [];
   return (
     <>
       <div className={classes.top}>
         <Heading title="Schedules">Calls that the clock makes, each due time once, however many processes run.</Heading>
-        <Button component={Link} to="/schedules/new" size="md">
-          New schedule
-        </Button>
+        {mayChange && (
+          <Button component={Link} to="/schedules/new" size="md">
+            New schedule
+          </Button>
+        )}
       </div>
       <div className={classes.card}>
         {schedules.length > 0 ? (
@@ -38,7 +42,8 @@ export default function SchedulesPage(): ReactElement {
           <Failed title="The schedules could not be read" error={asApiError(pages.error)} onRetry={() => void pages.refetch()} />
         ) : (
           <Empty title="No schedules yet">
-            <Link to="/schedules/new">Make one</Link>: a function, its input, and when to call it.
+            {mayChange ? <Link to="/schedules/new">Make one</Link> : 'An admin makes one'}: a function, its input, and when to
+            call it.
           </Empty>
         )}
       </div>

@@ -1,26 +1,34 @@
 /** What every page stands in: the header, the live stream, and the questions that can come at any time. */
+import { ActionIcon } from '@mantine/core';
+import { IconSettings } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useSyncExternalStore, type ReactElement } from 'react';
+import { Link, Navigate, Outlet, useRouterState } from '@tanstack/react-router';
+import { useEffect, type ReactElement } from 'react';
 import { liveQuery, startLive } from '../api/live';
-import { subscribeToken, tokenState } from '../api/token';
+import { onRefusal } from '../api/refusals';
+import { mayFollow, mayOpen, sessionQuery } from '../api/session';
 import { ColorSchemeSwitch } from '../components/color-scheme-switch';
 import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
 import { OutcomeBar } from '../components/outcome-bar';
+import { AccessNote } from './access-note';
+import { Account } from './account';
 import { Keyboard } from './keyboard';
 import { Nav } from './nav';
 import { Warnings } from './warnings';
 import classes from './shell.module.css';
 
-/** Most people never see it. */
-const TokenDialog = lazy(() => import('./token-dialog'));
-
 export default function Shell(): ReactElement {
   const queryClient = useQueryClient();
-  useEffect(() => startLive(queryClient), [queryClient]);
+  const { data: session } = useQuery(sessionQuery);
   const { data: live } = useQuery(liveQuery);
-  const token = useSyncExternalStore(subscribeToken, tokenState);
+  const { href, pathname } = useRouterState({ select: ({ location }) => location });
+  const follows = mayFollow(session);
+  const role = session?.role;
+  // Somebody else's stream is another one.
+  useEffect(() => (follows ? startLive(queryClient) : undefined), [queryClient, follows, role]);
+  // A refusal may mean that the session is over: the API knows.
+  useEffect(() => onRefusal(() => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })), [queryClient]);
 
   return (
     <>
@@ -38,21 +46,21 @@ export default function Shell(): ReactElement {
             <span className={classes.liveDot} aria-hidden="true" />
             <span className={classes.liveWord}>{live === 'open' ? 'Live' : 'Not live'}</span>
           </span>
+          <Account session={session} />
           <ColorSchemeSwitch />
+          <ActionIcon component={Link} to="/settings" size={40} title="Settings" aria-label="Settings">
+            <IconSettings size={20} stroke={1.6} />
+          </ActionIcon>
         </div>
       </header>
+      <AccessNote session={session} />
       <Warnings />
       <main id="main" className={classes.main} tabIndex={-1}>
-        <Outlet />
+        {mayOpen(session, pathname) ? <Outlet /> : <Navigate to="/login" search={{ from: href }} replace />}
       </main>
       <Keyboard />
       <OutcomeBar />
-      <CutBanner cut={live === 'reconnecting' && !token.asking} />
-      {token.asking && (
-        <Suspense>
-          <TokenDialog refused={token.refused} />
-        </Suspense>
-      )}
+      <CutBanner cut={live === 'reconnecting' && follows} />
     </>
   );
 }

@@ -1,8 +1,9 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
-import type { Failure, FunctionInfo, Health, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness, Worker } from '../api/types';
+import type { Failure, FunctionInfo, Health, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness, Session, Worker } from '../api/types';
 import { overview, stats } from './overview';
 import { queue } from './queues';
+import { EVERYBODY } from './sessions';
 import { api, server } from './server';
 
 export interface Spiral {
@@ -19,6 +20,8 @@ export interface Spiral {
   /** What is to be set right before it costs jobs. */
   warnings: string[];
   values: Record<string, string>;
+  /** Who one is. */
+  session: Session;
   /** Requests for the event stream so far, with the id that each resumed after. */
   readonly resumed: (string | null)[];
   readonly send: (patch: JobPatch) => void;
@@ -61,6 +64,7 @@ export function startSpiral(): Spiral {
     workers: [],
     warnings: [],
     values: {},
+    session: EVERYBODY,
     resumed: [],
     send: (patch) => {
       write('job', patch);
@@ -95,6 +99,7 @@ export function startSpiral(): Spiral {
     ),
     api.get('/api/v1/failures', ({ response }) => response(200).json({ failures: spiral.failures })),
     api.get('/api/v1/workers', ({ response }) => response(200).json({ workers: spiral.workers })),
+    api.get('/api/v1/session', ({ response }) => response(200).json(spiral.session)),
     api.get('/api/v1/queues', ({ response }) => response(200).json({ queues: spiral.queues })),
     api.get('/api/v1/overview', ({ response }) => response(200).json(overview())),
     api.get('/api/v1/stats', ({ response }) => response(200).json(stats([]))),

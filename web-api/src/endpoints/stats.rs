@@ -1,6 +1,5 @@
 //! What happened over time.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
@@ -143,12 +142,9 @@ pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         queue,
         function,
     };
-    let mut sums = BTreeMap::<DateTime<Utc>, Happened>::new();
+    let sums = state.store.stat_sums(&filter, |at| length.begin(at)).await?;
     let mut total = Happened::default();
-    for stat in state.store.stat_list(&filter).await? {
-        total.add(&stat.happened);
-        sums.entry(length.begin(stat.at)).or_default().add(&stat.happened);
-    }
+    sums.values().for_each(|happened| total.add(happened));
     let nothing = Happened::default();
     let mut points = Vec::new();
     let mut at = from;

@@ -241,6 +241,45 @@ impl Notes {
 impl Store {
     /// What happened in each step from `from` to before `until`, in their order; nothing where nothing happened.
     pub async fn stat_list(&self, filter: &StatFilter) -> Result<Vec<Stat>, StoreError> {
+        let (changes, rows) = self.bounded("stat_list", self.stats(filter)).await?;
+        let mut sums: BTreeMap<Name, Happened> = BTreeMap::new();
+        for row in rows {
+            let name = (row.at, row.queue.clone(), row.function.clone());
+            row.add_to(sums.entry(name).or_default());
+        }
+        for change in changes {
+            let at = filter.step.of(change.at);
+            let name = (at, change.queue.clone(), change.function.clone());
+            change.add_to(sums.entry(name).or_default());
+        }
+        let stats = sums.into_iter().map(|((at, queue, function), happened)| Stat {
+            at,
+            queue,
+            function,
+            happened,
+        });
+        Ok(stats.collect())
+    }
+
+    /// The same of all queues and functions together, over longer steps: `begin` tells in which one a moment lies.
+    pub async fn stat_sums(
+        &self,
+        filter: &StatFilter,
+        begin: impl Fn(DateTime<Utc>) -> DateTime<Utc>,
+    ) -> Result<BTreeMap<DateTime<Utc>, Happened>, StoreError> {
+        let (changes, rows) = self.bounded("stat_sums", self.stats(filter)).await?;
+        let mut sums: BTreeMap<DateTime<Utc>, Happened> = BTreeMap::new();
+        for row in rows {
+            row.add_to(sums.entry(begin(row.at)).or_default());
+        }
+        for change in changes {
+            change.add_to(sums.entry(begin(filter.step.of(change.at))).or_default());
+        }
+        Ok(sums)
+    }
+
+    /// In one snapshot: what is folded between the two looks would be seen twice, or never.
+    async fn stats(&self, filter: &StatFilter) -> Result<(Vec<change::Model>, Vec<row::Model>), DbErr> {
         let mut query = row::Entity::find()
             .filter(row::Column::Step.eq(filter.step.seconds()))
             .filter(row::Column::At.gte(filter.step.of(filter.from)))
@@ -256,36 +295,11 @@ impl Store {
             query = query.filter(row::Column::Function.eq(function));
             changes = changes.filter(change::Column::Function.eq(function));
         }
-        // In one snapshot: what is folded between the two looks would be seen twice, or never.
-        let reading = async {
-            let transaction = self.snapshot().await?;
-            let changes = changes.all(&transaction).await?;
-            let rows = query.all(&transaction).await?;
-            transaction.commit().await?;
-            Ok::<_, DbErr>((changes, rows))
-        };
-        let (changes, rows) = self.bounded("stat_list", reading).await?;
-        let mut sums: BTreeMap<Name, Happened> = BTreeMap::new();
-        let rows = rows
-            .into_iter()
-            .map(|row| ((row.at, row.queue.clone(), row.function.clone()), row.happened()));
-        let changes = changes.into_iter().map(|change| {
-            let at = filter.step.of(change.at);
-            (
-                (at, change.queue.clone(), change.function.clone()),
-                change.happened(),
-            )
-        });
-        for (name, happened) in rows.chain(changes) {
-            sums.entry(name).or_default().add(&happened);
-        }
-        let stats = sums.into_iter().map(|((at, queue, function), happened)| Stat {
-            at,
-            queue,
-            function,
-            happened,
-        });
-        Ok(stats.collect())
+        let transaction = self.snapshot().await?;
+        let changes = changes.all(&transaction).await?;
+        let rows = query.all(&transaction).await?;
+        transaction.commit().await?;
+        Ok((changes, rows))
     }
 
     /// Folds what was written down into minutes and hours. Another process that does it already is left alone.
@@ -329,8 +343,7 @@ impl Store {
         for change in changes {
             for step in Step::ALL {
                 let name = (step.of(change.at), change.queue.clone(), change.function.clone());
-                let sum = sums.entry((step.seconds(), name)).or_default();
-                sum.add(&change.happened());
+                change.add_to(sums.entry((step.seconds(), name)).or_default());
             }
         }
         let sums: Vec<_> = sums.into_iter().collect();
@@ -369,19 +382,14 @@ async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Happene
         );
     }
     let known = row::Entity::find().filter(any).all(transaction).await?;
-    let known: HashMap<(i32, Name), Happened> = known
+    let known: HashMap<(i32, Name), row::Model> = known
         .into_iter()
-        .map(|row| {
-            (
-                (row.step, (row.at, row.queue.clone(), row.function.clone())),
-                row.happened(),
-            )
-        })
+        .map(|row| ((row.step, (row.at, row.queue.clone(), row.function.clone())), row))
         .collect();
     let rows = sums.iter().map(|(key, happened)| {
         let mut sum = happened.clone();
         if let Some(known) = known.get(key) {
-            sum.add(known);
+            known.add_to(&mut sum);
         }
         let (step, (at, queue, function)) = key;
         row::ActiveModel {
@@ -415,28 +423,24 @@ async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Happene
 }
 
 impl row::Model {
-    fn happened(&self) -> Happened {
-        Happened {
-            enqueued: self.enqueued.unsigned_abs(),
-            completed: self.completed.unsigned_abs(),
-            failed: self.failed.unsigned_abs(),
-            dead: self.dead.unsigned_abs(),
-            wait: Histogram::from_bytes(&self.wait),
-            run: Histogram::from_bytes(&self.run),
-        }
+    fn add_to(&self, sum: &mut Happened) {
+        sum.enqueued += self.enqueued.unsigned_abs();
+        sum.completed += self.completed.unsigned_abs();
+        sum.failed += self.failed.unsigned_abs();
+        sum.dead += self.dead.unsigned_abs();
+        sum.wait.add_bytes(&self.wait);
+        sum.run.add_bytes(&self.run);
     }
 }
 
 impl change::Model {
-    fn happened(&self) -> Happened {
-        Happened {
-            enqueued: self.enqueued.unsigned_abs(),
-            completed: self.completed.unsigned_abs(),
-            failed: self.failed.unsigned_abs(),
-            dead: self.dead.unsigned_abs(),
-            wait: Histogram::from_bytes(&self.wait),
-            run: Histogram::from_bytes(&self.run),
-        }
+    fn add_to(&self, sum: &mut Happened) {
+        sum.enqueued += self.enqueued.unsigned_abs();
+        sum.completed += self.completed.unsigned_abs();
+        sum.failed += self.failed.unsigned_abs();
+        sum.dead += self.dead.unsigned_abs();
+        sum.wait.add_bytes(&self.wait);
+        sum.run.add_bytes(&self.run);
     }
 }
 

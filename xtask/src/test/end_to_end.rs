@@ -17,12 +17,26 @@ use crate::server::{self, Server};
 use crate::tally::{self, Tally};
 use crate::{frontend, http, install, process, project, say};
 
-/// What the browser's address leads to. Fields end from the first to the last, callers before the called.
+/// The tokens of the API that has some. They are no secret: it lives for the time of the tests, on this machine alone.
+const TOKENS: [(&str, &str); 2] = [
+    ("SPIRAL_ADMIN_TOKEN", "admins-of-the-tests"),
+    ("SPIRAL_VIEWER_TOKEN", "viewers-of-the-tests"),
+];
+
+/// What the browser's addresses lead to. Fields end from the first to the last, callers before the called.
 struct Stack {
-    nginx: Nginx,
-    _web_api: Server,
+    /// Everybody may do everything.
+    open: Front,
+    /// The same jobs, for those who have a token.
+    locked: Front,
     _worker: Server,
     _redis: Redis,
+}
+
+/// An API and what stands in front of it.
+struct Front {
+    nginx: Nginx,
+    _web_api: Server,
 }
 
 /// Starts the stack and runs Playwright against it.
@@ -33,7 +47,11 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
         .context("no temporary folder")?;
     let stack = Stack::start(postgres, folder.path())?;
     let mut playwright = frontend::script("e2e", arguments)?;
-    playwright.env("SPIRAL_E2E_URL", format!("http://127.0.0.1:{}", stack.nginx.port));
+    let address = |front: &Front| format!("http://127.0.0.1:{}", front.nginx.port);
+    playwright
+        .env("SPIRAL_E2E_URL", address(&stack.open))
+        .env("SPIRAL_E2E_LOCKED_URL", address(&stack.locked))
+        .envs(TOKENS);
     if let Some(chromium) = install::chromium() {
         playwright.env("SPIRAL_CHROMIUM", chromium);
     }
@@ -48,7 +66,7 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
 
 /// The servers' last words, which go away with their folder.
 fn show_logs(folder: &Path) {
-    for name in ["worker", "web-api"] {
+    for name in ["worker", "web-api", "web-api-locked"] {
         let log = fs::read(folder.join(format!("{name}.log"))).unwrap_or_default();
         println!(
             "\nThe end of the {name}'s log:\n{}",
@@ -81,27 +99,37 @@ impl Stack {
         let worker =
             Server::start("worker", &mut worker, &folder.join("worker.log"))?.ends_with(Signal::TERM, grace);
 
-        let port = project::free_port()?;
-        let mut web_api = server::command(project::binary("web-api")?);
-        settings(&mut web_api);
-        web_api
-            .env("SPIRAL_DATABASE_URL", postgres.url(database))
-            .env("SPIRAL_LISTEN", format!("127.0.0.1:{port}"));
-        let web_api = Server::start("web-api", &mut web_api, &folder.join("web-api.log"))?;
-        let mut web_api = web_api.ends_with(Signal::TERM, grace);
-        web_api.wait_until(Duration::from_mins(1), || {
-            http::status(port, "/readyz") == Some(200)
-        })?;
-
-        let nginx = Nginx::start(&Site {
-            api: &format!("127.0.0.1:{port}"),
-            resolver: NO_RESOLVER,
-            root: &frontend::dist(),
-        })?;
-        step.end(&format!("http://127.0.0.1:{} answers", nginx.port));
+        let front = |name: &'static str, own: &[(&str, &str)]| {
+            let port = project::free_port()?;
+            let mut web_api = server::command(project::binary("web-api")?);
+            settings(&mut web_api);
+            web_api
+                .env("SPIRAL_DATABASE_URL", postgres.url(database))
+                .env("SPIRAL_LISTEN", format!("127.0.0.1:{port}"))
+                .env("SPIRAL_PROXIES", "1")
+                .envs(own.iter().copied());
+            let web_api = Server::start(name, &mut web_api, &folder.join(format!("{name}.log")))?;
+            let mut web_api = web_api.ends_with(Signal::TERM, grace);
+            web_api.wait_until(Duration::from_mins(1), || {
+                http::status(port, "/readyz") == Some(200)
+            })?;
+            let nginx = Nginx::start(&Site {
+                api: &format!("127.0.0.1:{port}"),
+                resolver: NO_RESOLVER,
+                root: &frontend::dist(),
+            })?;
+            anyhow::Ok(Front {
+                nginx,
+                _web_api: web_api,
+            })
+        };
+        let open = front("web-api", &[])?;
+        let public = ("SPIRAL_PUBLIC_FUNCTIONS", "fibonacci");
+        let locked = front("web-api-locked", &[TOKENS[0], TOKENS[1], public])?;
+        step.end(&format!("http://127.0.0.1:{} answers", open.nginx.port));
         Ok(Self {
-            nginx,
-            _web_api: web_api,
+            open,
+            locked,
             _worker: worker,
             _redis: redis,
         })

@@ -2,6 +2,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import type { BulkAction } from '../../api/types';
+import { useMayChange } from '../access';
 import { BulkQuestion } from './bulk-question';
 import { BULK_WORDS } from './bulk-words';
 
@@ -16,6 +17,8 @@ interface Props {
 
 export function BulkButton({ action, filter, name, onBegun }: Props) {
   const [asking, setAsking] = useState(false);
+  const mayChange = useMayChange();
+  if (!mayChange) return null;
   return (
     <>
       <Button

@@ -8,6 +8,7 @@ import { wholeNumberField } from '../../api/input-schema';
 import { callFunction, newIdempotencyKey } from '../../api/jobs';
 import { asApiError } from '../../api/problem';
 import { formatNumber } from '../../components/numbers';
+import { useMayCall } from '../access';
 import classes from './index-form.module.css';
 import { parseIndex, rangeText } from './index-input';
 
@@ -29,6 +30,7 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
   const schema = functions?.find(({ name }) => name === 'fibonacci')?.input_schema;
   const limits = wholeNumberField(schema, 'index');
   const typed = parseIndex(text, limits);
+  const mayCall = useMayCall('fibonacci');
 
   const enqueue = useMutation({
     mutationFn: callFunction,
@@ -56,6 +58,7 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
 
   const ask = (event: SyntheticEvent) => {
     event.preventDefault();
+    if (!mayCall) return;
     if (typed.index === null) {
       setError(typed.error);
       field.current?.focus();
@@ -90,9 +93,11 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
             change(event.currentTarget.value);
           }}
         />
-        <Button type="submit" size="lg" className={classes.button ?? ''} loading={enqueue.isPending}>
-          {typed.index === null ? 'Calculate' : `Calculate F(${formatNumber(typed.index)})`}
-        </Button>
+        {mayCall && (
+          <Button type="submit" size="lg" className={classes.button ?? ''} loading={enqueue.isPending}>
+            {typed.index === null ? 'Calculate' : `Calculate F(${formatNumber(typed.index)})`}
+          </Button>
+        )}
       </div>
       <div className={classes.below}>
         {error !== null || failure !== null ? (

@@ -11,6 +11,7 @@ import { draftOf, emptyDraft, readDraft, readFields } from '../input-form/draft'
 import { fieldsOf } from '../input-form/fields';
 import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
+import { useMayCall, useSession } from '../access';
 import classes from './call-form.module.css';
 import { optionFields } from './call-options';
 
@@ -26,11 +27,16 @@ interface Props {
 export function CallForm({ called, model, onCalled }: Props) {
   const queryClient = useQueryClient();
   const form = useRef<HTMLFormElement>(null);
-  const { data: queues } = useQuery(queuesQuery);
+  const mayCall = useMayCall(called.name);
+  // Visitors give an input alone.
+  const choosesOptions = useSession()?.role !== 'anybody';
+  const { data: queues } = useQuery({ ...queuesQuery, enabled: choosesOptions });
   const fields = fieldsOf(called.input_schema);
   const options = optionFields(called, (queues ?? []).map(({ name }) => name));
   const [draft, setDraft] = useState(() => (model === null ? emptyDraft(fields) : draftOf(fields, model.input)));
-  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() => (model === null ? {} : optionsOf(model, called)));
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
+    model === null || !choosesOptions ? {} : optionsOf(model, called),
+  );
   const [errors, setErrors] = useState<{ input: Errors; options: Errors }>({ input: {}, options: {} });
 
   const call = useMutation({
@@ -75,6 +81,7 @@ export function CallForm({ called, model, onCalled }: Props) {
     });
   };
 
+  if (!mayCall) return <p>Calling it is for admins.</p>;
   const optionErrors = Object.keys(errors.options).length > 0;
   const count = Object.values(texts).filter((text) => text !== '').length;
   return (
@@ -88,20 +95,22 @@ export function CallForm({ called, model, onCalled }: Props) {
           setErrors({ ...errors, input: {} });
         }}
       />
-      <details className={classes.options} {...(optionErrors || (model !== null && count > 0) ? { open: true } : {})}>
-        <summary className={classes.summary}>{count === 0 ? 'Options' : `Options, ${count} chosen`}</summary>
-        <div className={classes.fields}>
-          <FieldInputs
-            fields={options}
-            texts={texts}
-            errors={errors.options}
-            onChange={(next) => {
-              setTexts(next);
-              setErrors({ ...errors, options: {} });
-            }}
-          />
-        </div>
-      </details>
+      {choosesOptions && (
+        <details className={classes.options} {...(optionErrors || (model !== null && count > 0) ? { open: true } : {})}>
+          <summary className={classes.summary}>{count === 0 ? 'Options' : `Options, ${count} chosen`}</summary>
+          <div className={classes.fields}>
+            <FieldInputs
+              fields={options}
+              texts={texts}
+              errors={errors.options}
+              onChange={(next) => {
+                setTexts(next);
+                setErrors({ ...errors, options: {} });
+              }}
+            />
+          </div>
+        </details>
+      )}
       {call.isError && (
         <p className={classes.bad} role="alert">
           {asApiError(call.error).message}

@@ -7,6 +7,7 @@ import { cancelJob, deleteJob, retryJob, runJobNow } from '../../api/jobs';
 import { isFinal } from '../../api/patch';
 import type { Job } from '../../api/types';
 import { tellOutcome } from '../../components/outcome';
+import { useMayCall, useMayChange } from '../access';
 import { Action } from '../action';
 import classes from '../job.module.css';
 import { EditInput } from './edit-input';
@@ -14,6 +15,8 @@ import { EditInput } from './edit-input';
 export function JobActions({ job }: { readonly job: Job }) {
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const mayChange = useMayChange();
+  const mayCall = useMayCall(job.function);
   const ended = isFinal(job.state);
   const waits = job.state === 'scheduled' || job.state === 'retrying';
 
@@ -45,7 +48,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           }}
         />
       )}
-      {(waits || job.state === 'queued') && <EditInput key="edit" job={job} />}
+      {mayChange && (waits || job.state === 'queued') && <EditInput key="edit" job={job} />}
       {!ended && (
         <Action
           key="cancel"
@@ -83,9 +86,11 @@ export function JobActions({ job }: { readonly job: Job }) {
           }}
         />
       )}
-      <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
-        Edit and call again
-      </Link>
+      {mayCall && (
+        <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
+          Edit and call again
+        </Link>
+      )}
     </div>
   );
 }

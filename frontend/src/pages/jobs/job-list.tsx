@@ -7,6 +7,7 @@ import type { JobFilter } from '../../api/patch';
 import { asApiError } from '../../api/problem';
 import { More } from '../../components/more';
 import { Empty, Failed, LoadingRows } from '../../components/notice';
+import { useMayChange } from '../access';
 import { searchText } from '../job-search';
 import { BulkBar } from './bulk-bar';
 import type { ColumnKey } from './columns';
@@ -22,6 +23,7 @@ interface Props {
 export function JobList({ filter, columns }: Props) {
   const query = useInfiniteQuery(jobListQuery(filter));
   const selection = useSelection();
+  const mayChange = useMayChange();
   const jobs = query.data === undefined ? [] : allJobs(query.data);
   const selected = jobs.filter(({ id }) => selection.has(id));
 
@@ -33,7 +35,7 @@ export function JobList({ filter, columns }: Props) {
 
   return (
     <>
-      {selected.length > 0 && (
+      {mayChange && selected.length > 0 && (
         <BulkBar
           jobs={selected}
           filter={searchText(filter)}
@@ -43,7 +45,7 @@ export function JobList({ filter, columns }: Props) {
       )}
       <div className={classes.card}>
         {jobs.length > 0 ? (
-          <JobTable jobs={jobs} columns={columns} selection={selection} onEnd={onEnd} />
+          <JobTable jobs={jobs} columns={columns} selection={mayChange ? selection : null} onEnd={onEnd} />
         ) : query.isPending ? (
           <LoadingRows rows={8} what="jobs" />
         ) : query.isError ? (

@@ -8,6 +8,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type R
 import type { Job } from '../../api/types';
 import { Age } from '../../components/age';
 import { JobStateBadge } from '../../components/job-state';
+import { rowPixels } from '../../components/preferences';
 import { shortenMiddle } from '../../components/shorten';
 import { durationText } from '../../components/time-text';
 import { ValueText } from '../../components/value-text';
@@ -16,14 +17,14 @@ import { COLUMNS, type ColumnKey } from './columns';
 import classes from './jobs.module.css';
 import type { Selection } from './selection';
 
-const ROW_PIXELS = 48;
 /** Rows beyond those in sight, so that the keyboard and a quick wheel find them there. */
 const BEYOND = 12;
 
 interface Props {
   readonly jobs: readonly Job[];
   readonly columns: ReadonlySet<ColumnKey>;
-  readonly selection: Selection;
+  /** `null` for who may do nothing with what is selected. */
+  readonly selection: Selection | null;
   /** Called when the last rows come into sight. */
   readonly onEnd: () => void;
 }
@@ -36,7 +37,7 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
   }, []);
   const rows = useWindowVirtualizer({
     count: jobs.length,
-    estimateSize: () => ROW_PIXELS,
+    estimateSize: rowPixels,
     overscan: BEYOND,
     scrollMargin: top,
     getItemKey: (index) => jobs[index]?.id ?? index,
@@ -58,7 +59,7 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
     latest.current = { jobs, selection };
   });
   const onSelect = useCallback((id: string, on: boolean, range: boolean) => {
-    latest.current.selection.select(latest.current.jobs, id, on, range);
+    latest.current.selection?.select(latest.current.jobs, id, on, range);
   }, []);
 
   const shown = COLUMNS.filter(({ key }) => columns.has(key));
@@ -67,7 +68,7 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
     <table ref={table} className={classes.table} role="table" aria-rowcount={jobs.length + 1}>
       <caption className="visually-hidden">Jobs, newest first</caption>
       <colgroup>
-        <col style={{ width: 48 }} />
+        {selection !== null && <col style={{ width: 48 }} />}
         <col style={{ width: 132 }} />
         {shown.map(({ key, width }) => (
           <col key={key} style={{ width }} />
@@ -76,9 +77,11 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
       </colgroup>
       <thead role="rowgroup">
         <tr role="row" aria-rowindex={1}>
-          <th role="columnheader" scope="col" className={classes.select}>
-            <SelectAll jobs={jobs} selection={selection} />
-          </th>
+          {selection !== null && (
+            <th role="columnheader" scope="col" className={classes.select}>
+              <SelectAll jobs={jobs} selection={selection} />
+            </th>
+          )}
           <Head>State</Head>
           {shown.map(({ key, name }) => (
             <Head key={key} column={key}>
@@ -99,8 +102,8 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
                 job={job}
                 index={index}
                 columns={columns}
-                selected={selection.has(job.id)}
-                onSelect={onSelect}
+                selected={selection?.has(job.id) ?? false}
+                onSelect={selection === null ? null : onSelect}
                 measure={rows.measureElement}
               />
             )
@@ -113,7 +116,7 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
 }
 
 /** All rows that are loaded, or none. */
-function SelectAll({ jobs, selection }: Pick<Props, 'jobs' | 'selection'>) {
+function SelectAll({ jobs, selection }: { readonly jobs: readonly Job[]; readonly selection: Selection }) {
   const chosen = jobs.filter(({ id }) => selection.has(id)).length;
   const name = `Select the ${jobs.length} jobs that are loaded`;
   return (
@@ -158,7 +161,7 @@ interface RowProps {
   readonly columns: ReadonlySet<ColumnKey>;
   readonly selected: boolean;
   /** `range`: and all rows between it and the one before. */
-  readonly onSelect: (id: string, on: boolean, range: boolean) => void;
+  readonly onSelect: ((id: string, on: boolean, range: boolean) => void) | null;
   readonly measure: (row: Element | null) => void;
 }
 
@@ -173,17 +176,19 @@ const Row = memo(function Row({ job, index, columns, selected, onSelect, measure
   const state = <JobStateBadge state={job.state} />;
   return (
     <tr role="row" ref={measure} data-index={index} aria-rowindex={index + 2} data-selected={selected || undefined}>
-      <td role="cell" className={classes.select}>
-        <input
-          type="checkbox"
-          data-select
-          aria-label={`Select the job ${callText(job)}`}
-          checked={selected}
-          onChange={({ currentTarget, nativeEvent }) => {
-            onSelect(job.id, currentTarget.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey);
-          }}
-        />
-      </td>
+      {onSelect !== null && (
+        <td role="cell" className={classes.select}>
+          <input
+            type="checkbox"
+            data-select
+            aria-label={`Select the job ${callText(job)}`}
+            checked={selected}
+            onChange={({ currentTarget, nativeEvent }) => {
+              onSelect(job.id, currentTarget.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey);
+            }}
+          />
+        </td>
+      )}
       <td role="cell" className={classes.state}>
         {columns.has('input') ? (
           state

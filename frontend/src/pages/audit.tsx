@@ -1,0 +1,106 @@
+/** The audit log: who changed what, when, and what became of it, newest first. */
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import type { ReactElement } from 'react';
+import { auditQuery } from '../api/audit';
+import { asApiError } from '../api/problem';
+import type { AuditEntry, AuditOutcome } from '../api/types';
+import { Age } from '../components/age';
+import { Heading } from '../components/heading';
+import { More } from '../components/more';
+import { Empty, Failed, LoadingRows } from '../components/notice';
+import { AuditFilters } from './audit/audit-filters';
+import classes from './audit/audit.module.css';
+
+const route = getRouteApi('/audit');
+
+export default function AuditPage(): ReactElement {
+  const filter = route.useSearch();
+  const navigate = route.useNavigate();
+  const pages = useInfiniteQuery(auditQuery(filter));
+  const entries = pages.data?.pages.flatMap((page) => page.entries) ?? [];
+  const filtered = Object.keys(filter).length > 0;
+  return (
+    <>
+      <Heading title="Audit">
+        What was changed, by whom, and what became of it. Calls of functions are not here: their jobs are the record.
+      </Heading>
+      <AuditFilters
+        key={JSON.stringify(filter)}
+        filter={filter}
+        onChange={(next) => void navigate({ search: next, replace: true })}
+      />
+      <div className={classes.card}>
+        {entries.length > 0 ? (
+          <table className={classes.table} role="table" aria-label="Changes">
+            <thead role="rowgroup">
+              <tr role="row">
+                <th role="columnheader" scope="col">When</th>
+                <th role="columnheader" scope="col">Who</th>
+                <th role="columnheader" scope="col">What</th>
+                <th role="columnheader" scope="col">Of</th>
+                <th role="columnheader" scope="col">Outcome</th>
+              </tr>
+            </thead>
+            <tbody role="rowgroup">
+              {entries.map((entry) => (
+                <Row key={entry.id} entry={entry} />
+              ))}
+            </tbody>
+          </table>
+        ) : pages.isPending ? (
+          <LoadingRows rows={6} what="the audit log" />
+        ) : pages.isError ? (
+          <Failed
+            title="The audit log could not be read"
+            error={asApiError(pages.error)}
+            onRetry={() => void pages.refetch()}
+          />
+        ) : filtered ? (
+          <Empty title="No such change">Nothing that was changed fits these filters. Take one away to see more.</Empty>
+        ) : (
+          <Empty title="Nothing was changed yet">Pause a queue or make a schedule, and it is told here.</Empty>
+        )}
+      </div>
+      <More pages={pages}>Show older changes</More>
+    </>
+  );
+}
+
+function Row({ entry }: { readonly entry: AuditEntry }) {
+  return (
+    <tr role="row">
+      <td role="cell" className={classes.when}>
+        <Age at={entry.at} />
+      </td>
+      <td role="cell">
+        {entry.role} <span className={classes.quiet}>{entry.address}</span>
+      </td>
+      <td role="cell" title={`${entry.method} ${entry.path}`}>
+        {actionText(entry.action)}
+      </td>
+      <td role="cell" className={classes.subject}>
+        {entry.subject ?? '–'}
+      </td>
+      <td role="cell" title={`Request ${entry.request_id}`}>
+        <span className={classes.outcome} data-outcome={entry.outcome}>
+          {OUTCOMES[entry.outcome]}
+        </span>
+        {entry.status != null && <span className={classes.quiet}>{` ${entry.status}`}</span>}
+      </td>
+    </tr>
+  );
+}
+
+const OUTCOMES: Readonly<Record<AuditOutcome, string>> = {
+  done: 'Done',
+  refused: 'Refused',
+  failed: 'Failed',
+  unknown: 'Not known',
+};
+
+/** `pause_queue` as people say it. */
+function actionText(action: string): string {
+  const words = action.replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
