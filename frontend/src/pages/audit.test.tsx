@@ -58,12 +58,12 @@ test('the filters live in the address', async () => {
   const asked = log();
   const { router } = open('/audit?outcome=done&nonsense=1');
   const user = userEvent.setup();
-  expect(await screen.findByLabelText('Outcome')).toHaveValue('done');
+  expect(await screen.findByRole('combobox', { name: 'Outcome' })).toHaveValue('done');
   await user.type(screen.getByLabelText('What'), 'nothing{Enter}');
   expect(await screen.findByText('No such change')).toBeVisible();
   expect(router.state.location.search).toEqual({ outcome: 'done', action: 'nothing' });
   expect(asked.at(-1)).toContain('outcome=done');
-  await user.selectOptions(screen.getByLabelText('Outcome'), '');
+  await user.selectOptions(screen.getByRole('combobox', { name: 'Outcome' }), '');
   await user.clear(await screen.findByLabelText('What'));
   await user.type(screen.getByLabelText('What'), '{Enter}');
   expect(await screen.findByRole('table', { name: 'Changes' })).toBeVisible();

@@ -55,7 +55,9 @@ on_both_databases! {
         // What is answered is recorded.
         let id = body["job"]["id"].as_str().unwrap();
         let mut recorded = server.get(&format!("/api/v1/jobs/{id}")).await.json();
-        let attempts = recorded.as_object_mut().unwrap().remove("attempts").unwrap();
+        let detail = recorded.as_object_mut().unwrap();
+        let attempts = detail.remove("attempts").unwrap();
+        assert_eq!(detail.remove("waiting"), Some(Value::Null));
         assert_eq!(recorded, body["job"]);
         assert_eq!((attempts.as_array().unwrap().len(), &attempts[0]["number"]), (1, &json!(1)));
         assert_eq!(attempts[0]["finished_at"], recorded["finished_at"]);

@@ -1,6 +1,6 @@
 /** The search over jobs, with what could be typed next below it: a combobox, after the ARIA pattern of that name. */
 import { Button } from '@mantine/core';
-import { useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 import classes from './search-box.module.css';
 import { misreadOf, suggest, type Known, type Suggestion } from './suggestions';
 
@@ -25,6 +25,14 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
+  // Where the caret belongs once the text that was chosen is in the field: before the next key is pressed.
+  const caretTo = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (caretTo.current === null) return;
+    input.current?.focus();
+    input.current?.setSelectionRange(caretTo.current, caretTo.current);
+    caretTo.current = null;
+  });
   const id = useId();
   const { from, to, list } = suggest(text, caret, known);
   const listed = open && list.length > 0;
@@ -41,10 +49,7 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
     setActive(-1);
     // After a value the next term is up to whoever types.
     setOpen(!suggestion.text.endsWith(' '));
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(place, place);
-    });
+    caretTo.current = place;
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
@@ -61,8 +66,8 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
       else choose(chosen);
     } else if (event.key === 'Escape') {
       event.preventDefault();
-      if (listed) setOpen(false);
-      else setText(query);
+      if (!listed) setText(query);
+      setOpen(false);
       setActive(-1);
     }
   };
