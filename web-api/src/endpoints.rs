@@ -68,6 +68,33 @@ pub fn declared() -> impl Iterator<Item = (Method, String, Access)> {
     })
 }
 
+/// What may be done at a path. Salvo would also name the methods of a path with a parameter where a word stands that is a
+/// path of its own (`jobs/{id}` and `jobs/actions`).
+pub fn methods_at(path: &str) -> Vec<Method> {
+    let fitting = declared().filter_map(|(method, pattern, _)| Some((words_of(&pattern, path)?, method)));
+    let fitting: Vec<(Vec<bool>, Method)> = fitting.collect();
+    let best = fitting.iter().map(|(words, _)| words.clone()).max();
+    let there = fitting
+        .into_iter()
+        .filter(|(words, _)| Some(words) == best.as_ref());
+    there.map(|(_, method)| method).collect()
+}
+
+/// Which parts of a path the pattern names as they are; the others are parameters. `None` when it does not fit.
+fn words_of(pattern: &str, path: &str) -> Option<Vec<bool>> {
+    let (mut pattern, mut path) = (pattern.split('/'), path.trim_end_matches('/').split('/'));
+    let mut words = Vec::new();
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return Some(words),
+            (Some(part), _) if part.starts_with("{**") => return Some(words),
+            (Some(part), Some(found)) if part == found => words.push(true),
+            (Some(part), Some(_)) if part.starts_with('{') => words.push(false),
+            _ => return None,
+        }
+    }
+}
+
 fn everything() -> [(&'static str, Vec<Place>); 6] {
     [
         ("", health()),

@@ -1,12 +1,13 @@
 //! RFC 9457 problems: the one shape of every error that leaves the server, also of those that Salvo itself finds.
 //! Which status an error has is decided in [`crate::error`], not here.
 
-use salvo::http::header::{CONTENT_TYPE, HeaderValue};
-use salvo::http::{ResBody, StatusCode};
+use salvo::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use salvo::http::{Method, ResBody, StatusCode};
 use salvo::oapi::ToSchema;
 use salvo::prelude::*;
 use serde::Serialize;
 
+use crate::endpoints;
 use crate::error::ApiError;
 use crate::observe;
 
@@ -103,5 +104,12 @@ pub fn refuse(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response
 pub async fn catch(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let status = res.status_code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     render(&ApiError::from_status(status, req), req, depot, res);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let methods = endpoints::methods_at(req.uri().path());
+        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if let Ok(allowed) = HeaderValue::from_str(&names.join(", ")) {
+            res.headers_mut().insert(ALLOW, allowed);
+        }
+    }
     ctrl.skip_rest();
 }

@@ -144,7 +144,9 @@ pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     };
     let sums = state.store.stat_sums(&filter, |at| length.begin(at)).await?;
     let mut total = Happened::default();
-    sums.values().for_each(|happened| total.add(happened));
+    for happened in sums.values() {
+        total.add(happened);
+    }
     let nothing = Happened::default();
     let mut points = Vec::new();
     let mut at = from;

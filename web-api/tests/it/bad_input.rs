@@ -176,6 +176,10 @@ on_both_databases! {
         let wrong = Answer::of(server.request(Method::DELETE, "/api/v1/jobs")).await;
         wrong.problem(405, "method_not_allowed");
         assert_eq!(wrong.header("allow"), "GET");
+        for (path, methods) in [("jobs/actions", "GET, POST"), ("jobs/01M87Z2GWDWE4AAZPHZQCN23HB", "GET, PATCH, DELETE")] {
+            let wrong = Answer::of(server.request(Method::PUT, &format!("/api/v1/{path}"))).await;
+            assert_eq!((wrong.status.as_u16(), wrong.header("allow")), (405, methods), "{path}");
+        }
         server.get(VALUES).await.problem(405, "method_not_allowed");
         assert_untouched(&server).await;
     }
