@@ -34,7 +34,7 @@ impl SentinelEnv {
         let configuration = format!(
             "sentinel monitor main 127.0.0.1 {port} 1\n\
              sentinel auth-pass main {PASSWORD}\n\
-             sentinel down-after-milliseconds main 700\n\
+             sentinel down-after-milliseconds main 3000\n\
              sentinel failover-timeout main 5000\n\
              requirepass {SENTINEL_PASSWORD}\n"
         );

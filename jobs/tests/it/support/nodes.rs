@@ -198,7 +198,7 @@ impl RedisCluster {
     }
 
     fn node() -> ServerNode {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500"];
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "4000"];
         let whole = [
             "--cluster-require-full-coverage",
             "no",
