@@ -42,12 +42,26 @@ fn every_path_in_the_documents_exists() {
         }
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.starts_with("http")) {
-            assert!(
-                root().join(link).exists(),
-                "{name} links to {link}, which is not there"
-            );
+            let there = match link.strip_prefix('#') {
+                Some(anchor) => anchors(&text).any(|known| known == anchor),
+                None => root().join(link).exists(),
+            };
+            assert!(there, "{name} links to {link}, which is not there");
         }
     }
+}
+
+/// What links to the headings of a document are called.
+fn anchors(document: &str) -> impl Iterator<Item = String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        words
+            .chars()
+            .filter(|character| character.is_alphanumeric() || " -".contains(*character))
+            .map(|character| if character == ' ' { '-' } else { character })
+            .collect()
+    })
 }
 
 /// All Rust tests of the workspace, as one text.
