@@ -49,6 +49,7 @@ test('from the search to a job that runs again, with the keyboard alone', async 
   await page.keyboard.press('j');
   await expect(page.getByRole('heading', { name: 'Jobs' })).toBeVisible();
   const box = page.getByRole('combobox', { name: 'Search the jobs' });
+  await expect(box).toBeVisible();
   await page.keyboard.press('/');
   await expect(box).toBeFocused();
   await page.keyboard.type(`${id} st`);

@@ -2,13 +2,15 @@
 import { queryOptions, type QueryClient } from '@tanstack/react-query';
 import { client, unwrap } from './client';
 import { liveQuery } from './live';
-import { problemOf } from './problem';
+import { asApiError, problemOf } from './problem';
 import type { Session } from './types';
 
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: async ({ signal }) => unwrap(await client.GET('/api/v1/session', { signal })),
   staleTime: Infinity,
+  // Nothing is followed until it is known: while the API is away it is asked again and again.
+  retry: (_, error) => asApiError(error).temporary,
 });
 
 export async function signIn(token: string): Promise<Session> {
