@@ -12,6 +12,7 @@ pub mod function;
 pub mod functions;
 pub mod job;
 pub mod logging;
+pub mod numbers;
 pub mod output;
 pub mod queue;
 pub mod settings;

@@ -2,7 +2,7 @@
 //!
 //! Approximate by a second and by what other processes took in meanwhile; nothing that was taken in is ever refused later.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -112,21 +112,28 @@ impl Backlogs {
         lines.entry(queue.to_string()).or_default().limit = limit;
     }
 
-    /// Takes in so many jobs while fewer wait than may. All of them or none: a batch that arrives in time is whole.
+    /// Takes in so many jobs while fewer wait than may. All of them or none: what arrives in time is taken whole.
     pub fn admit(&self, queue: &QueueName, jobs: u64) -> Result<(), BacklogFull> {
+        self.admit_all(&BTreeMap::from([(queue, jobs)]))
+    }
+
+    /// The same for jobs of several queues: while one of these is full, none of the jobs is taken.
+    pub fn admit_all(&self, jobs: &BTreeMap<&QueueName, u64>) -> Result<(), BacklogFull> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry(queue.to_string()).or_default();
-        match line.limit.or(self.limit) {
-            Some(limit) if line.waiting >= limit => Err(BacklogFull {
-                queue: queue.clone(),
-                limit,
-                retry_after: retry_after(line.waiting - limit + 1, line.ended_per_second),
-            }),
-            Some(_) | None => {
-                line.waiting += jobs;
-                Ok(())
+        for queue in jobs.keys() {
+            let line = lines.get(queue.as_str()).copied().unwrap_or_default();
+            if let Some(limit) = line.limit.or(self.limit).filter(|limit| line.waiting >= *limit) {
+                return Err(BacklogFull {
+                    queue: (*queue).clone(),
+                    limit,
+                    retry_after: retry_after(line.waiting - limit + 1, line.ended_per_second),
+                });
             }
         }
+        for (queue, jobs) in jobs {
+            lines.entry(queue.to_string()).or_default().waiting += jobs;
+        }
+        Ok(())
     }
 }
 
@@ -169,5 +176,13 @@ mod tests {
         assert_eq!(backlogs.admit(&queue, 1), Ok(()));
         assert_eq!(backlogs.line(&queue).waiting, 13);
         assert_eq!(Backlogs::new(None).admit(&queue, 1_000_000), Ok(()));
+
+        let other: QueueName = "other".parse().unwrap();
+        backlogs.set_limit(&queue, Some(13));
+        let full = backlogs
+            .admit_all(&BTreeMap::from([(&other, 5), (&queue, 1)]))
+            .unwrap_err();
+        assert_eq!(full.queue, queue);
+        assert_eq!(backlogs.line(&other).waiting, 0, "nothing was taken in");
     }
 }

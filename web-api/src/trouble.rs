@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jobs::numbers::grouped;
 use jobs::queue::ServerWarning;
 
 use crate::wire::overview::{QueueOverview, Trouble};
@@ -119,7 +120,7 @@ fn jobs_in_words(count: u64) -> String {
     if count == 1 {
         "1 job".to_owned()
     } else {
-        format!("{} jobs", with_commas(count))
+        format!("{} jobs", grouped(count))
     }
 }
 
@@ -130,18 +131,6 @@ fn minutes_in_words(time: TimeDelta) -> String {
     } else {
         format!("{} hours", time.num_hours())
     }
-}
-
-fn with_commas(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

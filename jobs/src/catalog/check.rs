@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::error::Error;
+use crate::numbers::grouped;
 
 /// Problems told at once; a caller mends the first few before reading more.
 const MOST_PROBLEMS: usize = 20;
@@ -150,27 +151,10 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// 10000000 as "10,000,000".
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if number < 0 {
-        text.push('-');
-    }
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::grouped;
     use crate::catalog::{Catalog, FunctionSettings};
 
     fn problems(input: &Value) -> Vec<(String, String)> {
@@ -238,14 +222,6 @@ mod tests {
         assert_eq!(
             problems(&json!({ "index": 5.0 })),
             [("/index".to_owned(), expected.to_owned())]
-        );
-    }
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!(
-            [0, 999, 1_000, -12_345, 10_000_000].map(grouped),
-            ["0", "999", "1,000", "-12,345", "10,000,000"]
         );
     }
 }

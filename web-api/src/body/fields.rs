@@ -1,6 +1,7 @@
 //! The fields of a JSON object, taken one by one; what nobody took is unknown.
 
 use chrono::{DateTime, Utc};
+use jobs::numbers::grouped;
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -182,19 +183,6 @@ impl Fields {
             Err(ApiError::InvalidInput { fields: self.errors })
         }
     }
-}
-
-/// A number with commas between groups of three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

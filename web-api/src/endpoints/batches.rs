@@ -82,7 +82,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     // Ten thousand schema checks would hold up the other requests of this thread.
     let reading = tokio::task::spawn_blocking(move || request.read());
     let new = reading.await.map_err(ApiError::internal)??;
-    admit(state, &new)?;
+    admit(state, &new).await?;
     let Made { batch, created } = state.batches.make(new).await?;
     let status = if batch.finished_at.is_some() {
         StatusCode::OK
@@ -94,16 +94,19 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         .replayed(!created))
 }
 
-/// A batch is taken whole or not at all: while one of its queues is full it is not.
-fn admit(state: &Inner, new: &Wanted) -> Result<(), ApiError> {
+/// A batch is taken whole or not at all: while one of its queues is full it is not, unless it was taken before.
+async fn admit(state: &Inner, new: &Wanted) -> Result<(), ApiError> {
     let mut queues = BTreeMap::<&QueueName, u64>::new();
     for job in &new.jobs {
         *queues.entry(&job.queue).or_default() += 1;
     }
-    for (queue, jobs) in queues {
-        state.backlogs.admit(queue, jobs)?;
+    let Err(full) = state.backlogs.admit_all(&queues) else {
+        return Ok(());
+    };
+    match &new.idempotency {
+        Some(idempotency) if state.store.batch_is_known(&idempotency.key).await? => Ok(()),
+        Some(_) | None => Err(full.into()),
     }
-    Ok(())
 }
 
 /// This limit has a setting of its own.

@@ -61,7 +61,7 @@ impl Call {
             traceparent: traceparent(req.headers()),
             ..self.into_job(function)
         };
-        state.backlogs.admit(&job.queue, 1)?;
+        admit(state, &job).await?;
         // Waiting begins before the job exists, so that no outcome is too fast for it.
         let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
         let id = job.id;
@@ -103,6 +103,14 @@ impl Call {
     /// The job that the call becomes, without what its headers say.
     pub(super) fn into_job(self, function: &CatalogEntry) -> NewJob {
         self.options.apply(NewJob::of(function, self.input))
+    }
+}
+
+/// A full queue takes no new job. A call that gets the job of an earlier one makes none.
+pub(super) async fn admit(state: &Inner, job: &NewJob) -> Result<(), ApiError> {
+    match state.backlogs.admit(&job.queue, 1) {
+        Err(full) if !state.store.job_is_known(job).await? => Err(full.into()),
+        Err(_) | Ok(()) => Ok(()),
     }
 }
 

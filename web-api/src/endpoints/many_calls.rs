@@ -150,7 +150,7 @@ fn read(text: &[u8], catalog: &Catalog, held_for: std::time::Duration) -> Result
 }
 
 async fn enqueue(state: &Inner, job: NewJob) -> Result<Enqueued, ApiError> {
-    state.backlogs.admit(&job.queue, 1)?;
+    call::admit(state, &job).await?;
     Ok(state.enqueuer.enqueue(job).await?)
 }
 

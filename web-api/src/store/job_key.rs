@@ -56,6 +56,11 @@ pub(super) enum Kind {
 /// The function and the text of a key, in the order in which keys are taken.
 pub(super) type Name = (String, String);
 
+/// A batch has jobs of any function, so its key belongs to none.
+pub(super) fn of_batch(key: &str) -> Name {
+    (String::new(), key.to_owned())
+}
+
 /// Who wants a key, or has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hold {
@@ -95,7 +100,7 @@ pub(super) async fn claim(
             .collect();
         if !others.is_empty() {
             // In a statement of its own: only now is everything visible that was done before the rows were locked.
-            let mut held = held(transaction, kind, &others).await?;
+            let mut held = held(transaction, kind, others.iter().map(|(name, _)| *name)).await?;
             let free = free(transaction, kind, &held).await?;
             held.retain(|name, _| !free.contains(name));
             let to_take: Vec<_> = others
@@ -163,14 +168,25 @@ async fn put(
         .collect()
 }
 
+/// Whether somebody has the key, without asking for it.
+pub(super) async fn is_held(
+    transaction: &DatabaseTransaction,
+    kind: Kind,
+    name: &Name,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let mut held = held(transaction, kind, std::iter::once(name)).await?;
+    held.retain(|_, hold| hold.expires_at.is_none_or(|at| at > now));
+    let free = free(transaction, kind, &held).await?;
+    Ok(held.len() > free.len())
+}
+
 async fn held(
     transaction: &DatabaseTransaction,
     kind: Kind,
-    wanted: &[(&Name, &Hold)],
+    names: impl Iterator<Item = &Name>,
 ) -> Result<HashMap<Name, Hold>, DbErr> {
-    let names = wanted
-        .iter()
-        .map(|((function, key), _)| (kind.as_str(), function.as_str(), key.as_str()));
+    let names = names.map(|(function, key)| (kind.as_str(), function.as_str(), key.as_str()));
     let rows = row::Entity::find().filter(any_of(names)).all(transaction).await?;
     Ok(rows
         .into_iter()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::job::QueueName;
 use jobs::queue::events::{AttemptError, ErrorKind, Outcome};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::server::{Answer, TestServer};
@@ -29,7 +30,7 @@ fn kinds(overview: &Value) -> Vec<&str> {
 
 /// Calls with a body of this type.
 async fn many(server: &TestServer, kind: &str, body: String) -> Answer {
-    let request = server.request(reqwest::Method::POST, "/api/v1/jobs:batch");
+    let request = server.request(Method::POST, "/api/v1/jobs:batch");
     Answer::of(request.header("content-type", kind).body(body)).await
 }
 
@@ -147,12 +148,17 @@ on_both_databases! {
 
     async fn past_its_limit_a_queue_takes_no_more_until_there_is_room(database) {
         let server = TestServer::idle(database).await;
-        let set = server.patch(DEFAULT, &json!({"backlog_limit": 2})).await.json();
-        assert_eq!(set["backlog_limit"], 2);
+        let set = server.patch(DEFAULT, &json!({"backlog_limit": 3})).await.json();
+        assert_eq!(set["backlog_limit"], 3);
         server.post(&format!("{DEFAULT}/pause"), "").await;
-        assert_eq!(server.get(DEFAULT).await.json()["backlog_limit"], 2, "other limits leave it as it is");
-        let first = server.call("echo", &json!({"input": 1})).await;
-        server.call("echo", &json!({"input": 2})).await;
+        assert_eq!(server.get(DEFAULT).await.json()["backlog_limit"], 3, "other limits leave it as it is");
+        let keyed = || server.request(Method::POST, "/api/v1/functions/echo/jobs").header("idempotency-key", "first").header("content-type", "application/json");
+        let first = Answer::of(keyed().body(json!({"input": 1}).to_string())).await.json();
+        let unique = json!({"input": 2, "unique_key": "second"});
+        let second = server.call("echo", &unique).await;
+        let batch = json!({"jobs": [{"function": "echo", "input": 1}]}).to_string();
+        let batched = || server.request(Method::POST, "/api/v1/batches").header("idempotency-key", "third").header("content-type", "application/json").body(batch.clone());
+        assert_eq!(Answer::of(batched()).await.status, 202);
         let full = async || {
             let answer = server.post("/api/v1/functions/echo/jobs", json!({"input": 3}).to_string()).await;
             (answer.status == 429).then_some(answer)
@@ -166,6 +172,13 @@ on_both_databases! {
         let one = json!([{"function": "echo", "input": 1}]).to_string();
         let refused = many(&server, "application/json", one).await.json();
         assert_eq!((&refused["refused"], &refused["results"][0]["problem"]["status"]), (&json!(1), &json!(429)));
+
+        // Who asks for what is there already makes no new job.
+        let again = Answer::of(keyed().body(json!({"input": 1}).to_string())).await;
+        assert_eq!((again.status.as_u16(), &again.json()["id"]), (202, &first["id"]), "{}", again.text);
+        assert_eq!(server.call("echo", &unique).await["id"], second["id"]);
+        let again = Answer::of(batched()).await;
+        assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (202, "true"), "{}", again.text);
 
         // What was taken in runs, and then there is room.
         server.post(&format!("{DEFAULT}/resume"), "").await;
@@ -212,7 +225,7 @@ on_both_databases! {
         assert_eq!(told(&again), ["existing", invalid, "unknown_function", invalid, "existing", invalid, invalid]);
         assert_eq!(again["results"][0]["id"], made["results"][0]["id"]);
         // The key of a call alone is the same key.
-        let alone = server.request(reqwest::Method::POST, "/api/v1/functions/echo/jobs")
+        let alone = server.request(Method::POST, "/api/v1/functions/echo/jobs")
             .header("content-type", "application/json").header("idempotency-key", "one");
         let alone = Answer::of(alone.body(json!({"input": 1}).to_string())).await;
         assert_eq!(alone.json()["id"], made["results"][0]["id"]);

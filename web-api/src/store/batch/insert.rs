@@ -97,8 +97,7 @@ impl Store {
         let now = Utc::now();
         let transaction = self.begin().await?;
         if let Some(idempotency) = &new.idempotency {
-            // A batch has jobs of any function, so its key belongs to none.
-            let name = (String::new(), idempotency.key.clone());
+            let name = job_key::of_batch(&idempotency.key);
             let hold = idempotency.hold(new.id.to_string(), now);
             let wanted = BTreeMap::from([(name.clone(), hold)]);
             let mut holds = job_key::claim(&transaction, Kind::Batch, &wanted, now).await?;

@@ -14,6 +14,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::NewJob;
 use crate::store::job_key::{self, Hold, Kind, Name};
+use crate::store::{Store, StoreError};
 
 /// Nobody can tell a longer time from for ever, and a database could not hold one.
 const LONGEST: TimeDelta = TimeDelta::days(36_500);
@@ -83,6 +84,43 @@ pub(in crate::store) async fn settle(
         }
     }
     Ok(verdicts)
+}
+
+impl Store {
+    /// Whether a call like this one gets the job of an earlier one, by one of its keys.
+    pub async fn job_is_known(&self, job: &NewJob) -> Result<bool, StoreError> {
+        let now = Utc::now();
+        let keys = [
+            (Kind::Idempotency, by_request(job, now)),
+            (Kind::Unique, by_unique_key(job, now)),
+        ];
+        for (kind, key) in keys {
+            let Some((name, _)) = key else { continue };
+            if self.key_is_held("job_is_known", kind, &name).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether there is a batch with this `Idempotency-Key`.
+    pub async fn batch_is_known(&self, key: &str) -> Result<bool, StoreError> {
+        let name = job_key::of_batch(key);
+        self.key_is_held("batch_is_known", Kind::Batch, &name).await
+    }
+
+    async fn key_is_held(
+        &self,
+        operation: &'static str,
+        kind: Kind,
+        name: &Name,
+    ) -> Result<bool, StoreError> {
+        let looking = async {
+            let transaction = self.snapshot().await?;
+            job_key::is_held(&transaction, kind, name, Utc::now()).await
+        };
+        self.bounded(operation, looking).await
+    }
 }
 
 fn wanted(keys: impl Iterator<Item = Option<(Name, Hold)>>) -> BTreeMap<Name, Hold> {
