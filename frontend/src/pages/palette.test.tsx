@@ -9,7 +9,7 @@ import { startSpiral } from '../testing/spiral';
 import { PAGES } from './page-list';
 import { entriesOf } from './palette/entries';
 
-const OFFERED = { pages: PAGES, functions: ['fibonacci', 'echo'], queues: [{ name: 'mail', paused: true }] };
+const OFFERED = { pages: PAGES, functions: ['fibonacci', 'echo'], queues: [{ name: 'mail', paused: true }], mayChange: true };
 
 function names(text: string): string[] {
   return entriesOf(text, OFFERED).map(({ name }) => name);
@@ -20,6 +20,11 @@ test('what begins with the text comes first, and a search is always there', () =
   expect(names('call ec')).toEqual(['Call echo', 'Search the jobs for call ec']);
   expect(names('mail')).toEqual(['Jobs of the queue mail', 'Resume the queue mail', 'Search the jobs for mail']);
   expect(names('')).not.toContain('Search the jobs for ');
+});
+
+test('who may change nothing is offered nothing that changes', () => {
+  const offered = entriesOf('mail', { ...OFFERED, mayChange: false }).map(({ name }) => name);
+  expect(offered).toEqual(['Jobs of the queue mail', 'Search the jobs for mail']);
 });
 
 test('an id is a job, however it is written', () => {

@@ -10,6 +10,7 @@ import { Dialog } from '../components/dialog';
 import { tellOutcome } from '../components/outcome';
 import { PAGES } from './page-list';
 import classes from './palette.module.css';
+import { useMayChange } from './access';
 import { entriesOf, type Entry } from './palette/entries';
 
 interface Props {
@@ -25,7 +26,8 @@ export default function Palette({ onClose, onHelp }: Props): ReactElement {
   const list = useRef<HTMLUListElement>(null);
   const id = useId();
   const perform = usePerform(onHelp);
-  const entries = entriesOf(text, { pages: PAGES, functions: functions.map(({ name }) => name), queues });
+  const mayChange = useMayChange();
+  const entries = entriesOf(text, { pages: PAGES, functions: functions.map(({ name }) => name), queues, mayChange });
   const chosen = entries[Math.min(active, entries.length - 1)];
 
   useEffect(() => {

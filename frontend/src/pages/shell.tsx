@@ -54,7 +54,8 @@ export default function Shell(): ReactElement {
         </div>
       </header>
       <AccessNote session={session} />
-      <Warnings />
+      {/* The overview says it among what else is wrong. */}
+      {pathname !== '/overview' && <Warnings />}
       <main id="main" className={classes.main} tabIndex={-1}>
         {mayOpen(session, pathname) ? <Outlet /> : <Navigate to="/login" search={{ from: href }} replace />}
       </main>

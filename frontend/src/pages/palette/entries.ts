@@ -22,24 +22,30 @@ export interface Offered {
   readonly pages: typeof PAGES;
   readonly functions: readonly string[];
   readonly queues: readonly { readonly name: string; readonly paused: boolean }[];
+  /** Who looks may pause and resume. */
+  readonly mayChange: boolean;
 }
 
 /** The alphabet of ids leaves out what is easily taken for something else. */
 const JOB_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/iu;
 
-export function entriesOf(text: string, { pages, functions, queues }: Offered): readonly Entry[] {
+export function entriesOf(text: string, { pages, functions, queues, mayChange }: Offered): readonly Entry[] {
   const typed = text.trim();
   const all = [
     ...pages.map(({ to, name, letter }): Entry => ({ key: `page-${letter}`, name, hint: `page, g ${letter}`, does: { kind: 'page', to } })),
     ...functions.map((name): Entry => ({ key: `function-${name}`, name: `Call ${name}`, hint: 'function', does: { kind: 'function', name } })),
     ...queues.flatMap(({ name, paused }): Entry[] => [
       { key: `queue-${name}`, name: `Jobs of the queue ${name}`, hint: 'queue', does: { kind: 'queue', name } },
-      {
-        key: `pause-${name}`,
-        name: `${paused ? 'Resume' : 'Pause'} the queue ${name}`,
-        hint: 'action',
-        does: { kind: 'pause', name, paused: !paused },
-      },
+      ...(mayChange
+        ? [
+            {
+              key: `pause-${name}`,
+              name: `${paused ? 'Resume' : 'Pause'} the queue ${name}`,
+              hint: 'action',
+              does: { kind: 'pause', name, paused: !paused } as const,
+            },
+          ]
+        : []),
     ]),
     ...(['light', 'dark', 'auto'] as const).map(
       (scheme): Entry => ({
