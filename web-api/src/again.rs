@@ -11,17 +11,9 @@ use jobs::job::{JobId, QueueName};
 use jobs::queue::Queues;
 
 use crate::error::chain;
-use crate::store::{Store, StoreError, job::Job};
+use crate::outage::PartError;
+use crate::store::{Store, job::Job};
 use crate::windows::Windows;
-
-/// Why jobs could not be run again.
-#[derive(Debug, thiserror::Error)]
-pub enum AgainError {
-    #[error("the database failed")]
-    Store(#[from] StoreError),
-    #[error("the queue failed")]
-    Queue(#[from] jobs::error::Error),
-}
 
 /// Runs those of `ids`, all of one queue, again that have ended, and returns them.
 ///
@@ -33,7 +25,7 @@ pub async fn run(
     windows: &Windows,
     queue: &QueueName,
     ids: &[JobId],
-) -> Result<Vec<Job>, AgainError> {
+) -> Result<Vec<Job>, PartError> {
     // Asked first: all that is told of them from here on is of their new life.
     let now = queues.now(queue).await?;
     let jobs = store.job_run_again(queue, ids, now).await?;

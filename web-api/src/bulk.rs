@@ -15,11 +15,11 @@ use jobs::queue::Queues;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::again::{self, AgainError};
+use crate::again;
 use crate::batches::Touched;
 use crate::calling_off::{self, CallOffError};
 use crate::error::chain;
-use crate::outage::{Outage, jittered};
+use crate::outage::{Outage, PartError, jittered};
 use crate::store::job::{Counted, Job, JobFilter, UnfinishedJob};
 use crate::store::job_action::{Action, ActionState, JobAction, Step};
 use crate::store::{Store, StoreError};
@@ -64,7 +64,7 @@ enum BulkError {
     #[error("the queue failed")]
     Queue(#[from] jobs::error::Error),
     #[error(transparent)]
-    Again(#[from] AgainError),
+    Again(#[from] PartError),
     #[error(transparent)]
     CallOff(#[from] CallOffError),
 }

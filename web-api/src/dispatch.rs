@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    outage::Outage,
+    outage::{Outage, PartError},
     store::{
         Store, StoreError,
         job::{Job, dispatch::Lane},
@@ -43,14 +43,6 @@ const LANES: usize = 64;
 const UNPARKED: u64 = 2_000;
 /// How long a push may be on its way. Rows dispatched longer ago that Redis does not know are lost.
 pub const PUSH_WITHIN: Duration = Duration::from_secs(5);
-
-#[derive(Debug, thiserror::Error)]
-enum DispatchError {
-    #[error("the database failed")]
-    Store(#[from] StoreError),
-    #[error("the queue failed")]
-    Queue(#[from] jobs::error::Error),
-}
 
 /// Dispatches until `shutdown`. Never ends of an error.
 pub async fn run(
@@ -155,15 +147,15 @@ async fn look(
     queues: &Queues,
     windows: &Windows,
     lines: &mut [Line],
-) -> Result<bool, DispatchError> {
+) -> Result<bool, PartError> {
     let mut moved = unpark(store, windows).await?;
     let mut away = None;
     for line in lines {
         match fill(store, queues, windows, line).await {
             Ok(some) => moved |= some,
             // The other queues may be on nodes that are there.
-            Err(error @ DispatchError::Queue(_)) => away = Some(error),
-            Err(error @ DispatchError::Store(_)) => return Err(error),
+            Err(error @ PartError::Queue(_)) => away = Some(error),
+            Err(error @ PartError::Store(_)) => return Err(error),
         }
     }
     match away {
@@ -173,7 +165,7 @@ async fn look(
 }
 
 /// Parked jobs whose time comes within the horizon line up.
-async fn unpark(store: &Store, windows: &Windows) -> Result<bool, DispatchError> {
+async fn unpark(store: &Store, windows: &Windows) -> Result<bool, PartError> {
     let until = Utc::now() + windows.settings().horizon;
     let mut unparked = 0;
     while unparked < UNPARKED {
@@ -189,12 +181,7 @@ async fn unpark(store: &Store, windows: &Windows) -> Result<bool, DispatchError>
     Ok(true)
 }
 
-async fn fill(
-    store: &Store,
-    queues: &Queues,
-    windows: &Windows,
-    line: &mut Line,
-) -> Result<bool, DispatchError> {
+async fn fill(store: &Store, queues: &Queues, windows: &Windows, line: &mut Line) -> Result<bool, PartError> {
     let queue = line.queue.clone();
     windows.begin_look(&queue);
     let result = fill_window(store, queues, windows, line).await;
@@ -216,7 +203,7 @@ async fn fill_window(
     queues: &Queues,
     windows: &Windows,
     line: &mut Line,
-) -> Result<Filled, DispatchError> {
+) -> Result<Filled, PartError> {
     let (lanes, all) = line.lanes(store).await?;
     if lanes.is_empty() {
         let (held, _) = queues.waiting(&line.queue, &[]).await?;
@@ -264,7 +251,7 @@ async fn hand_over(
     queue: &QueueName,
     lane: &Lane,
     most: u64,
-) -> Result<u64, DispatchError> {
+) -> Result<u64, PartError> {
     // Before the rows are taken: whoever finds them dispatched and unknown later on knows that this push is over.
     let deadline = queues.deadline(queue, PUSH_WITHIN).await?;
     let jobs = store.job_dispatch(queue, lane, most).await?;

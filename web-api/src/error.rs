@@ -8,9 +8,9 @@ use salvo::http::{Method, StatusCode};
 use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
-use crate::again::AgainError;
 use crate::backlog::BacklogFull;
 use crate::calling_off::CallOffError;
+use crate::outage::PartError;
 use crate::problem::{self, FieldError};
 use crate::store::StoreError;
 
@@ -395,11 +395,11 @@ impl From<CallOffError> for ApiError {
     }
 }
 
-impl From<AgainError> for ApiError {
-    fn from(error: AgainError) -> Self {
+impl From<PartError> for ApiError {
+    fn from(error: PartError) -> Self {
         match error {
-            AgainError::Store(error) => error.into(),
-            AgainError::Queue(error) => error.into(),
+            PartError::Store(error) => error.into(),
+            PartError::Queue(error) => error.into(),
         }
     }
 }

@@ -10,21 +10,12 @@ use jobs::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    outage::{Outage, jittered},
-    store::{Store, StoreError, queue::Limit},
+    outage::{Outage, PartError, jittered},
+    store::{Store, queue::Limit},
 };
 
 /// How often the two are compared.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// Why limits could not be set or compared.
-#[derive(Debug, thiserror::Error)]
-pub enum LimitsError {
-    #[error("the database failed")]
-    Store(#[from] StoreError),
-    #[error("the queue failed")]
-    Queue(#[from] jobs::error::Error),
-}
 
 /// Sets these of the limits of a queue, and returns all that it has now.
 ///
@@ -36,7 +27,7 @@ pub async fn set(
     queue: &QueueName,
     limits: &Limits,
     which: &[Limit],
-) -> Result<Limits, LimitsError> {
+) -> Result<Limits, PartError> {
     let limits = store.queue_set_limits(queue, limits, which).await?;
     queues.set_limits(queue, &limits).await?;
     Ok(limits)
@@ -59,7 +50,7 @@ pub async fn run(store: Store, queues: Queues, names: Vec<QueueName>, shutdown: 
     }
 }
 
-async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<(), LimitsError> {
+async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<(), PartError> {
     let mut away = None;
     let mut present = Vec::with_capacity(names.len());
     for queue in names {

@@ -7,10 +7,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::chain;
+use crate::{error::chain, store::StoreError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// One of the two that everything leans on failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    #[error("the queue failed")]
+    Queue(#[from] jobs::error::Error),
+}
 
 /// The trouble that a role is in, if any.
 pub(crate) struct Outage {

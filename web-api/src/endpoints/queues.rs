@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::body::{self, Fields};
 use crate::config::MOST_BACKLOG;
 use crate::error::ApiError;
-use crate::limits::{self, LimitsError};
+use crate::limits;
 use crate::problem::Problem;
 use crate::state::{AppState, Inner};
 use crate::store::queue::Limit;
@@ -252,13 +252,4 @@ fn new_rate(fields: &mut Fields) -> Option<RateLimit> {
         period: Duration::from_secs_f64(period?),
         burst: burst.and_then(|burst| u32::try_from(burst).ok()).unwrap_or(jobs),
     })
-}
-
-impl From<LimitsError> for ApiError {
-    fn from(error: LimitsError) -> Self {
-        match error {
-            LimitsError::Store(error) => error.into(),
-            LimitsError::Queue(error) => error.into(),
-        }
-    }
 }
