@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
@@ -93,6 +93,37 @@ test('what is selected is done one by one, to those that it can be done to; what
   expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('1 job deleted. 1 job could not be.');
   await user.click(dialog.getByRole('button', { name: 'Close' }));
   expect(screen.queryByRole('link', { name: '{"index":1032}' })).toBeNull();
+});
+
+test('who leaves the page stops what is done one by one', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = Array.from({ length: 12 }, (_, index) => job(1000 + index, { state: 'dead' }));
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  server.use(
+    api.post('/api/v1/jobs/{id}/retry', async ({ params, response }) => {
+      asked.push(params.id);
+      await new Promise<void>((answer) => answers.push(answer));
+      return response(202).json(job(1000, { id: params.id, state: 'queued' }));
+    }),
+  );
+  const { router } = open('/jobs');
+  const user = userEvent.setup();
+  await boxes();
+  await user.click(screen.getByRole('checkbox', { name: 'Select the 12 jobs that are loaded' }));
+  await user.click(bar().getByRole('button', { name: 'Run again 12' }));
+  await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Run again' }));
+  await waitFor(() => {
+    expect(asked).toHaveLength(4);
+  });
+  await act(async () => {
+    await router.navigate({ to: '/settings' });
+  });
+  await screen.findByRole('heading', { name: 'Settings' });
+  for (const answer of answers) answer();
+  // As many as it takes until the next ones would have been asked for.
+  await screen.findByText(/4 jobs run again, then stopped/u);
+  expect(asked).toHaveLength(4);
 });
 
 test('all that match: the count is asked for and named before anything begins', async () => {

@@ -25,11 +25,9 @@ export function BulkEach({ action, jobs, onClose, onDone }: Props) {
   const [fit] = useState(() => jobs.filter((job) => canBeDone(action, job)));
   const [progress, setProgress] = useState<EachProgress | null>(null);
   const stop = useRef(new AbortController());
-  useEffect(() => {
-    const { current } = stop;
-    return () => {
-      current.abort();
-    };
+  // Of the run that goes on when the dialog goes away, not of the one that there was at the beginning.
+  useEffect(() => () => {
+    stop.current.abort();
   }, []);
   const words = BULK_WORDS[action];
   const rest = jobs.length - fit.length;
