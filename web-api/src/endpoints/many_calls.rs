@@ -14,7 +14,7 @@ use super::functions;
 use crate::answer::Answer;
 use crate::batches::MOST_JOBS;
 use crate::body::{self, Fields};
-use crate::enqueue::{Enqueued, KEY_MAX, nul_in};
+use crate::enqueue::{Enqueued, KEY_MAX};
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -136,12 +136,6 @@ fn read(text: &[u8], catalog: &Catalog, held_for: std::time::Duration) -> Result
         return Err(ApiError::UnknownFunction { name });
     };
     call::check_input(function, &call.input)?;
-    if let Some(pointer) = nul_in(&call.input) {
-        return Err(ApiError::invalid_input(
-            &pointer,
-            "must not hold the character U+0000",
-        ));
-    }
     let idempotency = key.map(|key| call.idempotency_of(key, held_for));
     Ok(NewJob {
         idempotency,
