@@ -285,6 +285,9 @@ pub struct Envelope {
     /// The waits between attempts; `None` is as the function's policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<Backoff>,
+    /// What its caller marked it with. Nothing runs differently for them: they are for those who look for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// The W3C trace context of the call, handed on to the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -304,6 +307,7 @@ impl Envelope {
             priority: Priority::STANDARD,
             fairness_key: None,
             backoff: None,
+            tags: Vec::new(),
             traceparent: None,
         }
     }

@@ -29,6 +29,7 @@ mod m20261124_000050_job_counts;
 mod m20261124_000051_create_stats;
 mod m20261124_000052_backlog_limits;
 mod m20261124_000053_create_audit;
+mod m20261130_000060_tags;
 mod runner;
 
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000051_create_stats::Migration),
             Box::new(m20261124_000052_backlog_limits::Migration),
             Box::new(m20261124_000053_create_audit::Migration),
+            Box::new(m20261130_000060_tags::Migration),
         ]
     }
 }

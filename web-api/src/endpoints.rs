@@ -21,6 +21,7 @@ mod results;
 mod schedules;
 mod session;
 mod stats;
+mod tags;
 mod values;
 mod workers;
 
@@ -133,6 +134,7 @@ fn v1() -> Vec<Place> {
         at("jobs/{id}/result").get(ReadPublic(Scope::Job), results::get),
         at("jobs/{id}/logs").get(ReadPublic(Scope::Job), jobs::logs),
         at("failures").get(Read, failures::list),
+        at("tags").get(Read, tags::list),
         at("overview").get(Read, overview::read),
         at("stats").get(Read, stats::read),
         at("workers").get(Read, workers::list),

@@ -41,6 +41,7 @@ pub mod serve;
 pub mod server;
 pub mod state;
 pub mod store;
+pub mod tag;
 pub mod trouble;
 pub mod waiting;
 pub mod windows;

@@ -6,6 +6,7 @@
 //! | `timed`, `"timed out"` | the error message has it |
 //! | `state:dead,retrying` | in one of these states |
 //! | `function:` `queue:` `worker:` `batch:` `schedule:` `id:` `priority:` | what its name says |
+//! | `tag:customer-17` | marked with it; several terms, several tags |
 //! | `failure:` | the latest error is of this kind (see `fingerprint`) |
 //! | `created>TIME`, `created<TIME`, `finished>`, `finished<` | from that time on; before it (RFC 3339) |
 //! | `index:90`, `index>1000`, `user.age<=18` | a value in the input, by the path to it |
@@ -27,9 +28,9 @@ const MOST_TERMS: usize = 32;
 const DEEPEST: usize = 8;
 
 /// The terms that are not about the input.
-const NAMES: [&str; 13] = [
-    "id", "state", "function", "queue", "priority", "batch", "schedule", "worker", "created", "finished",
-    "error", "failure", "input",
+const NAMES: [&str; 14] = [
+    "id", "state", "function", "queue", "tag", "priority", "batch", "schedule", "worker", "created",
+    "finished", "error", "failure", "input",
 ];
 
 /// A search that cannot be read.

@@ -20,6 +20,7 @@ pub mod stat;
 
 mod error;
 mod job_key;
+mod job_tag;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -16,5 +16,6 @@ pub mod scalar;
 pub mod schedule;
 pub mod session;
 pub mod stats;
+pub mod tag;
 pub mod value;
 pub mod worker;

@@ -15,8 +15,8 @@ const AIM: Duration = Duration::from_millis(100);
 const RUNS: usize = 20;
 
 /// A million jobs of thirty days: 88 % completed, 10 % dead of forty failures, some that wait, of four functions and two
-/// queues; and the numbers of a day in minutes and of 90 days in hours.
-const FILL: [&str; 6] = [
+/// queues, one in ten with a tag that many have and each with one that few have; and the numbers of a day in minutes and of 90 days in hours.
+const FILL: [&str; 7] = [
     "INSERT INTO failures (fingerprint, function, queue, kind, pattern, first_seen_at, last_seen_at)
      SELECT lpad(to_hex(n), 16, '0'), 'fibonacci', 'default', 'error', 'timed out in step ' || n,
             now() - interval '30 days', now()
@@ -47,6 +47,9 @@ const FILL: [&str; 6] = [
             CASE WHEN state IN ('dead', 'retrying') THEN lpad(to_hex(n % 40), 16, '0') END,
             CASE WHEN state = 'retrying' THEN now() + interval '30 days' END
      FROM stated",
+    "INSERT INTO job_tags (tag, job_id)
+     SELECT 'customer:' || row_number() OVER () % 5000, id FROM jobs
+     UNION ALL SELECT 'nightly', id FROM jobs WHERE right(id, 1) = '7'",
     // Those wait in SQL for their time, so that nothing but the questions is at work.
     "UPDATE jobs SET parked_until = run_at WHERE state = 'retrying'",
     "UPDATE jobs SET dispatched_at = now() WHERE state = 'queued'",
@@ -94,6 +97,12 @@ pub(crate) async fn run(rounds: usize, markdown: bool) -> Result<()> {
         ("words of an error", "jobs?q=%22timed%20out%22".to_owned()),
         ("rare words of an error", "jobs?q=nowhere".to_owned()),
         ("failure", "jobs?failure=0000000000000007".to_owned()),
+        ("tag that few have", "jobs?tag=customer:17".to_owned()),
+        (
+            "tag that many have, and state",
+            "jobs?tag=nightly&state=dead".to_owned(),
+        ),
+        ("tags by prefix", "tags?prefix=customer:".to_owned()),
         ("worker", "jobs?worker=worker-3".to_owned()),
         ("value in the input", "jobs?q=index:4711".to_owned()),
         ("priority", "jobs?q=priority:1".to_owned()),

@@ -255,6 +255,7 @@ mod tests {
             max_attempts: 1,
             priority: Priority::STANDARD,
             fairness_key: None,
+            tags: Vec::new(),
         };
         let mut seen = Seen::default();
         seen.take_event(&queued, at(1));

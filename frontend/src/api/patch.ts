@@ -80,6 +80,7 @@ export function jobOf(patch: JobPatch): Job | null {
     max_attempts: 0,
     priority: 0,
     fairness_key: null,
+    tags: [],
     progress: null,
     run_at: null,
     created_at: patch.at,

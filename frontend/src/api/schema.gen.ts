@@ -201,7 +201,7 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description A page of jobs, newest first, that may be narrowed. `q` is a search as people write it: `state:dead function:fibonacci queue:mail "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are looked for in the message of the latest error; other names are paths to values in the input.
+         * @description A page of jobs, newest first, that may be narrowed. `q` is a search as people write it: `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are looked for in the message of the latest error; other names are paths to values in the input.
          *
          *     A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
          *
@@ -748,6 +748,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the tags
+         * @description What the jobs that are kept are marked with, in the order of their letters. To read on, ask with a longer prefix.
+         *
+         *     For viewers and admins.
+         */
+        get: operations["list_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workers": {
         parameters: {
             query?: never;
@@ -1281,6 +1303,13 @@ export interface components {
              */
             started_at: string | null;
             state: components["schemas"]["JobState"];
+            /**
+             * @description What its caller marked it with.
+             * @example [
+             *       "customer:17"
+             *     ]
+             */
+            tags: string[];
         };
         /** @description An action on all jobs of a search. */
         JobAction: {
@@ -1436,6 +1465,8 @@ export interface components {
              */
             started_at?: string | null;
             state: components["schemas"]["JobState"];
+            /** @description Absent when the job is not new, and when it has none. */
+            tags?: string[];
             /** @description The worker that holds the job, or held it last. */
             worker?: string | null;
         };
@@ -1562,6 +1593,13 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
+            /**
+             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @example [
+             *       "customer:17"
+             *     ]
+             */
+            tags?: string[] | null;
             /**
              * Format: double
              * @description How long one attempt may take; the function's own limit when it is missing.
@@ -2024,6 +2062,16 @@ export interface components {
             to: string;
             /** @description All of it together. */
             total: components["schemas"]["StatPoint"];
+        };
+        /** @description Tags that jobs are marked with. */
+        TagList: {
+            /**
+             * @description In the order of their letters.
+             * @example [
+             *       "customer:17"
+             *     ]
+             */
+            tags: string[];
         };
         /** @description Something that a person should look at. */
         Trouble: {
@@ -2739,6 +2787,8 @@ export interface operations {
                 failure?: string;
                 /** @description Only jobs of this queue. */
                 queue?: string;
+                /** @description Only jobs that are marked with this tag. */
+                tag?: string;
                 /** @description Only jobs that the schedule of this id has made. */
                 schedule?: string;
                 /** @description Only jobs of the batch with this id. */
@@ -4871,6 +4921,58 @@ export interface operations {
                 };
             };
             /** @description The numbers cannot be read at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Anything else that went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tags: {
+        parameters: {
+            query?: {
+                /** @description Only tags that begin with this. */
+                prefix?: string;
+                /** @description How many at most; 20 unless told. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tags. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagList"];
+                };
+            };
+            /** @description A parameter is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tags cannot be read at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;

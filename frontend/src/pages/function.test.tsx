@@ -87,6 +87,26 @@ test("the server's own errors stand at their fields, those of options in the ope
   expect(field).toBeValid();
 });
 
+test('tags are typed with blanks between them; one that is none says so at the field', async () => {
+  startSpiral();
+  const bodies: unknown[] = [];
+  server.use(
+    api.post('/api/v1/functions/{name}/jobs', async ({ request, response }) => {
+      bodies.push(await request.json());
+      return response(422).json(problem(422, { errors: [{ field: '/tags/1', message: 'is not a tag' }] }));
+    }),
+  );
+  open('/functions/fibonacci');
+  const user = userEvent.setup();
+  await user.type(await screen.findByRole('textbox', { name: /^index/u }), '13');
+  await user.click(screen.getByText('Options'));
+  await user.type(screen.getByLabelText('tags'), ' customer:17  a,b {Enter}');
+  await waitFor(() => {
+    expect(screen.getByLabelText('tags')).toHaveAccessibleDescription(expect.stringContaining('1: is not a tag'));
+  });
+  expect(bodies).toEqual([{ input: { index: 13 }, tags: ['customer:17', 'a,b'] }]);
+});
+
 test('a function without fields takes JSON', async () => {
   startSpiral();
   const bodies = takesCalls();
@@ -106,12 +126,13 @@ test('a function without fields takes JSON', async () => {
 
 test('called again, the form begins with what the job was given', async () => {
   const spiral = startSpiral();
-  spiral.jobs = [detail(510, { input: { index: 77 }, priority: 2, fairness_key: 'tenant-7' })];
+  spiral.jobs = [detail(510, { input: { index: 77 }, priority: 2, fairness_key: 'tenant-7', tags: ['customer:17', 'nightly'] })];
   open(`/functions/fibonacci?from=${id(510)}`);
   expect(await screen.findByRole('textbox', { name: /^index/u })).toHaveValue('77');
-  expect(screen.getByText('Options, 2 chosen')).toBeVisible();
+  expect(screen.getByText('Options, 3 chosen')).toBeVisible();
   expect(screen.getByLabelText('priority')).toHaveValue('2');
   expect(screen.getByLabelText('fairness_key')).toHaveValue('tenant-7');
+  expect(screen.getByLabelText('tags')).toHaveValue('customer:17 nightly');
 });
 
 test('a key that an earlier job has is told', async () => {

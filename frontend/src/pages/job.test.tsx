@@ -36,6 +36,14 @@ test('a job that could not be cancelled says why, and can be tried again', async
   expect(screen.getByRole('button', { name: 'Cancel this job' })).toBeVisible();
 });
 
+test('each tag leads to the jobs that have it', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [completed(1, '1'), detail(3, { tags: ['customer:17', 'nightly'] })];
+  open(`/jobs/${id(3)}`);
+  expect(await screen.findByRole('link', { name: 'customer:17' })).toHaveAttribute('href', '/jobs?q=tag%3Acustomer%3A17');
+  expect(screen.getByRole('link', { name: 'nightly' })).toBeVisible();
+});
+
 test('a job that has ended cannot be cancelled', async () => {
   const spiral = startSpiral();
   spiral.jobs = [completed(1, '1')];

@@ -11,6 +11,7 @@ import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
 import { ProgressBar } from '../components/progress-bar';
 import { callText } from './job-text';
+import { TagLinks } from './job/tag-links';
 import classes from './job.module.css';
 import { Attempts } from './job/attempts';
 import { JobActions } from './job/job-actions';
@@ -115,6 +116,11 @@ function JobFacts({ job }: { readonly job: JobDetail }) {
       )}
       <Fact name="Priority">{`${job.priority} (1 runs first, 9 last)`}</Fact>
       {job.fairness_key != null && <Fact name="Fairness key">{job.fairness_key}</Fact>}
+      {job.tags.length > 0 && (
+        <Fact name={job.tags.length === 1 ? 'Tag' : 'Tags'}>
+          <TagLinks tags={job.tags} />
+        </Fact>
+      )}
       <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}`}</Fact>
       <Fact name="Created">
         <Moment at={job.created_at} />

@@ -41,6 +41,28 @@ test('names and values are completed with the keyboard, and Enter searches', asy
   expect(box).toHaveFocus();
 });
 
+test('a tag is completed with those that begin with what is typed', async () => {
+  startSpiral();
+  const asked: (string | null)[] = [];
+  server.use(
+    api.get('/api/v1/tags', ({ request, response }) => {
+      const prefix = new URL(request.url).searchParams.get('prefix');
+      asked.push(prefix);
+      return response(200).json({ tags: ['customer:17', 'customer:18', 'nightly'].filter((tag) => tag.startsWith(prefix ?? '')) });
+    }),
+  );
+  open('/jobs');
+  await screen.findByText('No jobs yet');
+  const user = userEvent.setup();
+  const box = screen.getByRole('combobox', { name: 'Search the jobs' });
+  await user.type(box, 'state:dead tag:c');
+  expect(await screen.findByRole('option', { name: 'customer:18' })).toBeVisible();
+  expect(screen.queryByRole('option', { name: 'nightly' })).toBeNull();
+  await user.keyboard('{ArrowDown}{Enter}');
+  expect(box).toHaveValue('state:dead tag:customer:17 ');
+  expect(asked.at(-1)).toBe('c');
+});
+
 test('a search is sent as it is, and a link back takes it out of the box', async () => {
   startSpiral();
   const asked: (string | null)[] = [];

@@ -19,6 +19,7 @@ export function job(number: number, changes: Partial<Job> = {}): Job {
     max_attempts: 3,
     priority: 5,
     fairness_key: null,
+    tags: [],
     progress: null,
     run_at: null,
     created_at: AT,

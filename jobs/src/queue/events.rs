@@ -69,6 +69,7 @@ pub enum JobEvent {
         max_attempts: u32,
         priority: Priority,
         fairness_key: Option<String>,
+        tags: Vec<String>,
     },
     /// More jobs came into Redis at once than it is of use to name.
     QueuedMany { count: u64 },

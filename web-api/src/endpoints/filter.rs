@@ -33,6 +33,11 @@ pub(super) fn read(query: &mut Query) -> JobFilter {
     put(query, "failure", &mut filter.failure, asked);
     let asked = query.parsed("queue");
     put(query, "queue", &mut filter.queue, asked);
+    if let Some(tag) = query.parsed("tag")
+        && !filter.tags.contains(&tag)
+    {
+        filter.tags.push(tag);
+    }
     let asked = query.parsed("schedule");
     put(query, "schedule", &mut filter.schedule, asked);
     let asked = query.parsed("batch");

@@ -24,7 +24,7 @@ const MOST_LINES: u64 = 20_000;
 /// List jobs
 ///
 /// A page of jobs, newest first, that may be narrowed. `q` is a search as people write it:
-/// `state:dead function:fibonacci queue:mail "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are
+/// `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are
 /// looked for in the message of the latest error; other names are paths to values in the input.
 ///
 /// A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it
@@ -40,6 +40,7 @@ const MOST_LINES: u64 = 20_000;
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
         ("failure" = Option<String>, Query, description = "Only jobs whose latest error has this fingerprint."),
         ("queue" = Option<String>, Query, description = "Only jobs of this queue."),
+        ("tag" = Option<String>, Query, description = "Only jobs that are marked with this tag."),
         ("schedule" = Option<String>, Query, description = "Only jobs that the schedule of this id has made."),
         ("batch" = Option<String>, Query, description = "Only jobs of the batch with this id."),
         ("worker" = Option<String>, Query, description = "Only jobs that this worker had last."),

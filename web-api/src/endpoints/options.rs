@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::body::Fields;
 use crate::enqueue::KEY_MAX;
 use crate::store::job::{NewJob, Unique};
+use crate::tag::{self, Tag, TagError};
 
 /// How far ahead a job may be planned, and how long it may wait between attempts, in seconds.
 const A_YEAR: u64 = 31_536_000;
@@ -30,6 +31,7 @@ pub(super) struct CallOptions {
     pub(super) queue: Option<QueueName>,
     pub(super) priority: Option<Priority>,
     pub(super) fairness_key: Option<String>,
+    pub(super) tags: Vec<Tag>,
     pub(super) unique: Option<Unique>,
 }
 
@@ -50,6 +52,7 @@ impl CallOptions {
                 .and_then(narrowed::<u8>)
                 .and_then(|number| Priority::try_from(number).ok()),
             fairness_key: fields.short_text("fairness_key", FAIRNESS_KEY_MAX),
+            tags: tags(fields),
             unique: unique(fields),
         };
         if options.run_at.is_some() && options.delay_seconds.is_some() {
@@ -77,6 +80,7 @@ impl CallOptions {
             queue: self.queue.unwrap_or(job.queue),
             priority: self.priority.unwrap_or(job.priority),
             fairness_key: self.fairness_key.or(job.fairness_key),
+            tags: self.tags,
             unique: self.unique.or(job.unique),
             ..job
         }
@@ -97,6 +101,25 @@ fn unique(fields: &mut Fields) -> Option<Unique> {
         key,
         held_for: held_for.map(Duration::from_secs),
     })
+}
+
+/// Each once.
+fn tags(fields: &mut Fields) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = Vec::new();
+    let given = fields.array("tags").unwrap_or_default();
+    if given.len() > tag::MOST {
+        fields.wrong("/tags", format!("must have at most {} tags", tag::MOST));
+        return tags;
+    }
+    for (place, value) in given.iter().enumerate() {
+        match value.as_str().map(str::parse) {
+            Some(Ok(tag)) if tags.contains(&tag) => {}
+            Some(Ok(tag)) => tags.push(tag),
+            Some(Err(error)) => fields.wrong(format!("/tags/{place}"), TagError::to_string(&error)),
+            None => fields.wrong(format!("/tags/{place}"), "must be a text"),
+        }
+    }
+    tags
 }
 
 fn queue(fields: &mut Fields, queues: &[QueueName]) -> Option<QueueName> {
@@ -181,11 +204,15 @@ mod tests {
     fn all_of_them_are_read() {
         let options = read(&json!({
             "max_attempts": 7, "timeout_seconds": 1.5, "delay_seconds": 60, "queue": "mail", "priority": 1,
-            "fairness_key": "tenant-7", "backoff": {"fixed_seconds": [0.5, 10]},
+            "fairness_key": "tenant-7", "tags": ["a", "customer:17", "a"], "backoff": {"fixed_seconds": [0.5, 10]},
         }))
         .unwrap();
         assert_eq!(options.timeout, Some(Duration::from_millis(1_500)));
         assert_eq!(options.priority, Some(Priority::FIRST));
+        assert_eq!(
+            options.tags,
+            ["a", "customer:17"].map(|text| text.parse().unwrap())
+        );
         let waits = vec![Duration::from_millis(500), Duration::from_secs(10)];
         assert_eq!(options.backoff, Some(Backoff::Fixed(waits)));
         let exponential = json!({"backoff": {"exponential": {"base_seconds": 1, "cap_seconds": 60}}});
@@ -205,6 +232,10 @@ mod tests {
             (json!({"priority": 10}), "priority"),
             (json!({"queue": "unheard-of"}), "queue"),
             (json!({"fairness_key": "x".repeat(129)}), "fairness_key"),
+            (json!({"tags": "a"}), "tags"),
+            (json!({"tags": ["a", 1]}), "tags/1"),
+            (json!({"tags": ["a b"]}), "tags/0"),
+            (json!({"tags": vec!["a"; 11]}), "tags"),
             (json!({"backoff": {"fixed_seconds": []}}), "backoff"),
             (json!({"backoff": {"fixed_seconds": [-1]}}), "backoff"),
             (json!({"backoff": {"fixed_seconds": [1], "x": 1}}), "backoff"),

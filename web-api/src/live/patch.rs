@@ -17,6 +17,7 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
             max_attempts,
             priority,
             fairness_key,
+            tags,
         } => {
             let ahead = run_at.is_some_and(|time| time > batch.at);
             let state = if ahead {
@@ -31,6 +32,7 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
                 run_at: run_at.map(Into::into),
                 priority: Some((*priority).into()),
                 fairness_key: fairness_key.clone(),
+                tags: tags.clone(),
                 ..bare(batch, *id, state)
             }
         }
@@ -141,6 +143,7 @@ fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
         max_attempts: None,
         priority: None,
         fairness_key: None,
+        tags: Vec::new(),
         run_at: None,
         started_at: None,
         finished_at: None,
@@ -198,11 +201,12 @@ mod tests {
             max_attempts: 3,
             priority: Priority::FIRST,
             fairness_key: Some("a tenant".to_owned()),
+            tags: vec!["customer:17".to_owned()],
         };
         let patch = serde_json::to_value(of(&batch, &event).unwrap()).unwrap();
         let expected = json!({"id": id, "function": "fibonacci", "queue": "default", "state": "queued",
             "at": "2026-01-02T03:04:05.678Z", "input": {"index": 90}, "max_attempts": 3,
-            "priority": 1, "fairness_key": "a tenant"});
+            "priority": 1, "fairness_key": "a tenant", "tags": ["customer:17"]});
         assert_eq!(patch, expected);
     }
 
@@ -241,6 +245,7 @@ mod tests {
             max_attempts: 1,
             priority: Priority::STANDARD,
             fairness_key: None,
+            tags: Vec::new(),
         };
         assert_eq!(of(&batch, &event).unwrap().state, job::State::Scheduled);
     }

@@ -195,6 +195,7 @@ fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
         "function" => once(&mut filter.function, &name, value.text),
         "failure" => once(&mut filter.failure, &name, parsed(&value)?),
         "queue" => once(&mut filter.queue, &name, parsed(&value)?),
+        "tag" => take_tag(filter, &value),
         "priority" => once(&mut filter.priority, &name, priority(&value)?),
         "batch" => once(&mut filter.batch, &name, parsed(&value)?),
         "schedule" => once(&mut filter.schedule, &name, parsed(&value)?),
@@ -258,6 +259,15 @@ pub(crate) fn in_order(named: &[JobState]) -> Vec<JobState> {
         .into_iter()
         .filter(|state| named.contains(state))
         .collect()
+}
+
+fn take_tag(filter: &mut JobFilter, value: &Placed) -> Result<(), SearchError> {
+    not_too_many(filter.tags.len(), value)?;
+    let tag = parsed(value)?;
+    if !filter.tags.contains(&tag) {
+        filter.tags.push(tag);
+    }
+    Ok(())
 }
 
 fn take_word(filter: &mut JobFilter, word: Placed) -> Result<(), SearchError> {
@@ -344,7 +354,7 @@ mod tests {
     fn every_term_is_read() {
         let (id, batch) = (JobId::new(), JobId::new());
         let filter = read(&format!(
-            "state:dead,queued function:fibonacci queue:mail priority:1 batch:{batch} schedule:{batch} worker:w-1 {id} \
+            "state:dead,queued function:fibonacci queue:mail tag:customer:17 tag:a tag:a priority:1 batch:{batch} schedule:{batch} worker:w-1 {id} \
              created>2026-01-02T03:04:05.678Z finished<2026-01-03T00:00:00+01:00 \
              \"timed \\\"out\" error:refused index>1000 user.name:\"Anna K\" input.state<=-2.5"
         ));
@@ -352,6 +362,7 @@ mod tests {
         assert_eq!(filter.states, [JobState::Queued, JobState::Dead]);
         assert_eq!(filter.function.as_deref(), Some("fibonacci"));
         assert_eq!(filter.queue.unwrap().as_str(), "mail");
+        assert_eq!(filter.tags, ["customer:17", "a"].map(|tag| tag.parse().unwrap()));
         assert_eq!(filter.priority, Some(Priority::FIRST));
         assert_eq!(filter.batch.unwrap().to_string(), batch.to_string());
         assert_eq!(filter.schedule.unwrap().to_string(), batch.to_string());
@@ -394,6 +405,7 @@ mod tests {
             ("created<99999-01-01T00:00:00Z", 9, "is not a time"),
             ("priority:0", 10, "from 1 to 9"),
             ("queue:Mail", 7, "queue name"),
+            ("tag:a tag:b,c", 11, "not a tag"),
             ("id:x", 4, "job id"),
             ("failure:x", 9, "fingerprint"),
             ("a..b:1", 1, "no path"),

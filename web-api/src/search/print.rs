@@ -20,6 +20,9 @@ impl fmt::Display for JobFilter {
         term("function", self.function.clone());
         term("failure", self.failure.map(|fingerprint| fingerprint.to_string()));
         term("queue", self.queue.as_ref().map(ToString::to_string));
+        for tag in &self.tags {
+            term("tag", Some(tag.to_string()));
+        }
         term(
             "priority",
             self.priority.map(|priority| u8::from(priority).to_string()),

@@ -25,6 +25,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, value::RawValue};
 
 use super::{Store, StoreError, batch::BatchId, schedule::ScheduleId};
+use crate::tag::Tag;
 pub use count::Counted;
 pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
@@ -71,6 +72,8 @@ pub(super) mod row {
         pub again_at: Option<DateTimeUtc>,
         pub attempts_before: i32,
         pub failure: Option<String>,
+        #[sea_orm(column_type = "JsonBinary", nullable)]
+        pub tags: Option<Json>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -104,6 +107,7 @@ pub struct Job {
     pub traceparent: Option<String>,
     pub priority: Priority,
     pub fairness_key: Option<String>,
+    pub tags: Vec<Tag>,
     /// The waits between attempts, when they are not the function's.
     pub backoff: Option<Backoff>,
     /// Who keeps it while it waits.
@@ -184,6 +188,7 @@ pub struct NewJob {
     pub run_at: Option<DateTime<Utc>>,
     pub priority: Priority,
     pub fairness_key: Option<String>,
+    pub tags: Vec<Tag>,
     pub backoff: Option<Backoff>,
     pub place: Place,
     pub idempotency: Option<Idempotency>,
@@ -233,6 +238,7 @@ impl Job {
             priority: self.priority,
             fairness_key: self.fairness_key.clone(),
             backoff: self.backoff.clone(),
+            tags: self.tags.iter().map(Tag::to_string).collect(),
             traceparent: self.traceparent.clone(),
         })
     }
@@ -257,6 +263,7 @@ impl NewJob {
             run_at: None,
             priority: Priority::STANDARD,
             fairness_key: None,
+            tags: Vec::new(),
             backoff: None,
             place: Place::Backlog,
             idempotency: None,
@@ -314,6 +321,7 @@ impl NewJob {
             traceparent: self.traceparent,
             priority: self.priority,
             fairness_key: self.fairness_key,
+            tags: self.tags,
             backoff: self.backoff,
             place: self.place,
             progress: None,
@@ -386,6 +394,7 @@ impl TryFrom<row::Model> for Job {
                 .try_into()
                 .unwrap_or_default(),
             fairness_key: Some(row.fairness_key).filter(|key| !key.is_empty()),
+            tags: tags(&row.id, row.tags)?,
             backoff: row
                 .backoff
                 .map(serde_json::from_value)
@@ -403,6 +412,15 @@ impl TryFrom<row::Model> for Job {
             finished_at: row.finished_at,
         })
     }
+}
+
+fn tags(row: &str, tags: Option<Value>) -> Result<Vec<Tag>, StoreError> {
+    let texts: Vec<String> = tags
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| unreadable(row, "tags", &error))?
+        .unwrap_or_default();
+    texts.iter().map(|text| parsed(row, "tags", text)).collect()
 }
 
 pub(in crate::store) fn parsed<T: std::str::FromStr>(

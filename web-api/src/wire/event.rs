@@ -29,6 +29,10 @@ pub struct JobPatch {
     pub priority: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fairness_key: Option<String>,
+    /// Absent when the job is not new, and when it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[salvo(schema(required = false))]
+    pub tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]

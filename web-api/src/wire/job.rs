@@ -121,6 +121,9 @@ pub struct Job {
     /// Jobs with one key share the turns that the queue gives to it.
     #[salvo(schema(required = true))]
     pub fairness_key: Option<String>,
+    /// What its caller marked it with.
+    #[salvo(schema(example = json!(["customer:17"])))]
+    pub tags: Vec<String>,
     /// How far the latest attempt is, from 0 to 1, when its function says so.
     #[salvo(schema(required = true, minimum = 0, maximum = 1))]
     pub progress: Option<f64>,
@@ -171,6 +174,7 @@ impl From<&record::Job> for Job {
             run_at: job.run_at.map(Into::into),
             priority: job.priority.into(),
             fairness_key: job.fairness_key.clone(),
+            tags: job.tags.iter().map(ToString::to_string).collect(),
             progress: job.progress,
             created_at: job.created_at.into(),
             started_at: job.started_at.map(Into::into),
@@ -337,6 +341,9 @@ pub struct NewJob {
     /// delay the few of another.
     #[salvo(schema(min_length = 1, max_length = 128))]
     pub fairness_key: Option<String>,
+    /// Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+    #[salvo(schema(max_items = 10, example = json!(["customer:17"])))]
+    pub tags: Option<Vec<String>>,
     /// While a job of this function has the same key, it is the answer and no other is made, whatever the input.
     #[salvo(schema(min_length = 1, max_length = 255, example = "customer-17"))]
     pub unique_key: Option<String>,

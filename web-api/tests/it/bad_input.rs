@@ -74,7 +74,7 @@ on_both_databases! {
         refuse_body(&server, VALUES, "{\"index\": 1, \"times\": 2}", "/times", "is not a field of this input").await;
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"times\": 2}}", "/times", "is not a field of this input").await;
         let message = "is not known here; the fields are: input, max_attempts, timeout_seconds, \
-            backoff, run_at, delay_seconds, queue, priority, fairness_key, unique_key, unique_for_seconds";
+            backoff, run_at, delay_seconds, queue, priority, fairness_key, tags, unique_key, unique_for_seconds";
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1}, \"retries\": 2}", "/retries", message).await;
         refuse_body(&server, VALUES, "{\"index\": 1, \"index\": 2}", "/index", "is there twice").await;
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"index\": 2}}", "/input/index", "is there twice").await;

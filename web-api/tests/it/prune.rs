@@ -177,11 +177,12 @@ on_both_databases! {
         assert_eq!(left, keys);
     }
 
-    async fn attempts_and_log_lines_go_with_their_job(kind) {
+    async fn attempts_log_lines_and_tags_go_with_their_job(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
         let admin = database.connect().await;
-        let (gone, kept) = (old(1), new_job(2));
+        let tagged = |job| NewJob { tags: vec!["import".parse().unwrap()], ..job };
+        let (gone, kept) = (tagged(old(1)), tagged(new_job(2)));
         store.job_insert_many(&[gone.clone(), kept.clone()]).await.unwrap();
         for id in [gone.id, kept.id] {
             let error = AttemptError { kind: ErrorKind::Error, message: "no luck".to_owned() };
@@ -202,7 +203,9 @@ on_both_databases! {
         eventually("the old job is gone", pruned).await;
         pruner.stop().await;
         assert_eq!((counts(gone.id).await, counts(kept.id).await), ((0, 0), (1, 2)));
-        assert_eq!(column(&admin, "SELECT job_id FROM attempts").await, [kept.id.to_string()]);
+        for table in ["attempts", "job_tags"] {
+            assert_eq!(column(&admin, &format!("SELECT job_id FROM {table}")).await, [kept.id.to_string()]);
+        }
     }
 
     async fn without_a_limit_rows_stay_and_keys_go_all_the_same(kind) {

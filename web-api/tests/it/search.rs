@@ -37,6 +37,11 @@ fn with_input(function: &str, queue: &str, input: Value) -> NewJob {
     }
 }
 
+fn tagged(tags: &[&str], job: NewJob) -> NewJob {
+    let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    NewJob { tags, ..job }
+}
+
 fn dead(id: JobId, message: &str) -> JobEvent {
     let error = AttemptError {
         kind: ErrorKind::Error,
@@ -50,9 +55,9 @@ on_both_databases! {
         let database = Database::new(kind).await;
         let store = database.store().await;
         let new = [
-            with_input("a", "default", json!({"index": 7, "user": {"name": "Anna K", "age": 41.5}})),
+            tagged(&["customer:17"], with_input("a", "default", json!({"index": 7, "user": {"name": "Anna K", "age": 41.5}}))),
             with_input("b", "mail", json!({"index": 1000, "state": "open", "on": true})),
-            with_input("a", "mail", json!({"index": "1001", "on": "true", "list": [1]})),
+            tagged(&["import", "customer:17"], with_input("a", "mail", json!({"index": "1001", "on": "true", "list": [1]}))),
             with_input("b", "default", json!({"index": 1001, "user": null})),
             NewJob { priority: Priority::FIRST, ..with_input("a", "mail", json!([1, 2])) },
         ];
@@ -72,6 +77,12 @@ on_both_databases! {
             ("queue:mail", &[4, 2, 1]),
             ("queue:mail state:completed,dead", &[2, 1]),
             ("queue:mail function:a", &[4, 2]),
+            ("tag:customer:17", &[2, 0]),
+            ("tag:customer:17 tag:import", &[2]),
+            ("tag:customer:17 state:dead", &[0]),
+            ("tag:customer:17 timed", &[0]),
+            ("tag:customer:1", &[]),
+            ("tag:import queue:mail function:a index:1001", &[2]),
             ("priority:1", &[4]),
             ("worker:worker-1", &[2, 1, 0]),
             ("worker:worker-1 state:dead queue:default", &[0]),
@@ -97,12 +108,14 @@ on_both_databases! {
             assert_eq!(found(&store, &new, search).await, expected, "{search}");
         }
         assert_eq!(found(&store, &new, &new[3].id.to_string()).await, [3]);
+        assert_eq!(found(&store, &new, &format!("tag:import {}", new[2].id)).await, [2]);
+        assert_eq!(found(&store, &new, &format!("tag:import {}", new[0].id)).await, [0; 0]);
     }
 
     async fn times_bound_a_search(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
-        let new: Vec<NewJob> = (0..3).map(new_job).collect();
+        let new: Vec<NewJob> = (0..3).map(|index| tagged(&["all"], new_job(index))).collect();
         store.job_insert_many(&new).await.unwrap();
         store.job_apply_events(&[batch(vec![finished(new[1].id, 1)])]).await.unwrap();
         let at = |seconds: i64| (Utc::now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
@@ -114,6 +127,8 @@ on_both_databases! {
             (format!("finished>{past}"), &[1]),
             (format!("finished>{past} finished<{future}"), &[1]),
             (format!("finished<{past}"), &[]),
+            (format!("tag:all created>{past} finished<{future}"), &[1]),
+            (format!("tag:all created>{future}"), &[]),
         ] {
             assert_eq!(found(&store, &new, &search).await, expected, "{search}");
         }
@@ -122,11 +137,11 @@ on_both_databases! {
     async fn pages_lead_there_and_back(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
-        let new: Vec<NewJob> = (0..23).map(|index| with_input("a", ["default", "mail"][index % 2], json!({"index": index}))).collect();
+        let new: Vec<NewJob> = (0..23).map(|index| tagged(&[["odd", "all"][index % 2], "each"], with_input("a", ["default", "mail"][index % 2], json!({"index": index})))).collect();
         store.job_insert_many(&new).await.unwrap();
         store.job_apply_events(&[batch(vec![finished(new[3].id, 1), finished(new[4].id, 1)])]).await.unwrap();
         // By one index, by several parts, and with a look at each row.
-        for search in ["", "queue:mail", "state:queued,completed", "index>=5", "queue:mail index>3"] {
+        for search in ["", "queue:mail", "state:queued,completed", "index>=5", "queue:mail index>3", "tag:each", "tag:each tag:odd index>3"] {
             let filter: JobFilter = search.parse().unwrap();
             let mut there = Vec::new();
             let mut page = store.job_list(&filter, None, 4).await.unwrap();
@@ -168,6 +183,34 @@ on_both_databases! {
         assert_eq!((page.jobs.len(), page.previous), (0, None));
         let newest = store.job_list(&"index>=0".parse().unwrap(), None, 10).await.unwrap();
         assert_eq!((newest.jobs.len(), newest.searched_to), (10, None), "a full page does not care how far it came");
+    }
+
+    async fn tags_are_shown_found_and_listed(kind) {
+        let server = TestServer::idle(kind).await;
+        let call = async |index: u64, tags: Value| {
+            let body = json!({"input": {"index": index}, "tags": tags}).to_string();
+            server.post("/api/v1/functions/fibonacci/jobs", body).await
+        };
+        let made = call(1, json!(["customer:17", "nightly", "customer:17"])).await;
+        assert_eq!(made.status, 202);
+        assert_eq!(made.json()["tags"], json!(["customer:17", "nightly"]));
+        assert_eq!(call(2, json!(["customer:18"])).await.status, 202);
+        assert_eq!(call(3, json!(null)).await.json()["tags"], json!([]));
+        let problem = call(4, json!(["customer 17"])).await.problem(422, "invalid_input");
+        assert_eq!(problem["errors"][0]["field"], "/tags/0");
+
+        let listed = server.get("/api/v1/jobs?tag=customer:17").await.json();
+        assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
+        assert_eq!(listed["jobs"][0]["tags"], json!(["customer:17", "nightly"]));
+        let both = server.get("/api/v1/jobs?tag=customer:17&q=tag:customer:18").await.json();
+        assert_eq!(both["jobs"], json!([]));
+        server.get("/api/v1/jobs?tag=a,b").await.problem(400, "invalid_parameter");
+
+        let tags = async |query: &str| server.get(&format!("/api/v1/tags{query}")).await.json()["tags"].clone();
+        assert_eq!(tags("").await, json!(["customer:17", "customer:18", "nightly"]));
+        assert_eq!(tags("?prefix=customer:").await, json!(["customer:17", "customer:18"]));
+        assert_eq!(tags("?prefix=n&limit=1").await, json!(["nightly"]));
+        assert_eq!(tags("?prefix=x").await, json!([]));
     }
 
     async fn the_api_searches(kind) {

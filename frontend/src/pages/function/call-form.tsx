@@ -48,9 +48,9 @@ export function CallForm({ called, model, onCalled }: Props) {
       onCalled(made);
     },
     onError: (failure) => {
-      // The server names fields of the input and options alike: `/index`, `/priority`.
+      // The server names fields of the input and options alike: `/index`, `/priority`, `/tags/0`.
       const told = Object.entries(asApiError(failure).fieldErrors);
-      const isOption = ([pointer]: readonly [string, string]) => options.some(({ name }) => pointer === `/${name}`);
+      const isOption = ([pointer]: readonly [string, string]) => options.some(({ name }) => pointer.split('/')[1] === name);
       show({
         input: Object.fromEntries(told.filter((each) => !isOption(each))),
         options: Object.fromEntries(told.filter(isOption)),
@@ -130,5 +130,6 @@ function optionsOf(job: Job, called: FunctionInfo): Readonly<Record<string, stri
     ...(job.queue === called.queue ? {} : { queue: job.queue }),
     ...(job.max_attempts === called.max_attempts ? {} : { max_attempts: String(job.max_attempts) }),
     ...(job.fairness_key == null ? {} : { fairness_key: job.fairness_key }),
+    ...(job.tags.length === 0 ? {} : { tags: job.tags.join(' ') }),
   };
 }

@@ -73,5 +73,11 @@ export function optionFields(called: FunctionInfo, queues: readonly string[]): r
       description: 'Jobs with one key share the turns that the queue gives to it.',
       maxLength: 128,
     },
+    {
+      ...BARE_FIELD,
+      name: 'tags',
+      kind: 'words',
+      description: 'Marks by which the job is found again, with blanks between them.',
+    },
   ];
 }

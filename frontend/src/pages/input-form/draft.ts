@@ -116,6 +116,8 @@ function readField(field: Field, text: string): Value {
         : { ok: true, value: text };
     case 'choice':
       return { ok: true, value: text };
+    case 'words':
+      return { ok: true, value: text.trim().split(/\s+/u) };
     case 'flag':
       return { ok: true, value: text === 'true' };
     case 'integer':

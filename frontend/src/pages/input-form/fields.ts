@@ -5,7 +5,8 @@
  * `eval`, which the pages' content security policy forbids. Here the server checks; what no field kind fits is JSON.
  */
 
-export type FieldKind = 'text' | 'integer' | 'number' | 'choice' | 'flag' | 'time' | 'json';
+/** `words`: texts without blanks, as a list. */
+export type FieldKind = 'text' | 'integer' | 'number' | 'choice' | 'flag' | 'time' | 'words' | 'json';
 
 export interface Field {
   readonly name: string;

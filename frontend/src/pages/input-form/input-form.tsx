@@ -163,13 +163,14 @@ function FieldInput({ field, text, error, onText }: FieldProps) {
         />
       );
     case 'text':
+    case 'words':
     case 'time':
     case 'integer':
     case 'number':
       return (
         <TextInput
           {...wrapper}
-          {...(kind === 'time' ? { type: 'datetime-local' } : kind === 'text' ? {} : { inputMode: 'decimal' as const })}
+          {...(kind === 'time' ? { type: 'datetime-local' } : kind === 'text' || kind === 'words' ? {} : { inputMode: 'decimal' as const })}
           autoComplete="off"
           {...(field.preset === undefined ? {} : { placeholder: plain(field.preset) })}
           onChange={(event) => {

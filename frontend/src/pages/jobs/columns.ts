@@ -8,6 +8,7 @@ export const COLUMNS = [
   { key: 'queue', name: 'Queue', width: '110px' },
   { key: 'priority', name: 'Priority', width: '84px' },
   { key: 'fairness_key', name: 'Fairness key', width: '130px' },
+  { key: 'tags', name: 'Tags', width: '160px' },
   { key: 'attempts', name: 'Attempts', width: '92px' },
   { key: 'waited', name: 'Waited', width: '100px' },
   { key: 'duration', name: 'Duration', width: '100px' },

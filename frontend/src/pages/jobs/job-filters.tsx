@@ -8,7 +8,7 @@ import type { Known } from './suggestions';
 
 interface Props {
   readonly filter: JobFilter;
-  readonly known: Known;
+  readonly known: Omit<Known, 'tags'>;
   readonly onChange: (filter: JobFilter) => void;
 }
 

@@ -210,6 +210,7 @@ const Row = memo(function Row({ job, index, columns, selected, onSelect, measure
       {cell('queue', job.queue)}
       {cell('priority', job.priority)}
       {cell('fairness_key', job.fairness_key ?? '–')}
+      {cell('tags', job.tags.length === 0 ? '–' : job.tags.join(', '))}
       {cell('attempts', `${job.attempt} of ${job.max_attempts}`)}
       {cell('waited', waited(job))}
       {cell(

@@ -1,13 +1,15 @@
 /** The search over jobs, with what could be typed next below it: a combobox, after the ARIA pattern of that name. */
 import { Button } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { tagsQuery } from '../../api/tags';
 import classes from './search-box.module.css';
-import { misreadOf, suggest, type Known, type Suggestion } from './suggestions';
+import { misreadOf, suggest, tagAt, type Known, type Suggestion } from './suggestions';
 
 interface Props {
   /** What is searched for now. */
   readonly query: string;
-  readonly known: Known;
+  readonly known: Omit<Known, 'tags'>;
   /** What the API says is wrong with it. */
   readonly error: string | null;
   readonly onSearch: (query: string) => void;
@@ -34,7 +36,9 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
     caretTo.current = null;
   });
   const id = useId();
-  const { from, to, list } = suggest(text, caret, known);
+  const tag = open ? tagAt(text, caret) : null;
+  const { data: tags = [] } = useQuery({ ...tagsQuery(tag ?? ''), enabled: tag !== null });
+  const { from, to, list } = suggest(text, caret, { ...known, tags });
   const listed = open && list.length > 0;
 
   const search = (next: string) => {

@@ -17,12 +17,15 @@ export interface Suggestions {
 export interface Known {
   readonly functions: readonly string[];
   readonly queues: readonly string[];
+  /** Those that begin with what is typed. */
+  readonly tags: readonly string[];
 }
 
 const TERMS: readonly Suggestion[] = [
   { text: 'state:', hint: 'one, or several with commas' },
   { text: 'function:', hint: 'what it calls' },
   { text: 'queue:', hint: 'what it goes through' },
+  { text: 'tag:', hint: 'what it is marked with' },
   { text: 'priority:', hint: '1 to 9' },
   { text: 'failure:', hint: 'the fingerprint of an error' },
   { text: 'worker:', hint: 'the one that had it last' },
@@ -58,7 +61,12 @@ export function suggest(text: string, caret: number, known: Known): Suggestions 
   return { from: start, to, list: list.slice(0, MOST) };
 }
 
-function valuesOf(name: string, { functions, queues }: Known): readonly string[] | null {
+/** What is typed of a tag at the caret; null when no tag is. */
+export function tagAt(text: string, caret: number): string | null {
+  return /(?:^|\s)tag:([\w.:/@+#=-]*)$/u.exec(text.slice(0, caret))?.[1] ?? null;
+}
+
+function valuesOf(name: string, { functions, queues, tags }: Known): readonly string[] | null {
   switch (name) {
     case 'state':
       return JOB_STATES;
@@ -66,6 +74,8 @@ function valuesOf(name: string, { functions, queues }: Known): readonly string[]
       return functions;
     case 'queue':
       return queues;
+    case 'tag':
+      return tags;
     case 'priority':
       return ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
     default:

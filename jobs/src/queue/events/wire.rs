@@ -31,6 +31,8 @@ pub(crate) struct Queued {
     priority: Priority,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fairness_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
 }
 
 impl Queued {
@@ -43,6 +45,7 @@ impl Queued {
             max_attempts: job.max_attempts,
             priority: job.priority,
             fairness_key: job.fairness_key.clone(),
+            tags: job.tags.clone(),
         }
     }
 }
@@ -57,6 +60,7 @@ impl From<Queued> for JobEvent {
             max_attempts,
             priority,
             fairness_key,
+            tags,
         }: Queued,
     ) -> Self {
         Self::Queued {
@@ -67,6 +71,7 @@ impl From<Queued> for JobEvent {
             max_attempts,
             priority,
             fairness_key,
+            tags,
         }
     }
 }

@@ -4,13 +4,9 @@
 use std::time::{Duration, Instant};
 
 use jobs::job::JobId;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, sea_query::ExprTrait};
 
-use super::{
-    JobFilter,
-    list::Start,
-    row::{Column, Entity},
-};
+use super::{JobFilter, list::Start, row::Column};
 use crate::store::{Store, StoreError};
 
 /// Rows in one statement.
@@ -39,16 +35,18 @@ impl Store {
         loop {
             let edge = self.edge(&plan, Start::OlderThan(before), PIECE).await?;
             for part in &plan.parts {
-                let mut query = Entity::find()
+                let mut query = plan
+                    .source
+                    .jobs()
                     .select_only()
                     .column_as(Column::Id.count(), "jobs")
                     .filter(part.clone())
-                    .filter(Column::Id.lt(before.to_string()));
+                    .filter(plan.source.id().lt(before.to_string()));
                 if let Some(rest) = &plan.rest {
                     query = query.filter(rest.clone());
                 }
                 if let Some(edge) = edge {
-                    query = query.filter(Column::Id.gte(edge.to_string()));
+                    query = query.filter(plan.source.id().gte(edge.to_string()));
                 }
                 let query = query.into_tuple::<i64>();
                 let jobs = self.bounded("job_count", query.one(&self.database)).await?;

@@ -4,15 +4,20 @@
 use chrono::{DateTime, Utc};
 use jobs::job::{JobId, JobState, Priority, QueueName};
 use sea_orm::{
-    ColumnTrait, Condition, DbBackend,
+    ColumnTrait, Condition, DbBackend, EntityTrait, JoinType, QuerySelect, Select,
     sea_query::{
-        CaseStatement, Expr, ExprTrait, Func, FunctionCall, LikeExpr, SimpleExpr, extension::postgres::PgExpr,
+        CaseStatement, Expr, ExprTrait, Func, FunctionCall, LikeExpr, Query, SimpleExpr,
+        extension::postgres::PgExpr,
     },
 };
 
-use super::row::Column;
+use super::row::{Column, Entity};
 use crate::fingerprint::Fingerprint;
-use crate::store::{batch::BatchId, schedule::ScheduleId};
+use crate::store::{batch::BatchId, job_tag::row as job_tag, schedule::ScheduleId};
+use crate::tag::Tag;
+
+/// `job_tags` once more, beside the one that is joined.
+const OTHER_TAG: &str = "other_tags";
 
 /// Which jobs: those that fit everything that is set.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +29,8 @@ pub struct JobFilter {
     /// Jobs whose latest error is of this kind.
     pub failure: Option<Fingerprint>,
     pub queue: Option<QueueName>,
+    /// Jobs that are marked with all of these.
+    pub tags: Vec<Tag>,
     pub priority: Option<Priority>,
     pub batch: Option<BatchId>,
     /// Jobs that this schedule made.
@@ -64,18 +71,56 @@ pub enum Test {
 /// How the jobs of a filter are found: by the conditions that an index answers, one part after the other in the order
 /// of the ids, and by the rest, which is asked of each row.
 pub(super) struct Plan {
+    pub(super) source: Source,
     /// Of all parts together; a job is in one of them.
     pub(super) parts: Vec<Condition>,
     /// `None` when every row of the parts fits.
     pub(super) rest: Option<Condition>,
 }
 
+/// Where the ids come from, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Jobs,
+    /// `job_tags`, joined with the jobs. A tag is the most telling thing that a filter can have.
+    Tags,
+}
+
+impl Source {
+    /// The column with the ids. Bounds and order must be of this one: the databases do not carry them over the join.
+    pub(super) fn id(self) -> SimpleExpr {
+        match self {
+            Self::Jobs => Expr::col((Entity, Column::Id)),
+            Self::Tags => Expr::col((job_tag::Entity, job_tag::Column::JobId)),
+        }
+    }
+
+    pub(super) fn jobs(self) -> Select<Entity> {
+        let jobs = Entity::find();
+        match self {
+            Self::Jobs => jobs,
+            Self::Tags => jobs.join(
+                JoinType::InnerJoin,
+                Entity::belongs_to(job_tag::Entity)
+                    .from(Column::Id)
+                    .to(job_tag::Column::JobId)
+                    .into(),
+            ),
+        }
+    }
+}
+
 impl JobFilter {
     pub(super) fn plan(&self, backend: DbBackend) -> Plan {
         let mut rest = Vec::new();
-        let mut common = self.ids();
+        let mut tags = self.tags.iter();
+        let tag = tags.next();
+        let source = if tag.is_some() { Source::Tags } else { Source::Jobs };
+        let mut common = self.ids(source);
+        rest.extend(tags.map(has_tag));
         // By the index that is likely to leave the fewest rows; what comes after it is asked of each row.
         let known = [
+            tag.map(|tag| job_tag::Column::Tag.eq(tag.as_str())),
             self.batch.map(|id| Column::BatchId.eq(id.to_string())),
             self.schedule.map(|id| Column::ScheduleId.eq(id.to_string())),
             self.failure
@@ -92,8 +137,8 @@ impl JobFilter {
             common = common.add(Column::ErrorMessage.is_not_null());
         }
         rest.extend(known);
-        // Batches and schedules have no state in their index.
-        let by_state = self.batch.is_none() && self.schedule.is_none();
+        // Tags, batches and schedules have no state in their index.
+        let by_state = tag.is_none() && self.batch.is_none() && self.schedule.is_none();
         let parts = if by_state {
             self.states_apart()
                 .into_iter()
@@ -108,6 +153,7 @@ impl JobFilter {
         rest.extend(self.rest(backend));
         let all = |conditions: Vec<SimpleExpr>| conditions.into_iter().fold(Condition::all(), Condition::add);
         Plan {
+            source,
             parts: if parts.is_empty() { vec![common] } else { parts },
             rest: (!rest.is_empty()).then(|| all(rest)),
         }
@@ -125,13 +171,14 @@ impl JobFilter {
     }
 
     /// Ids tell when jobs were made, and no job finishes before that.
-    fn ids(&self) -> Condition {
+    fn ids(&self, source: Source) -> Condition {
+        let id = || source.id();
         let bound = |time: DateTime<Utc>| JobId::lower_bound(time).to_string();
         Condition::all()
-            .add_option(self.id.map(|id| Column::Id.eq(id.to_string())))
-            .add_option(self.created.from.map(|time| Column::Id.gte(bound(time))))
-            .add_option(self.created.before.map(|time| Column::Id.lt(bound(time))))
-            .add_option(self.finished.before.map(|time| Column::Id.lt(bound(time))))
+            .add_option(self.id.map(|only| id().eq(only.to_string())))
+            .add_option(self.created.from.map(|time| id().gte(bound(time))))
+            .add_option(self.created.before.map(|time| id().lt(bound(time))))
+            .add_option(self.finished.before.map(|time| id().lt(bound(time))))
     }
 
     /// What no index answers.
@@ -152,6 +199,17 @@ impl JobFilter {
         rest.extend(self.input.iter().map(|test| test.condition(backend)));
         rest
     }
+}
+
+/// Another tag than the one that the jobs are found by.
+fn has_tag(tag: &Tag) -> SimpleExpr {
+    let mut marked = Query::select();
+    marked
+        .column(job_tag::Column::JobId)
+        .from_as(job_tag::Entity, OTHER_TAG)
+        .and_where(Expr::col((OTHER_TAG, job_tag::Column::Tag)).eq(tag.as_str()))
+        .and_where(Expr::col((OTHER_TAG, job_tag::Column::JobId)).eq(Expr::col((Entity, Column::Id))));
+    Expr::exists(marked)
 }
 
 fn has_word(backend: DbBackend, word: &str) -> SimpleExpr {

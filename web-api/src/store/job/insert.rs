@@ -14,7 +14,8 @@ use super::{
     once::{self, Verdict},
     row,
 };
-use crate::store::{Store, StoreError, index, stat::Notes};
+use crate::store::{Store, StoreError, index, job_tag, stat::Notes};
+use crate::tag::Tag;
 
 /// Rows in one statement: PostgreSQL takes at most 65,535 parameters, SQLite half as many.
 const CHUNK: usize = 500;
@@ -81,6 +82,7 @@ pub(in crate::store) async fn insert(
         }
     }
     let new = || made.iter().filter(|job| created.contains(&job.id.to_string()));
+    job_tag::record(transaction, new()).await?;
     index::record(transaction, new().filter_map(index::asked_by)).await?;
     Notes::enqueued(new(), now).write(transaction).await?;
 
@@ -156,6 +158,7 @@ fn active(job: &Job) -> row::ActiveModel {
             Place::Window(at) => Some(at),
             Place::Backlog | Place::Parked => None,
         }),
+        tags: Set((!job.tags.is_empty()).then(|| job.tags.iter().map(Tag::as_str).collect())),
         parked_until: Set(job.run_at.filter(|_| job.place == Place::Parked)),
         ..Default::default()
     }

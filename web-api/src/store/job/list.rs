@@ -8,14 +8,17 @@ use std::cmp::Reverse;
 
 use chrono::{DateTime, Utc};
 use jobs::job::JobId;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{ExprTrait, SelectStatement},
+};
 
 use super::{
     Job, JobFilter,
-    filter::Plan,
+    filter::{Plan, Source},
     row::{Column, Entity, Model},
 };
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, job_tag::row as job_tag};
 
 /// Rows that one page looks at when it has to look at each.
 const LOOKED_AT: u64 = 20_000;
@@ -127,8 +130,11 @@ impl Store {
     ) -> Result<Option<JobId>, StoreError> {
         let mut edge: Option<JobId> = None;
         for query in edges(plan, start, most) {
-            let query = query.into_tuple::<String>();
-            let found = self.bounded("job_list", query.one(&self.database)).await?;
+            let looking = async {
+                let row = self.database.query_one(&query).await?;
+                row.map(|row| row.try_get_by_index::<String>(0)).transpose()
+            };
+            let found = self.bounded("job_list", looking).await?;
             let Some(found) = found else { continue };
             let found: JobId = super::parsed(&found, "id", &found)?;
             edge = Some(match (edge, start) {
@@ -149,53 +155,79 @@ fn cut(jobs: &mut Vec<Job>, limit: u64) -> bool {
 }
 
 /// For each part the query of the last row that it may look at.
-pub(super) fn edges(plan: &Plan, start: Start, most: u64) -> Vec<Select<Entity>> {
-    let most = (most / plan.parts.len().max(1) as u64).max(1);
-    let of = |part: &Condition| {
-        let query = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(part.clone());
-        from(query, start).offset(most - 1).limit(1)
+pub(super) fn edges(plan: &Plan, start: Start, most: u64) -> Vec<SelectStatement> {
+    let most = Ord::max(most / Ord::max(plan.parts.len(), 1) as u64, 1);
+    let of = |part: &Condition| match plan.source {
+        Source::Jobs => nth(
+            Entity::find().select_only().column(Column::Id),
+            plan.source,
+            part,
+            start,
+            most,
+        ),
+        // Its own rows tell: no job is looked up to be passed over.
+        Source::Tags => nth(
+            job_tag::Entity::find()
+                .select_only()
+                .column(job_tag::Column::JobId),
+            plan.source,
+            part,
+            start,
+            most,
+        ),
     };
     plan.parts.iter().map(of).collect()
+}
+
+fn nth<E: EntityTrait>(
+    ids: Select<E>,
+    source: Source,
+    part: &Condition,
+    start: Start,
+    place: u64,
+) -> SelectStatement {
+    let ids = from(ids.filter(part.clone()), source, start);
+    ids.offset(place - 1).limit(1).into_query()
 }
 
 /// For each part the query of its page. One more than asked for tells whether there is another page.
 pub(super) fn pages(plan: &Plan, start: Start, searched: Option<JobId>, limit: u64) -> Vec<Select<Entity>> {
     let of = |part: &Condition| {
-        let mut query = Entity::find().filter(part.clone());
+        let mut query = plan.source.jobs().filter(part.clone());
         if let Some(rest) = &plan.rest {
             query = query.filter(rest.clone());
         }
         if let Some(edge) = searched {
             query = query.filter(match start {
-                Start::NewerThan(_) => Column::Id.lte(edge.to_string()),
-                Start::Newest | Start::OlderThan(_) => Column::Id.gte(edge.to_string()),
+                Start::NewerThan(_) => plan.source.id().lte(edge.to_string()),
+                Start::Newest | Start::OlderThan(_) => plan.source.id().gte(edge.to_string()),
             });
         }
-        from(query, start).limit(limit.saturating_add(1))
+        from(query, plan.source, start).limit(limit.saturating_add(1))
     };
     plan.parts.iter().map(of).collect()
 }
 
-fn from(query: Select<Entity>, start: Start) -> Select<Entity> {
+fn from<E: EntityTrait>(query: Select<E>, source: Source, start: Start) -> Select<E> {
+    let id = || source.id();
     match start {
-        Start::Newest => query.order_by_desc(Column::Id),
-        Start::OlderThan(id) => query
-            .filter(Column::Id.lt(id.to_string()))
-            .order_by_desc(Column::Id),
-        Start::NewerThan(id) => query
-            .filter(Column::Id.gt(id.to_string()))
-            .order_by_asc(Column::Id),
+        Start::Newest => query.order_by(id(), Order::Desc),
+        Start::OlderThan(than) => query
+            .filter(id().lt(than.to_string()))
+            .order_by(id(), Order::Desc),
+        Start::NewerThan(than) => query.filter(id().gt(than.to_string())).order_by(id(), Order::Asc),
     }
 }
 
 /// The queries of a page in SQLite, for a look at how it goes about them.
 #[cfg(test)]
-pub(super) fn queries_of(filter: &JobFilter, start: Start, limit: u64) -> Vec<Select<Entity>> {
+pub(super) fn queries_of(filter: &JobFilter, start: Start, limit: u64) -> Vec<SelectStatement> {
     let plan = filter.plan(sea_orm::DbBackend::Sqlite);
     let mut queries = edges(&plan, start, LOOKED_AT);
-    queries.extend(pages(&plan, start, None, limit));
+    queries.extend(
+        pages(&plan, start, None, limit)
+            .into_iter()
+            .map(Select::into_query),
+    );
     queries
 }

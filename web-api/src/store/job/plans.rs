@@ -45,7 +45,6 @@ async fn events_find_their_rows_by_id() {
 
 #[tokio::test]
 async fn lists_need_no_sorting() {
-    use sea_orm::QueryTrait;
     let database = database().await;
     let id = JobId::new();
     let words = |filter: JobFilter| JobFilter {
@@ -93,7 +92,7 @@ async fn lists_need_no_sorting() {
     ] {
         for start in [Start::OlderThan(id), Start::NewerThan(id)] {
             for query in list::queries_of(&filter, start, 50) {
-                let plan = plan(&database, query.build(DbBackend::Sqlite)).await;
+                let plan = plan(&database, DbBackend::Sqlite.build(&query)).await;
                 let used = [
                     format!("SEARCH jobs USING INDEX {index} ("),
                     format!("SEARCH jobs USING COVERING INDEX {index} ("),
@@ -102,6 +101,31 @@ async fn lists_need_no_sorting() {
                     used.iter().any(|used| plan.contains(used)) && !plan.contains("TEMP B-TREE"),
                     "{index}: {plan}"
                 );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_a_tag_come_in_the_order_of_its_index() {
+    let database = database().await;
+    let tagged = |tags: &[&str]| JobFilter {
+        tags: tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+        ..JobFilter::default()
+    };
+    let of_batch = JobFilter {
+        batch: Some(BatchId::new()),
+        states: vec![JobState::Dead],
+        ..tagged(&["a", "b"])
+    };
+    for filter in [tagged(&["a"]), of_batch] {
+        for start in [Start::OlderThan(JobId::new()), Start::NewerThan(JobId::new())] {
+            for query in list::queries_of(&filter, start, 50) {
+                let plan = plan(&database, DbBackend::Sqlite.build(&query)).await;
+                let by_tag =
+                    "SEARCH job_tags USING COVERING INDEX sqlite_autoindex_job_tags_1 (tag=? AND job_id";
+                assert!(plan.contains(by_tag) && !plan.contains("SCAN"), "{plan}");
+                assert!(!plan.contains("TEMP B-TREE"), "{plan}");
             }
         }
     }
