@@ -144,7 +144,7 @@ fn begin() -> JobId {
 }
 
 /// The filter within the states in which something can be done; `None` when there are none. What has completed is run
-/// again only when it is asked for by name.
+/// again only when it is asked for by name: its state's or its own.
 fn narrowed(action: Action, filter: &JobFilter) -> Option<JobFilter> {
     use JobState::{Cancelled, Completed, Dead, Queued, Retrying, Running, Scheduled};
     let (usual, possible): (&[JobState], &[JobState]) = match action {
@@ -156,7 +156,8 @@ fn narrowed(action: Action, filter: &JobFilter) -> Option<JobFilter> {
         Action::Delete => (&[Completed, Dead, Cancelled], &[Completed, Dead, Cancelled]),
     };
     let states: Vec<JobState> = if filter.states.is_empty() {
-        usual.to_vec()
+        let picked = !filter.ids.is_empty();
+        if picked { possible } else { usual }.to_vec()
     } else {
         filter
             .states
@@ -296,6 +297,11 @@ mod tests {
             some("state:completed")
         );
         assert_eq!(states(Action::Retry, "state:running"), None);
+        let picked = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S";
+        assert_eq!(
+            states(Action::Retry, picked),
+            some(&format!("id:{picked} state:completed,dead,cancelled"))
+        );
         assert_eq!(
             states(Action::Cancel, "queue:mail"),
             some("state:scheduled,queued,running,retrying queue:mail")

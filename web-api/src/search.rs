@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | `timed`, `"timed out"` | the error message has it |
 //! | `state:dead,retrying` | in one of these states |
-//! | `function:` `queue:` `worker:` `batch:` `schedule:` `id:` `priority:` | what its name says |
+//! | `id:A,B`, or just the ids | one of these jobs |
+//! | `function:` `queue:` `worker:` `batch:` `schedule:` `priority:` | what its name says |
 //! | `tag:customer-17` | marked with it; several terms, several tags |
 //! | `failure:` | the latest error is of this kind (see `fingerprint`) |
 //! | `created>TIME`, `created<TIME`, `finished>`, `finished<` | from that time on; before it (RFC 3339) |

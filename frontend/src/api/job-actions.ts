@@ -32,8 +32,12 @@ export function jobCountQuery(action: BulkAction, filter: string) {
   });
 }
 
-export async function beginJobAction(action: BulkAction, filter: string): Promise<JobAction> {
-  const answer = unwrap(await client.POST('/api/v1/jobs/actions', { body: { action, filter } }));
+/** To all jobs of a search, or to those that somebody has picked. */
+export async function beginJobAction(
+  action: BulkAction,
+  jobs: { readonly filter: string } | { readonly ids: string[] },
+): Promise<JobAction> {
+  const answer = unwrap(await client.POST('/api/v1/jobs/actions', { body: { action, ...jobs } }));
   if (!('id' in answer)) throw unreachable();
   return answer;
 }

@@ -233,7 +233,7 @@ export interface paths {
         put?: never;
         /**
          * Do something to many jobs
-         * @description All jobs that the search finds, and that were made before, are run again, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
+         * @description All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
          *
          *     For admins. It is told to the audit log.
          */
@@ -1325,7 +1325,7 @@ export interface components {
              */
             created_at: string;
             /**
-             * @description The search, within the states in which something can be done.
+             * @description The search, within the states in which something can be done. One of many ids is cut off after 2,000 characters, and ends with `…`.
              * @example state:dead function:fibonacci
              */
             filter: string;
@@ -1622,10 +1622,12 @@ export interface components {
             /** @description Only count the jobs. */
             dry_run?: boolean | null;
             /**
-             * @description A search, as in the parameter `q` of the list of jobs; empty is all jobs.
+             * @description A search, as in the parameter `q` of the list of jobs; empty is all jobs. Either this or `ids`.
              * @example state:dead function:fibonacci
              */
-            filter: string;
+            filter?: string | null;
+            /** @description The jobs themselves, picked by hand. */
+            ids?: string[] | null;
         };
         /** @description So many jobs in a time. */
         NewRateLimit: {

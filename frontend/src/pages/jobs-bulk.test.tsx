@@ -1,6 +1,5 @@
-import { act, screen, waitFor, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
 import { jobAction } from '../testing/job-actions';
 import { completed, id, job, patch, problem, queuedPatch } from '../testing/jobs';
@@ -29,7 +28,7 @@ test('rows are selected one by one, in a range with Shift, and all at once', asy
   await user.keyboard('{/Shift}');
   expect((await boxes()).map((box) => box.checked)).toEqual([false, true, true, true, false]);
   expect(bar().getByRole('status')).toHaveTextContent('3 jobs selected');
-  const all = screen.getByRole<HTMLInputElement>('checkbox', { name: 'Select the 5 jobs that are loaded' });
+  const all = screen.getByRole<HTMLInputElement>('checkbox', { name: 'Select all that are loaded: 5 jobs' });
   expect(all.indeterminate).toBe(true);
   await user.click(all);
   expect(bar().getByRole('status')).toHaveTextContent('5 jobs selected');
@@ -68,16 +67,17 @@ test('the list stands still while rows are selected, counts what waits, and then
   });
 });
 
-test('what is selected is done one by one, to those that it can be done to; what failed says why', async () => {
+test('what is selected is begun as one action, for those that it can be done to; its end is told', async () => {
   const spiral = startSpiral();
   spiral.jobs = [completed(1032, '1'), job(1031, { state: 'dead' }), job(1030)];
-  const asked: string[] = [];
+  const bodies: unknown[] = [];
+  const filter = `id:${id(1031)},${id(1032)} state:completed,dead,cancelled`;
+  const begun = { action: 'delete', filter, total: 2, seen: 0, changed: 0 } as const;
   server.use(
-    api.delete('/api/v1/jobs/{id}', ({ params, response }) => {
-      asked.push(params.id);
-      return params.id === id(1031)
-        ? response(409).json(problem(409, { detail: 'Its batch has not finished.' }))
-        : response.untyped(new HttpResponse(null, { status: 204 }));
+    api.post('/api/v1/jobs/actions', async ({ request, response }) => {
+      bodies.push(await request.json());
+      spiral.actions = [jobAction(1, begun)];
+      return response(202).json(jobAction(1, begun));
     }),
   );
   open('/jobs');
@@ -86,44 +86,46 @@ test('what is selected is done one by one, to those that it can be done to; what
   await user.click(bar().getByRole('button', { name: 'Delete 2' }));
   const dialog = within(screen.getByRole('dialog', { name: 'Delete 2 jobs?' }));
   expect(dialog.getByText('1 job of the selected cannot be deleted: they have not ended.')).toBeVisible();
-  expect(asked).toEqual([]);
+  expect(bodies).toEqual([]);
   await user.click(dialog.getByRole('button', { name: 'Delete' }));
-  expect(await dialog.findByRole('alert')).toHaveTextContent('1 could not be deleted: Its batch has not finished.');
-  expect([...asked].sort()).toEqual([id(1031), id(1032)]);
-  expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('1 job deleted. 1 job could not be.');
-  await user.click(dialog.getByRole('button', { name: 'Close' }));
-  expect(screen.queryByRole('link', { name: '{"index":1032}' })).toBeNull();
+  const actions = within(await screen.findByRole('list', { name: 'Actions under way' }));
+  expect(actions.getByText('Deleting: 0 of 2')).toBeVisible();
+  expect(actions.getByText('picked by hand')).toBeVisible();
+  expect(bodies).toEqual([{ action: 'delete', ids: [id(1032), id(1031)] }]);
+  expect(screen.queryByRole('group', { name: 'Selected jobs' })).toBeNull();
+  spiral.actions = [jobAction(1, { ...begun, state: 'finished', seen: 2, changed: 1 })];
+  expect(await screen.findByText('1 job deleted. 1 job could not be.')).toBeVisible();
 });
 
-test('who leaves the page stops what is done one by one', async () => {
+test('what did not begin says why, and can be tried again', async () => {
   const spiral = startSpiral();
-  spiral.jobs = Array.from({ length: 12 }, (_, index) => job(1000 + index, { state: 'dead' }));
-  const asked: string[] = [];
-  const answers: (() => void)[] = [];
+  spiral.jobs = [job(1031, { state: 'dead' })];
   server.use(
-    api.post('/api/v1/jobs/{id}/retry', async ({ params, response }) => {
-      asked.push(params.id);
-      await new Promise<void>((answer) => answers.push(answer));
-      return response(202).json(job(1000, { id: params.id, state: 'queued' }));
-    }),
+    api.post('/api/v1/jobs/actions', ({ response }) =>
+      response(409).json(problem(409, { detail: 'Ten actions are under way.' })),
+    ),
   );
-  const { router } = open('/jobs');
+  open('/jobs');
+  const user = userEvent.setup();
+  for (const box of await boxes()) await user.click(box);
+  await user.click(bar().getByRole('button', { name: 'Run again 1' }));
+  const dialog = within(screen.getByRole('dialog', { name: 'Run 1 job again?' }));
+  await user.click(dialog.getByRole('button', { name: 'Run again' }));
+  expect(await dialog.findByRole('alert')).toHaveTextContent('It did not begin: Ten actions are under way.');
+  expect(dialog.getByRole('button', { name: 'Run again' })).toBeEnabled();
+});
+
+test('more rows than can be picked by hand say what to do instead', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = Array.from({ length: 1001 }, (_, index) => job(5000 + index, { state: 'dead' }));
+  open('/jobs');
   const user = userEvent.setup();
   await boxes();
-  await user.click(screen.getByRole('checkbox', { name: 'Select the 12 jobs that are loaded' }));
-  await user.click(bar().getByRole('button', { name: 'Run again 12' }));
-  await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Run again' }));
-  await waitFor(() => {
-    expect(asked).toHaveLength(4);
-  });
-  await act(async () => {
-    await router.navigate({ to: '/settings' });
-  });
-  await screen.findByRole('heading', { name: 'Settings' });
-  for (const answer of answers) answer();
-  // As many as it takes until the next ones would have been asked for.
-  await screen.findByText(/4 jobs run again, then stopped/u);
-  expect(asked).toHaveLength(4);
+  await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 1,001 jobs' }));
+  await user.click(bar().getByRole('button', { name: 'Run again 1,001' }));
+  const dialog = within(screen.getByRole('dialog', { name: 'Run 1,001 jobs again?' }));
+  expect(dialog.getByText(/^At most 1,000 jobs can be picked by hand/u)).toBeVisible();
+  expect(dialog.queryByRole('button', { name: 'Run again' })).toBeNull();
 });
 
 test('all that match: the count is asked for and named before anything begins', async () => {
@@ -146,7 +148,7 @@ test('all that match: the count is asked for and named before anything begins', 
   open('/jobs?state=dead&function=fibonacci&q=index%3E3');
   const user = userEvent.setup();
   await boxes();
-  await user.click(screen.getByRole('checkbox', { name: 'Select the 2 jobs that are loaded' }));
+  await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 2 jobs' }));
   await user.click(bar().getByRole('button', { name: 'Select all that match' }));
   await user.click(bar().getByRole('button', { name: 'Run again' }));
   const dialog = within(await screen.findByRole('dialog', { name: 'Run 5,000 jobs again?' }));
@@ -181,7 +183,7 @@ test('nothing to do says so, and offers nothing', async () => {
   open('/jobs');
   const user = userEvent.setup();
   await boxes();
-  await user.click(screen.getByRole('checkbox', { name: 'Select the 1 jobs that are loaded' }));
+  await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 1 job' }));
   await user.click(bar().getByRole('button', { name: 'Select all that match' }));
   await user.click(bar().getByRole('button', { name: 'Delete' }));
   const dialog = within(await screen.findByRole('dialog', { name: 'There is nothing to do' }));

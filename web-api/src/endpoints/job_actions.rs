@@ -17,11 +17,14 @@ use crate::store::job::JobFilter;
 use crate::store::job_action::{self as record, Action};
 use crate::wire::job_action::{JobAction, JobActionList, JobCount, NewJobAction};
 
+/// Jobs that are picked one by one. Who wants more has a search for it.
+const MOST_IDS: usize = 1_000;
+
 const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function:fibonacci\"}";
 
 /// Do something to many jobs
 ///
-/// All jobs that the search finds, and that were made before, are run again, cancelled or deleted, a few hundred at a
+/// All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or deleted, a few hundred at a
 /// time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With
 /// `dry_run` the jobs are only counted.
 #[endpoint(
@@ -66,11 +69,15 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
     let mut fields = Fields::of(body);
     let action = fields.text("action");
     let filter = fields.text("filter");
+    let ids = fields.array("ids");
     let dry_run = fields.flag("dry_run").unwrap_or(false);
-    for (pointer, missing) in [("/action", action.is_none()), ("/filter", filter.is_none())] {
-        if missing {
-            fields.missing(pointer);
-        }
+    if action.is_none() {
+        fields.missing("/action");
+    }
+    match (&filter, &ids) {
+        (None, None) if !fields.is_wrong("ids") => fields.missing("/filter"),
+        (Some(_), Some(_)) => fields.wrong("/ids", "must not be sent together with filter"),
+        _ => {}
     }
     let action = action.and_then(|text| {
         let action = text.parse::<Action>();
@@ -84,11 +91,33 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
             .map_err(|error| fields.wrong("/filter", error.to_string()))
             .ok()
     });
+    let picked = ids.map(|ids| JobFilter {
+        ids: picked(&mut fields, &ids),
+        ..JobFilter::default()
+    });
     fields.finish()?;
-    match (action, filter) {
+    match (action, filter.or(picked)) {
         (Some(action), Some(filter)) => Ok((action, filter, dry_run)),
         _ => Err(ApiError::invalid_input("", "is not complete")),
     }
+}
+
+/// Ids of jobs, at least one.
+fn picked(fields: &mut Fields, ids: &[Value]) -> Vec<JobId> {
+    if !(1..=MOST_IDS).contains(&ids.len()) {
+        fields.wrong("/ids", format!("must have 1 to {MOST_IDS} ids"));
+        return Vec::new();
+    }
+    let mut picked = Vec::with_capacity(ids.len());
+    for (place, id) in ids.iter().enumerate() {
+        match id.as_str().map(str::parse) {
+            Some(Ok(id)) => picked.push(id),
+            Some(Err(_)) | None => fields.wrong(format!("/ids/{place}"), "must be the id of a job"),
+        }
+    }
+    picked.sort_unstable();
+    picked.dedup();
+    picked
 }
 
 /// List the actions on many jobs

@@ -166,11 +166,13 @@ fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
     let (name, sign, value) = match term {
         Term::Word(word) => {
             // People paste ids.
-            if let (Ok(id), None) = (word.text.parse::<JobId>(), filter.id) {
-                filter.id = Some(id);
-                return Ok(());
-            }
-            return take_word(filter, word);
+            return match word.text.parse::<JobId>() {
+                Ok(id) => {
+                    add_id(filter, id);
+                    Ok(())
+                }
+                Err(_) => take_word(filter, word),
+            };
         }
         Term::Field { name, sign, value } => (name, sign, value),
     };
@@ -190,7 +192,7 @@ fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
         return Err(wrong(name.at - 1, message));
     }
     match name.text.as_str() {
-        "id" => once(&mut filter.id, &name, parsed(&value)?),
+        "id" => take_ids(filter, &value),
         "state" => take_states(filter, &name, &value),
         "function" => once(&mut filter.function, &name, value.text),
         "failure" => once(&mut filter.failure, &name, parsed(&value)?),
@@ -234,22 +236,39 @@ fn priority(value: &Placed) -> Result<Priority, SearchError> {
     })
 }
 
+fn take_ids(filter: &mut JobFilter, value: &Placed) -> Result<(), SearchError> {
+    for id in list(value) {
+        add_id(filter, parsed(&id)?);
+    }
+    Ok(())
+}
+
+/// A job has one id, so several mean one of them.
+fn add_id(filter: &mut JobFilter, id: JobId) {
+    if !filter.ids.contains(&id) {
+        filter.ids.push(id);
+    }
+}
+
+/// The parts between commas, each with its place.
+fn list(value: &Placed) -> impl Iterator<Item = Placed> {
+    value.text.split(',').scan(value.at, |next, text| {
+        let at = *next;
+        *next += text.chars().count() + 1;
+        Some(Placed {
+            text: text.to_owned(),
+            at,
+        })
+    })
+}
+
 fn take_states(filter: &mut JobFilter, name: &Placed, value: &Placed) -> Result<(), SearchError> {
     if !filter.states.is_empty() {
         let message = "\"state\" is there twice; several states are written with commas: state:dead,retrying";
         return Err(wrong(name.at - 1, message));
     }
-    let mut at = value.at;
-    let mut named = Vec::new();
-    for text in value.text.split(',') {
-        let state: Placed = Placed {
-            text: text.to_owned(),
-            at,
-        };
-        named.push(parsed::<JobState>(&state)?);
-        at += text.chars().count() + 1;
-    }
-    filter.states = in_order(&named);
+    let named: Result<Vec<JobState>, _> = list(value).map(|state| parsed(&state)).collect();
+    filter.states = in_order(&named?);
     Ok(())
 }
 
@@ -358,7 +377,7 @@ mod tests {
              created>2026-01-02T03:04:05.678Z finished<2026-01-03T00:00:00+01:00 \
              \"timed \\\"out\" error:refused index>1000 user.name:\"Anna K\" input.state<=-2.5"
         ));
-        assert_eq!(filter.id, Some(id));
+        assert_eq!(filter.ids, [id]);
         assert_eq!(filter.states, [JobState::Queued, JobState::Dead]);
         assert_eq!(filter.function.as_deref(), Some("fibonacci"));
         assert_eq!(filter.queue.unwrap().as_str(), "mail");
@@ -381,6 +400,10 @@ mod tests {
             ("state".to_owned(), Test::AtMost(-2.5)),
         ];
         assert_eq!(tests, expected);
+        let other = JobId::new();
+        for several in [format!("id:{id},{other} {id}"), format!("{id} {other}")] {
+            assert_eq!(read(&several).ids, [id, other]);
+        }
         assert_eq!(read("  "), JobFilter::default());
     }
 

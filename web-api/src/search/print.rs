@@ -15,7 +15,8 @@ impl fmt::Display for JobFilter {
             terms.extend(value.map(|value| format!("{name}:{}", quoted(&value))));
         };
         let states: Vec<&str> = self.states.iter().map(|state| state.as_str()).collect();
-        term("id", self.id.map(|id| id.to_string()));
+        let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
+        term("id", (!ids.is_empty()).then(|| ids.join(",")));
         term("state", (!states.is_empty()).then(|| states.join(",")));
         term("function", self.function.clone());
         term("failure", self.failure.map(|fingerprint| fingerprint.to_string()));

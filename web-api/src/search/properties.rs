@@ -37,7 +37,7 @@ fn input() -> impl Strategy<Value = InputTest> {
 
 prop_compose! {
     fn filter()(
-        id in prop::option::of(Just(()).prop_map(|()| JobId::new())),
+        ids in prop::collection::vec(Just(()).prop_map(|()| JobId::new()), 0..4),
         states in prop::collection::vec(prop::sample::select(JobState::ALL.to_vec()), 0..4),
         function in prop::option::of(text()),
         failure in prop::option::of("[0-9a-f]{16}"),
@@ -53,7 +53,7 @@ prop_compose! {
     ) -> JobFilter {
         let other = || JobId::new().to_string();
         JobFilter {
-            id,
+            ids,
             states: in_order(&states),
             function,
             failure: failure.map(|text| text.parse().unwrap()),

@@ -4,6 +4,7 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::scalar::Timestamp;
+use crate::search;
 use crate::store::job::Counted;
 use crate::store::job_action as record;
 
@@ -39,7 +40,8 @@ pub struct JobAction {
     #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub id: String,
     pub action: Action,
-    /// The search, within the states in which something can be done.
+    /// The search, within the states in which something can be done. One of many ids is cut off after 2,000 characters,
+    /// and ends with `…`.
     #[salvo(schema(example = "state:dead function:fibonacci"))]
     pub filter: String,
     pub state: State,
@@ -83,9 +85,12 @@ pub struct JobCount {
 pub struct NewJobAction {
     #[salvo(schema(required = true))]
     pub action: Action,
-    /// A search, as in the parameter `q` of the list of jobs; empty is all jobs.
-    #[salvo(schema(required = true, max_length = 2000, example = "state:dead function:fibonacci"))]
-    pub filter: String,
+    /// A search, as in the parameter `q` of the list of jobs; empty is all jobs. Either this or `ids`.
+    #[salvo(schema(max_length = 2000, example = "state:dead function:fibonacci"))]
+    pub filter: Option<String>,
+    /// The jobs themselves, picked by hand.
+    #[salvo(schema(min_items = 1, max_items = 1000))]
+    pub ids: Option<Vec<String>>,
     /// Only count the jobs.
     pub dry_run: Option<bool>,
 }
@@ -99,7 +104,7 @@ impl From<record::JobAction> for JobAction {
                 record::Action::Cancel => Action::Cancel,
                 record::Action::Delete => Action::Delete,
             },
-            filter: action.filter.to_string(),
+            filter: shortened(action.filter.to_string()),
             state: match action.state {
                 record::ActionState::Running => State::Running,
                 record::ActionState::Finished => State::Finished,
@@ -112,6 +117,14 @@ impl From<record::JobAction> for JobAction {
             created_at: action.created_at.into(),
             finished_at: action.finished_at.map(Into::into),
         }
+    }
+}
+
+/// Lists of actions are read again and again.
+fn shortened(filter: String) -> String {
+    match filter.char_indices().nth(search::LONGEST) {
+        Some((end, _)) => format!("{}…", &filter[..end]),
+        None => filter,
     }
 }
 

@@ -148,6 +148,22 @@ on_both_databases! {
         assert_eq!(server.post("/api/v1/jobs/actions", longer).await.status, 422);
     }
 
+    async fn as_many_as_can_be_picked_by_hand(kind) {
+        let env = TestEnv::new(kind).await;
+        let new = dead_jobs(&env.store, 1_200).await;
+        let (actions, role) = process(&env, settings());
+        let filter = JobFilter { ids: new[..1_000].iter().map(|job| job.id).collect(), ..JobFilter::default() };
+        let begun = actions.start(Action::Delete, &filter).await.unwrap().unwrap();
+        assert_eq!(begun.total.jobs, 1_000);
+        let done = until(&env.store, begun.id, |action| action.state == ActionState::Finished).await;
+        assert_eq!((done.seen, done.changed), (1_000, 1_000));
+        let told = web_api::wire::job_action::JobAction::from(done).filter;
+        assert!(told.starts_with("id:") && told.ends_with('…') && told.chars().count() == 2_001, "{told}");
+        let left = env.store.job_list(&JobFilter::default(), None, 500).await.unwrap().jobs;
+        assert_eq!(left.len(), 200);
+        role.stop().await;
+    }
+
     async fn a_stopped_action_leaves_the_rest_alone(kind) {
         let env = TestEnv::new(kind).await;
         dead_jobs(&env.store, 60).await;
@@ -197,11 +213,16 @@ on_both_databases! {
         let action = done(json!({"action": "delete", "filter": ""})).await;
         assert_eq!(action["changed"], 7);
         assert_eq!(server.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 5);
+        let left = server.get("/api/v1/jobs?limit=2").await.json()["jobs"].clone();
+        let ids = json!([left[0]["id"], left[1]["id"], left[0]["id"], JobId::new()]);
+        assert_eq!(act(json!({"action": "cancel", "ids": ids, "dry_run": true})).await.json()["jobs"], 2);
+        let action = done(json!({"action": "cancel", "ids": ids})).await;
+        assert_eq!((&action["total"], &action["changed"]), (&json!(2), &json!(2)));
         // Nothing that could be deleted.
         assert_eq!(done(json!({"action": "delete", "filter": "state:running"})).await["total"], 0);
         let list = server.get("/api/v1/jobs/actions").await.json();
         let names: Vec<&Value> = list["actions"].as_array().unwrap().iter().map(|action| &action["action"]).collect();
-        assert_eq!(names, ["delete", "delete", "retry", "cancel"]);
+        assert_eq!(names, ["delete", "cancel", "delete", "retry", "cancel"]);
         let path = format!("/api/v1/jobs/actions/{}", list["actions"][0]["id"].as_str().unwrap());
         let stopped = Answer::of(server.request(Method::DELETE, &path)).await;
         assert_eq!((stopped.status.as_u16(), &stopped.json()["state"]), (200, &json!("finished")), "it had ended");
@@ -212,6 +233,10 @@ on_both_databases! {
             (json!({"action": "explode", "filter": ""}), "/action"),
             (json!({"action": "retry", "filter": "state:done"}), "/filter"),
             (json!({"action": "retry", "filter": "", "all": true}), "/all"),
+            (json!({"action": "retry", "filter": "", "ids": ids}), "/ids"),
+            (json!({"action": "retry", "ids": []}), "/ids"),
+            (json!({"action": "retry", "ids": "all"}), "/ids"),
+            (json!({"action": "retry", "ids": [JobId::new(), "x"]}), "/ids/1"),
         ] {
             let problem = act(body).await.problem(422, "invalid_input");
             assert_eq!(problem["errors"][0]["field"], field);

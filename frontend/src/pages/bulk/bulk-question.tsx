@@ -21,7 +21,7 @@ export function BulkQuestion({ action, filter, onClose, onBegun }: Props) {
   const queryClient = useQueryClient();
   const count = useQuery(jobCountQuery(action, filter));
   const begin = useMutation({
-    mutationFn: () => beginJobAction(action, filter),
+    mutationFn: () => beginJobAction(action, { filter }),
     onSuccess: async (begun) => {
       onClose();
       onBegun?.();

@@ -64,7 +64,13 @@ export function progressOf({ seen, total, total_is_exact: exact }: JobAction): s
   return `${formatNumber(seen)} of ${exact ? '' : 'more than '}${formatNumber(total)}`;
 }
 
-export function endOf({ action, state, changed }: JobAction): string {
+export function endOf({ action, state, seen, changed }: JobAction): string {
   const done = `${formatJobs(changed)} ${BULK_WORDS[action].done}`;
-  return state === 'stopped' ? `Stopped: ${done} until then.` : `${done}.`;
+  if (state === 'stopped') return `Stopped: ${done} until then.`;
+  return seen > changed ? `${done}. ${formatJobs(seen - changed)} could not be.` : `${done}.`;
+}
+
+/** The search, or that somebody has picked the jobs: nobody reads a list of ids. */
+export function whichJobs({ filter }: JobAction): string {
+  return /^id:[^ ,]+,/u.test(filter) ? 'picked by hand' : filter;
 }

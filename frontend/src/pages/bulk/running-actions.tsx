@@ -7,7 +7,7 @@ import type { JobAction } from '../../api/types';
 import { tellOutcome } from '../../components/outcome';
 import { ProgressBar } from '../../components/progress-bar';
 import { Action } from '../action';
-import { BULK_WORDS, endOf, progressOf } from './bulk-words';
+import { BULK_WORDS, endOf, progressOf, whichJobs } from './bulk-words';
 import classes from './bulk.module.css';
 
 export function RunningActions() {
@@ -45,7 +45,7 @@ function Running({ action }: { readonly action: JobAction }) {
     <li className={classes.running}>
       <span className={classes.what}>
         {`${going}: ${progressOf(action)} `}
-        <code className={classes.filter}>{action.filter}</code>
+        <code className={classes.filter}>{whichJobs(action)}</code>
       </span>
       <ProgressBar share={action.total === 0 ? 0 : action.seen / action.total} label={`${going}: progress`} />
       <Action

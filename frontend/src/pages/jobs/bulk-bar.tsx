@@ -5,8 +5,8 @@ import { holdLive, holdState, subscribeHold } from '../../api/hold';
 import type { BulkAction, Job } from '../../api/types';
 import { formatJobs, formatNumber } from '../../components/numbers';
 import { BulkButton } from '../bulk/bulk-button';
-import { BulkEach } from '../bulk/bulk-each';
 import { BULK_WORDS, canBeDone } from '../bulk/bulk-words';
+import { PickedQuestion } from '../bulk/picked-question';
 import classes from './bulk-bar.module.css';
 
 const ACTIONS: readonly BulkAction[] = ['retry', 'cancel', 'delete'];
@@ -73,13 +73,13 @@ export function BulkBar({ jobs, filter, whole, onClear }: Props) {
         </p>
       </div>
       {asking !== null && (
-        <BulkEach
+        <PickedQuestion
           action={asking}
           jobs={jobs}
           onClose={() => {
             setAsking(null);
           }}
-          onDone={clear}
+          onBegun={clear}
         />
       )}
     </div>

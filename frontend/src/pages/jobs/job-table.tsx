@@ -8,6 +8,7 @@ import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState, type R
 import type { Job } from '../../api/types';
 import { Age } from '../../components/age';
 import { JobStateBadge } from '../../components/job-state';
+import { formatJobs } from '../../components/numbers';
 import { rowPixels } from '../../components/preferences';
 import { shortenMiddle } from '../../components/shorten';
 import { durationText } from '../../components/time-text';
@@ -118,7 +119,7 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
 /** All rows that are loaded, or none. */
 function SelectAll({ jobs, selection }: { readonly jobs: readonly Job[]; readonly selection: Selection }) {
   const chosen = jobs.filter(({ id }) => selection.has(id)).length;
-  const name = `Select the ${jobs.length} jobs that are loaded`;
+  const name = `Select all that are loaded: ${formatJobs(jobs.length)}`;
   return (
     <label className={classes.all}>
       <input

@@ -22,7 +22,8 @@ const OTHER_TAG: &str = "other_tags";
 /// Which jobs: those that fit everything that is set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobFilter {
-    pub id: Option<JobId>,
+    /// Jobs with one of these ids; empty is all.
+    pub ids: Vec<JobId>,
     /// Jobs in one of these states; empty is all.
     pub states: Vec<JobState>,
     pub function: Option<String>,
@@ -137,8 +138,9 @@ impl JobFilter {
             common = common.add(Column::ErrorMessage.is_not_null());
         }
         rest.extend(known);
-        // Tags, batches and schedules have no state in their index.
-        let by_state = tag.is_none() && self.batch.is_none() && self.schedule.is_none();
+        // Tags, batches and schedules have no state in their index, and ids need none.
+        let by_state =
+            self.ids.is_empty() && tag.is_none() && self.batch.is_none() && self.schedule.is_none();
         let parts = if by_state {
             self.states_apart()
                 .into_iter()
@@ -174,8 +176,9 @@ impl JobFilter {
     fn ids(&self, source: Source) -> Condition {
         let id = || source.id();
         let bound = |time: DateTime<Utc>| JobId::lower_bound(time).to_string();
+        let ids = self.ids.iter().map(JobId::to_string);
         Condition::all()
-            .add_option(self.id.map(|only| id().eq(only.to_string())))
+            .add_option((!self.ids.is_empty()).then(|| id().is_in(ids)))
             .add_option(self.created.from.map(|time| id().gte(bound(time))))
             .add_option(self.created.before.map(|time| id().lt(bound(time))))
             .add_option(self.finished.before.map(|time| id().lt(bound(time))))

@@ -87,6 +87,13 @@ async fn lists_need_no_sorting() {
         (queue(dead()), "jobs_by_queue_and_state"),
         (of_failure(JobFilter::default()), "jobs_by_failure_and_state"),
         (of_failure(queue(dead())), "jobs_by_failure_and_state"),
+        (
+            JobFilter {
+                ids: vec![id, JobId::new()],
+                ..dead()
+            },
+            "sqlite_autoindex_jobs_1",
+        ),
         (queue(made()), "jobs_by_schedule"),
         (of_batch(), "jobs_by_batch"),
     ] {
