@@ -23,6 +23,8 @@ def test_workers_know_redis_and_nothing_of_the_database(world):
     assert web["environment", "SPIRAL_DATABASE_URL"].startswith("postgres://spiral@")
     assert "sslmode=verify-full" in web["environment", "SPIRAL_DATABASE_URL"]
     assert web["environmentsecrets", "SPIRAL_DATABASE_PASSWORD"] == world.outputs["DatabaseSecret"]
+    assert web["environmentsecrets", "SPIRAL_ADMIN_TOKEN"] == world.outputs["TokenSecret"]
+    assert web["environmentsecrets", "SPIRAL_VIEWER_TOKEN"] == world.outputs["ViewerTokenSecret"]
     assert web["environment", "SPIRAL_REDIS_URL"] == worker["environment", "SPIRAL_REDIS_URL"]
     assert not any("DATABASE" in name or "TOKEN" in name for _, name in worker)
     assert web["launchconfiguration", "IamInstanceProfile"] != worker["launchconfiguration", "IamInstanceProfile"]
@@ -96,7 +98,7 @@ def test_waiting_jobs_are_counted_for_the_scaling(world):
     units.mkdir()
     done = hook(
         world, "postdeploy/10_queue_metric.sh",
-        SPIRAL_FOLDER=str(folder), SYSTEMD_FOLDER=str(units), SPIRAL_TOKEN=SECRETS["SPIRAL_TOKEN"], SPIRAL_STACK="spiral",
+        SPIRAL_FOLDER=str(folder), SYSTEMD_FOLDER=str(units), SPIRAL_VIEWER_TOKEN=SECRETS["SPIRAL_TOKEN"], SPIRAL_STACK="spiral",
     )  # fmt: skip
     assert done.returncode == 0, done.said
     settings = folder / "metrics.curl"

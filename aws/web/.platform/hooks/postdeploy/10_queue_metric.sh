@@ -6,12 +6,12 @@ folder="${SPIRAL_FOLDER:-/etc/spiral}"
 units="${SYSTEMD_FOLDER:-/etc/systemd/system}"
 
 install -d -m 0755 "$folder"
-# The token lies where root alone may read it, in the form in which curl takes it.
+# Looking is enough for it. The token lies where root alone may read it, in the form in which curl takes it.
 (
     umask 077
     printf 'url = "http://127.0.0.1:9100/metrics"\n' >"$folder/metrics.curl"
-    if [[ -n ${SPIRAL_TOKEN:-} ]]; then
-        printf 'header = "authorization: Bearer %s"\n' "$SPIRAL_TOKEN" >>"$folder/metrics.curl"
+    if [[ -n ${SPIRAL_VIEWER_TOKEN:-} ]]; then
+        printf 'header = "authorization: Bearer %s"\n' "$SPIRAL_VIEWER_TOKEN" >>"$folder/metrics.curl"
     fi
 )
 
