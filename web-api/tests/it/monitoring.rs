@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::job::QueueName;
-use jobs::queue::events::{AttemptError, ErrorKind, Outcome};
+use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome, ReturnReason};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -86,6 +86,7 @@ on_both_databases! {
             finished(jobs[0].id, 1),
             ended(jobs[1].id, 1, retrying),
             ended(jobs[2].id, 1, Outcome::Dead { error: error() }),
+            JobEvent::Returned { id: jobs[3].id, attempt: 1, reason: ReturnReason::Orphaned, worker: "w".to_owned() },
         ])];
         for _ in 0..2 {
             store.job_apply_events(&events).await.unwrap();
@@ -94,7 +95,7 @@ on_both_databases! {
         let total = &stats["total"];
         assert_eq!(
             (&total["enqueued"], &total["completed"], &total["failed"], &total["dead"]),
-            (&json!(4), &json!(1), &json!(2), &json!(1))
+            (&json!(4), &json!(1), &json!(3), &json!(1))
         );
         assert!(total["run"]["p50"].is_number() && total["wait"]["p99"].is_number());
         assert_eq!(stats["step_seconds"], 60);

@@ -54,6 +54,8 @@ pub struct AppliedChange {
     pub could_run: Option<DateTime<Utc>>,
     /// The batch that the job was called with.
     pub batch: Option<BatchId>,
+    /// The function of the job, by its row: not every event tells it.
+    pub function: String,
 }
 
 impl AppliedChange {
@@ -79,6 +81,7 @@ impl AppliedChange {
 struct Passed {
     could_run: Option<DateTime<Utc>>,
     batch: Option<BatchId>,
+    function: String,
 }
 
 impl Store {
@@ -155,20 +158,20 @@ impl Store {
     /// row and counts no more.
     async fn apply(&self, changes: Vec<Change>) -> Result<Vec<AppliedChange>, StoreError> {
         let statement = update(&changes);
-        let begun = changes.iter().all(|change| change.ended.is_empty());
-        if begun {
-            let passed = self.carry_out(&statement).await?;
-            return Ok(applied(changes, &passed));
+        let counts = |change: &Change| !change.ended.is_empty() || !change.vanished.is_empty();
+        if !changes.iter().any(counts) {
+            let mut passed = self.carry_out(&statement).await?;
+            return Ok(applied(changes, &mut passed));
         }
         let _turn = self.write_turn().await;
         let applying = async {
             let transaction = self.begin().await?;
             let rows = transaction.query_all(&statement).await?;
-            let Ok(passed) = read(rows) else {
+            let Ok(mut passed) = read(rows) else {
                 // Nothing is written for an answer that makes no sense.
                 return Ok(None);
             };
-            let applied = applied(changes, &passed);
+            let applied = applied(changes, &mut passed);
             Notes::ended(applied.iter()).write(&transaction).await?;
             transaction.commit().await?;
             Ok::<_, DbErr>(Some(applied))
@@ -194,31 +197,42 @@ fn read(rows: Vec<QueryResult>) -> Result<HashMap<JobId, Passed>, StoreError> {
         .map(|row| {
             let read = || {
                 let (id, could_run) = (row.try_get_by_index::<String>(0)?, row.try_get_by_index(1)?);
-                Ok::<_, DbErr>((id, could_run, row.try_get_by_index::<Option<String>>(2)?))
+                let batch = row.try_get_by_index::<Option<String>>(2)?;
+                Ok::<_, DbErr>((id, could_run, batch, row.try_get_by_index(3)?))
             };
-            let (id, could_run, batch) =
+            let (id, could_run, batch, function) =
                 read().map_err(|source| StoreError::new("job_apply_events", source))?;
             let batch = batch.map(|batch| parsed(&id, "batch_id", &batch)).transpose()?;
-            Ok((parsed(&id, "id", &id)?, Passed { could_run, batch }))
+            let passed = Passed {
+                could_run,
+                batch,
+                function,
+            };
+            Ok((parsed(&id, "id", &id)?, passed))
         })
         .collect()
 }
 
 /// Those whose rows let them pass.
-fn applied(changes: Vec<Change>, passed: &HashMap<JobId, Passed>) -> Vec<AppliedChange> {
+fn applied(changes: Vec<Change>, passed: &mut HashMap<JobId, Passed>) -> Vec<AppliedChange> {
     let applied = changes.into_iter().filter_map(|change| {
-        let Passed { could_run, batch } = *passed.get(&change.id)?;
+        let Passed {
+            could_run,
+            batch,
+            function,
+        } = passed.remove(&change.id)?;
         Some(AppliedChange {
             change,
             could_run,
             batch,
+            function,
         })
     });
     applied.collect()
 }
 
 /// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard
-/// RETURNING id, COALESCE(run_at, again_at), batch_id`.
+/// RETURNING id, COALESCE(run_at, again_at), batch_id, function`.
 /// Both databases name the columns of a bare VALUES list column1, column2 and so on.
 fn update(changes: &[Change]) -> UpdateStatement {
     let [id, state, attempt, run_at, worker, started_at, finished_at] = new_columns(1);
@@ -290,7 +304,12 @@ fn update(changes: &[Change]) -> UpdateStatement {
                 .or(old(Column::AgainAt).lte(at)),
         )
         .and_where(guard)
-        .returning(Query::returning().exprs([old(Column::Id), could_run, old(Column::BatchId)]));
+        .returning(Query::returning().exprs([
+            old(Column::Id),
+            could_run,
+            old(Column::BatchId),
+            old(Column::Function),
+        ]));
     update
 }
 

@@ -68,6 +68,9 @@ impl Notes {
                     JobState::Cancelled | JobState::Scheduled | JobState::Queued | JobState::Running => {}
                 }
             }
+            for at in &change.vanished {
+                notes.of(*at, change.queue.as_str(), &applied.function).failed += 1;
+            }
             if let Some((last, waited)) = applied.waited() {
                 let happened = notes.of(last.finished_at, change.queue.as_str(), &last.function);
                 happened.wait.record(waited);

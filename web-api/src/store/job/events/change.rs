@@ -40,6 +40,8 @@ pub struct Change {
     pub parked: bool,
     /// The attempts that ended, for the metrics.
     pub ended: Vec<Attempt>,
+    /// When workers were found to have vanished with an attempt: these failed as well, but nobody knows when they ended.
+    pub(in crate::store) vanished: Vec<DateTime<Utc>>,
     pub(super) guard: Guard,
 }
 
@@ -179,9 +181,14 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
                 running: Some(begun),
                 due: None,
             };
+            let vanished = match reason {
+                ReturnReason::Stopped => Vec::new(),
+                ReturnReason::Orphaned => vec![at],
+            };
             Some(Change {
                 attempt: Some(counted),
                 progress: Some(ANEW),
+                vanished,
                 ..to(*id, JobState::Queued, guard)
             })
         }
@@ -291,6 +298,7 @@ impl Change {
             progress: None,
             parked: false,
             ended: Vec::new(),
+            vanished: Vec::new(),
             guard,
         }
     }
@@ -325,6 +333,7 @@ impl Change {
             progress,
             parked,
             ended,
+            vanished,
             guard,
         } = next;
         self.guard = Guard {
@@ -346,6 +355,7 @@ impl Change {
         self.progress = progress.or(self.progress);
         self.parked = parked;
         self.ended.extend(ended);
+        self.vanished.extend(vanished);
     }
 }
 
