@@ -1,6 +1,8 @@
 //! The OpenAPI document, made from the endpoints. `web-api/openapi.json` is a committed copy of it, from which the
 //! frontend's types are generated; a test compares the two.
 
+mod bodies;
+mod links;
 mod tidy;
 
 use salvo::http::Method;
@@ -68,6 +70,8 @@ pub fn document() -> OpenApi {
 pub fn text() -> Result<String, serde_json::Error> {
     let mut document = serde_json::to_value(document())?;
     tidy::tidy(&mut document);
+    bodies::close(&mut document);
+    links::add(&mut document);
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 

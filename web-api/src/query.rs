@@ -50,13 +50,18 @@ impl Query {
         mine.pop().map(|(_, value)| value)
     }
 
-    /// Anything that can be read from a text, when the parameter is there; an empty one counts as missing.
+    /// A text as it is, when the parameter is there; an empty one counts as missing.
+    pub fn words(&mut self, name: &'static str) -> Option<String> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
+    /// Anything that can be read from a text, when the parameter is there.
     pub fn parsed<T>(&mut self, name: &'static str) -> Option<T>
     where
         T: FromStr,
         T::Err: Display,
     {
-        let text = self.text(name).filter(|text| !text.is_empty())?;
+        let text = self.text(name)?;
         text.parse()
             .map_err(|error: T::Err| self.errors.push(FieldError::new(name, error.to_string())))
             .ok()
@@ -67,9 +72,9 @@ impl Query {
         self.errors.push(FieldError::new(name, message));
     }
 
-    /// An RFC 3339 time, when the parameter is there; an empty one counts as missing.
+    /// An RFC 3339 time, when the parameter is there.
     pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
-        let text = self.text(name).filter(|text| !text.is_empty())?;
+        let text = self.text(name)?;
         let time = search::time(&text);
         if time.is_none() {
             let message = format!("must be a time such as 2026-01-02T03:04:05Z, not {text:?}");
@@ -192,9 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_filter_is_no_filter() {
-        let mut query = query("state=");
+    fn an_empty_text_is_none_and_an_empty_value_is_wrong() {
+        let mut query = query("function=&state=&from=");
+        assert_eq!(query.words("function"), None);
         assert_eq!(query.parsed::<JobState>("state"), None);
-        assert!(query.finish().is_ok());
+        assert_eq!(query.time("from"), None);
+        let Err(ApiError::InvalidParameter { fields }) = query.finish() else {
+            panic!("it should be refused")
+        };
+        let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
+        assert_eq!(names, ["state", "from"]);
     }
 }

@@ -17,5 +17,6 @@ pub mod schedule;
 pub mod session;
 pub mod stats;
 pub mod tag;
+pub mod text;
 pub mod value;
 pub mod worker;

@@ -1499,7 +1499,16 @@ export interface components {
             lines: components["schemas"]["LogLine"][];
         };
         /** @description One of many calls: the fields of a call, and these. */
-        ManyCallsItem: components["schemas"]["NewJob"] & {
+        ManyCallsItem: {
+            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            backoff?: null | components["schemas"]["NewBackoff"];
+            /**
+             * Format: uint64
+             * @description Not before this many seconds from now, at most a year; not together with `run_at`.
+             */
+            delay_seconds?: number | null;
+            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            fairness_key?: string | null;
             /**
              * @description The name of the function.
              * @example fibonacci
@@ -1507,6 +1516,48 @@ export interface components {
             function: string;
             /** @description As the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call. */
             idempotency_key?: string | null;
+            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            input: unknown;
+            /**
+             * Format: uint32
+             * @description How often to try at most; the function's own limit when it is missing.
+             */
+            max_attempts?: number | null;
+            /**
+             * Format: uint8
+             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             */
+            priority?: number | null;
+            /** @description The queue to go through; the function's own when it is missing. */
+            queue?: string | null;
+            /**
+             * Format: date-time
+             * @description Not before this time, at most a year ahead.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            run_at?: string | null;
+            /**
+             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @example [
+             *       "customer:17"
+             *     ]
+             */
+            tags?: string[] | null;
+            /**
+             * Format: double
+             * @description How long one attempt may take; the function's own limit when it is missing.
+             */
+            timeout_seconds?: number | null;
+            /**
+             * Format: uint64
+             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             */
+            unique_for_seconds?: number | null;
+            /**
+             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @example customer-17
+             */
+            unique_key?: string | null;
         };
         /** @description What became of one of many calls. */
         ManyCallsResult: {
@@ -1555,12 +1606,63 @@ export interface components {
             input?: unknown;
         };
         /** @description One call of a batch. */
-        NewBatchJob: components["schemas"]["NewJob"] & {
+        NewBatchJob: {
+            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            backoff?: null | components["schemas"]["NewBackoff"];
+            /**
+             * Format: uint64
+             * @description Not before this many seconds from now, at most a year; not together with `run_at`.
+             */
+            delay_seconds?: number | null;
+            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            fairness_key?: string | null;
             /**
              * @description The name of the function.
              * @example fibonacci
              */
             function: string;
+            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            input: unknown;
+            /**
+             * Format: uint32
+             * @description How often to try at most; the function's own limit when it is missing.
+             */
+            max_attempts?: number | null;
+            /**
+             * Format: uint8
+             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             */
+            priority?: number | null;
+            /** @description The queue to go through; the function's own when it is missing. */
+            queue?: string | null;
+            /**
+             * Format: date-time
+             * @description Not before this time, at most a year ahead.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            run_at?: string | null;
+            /**
+             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @example [
+             *       "customer:17"
+             *     ]
+             */
+            tags?: string[] | null;
+            /**
+             * Format: double
+             * @description How long one attempt may take; the function's own limit when it is missing.
+             */
+            timeout_seconds?: number | null;
+            /**
+             * Format: uint64
+             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             */
+            unique_for_seconds?: number | null;
+            /**
+             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @example customer-17
+             */
+            unique_key?: string | null;
         };
         /** @description A call of a function. */
         NewJob: {

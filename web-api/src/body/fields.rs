@@ -100,7 +100,7 @@ impl Fields {
     /// A whole number from `low` to `high`, when the field is there.
     pub fn number(&mut self, name: &'static str, low: u64, high: u64) -> Option<u64> {
         let value = self.optional(name)?;
-        let number = value.as_u64().filter(|number| (low..=high).contains(number));
+        let number = whole(&value).filter(|number| (low..=high).contains(number));
         if number.is_none() {
             self.wrong(
                 format!("/{name}"),
@@ -185,6 +185,20 @@ impl Fields {
     }
 }
 
+/// JSON knows one kind of number: 3.0 is 3.
+fn whole(value: &Value) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole, not negative, and exact"
+    )]
+    let of_float = |number: f64| {
+        let exact = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+        exact.then_some(number as u64)
+    };
+    value.as_u64().or_else(|| value.as_f64().and_then(of_float))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -231,6 +245,16 @@ mod tests {
             problems(fields),
             wrong.map(|(field, message)| (field.to_owned(), message.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let mut fields = fields(json!({"a": 3.0, "b": 3.5, "c": -1.0, "d": 1e300}));
+        assert_eq!(fields.number("a", 0, 9), Some(3));
+        for name in ["b", "c", "d"] {
+            assert_eq!(fields.number(name, 0, u64::MAX), None);
+        }
+        assert_eq!(problems(fields).len(), 3);
     }
 
     #[test]

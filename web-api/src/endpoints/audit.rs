@@ -14,6 +14,8 @@ use crate::query::Query;
 use crate::state::AppState;
 use crate::store::audit::{AuditFilter, Outcome};
 use crate::wire::audit::AuditPage;
+use crate::wire::scalar::Timestamp;
+use crate::wire::text::{AuditEnd, AuditRole, Id, Plain};
 
 /// List what was changed
 ///
@@ -23,14 +25,14 @@ use crate::wire::audit::AuditPage;
     operation_id = "list_audit",
     tags("audit"),
     parameters(
-        ("action" = Option<String>, Query, description = "What was to be done, as `pause_queue`: the operation's id."),
-        ("role" = Option<String>, Query, description = "The role of who did it."),
-        ("address" = Option<String>, Query, description = "The address that it came from."),
-        ("subject" = Option<String>, Query, description = "The name or id of what was changed."),
-        ("outcome" = Option<String>, Query, description = "`done`, `refused`, `failed` or `unknown`."),
-        ("from" = Option<String>, Query, description = "Not before this time."),
-        ("before" = Option<String>, Query, description = "Before this time."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        ("action" = Option<Plain>, Query, description = "What was to be done, as `pause_queue`: the operation's id."),
+        ("role" = Option<AuditRole>, Query, description = "The role of who did it."),
+        ("address" = Option<Plain>, Query, description = "The address that it came from."),
+        ("subject" = Option<Plain>, Query, description = "The name or id of what was changed."),
+        ("outcome" = Option<AuditEnd>, Query, description = "`done`, `refused`, `failed` or `unknown`."),
+        ("from" = Option<Timestamp>, Query, description = "Not before this time."),
+        ("before" = Option<Timestamp>, Query, description = "Before this time."),
+        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
     ),
     responses(
@@ -69,7 +71,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
 /// A text that a row can have.
 fn plain(query: &mut Query, name: &'static str) -> Option<String> {
-    let text = query.parsed::<String>(name);
+    let text = query.words(name);
     if text.as_ref().is_some_and(|text| text.contains('\0')) {
         query.wrong(name, "the character U+0000 is in no entry");
     }

@@ -22,6 +22,7 @@ use crate::state::{AppState, Inner};
 use crate::store::batch as record;
 use crate::store::batch::insert::NewBatch as Wanted;
 use crate::wire::batch::{Batch, BatchPage, NewBatch};
+use crate::wire::text::{Id, Key};
 
 /// Make a batch
 ///
@@ -38,7 +39,7 @@ use crate::wire::batch::{Batch, BatchPage, NewBatch};
     operation_id = "make_batch",
     tags("batches"),
     parameters(
-        ("Idempotency-Key" = Option<String>, Header,
+        ("Idempotency-Key" = Option<Key>, Header,
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the batch."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the workers continue it."),
     ),
@@ -126,7 +127,7 @@ pub(super) fn name_the_limit(error: ApiError) -> ApiError {
     operation_id = "list_batches",
     tags("batches"),
     parameters(
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
+        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; 20 unless told."),
     ),
     responses(

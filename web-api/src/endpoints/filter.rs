@@ -27,7 +27,7 @@ pub(super) fn read(query: &mut Query) -> JobFilter {
     let asked = query.parsed::<States>("state").map(|States(states)| states);
     put(query, "state", &mut states, asked);
     filter.states = states.unwrap_or_default();
-    let asked = query.parsed("function");
+    let asked = query.words("function");
     put(query, "function", &mut filter.function, asked);
     let asked = query.parsed("failure");
     put(query, "failure", &mut filter.failure, asked);
@@ -42,7 +42,7 @@ pub(super) fn read(query: &mut Query) -> JobFilter {
     put(query, "schedule", &mut filter.schedule, asked);
     let asked = query.parsed("batch");
     put(query, "batch", &mut filter.batch, asked);
-    let asked = query.parsed("worker");
+    let asked = query.words("worker");
     put(query, "worker", &mut filter.worker, asked);
     let asked = query.time("created_from");
     put(query, "created_from", &mut filter.created.from, asked);
@@ -52,7 +52,7 @@ pub(super) fn read(query: &mut Query) -> JobFilter {
     put(query, "finished_from", &mut filter.finished.from, asked);
     let asked = query.time("finished_before");
     put(query, "finished_before", &mut filter.finished.before, asked);
-    filter.words.extend(query.parsed::<String>("error"));
+    filter.words.extend(query.words("error"));
     for text in [&filter.function, &filter.worker]
         .into_iter()
         .flatten()

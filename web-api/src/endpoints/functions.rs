@@ -17,6 +17,7 @@ use crate::state::AppState;
 use crate::store::job as record;
 use crate::wire::function::FunctionList;
 use crate::wire::job::{Job, NewJob};
+use crate::wire::text::{Key, Wait};
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 
@@ -52,9 +53,9 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
     tags("functions"),
     parameters(
         ("name" = String, Path, description = "The name of the function.", example = json!("fibonacci")),
-        ("wait" = Option<String>, Query, example = json!("10s"),
+        ("wait" = Option<Wait>, Query, example = json!("10s"),
             description = "How long to wait for the outcome, from 1ms to 60s, as `500ms`, `10s` or `1m`."),
-        ("Idempotency-Key" = Option<String>, Header,
+        ("Idempotency-Key" = Option<Key>, Header,
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the call."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the worker continues it."),
     ),

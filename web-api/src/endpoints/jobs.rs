@@ -17,6 +17,7 @@ use crate::store::job as record;
 use crate::waiting::{self, Standing};
 use crate::wire::job::{JobDetail, JobPage, LogLineList};
 use crate::wire::scalar::Timestamp;
+use crate::wire::text::{FingerprintText, Id, QueueText, States, TagText};
 
 /// All lines of a job with the most attempts that a caller may ask for.
 const MOST_LINES: u64 = 20_000;
@@ -35,22 +36,22 @@ const MOST_LINES: u64 = 20_000;
     parameters(
         ("q" = Option<String>, Query, max_length = 2000, example = json!("state:dead \"timed out\""),
             description = "A search; all of its terms must fit."),
-        ("state" = Option<String>, Query, example = json!("dead,retrying"),
+        ("state" = Option<States>, Query, example = json!("dead,retrying"),
             description = "Only jobs in this state, or in one of these, with commas between them."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
-        ("failure" = Option<String>, Query, description = "Only jobs whose latest error has this fingerprint."),
-        ("queue" = Option<String>, Query, description = "Only jobs of this queue."),
-        ("tag" = Option<String>, Query, description = "Only jobs that are marked with this tag."),
-        ("schedule" = Option<String>, Query, description = "Only jobs that the schedule of this id has made."),
-        ("batch" = Option<String>, Query, description = "Only jobs of the batch with this id."),
+        ("failure" = Option<FingerprintText>, Query, description = "Only jobs whose latest error has this fingerprint."),
+        ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
+        ("tag" = Option<TagText>, Query, description = "Only jobs that are marked with this tag."),
+        ("schedule" = Option<Id>, Query, description = "Only jobs that the schedule of this id has made."),
+        ("batch" = Option<Id>, Query, description = "Only jobs of the batch with this id."),
         ("worker" = Option<String>, Query, description = "Only jobs that this worker had last."),
         ("error" = Option<String>, Query, description = "Only jobs whose latest error has this in its message."),
         ("created_from" = Option<Timestamp>, Query, description = "Only jobs that were made at this time or later."),
         ("created_before" = Option<Timestamp>, Query, description = "Only jobs that were made before this time."),
         ("finished_from" = Option<Timestamp>, Query, description = "Only jobs that finished at this time or later."),
         ("finished_before" = Option<Timestamp>, Query, description = "Only jobs that finished before this time."),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
-        ("before" = Option<String>, Query,
+        ("cursor" = Option<Id>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
+        ("before" = Option<Id>, Query,
             description = "`previous_cursor` of a page: the one before it, with newer jobs."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
     ),

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::job::NewJob;
-use crate::wire::many_calls::{CallResult, CallResults, ManyCallsItem, Status};
+use crate::wire::many_calls::{CallResult, CallResults, ManyCalls, Status};
 
 const EXAMPLE: &str = "{\"function\": \"fibonacci\", \"input\": {\"index\": 90}}";
 /// Calls of one request that wait for their commit at the same time: enough for two full commits.
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 1_000;
     parameters(
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the workers continue it."),
     ),
-    request_body(content = Vec<ManyCallsItem>, description = "The calls."),
+    request_body(content = ManyCalls, description = "The calls."),
     responses(
         (status_code = 200, description = "What became of each call.", body = CallResults),
         (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,

@@ -17,6 +17,7 @@ use crate::query::Query;
 use crate::state::AppState;
 use crate::store::job::Job;
 use crate::wire::scalar::AnyJson;
+use crate::wire::text::Flag;
 
 /// Bytes that are handed on, and compressed, at a time.
 const PIECE: usize = 256 << 10;
@@ -30,7 +31,7 @@ const PIECE: usize = 256 << 10;
     tags("jobs"),
     parameters(
         ("id" = String, Path, description = "The id of the job."),
-        ("download" = Option<String>, Query, example = json!("1"), description = "`1`: as a file to be saved."),
+        ("download" = Option<Flag>, Query, example = json!("1"), description = "`1`: as a file to be saved."),
     ),
     responses(
         (status_code = 200, description = "The output.", content(

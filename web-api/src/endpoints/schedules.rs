@@ -44,7 +44,7 @@ const TRIES: usize = 10;
 pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
-    let cursor = query.parsed::<String>("cursor");
+    let cursor = query.words("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(100);
     query.finish()?;
     // One more than asked for tells whether there is a next page.

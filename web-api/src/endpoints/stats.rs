@@ -16,6 +16,7 @@ use crate::state::AppState;
 use crate::store::stat::{Happened, StatFilter, Step};
 use crate::wire::scalar::Timestamp;
 use crate::wire::stats::{StatPoint, Stats};
+use crate::wire::text::{PointStep, QueueText};
 
 /// Points of one answer.
 const MOST_POINTS: i64 = 1_500;
@@ -90,10 +91,10 @@ impl FromStr for PointLength {
     parameters(
         ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end unless told."),
         ("to" = Option<Timestamp>, Query, description = "The end; now unless told."),
-        ("step" = Option<String>, Query, example = json!("5m"),
+        ("step" = Option<PointStep>, Query, example = json!("5m"),
             description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points \
                 unless told. Shorter than `1h` within the last day alone."),
-        ("queue" = Option<String>, Query, description = "Only jobs of this queue."),
+        ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
     ),
     responses(
@@ -112,7 +113,7 @@ pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let from = query.time("from").unwrap_or(to - TimeDelta::hours(1));
     let length = query.parsed::<PointLength>("step");
     let queue = query.parsed::<QueueName>("queue");
-    let function = query.parsed::<String>("function");
+    let function = query.words("function");
     let span = to - from;
     if span <= TimeDelta::zero() {
         query.wrong("from", "must be before the end");

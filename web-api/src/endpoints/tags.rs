@@ -10,6 +10,7 @@ use crate::query::Query;
 use crate::state::AppState;
 use crate::tag::Tag;
 use crate::wire::tag::TagList;
+use crate::wire::text::TagText;
 
 /// List the tags
 ///
@@ -18,7 +19,7 @@ use crate::wire::tag::TagList;
     operation_id = "list_tags",
     tags("jobs"),
     parameters(
-        ("prefix" = Option<String>, Query, description = "Only tags that begin with this."),
+        ("prefix" = Option<TagText>, Query, description = "Only tags that begin with this."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
     ),
     responses(

@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::AppState;
 use crate::wire::job::Job;
+use crate::wire::text::{Key, Wait};
 use crate::wire::value::{CurrentValues, IndexList, NewValue, Value};
 
 const EXAMPLE: &str = "{\"index\": 90}";
@@ -28,9 +29,9 @@ const MOST_VALUES: usize = 5_000;
     operation_id = "ask_value",
     tags("values"),
     parameters(
-        ("wait" = Option<String>, Query, example = json!("10s"),
+        ("wait" = Option<Wait>, Query, example = json!("10s"),
             description = "How long to wait for the value, from 1ms to 60s, as `500ms`, `10s` or `1m`."),
-        ("Idempotency-Key" = Option<String>, Header,
+        ("Idempotency-Key" = Option<Key>, Header,
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the call."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the worker continues it."),
     ),

@@ -1,6 +1,7 @@
 //! Many calls in one request, each for itself.
 
-use salvo::oapi::ToSchema;
+use salvo::oapi::schema::{Array, Schema};
+use salvo::oapi::{Components, RefOr, ToSchema};
 use serde::Serialize;
 
 use super::job::{NewJob, State};
@@ -18,6 +19,17 @@ pub struct ManyCallsItem {
     pub idempotency_key: Option<String>,
     #[serde(flatten)]
     pub call: NewJob,
+}
+
+/// Many calls.
+#[derive(Debug)]
+pub enum ManyCalls {}
+
+impl ToSchema for ManyCalls {
+    fn to_schema(components: &mut Components) -> RefOr<Schema> {
+        let item = ManyCallsItem::to_schema(components);
+        Array::new().items(item).min_items(1).max_items(10_000).into()
+    }
 }
 
 /// What became of one of many calls.

@@ -10,6 +10,7 @@ use super::scalar::Timestamp;
 #[salvo(schema(name = "NewSession"))]
 pub struct NewSession {
     /// The token of admins or of viewers.
+    #[salvo(schema(min_length = 1, max_length = 1024))]
     pub token: String,
 }
 

@@ -31,10 +31,8 @@ use crate::wire::schedule::{SHOWN, SchedulePreview};
 )]
 pub async fn preview(req: &mut Request) -> Result<Answer, ApiError> {
     let mut query = Query::of(req);
-    let cron = query.parsed::<String>("cron").unwrap_or_default();
-    let time_zone = query
-        .parsed::<String>("time_zone")
-        .unwrap_or_else(|| "UTC".to_owned());
+    let cron = query.words("cron").unwrap_or_default();
+    let time_zone = query.words("time_zone").unwrap_or_else(|| "UTC".to_owned());
     query.finish()?;
     let zone = parse_zone(&time_zone);
     let timing = Timing::parse(&cron, *zone.as_ref().unwrap_or(&Tz::UTC));
