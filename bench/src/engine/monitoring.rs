@@ -16,7 +16,7 @@ const RUNS: usize = 20;
 
 /// A million jobs of thirty days: 88 % completed, 10 % dead of forty failures, some that wait, of four functions and two
 /// queues; and the numbers of a day in minutes and of 90 days in hours.
-const FILL: [&str; 6] = [
+pub(crate) const FILL: [&str; 6] = [
     "INSERT INTO failures (fingerprint, function, queue, kind, pattern, first_seen_at, last_seen_at)
      SELECT lpad(to_hex(n), 16, '0'), 'fibonacci', 'default', 'error', 'timed out in step ' || n,
             now() - interval '30 days', now()
