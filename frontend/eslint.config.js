@@ -61,6 +61,6 @@ export default tseslint.config(
     files: ['src/pages/*.tsx'],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'error' },
   },
-  { files: ['*.config.js', 'scripts/*.js'], languageOptions: { globals: globals.node } },
+  { files: ['*.config.js', 'scripts/*.js', 'lighthouse/*.js'], languageOptions: { globals: globals.node } },
   { files: ['public/**/*.js'], languageOptions: { globals: globals.browser, sourceType: 'script' } },
 );

@@ -13,6 +13,7 @@ mod clock;
 mod contestant;
 mod engine;
 mod fibonacci;
+mod frames;
 mod lines;
 mod machine;
 mod peer;
@@ -69,6 +70,9 @@ fn run() -> Result<()> {
         }
         if options.monitoring {
             engine::monitoring::run(options.rounds, options.markdown).await?;
+        }
+        if options.frames {
+            tokio::task::block_in_place(frames::run)?;
         }
         Ok(())
     })

@@ -1,6 +1,6 @@
 /** Who may do what, through the real stack: an API with tokens, where Fibonacci is public. */
 import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { calculate, expect, jobRow, test } from './spiral';
 
 const { SPIRAL_E2E_LOCKED_URL: baseURL, SPIRAL_ADMIN_TOKEN: admin = '', SPIRAL_VIEWER_TOKEN: viewer = '' } = process.env;
@@ -16,6 +16,13 @@ async function signIn(page: Page, token: string): Promise<void> {
   await tokenField(page).fill(token);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+}
+
+/** By Tab, as somebody without a mouse gets there. */
+async function tabTo(page: Page, goal: Locator): Promise<void> {
+  const arrived = () => goal.evaluate((element) => element === document.activeElement);
+  for (let presses = 0; presses < 60 && !(await arrived()); presses += 1) await page.keyboard.press('Tab');
+  await expect(goal).toBeFocused();
 }
 
 test.beforeEach(({ watch }) => {
@@ -60,6 +67,42 @@ test('with the keyboard alone: from the login to a paused queue, its entry in th
   await expect(tokenField(page)).toBeVisible();
   await page.goto('/queues');
   await expect(tokenField(page)).toBeVisible();
+});
+
+test('with the keyboard alone: from the login to a dead job that runs again', async ({ page, request }) => {
+  test.setTimeout(180_000);
+  const input = { failures: 1, how: 'fatal', output: `login-${Date.now()}` };
+  const answer = await request.post('/api/v1/functions/flaky/jobs?wait=30s', {
+    data: { input },
+    headers: { authorization: `Bearer ${admin}` },
+  });
+  const { id, state } = (await answer.json()) as { id: string; state: string };
+  expect(state).toBe('dead');
+
+  await page.goto('/jobs');
+  await expect(page).toHaveURL(/\/login\?from=/u);
+  await expect(tokenField(page)).toBeFocused();
+  await page.keyboard.type(admin);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/jobs$/u);
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  await expect(page.locator('[data-row]').first()).toBeVisible();
+
+  await page.keyboard.press('/');
+  await page.keyboard.type(`${id} state:dead`);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('[data-row]')).toHaveCount(1);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(new RegExp(`/jobs/${id}`, 'u'));
+  const again = page.getByRole('button', { name: 'Run again' });
+  await expect(again).toBeVisible();
+  await tabTo(page, again);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('main').getByText('completed', { exact: true })).toBeVisible();
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job runs again');
 });
 
 test('a session is nothing that a script can read, and it outlives the tab', async ({ page, context }) => {

@@ -54,10 +54,17 @@ fn prepare(options: &Options) -> Result<()> {
         .iter()
         .any(|part| matches!(part, Part::Path | Part::Memory))
         || options.monitoring
+        || options.frames
     {
         tools.push(install::POSTGRES);
     }
+    if options.frames {
+        tools.extend([install::NGINX, install::CHROMIUM, install::FONTS]);
+    }
     install::ensure(&tools)?;
+    if options.frames {
+        frontend::build()?;
+    }
     // The memory of Redis is compared with itself alone.
     if options.engine.iter().any(|part| *part != Part::Memory) {
         frontend::packages_of("bullmq", &bullmq())?;

@@ -17,6 +17,7 @@ Spiral's developer commands
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
   cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
+  cargo xtask lighthouse                          what Lighthouse says of the pages in front of the whole of Spiral
   cargo xtask compose-test [--if-possible]        build the images, run them with docker compose, kill and replace them
   cargo xtask openapi                             write web-api/openapi.json and the frontend's types
   cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
@@ -38,6 +39,8 @@ pub enum Command {
     Bench(Vec<OsString>),
     /// `chaos`, with what is handed on to the program.
     Chaos(Vec<OsString>),
+    /// `lighthouse`
+    Lighthouse,
     /// `compose-test`
     ComposeTest(compose_test::Options),
     /// `openapi`
@@ -126,6 +129,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
         "check" => end(&mut parser, Command::Check),
         "bench" => bench(&mut parser),
         "chaos" => Ok(Command::Chaos(all(&mut parser)?)),
+        "lighthouse" => end(&mut parser, Command::Lighthouse),
         "compose-test" => compose_test(&mut parser),
         "openapi" => end(&mut parser, Command::Openapi),
         "migration" => migration(&mut parser),
@@ -338,6 +342,7 @@ mod tests {
             vec!["fly"],
             vec!["test", "java"],
             vec!["check", "x"],
+            vec!["lighthouse", "x"],
             vec!["up", "8080"],
             vec!["migration"],
             vec!["bench", "queue"],

@@ -12,10 +12,12 @@ use anyhow::{Context, Result, bail};
 use crate::{install, process, project, say};
 
 /// What is in the folder but not part of the build.
-const NOT_SOURCES: [&str; 6] = [
+const NOT_SOURCES: [&str; 8] = [
     "node_modules",
     "dist",
     "e2e",
+    "lighthouse",
+    "screenshots",
     "test-results",
     "playwright-report",
     "coverage",

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use xtask::cli::{Command, HELP};
 use xtask::interrupt::Interrupted;
-use xtask::{bench, chaos, check, cli, compose_test, interrupt, migration, openapi, test, up};
+use xtask::{bench, chaos, check, cli, compose_test, interrupt, lighthouse, migration, openapi, test, up};
 
 fn main() -> ExitCode {
     let command = match cli::parse(lexopt::Parser::from_env()) {
@@ -46,6 +46,7 @@ fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Check => check::run(),
         Command::Bench(arguments) => bench::run(arguments).map(|()| true),
         Command::Chaos(arguments) => chaos::run(arguments),
+        Command::Lighthouse => lighthouse::run(),
         Command::ComposeTest(options) => compose_test::run(*options),
         Command::Openapi => openapi::run().map(|()| true),
         Command::Migration { name } => migration::run(name).map(|()| true),

@@ -33,6 +33,11 @@ export function refreshAll(queryClient: QueryClient): void {
   for (const queryKey of [['jobs'], ['values']]) void queryClient.invalidateQueries({ queryKey });
 }
 
+/** What could not be read while the API was away, it can be read now. */
+function rereadFailed(queryClient: QueryClient): void {
+  void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' });
+}
+
 function isHidden(): boolean {
   return document.visibilityState === 'hidden';
 }
@@ -98,6 +103,7 @@ export function startLive(queryClient: QueryClient): () => void {
       onEvents,
       onOpen: () => {
         setStatus('open');
+        rereadFailed(queryClient);
         if (opened) refresh();
         opened = true;
       },

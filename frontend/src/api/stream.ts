@@ -39,7 +39,8 @@ export async function followStream(options: StreamOptions): Promise<void> {
       const headers = new Headers({ accept: 'text/event-stream' });
       if (lastEventId !== null) headers.set('Last-Event-ID', lastEventId);
       const response = await options.fetch(
-        new Request(options.url, { headers, cache: 'no-store', signal: connection.signal }),
+        // What the page shows first comes first.
+        new Request(options.url, { headers, cache: 'no-store', priority: 'low', signal: connection.signal }),
       );
       if (!response.ok || response.body === null) throw new Error(`the stream answered ${response.status}`);
       options.onOpen();

@@ -39,8 +39,11 @@ export default function OverviewPage(): ReactElement {
           />
         </div>
       ) : (
-        <div className={classes.card}>
-          <LoadingRows rows={4} what="the overview" />
+        <div role="status" aria-label="Loading the overview">
+          <section className={classes.now} data-well aria-hidden="true">
+            <p>Looking …</p>
+          </section>
+          <Counts overview={null} />
         </div>
       )}
       {overview.isRefetchError && (
@@ -81,7 +84,9 @@ function Troubles({ overview }: { readonly overview: Overview }) {
   );
 }
 
-function Counts({ overview }: { readonly overview: Overview }) {
+/** Without an overview the same with no numbers, so that nothing moves when they come. */
+function Counts({ overview }: { readonly overview: Overview | null }) {
+  const workers = overview?.workers;
   return (
     <ul className={classes.counts} aria-label="Jobs by state">
       {JOB_STATES.map((state) => (
@@ -91,13 +96,13 @@ function Counts({ overview }: { readonly overview: Overview }) {
               <JobStateMark state={state} />
               {state}
             </span>
-            <span className={classes.number}>{formatNumber(overview.counts[state])}</span>
+            <span className={classes.number}>{overview === null ? '…' : formatNumber(overview.counts[state])}</span>
           </Link>
         </li>
       ))}
       <li className={classes.workers}>
         <span>Workers alive</span>
-        <span className={classes.number}>{overview.workers == null ? 'Unknown' : formatNumber(overview.workers)}</span>
+        <span className={classes.number}>{overview === null ? '…' : workers == null ? 'Unknown' : formatNumber(workers)}</span>
       </li>
     </ul>
   );

@@ -5,6 +5,11 @@ import { createQueryClient } from '../api/query-client';
 import { Providers } from '../providers';
 import { createSpiralRouter } from '../router';
 
+/** The name of every page in the router. */
+export function routeNames(): string[] {
+  return Object.keys(createSpiralRouter().routesById).filter((id) => id !== '__root__');
+}
+
 export function open(address: string) {
   const router = createSpiralRouter();
   router.update({ history: createMemoryHistory({ initialEntries: [address] }) });

@@ -6,11 +6,12 @@ use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 /// Printed for `--help` and below every usage error.
 pub const HELP: &str = "\
-cargo xtask bench [fibonacci] [engine] [monitoring] [OPTIONS]
+cargo xtask bench [fibonacci] [engine] [monitoring] [frames] [OPTIONS]
 
   fibonacci        the whole path, from the HTTP call to the digits, beside GMP alone
   engine           no-op jobs beside apalis-redis's own storage and BullMQ, and what was aimed at
   monitoring       what the pages ask of a PostgreSQL with 1,000,000 jobs; only when it is named
+  frames           how smoothly a browser shows 1,000,000 jobs while 500 events a second come in; only when it is named
   --rounds N       how often each measurement is repeated (5)
   --markdown       tables as the README has them
 
@@ -32,6 +33,8 @@ pub struct Options {
     pub engine: Vec<Part>,
     /// The questions of the pages.
     pub monitoring: bool,
+    /// The frames of the jobs page.
+    pub frames: bool,
     /// How often each measurement is repeated.
     pub rounds: usize,
     /// Whether tables are Markdown.
@@ -82,6 +85,7 @@ impl Options {
             fibonacci: false,
             engine: Vec::new(),
             monitoring: false,
+            frames: false,
             rounds: 5,
             markdown: false,
             concurrency: 100,
@@ -94,6 +98,7 @@ impl Options {
                 Value(word) if word == "fibonacci" => options.fibonacci = true,
                 Value(word) if word == "engine" => engine = true,
                 Value(word) if word == "monitoring" => options.monitoring = true,
+                Value(word) if word == "frames" => options.frames = true,
                 Long("rounds") => options.rounds = number(&mut parser, "rounds", 1)?,
                 Long("markdown") => options.markdown = true,
                 Long("concurrency") => options.concurrency = number(&mut parser, "concurrency", 1)?,
@@ -107,7 +112,8 @@ impl Options {
                 other @ (Long(_) | Short(_) | Value(_)) => bail!("{}\n\n{HELP}", other.unexpected()),
             }
         }
-        if !options.fibonacci && !engine && !options.monitoring {
+        let named = options.fibonacci || engine || options.monitoring || options.frames;
+        if !named {
             // Without a word it is all of it; a part names its benchmark.
             (options.fibonacci, engine) = (only.is_empty(), true);
         }
@@ -148,7 +154,7 @@ mod tests {
     #[test]
     fn without_a_word_everything_runs() {
         let all = options(&[]);
-        assert!(all.fibonacci && !all.monitoring);
+        assert!(all.fibonacci && !all.monitoring && !all.frames);
         assert_eq!(
             (all.engine, all.rounds, all.backlog),
             (Part::ALL.into(), 5, 1_000_000)
@@ -163,6 +169,8 @@ mod tests {
         assert_eq!(engine.engine, Part::ALL);
         let monitoring = options(&["monitoring"]);
         assert!(monitoring.monitoring && !monitoring.fibonacci && monitoring.engine.is_empty());
+        let frames = options(&["frames"]);
+        assert!(frames.frames && !frames.monitoring && frames.engine.is_empty());
     }
 
     #[test]

@@ -17,6 +17,8 @@ import { callText, jsonText, outputText } from '../job-text';
 import { COLUMNS, type ColumnKey } from './columns';
 import classes from './jobs.module.css';
 import type { Selection } from './selection';
+import { StillNote } from './still-note';
+import { useStillness } from './stillness';
 
 /** Rows beyond those in sight, so that the keyboard and a quick wheel find them there. */
 const BEYOND = 12;
@@ -63,56 +65,62 @@ export function JobTable({ jobs, columns, selection, onEnd }: Props) {
     latest.current.selection?.select(latest.current.jobs, id, on, range);
   }, []);
 
+  const further = useStillness(table);
+
   const shown = COLUMNS.filter(({ key }) => columns.has(key));
   return (
-    // The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away.
-    <table ref={table} className={classes.table} role="table" aria-rowcount={jobs.length + 1}>
-      <caption className="visually-hidden">Jobs, newest first</caption>
-      <colgroup>
-        {selection !== null && <col style={{ width: 48 }} />}
-        <col style={{ width: 132 }} />
-        {shown.map(({ key, width }) => (
-          <col key={key} style={{ width }} />
-        ))}
-        <col style={{ width: 96 }} />
-      </colgroup>
-      <thead role="rowgroup">
-        <tr role="row" aria-rowindex={1}>
-          {selection !== null && (
-            <th role="columnheader" scope="col" className={classes.select}>
-              <SelectAll jobs={jobs} selection={selection} />
-            </th>
-          )}
-          <Head>State</Head>
-          {shown.map(({ key, name }) => (
-            <Head key={key} column={key}>
-              {name}
-            </Head>
+    <>
+      {/* What is selected says it itself. */}
+      {further && (selection?.size ?? 0) === 0 && <StillNote />}
+      {/* The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away. */}
+      <table ref={table} className={classes.table} role="table" aria-rowcount={jobs.length + 1}>
+        <caption className="visually-hidden">Jobs, newest first</caption>
+        <colgroup>
+          {selection !== null && <col style={{ width: 48 }} />}
+          <col style={{ width: 132 }} />
+          {shown.map(({ key, width }) => (
+            <col key={key} style={{ width }} />
           ))}
-          <Head>Age</Head>
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        <Gap pixels={before} />
-        {items.map(({ index, key }) => {
-          const job = jobs[index];
-          return (
-            job !== undefined && (
-              <Row
-                key={key}
-                job={job}
-                index={index}
-                columns={columns}
-                selected={selection?.has(job.id) ?? false}
-                onSelect={selection === null ? null : onSelect}
-                measure={rows.measureElement}
-              />
-            )
-          );
-        })}
-        <Gap pixels={after} />
-      </tbody>
-    </table>
+          <col style={{ width: 96 }} />
+        </colgroup>
+        <thead role="rowgroup">
+          <tr role="row" aria-rowindex={1}>
+            {selection !== null && (
+              <th role="columnheader" scope="col" className={classes.select}>
+                <SelectAll jobs={jobs} selection={selection} />
+              </th>
+            )}
+            <Head>State</Head>
+            {shown.map(({ key, name }) => (
+              <Head key={key} column={key}>
+                {name}
+              </Head>
+            ))}
+            <Head>Age</Head>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          <Gap pixels={before} />
+          {items.map(({ index, key }) => {
+            const job = jobs[index];
+            return (
+              job !== undefined && (
+                <Row
+                  key={key}
+                  job={job}
+                  index={index}
+                  columns={columns}
+                  selected={selection?.has(job.id) ?? false}
+                  onSelect={selection === null ? null : onSelect}
+                  measure={rows.measureElement}
+                />
+              )
+            );
+          })}
+          <Gap pixels={after} />
+        </tbody>
+      </table>
+    </>
   );
 }
 

@@ -1,0 +1,29 @@
+/** Says that the list stands still, how much waits, and leads back to the newest. It floats, so that no row moves. */
+import { Button } from '@mantine/core';
+import { useSyncExternalStore } from 'react';
+import { holdState, subscribeHold } from '../../api/hold';
+import { formatNumber } from '../../components/numbers';
+import classes from './still-note.module.css';
+
+export function StillNote() {
+  const { changes } = useSyncExternalStore(subscribeHold, holdState);
+  if (changes === 0) return null;
+  return (
+    <div className={classes.place}>
+      <div className={classes.note} role="group" aria-label="The list stands still">
+        <p>{`It stands still while you read: ${formatNumber(changes)} ${changes === 1 ? 'change waits' : 'changes wait'}.`}</p>
+        <Button
+          variant="default"
+          size="xs"
+          onClick={() => {
+            window.scrollTo({ top: 0 });
+            // The note goes, and the button with it.
+            document.getElementById('main')?.focus({ preventScroll: true });
+          }}
+        >
+          To the newest
+        </Button>
+      </div>
+    </div>
+  );
+}
