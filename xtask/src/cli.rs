@@ -13,7 +13,7 @@ pub const HELP: &str = "\
 Spiral's developer commands
 
   cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
-  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), release, chaos
+  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), api, release, chaos
   cargo xtask check                               formatting, lints, types, docs, generated files
   cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
   cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
@@ -79,6 +79,8 @@ pub enum Part {
     Frontend,
     /// Playwright through nginx.
     EndToEnd,
+    /// Schemathesis: the API against its OpenAPI document.
+    Api,
     /// pytest: the scripts of the release against stand-ins of AWS.
     Release,
     /// Real processes under load, killed and cut off.
@@ -87,10 +89,11 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order in which they run.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Rust,
         Self::Frontend,
         Self::EndToEnd,
+        Self::Api,
         Self::Release,
         Self::Chaos,
     ];
@@ -98,7 +101,7 @@ impl Part {
     /// Whether its tests share the PostgreSQL that is started for them.
     pub fn uses_database(self) -> bool {
         match self {
-            Self::Rust | Self::EndToEnd | Self::Release => true,
+            Self::Rust | Self::EndToEnd | Self::Api | Self::Release => true,
             Self::Frontend | Self::Chaos => false,
         }
     }
@@ -109,6 +112,7 @@ impl Part {
             Self::Rust => "rust",
             Self::Frontend => "frontend",
             Self::EndToEnd => "e2e",
+            Self::Api => "api",
             Self::Release => "release",
             Self::Chaos => "chaos",
         }
@@ -175,7 +179,9 @@ fn test(parser: &mut lexopt::Parser) -> Result<Command> {
                 let word = word.string()?;
                 let part = Part::ALL.into_iter().find(|part| part.name() == word);
                 parts.push(part.ok_or_else(|| {
-                    anyhow!("there is no part `{word}`: rust, frontend, e2e, release and chaos there are")
+                    anyhow!(
+                        "there is no part `{word}`: rust, frontend, e2e, api, release and chaos there are"
+                    )
                 })?);
             }
             Some(option) => return Err(option.unexpected().into()),

@@ -31,6 +31,7 @@ pub struct Stack {
 #[derive(Debug)]
 pub struct Front {
     nginx: Nginx,
+    port: u16,
     _web_api: Option<Server>,
 }
 
@@ -38,6 +39,11 @@ impl Front {
     /// Where a browser finds it.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.nginx.port)
+    }
+
+    /// The API itself, behind nginx's back.
+    pub fn api(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }
 
@@ -78,6 +84,7 @@ impl Stack {
         })?;
         Ok(Front {
             nginx: nginx_before(port)?,
+            port,
             _web_api: Some(web_api),
         })
     }
@@ -88,6 +95,7 @@ impl Stack {
         let port = project::lasting_port()?;
         let front = Front {
             nginx: nginx_before(port)?,
+            port,
             _web_api: None,
         };
         Ok((front, self.api_settings(port)))

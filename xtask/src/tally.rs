@@ -125,7 +125,7 @@ fn number_before(text: &str, word: &str) -> u64 {
 }
 
 /// Without the colours that a terminal gets.
-fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut characters = line.chars();
     while let Some(character) = characters.next() {

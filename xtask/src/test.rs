@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test, against servers that are started for it and thrown away.
 
+mod api;
 mod end_to_end;
 
 use std::ffi::OsString;
@@ -43,6 +44,7 @@ pub fn run(options: &TestOptions) -> Result<bool> {
             (Part::Chaos, _) => in_chaos(&options.arguments),
             (Part::Frontend, _) | (_, None) => vitest(&options.arguments),
             (Part::Release, Some(postgres)) => release(postgres, &options.arguments),
+            (Part::Api, Some(postgres)) => api::run(postgres, &options.arguments),
             (Part::Rust, Some(postgres)) => rust(postgres, &options.arguments),
             (Part::EndToEnd, Some(postgres)) => end_to_end::run(postgres, &options.arguments),
         };
@@ -73,7 +75,8 @@ fn prepare(options: &TestOptions) -> Result<()> {
         tools.extend(install::FOR_BUILDING);
         tools.extend([install::REDIS, install::POSTGRES]);
     }
-    if parts.contains(&Part::Rust) || parts.contains(&Part::EndToEnd) {
+    let with_nginx = [Part::Rust, Part::EndToEnd, Part::Api];
+    if with_nginx.iter().any(|part| parts.contains(part)) {
         tools.push(install::NGINX);
     }
     if parts.contains(&Part::EndToEnd) {
@@ -87,7 +90,7 @@ fn prepare(options: &TestOptions) -> Result<()> {
     }
     // One package alone gets other features of its dependencies, so a build of all would be of no use to it.
     let needs_all = parts.contains(&Part::Rust) && !names_a_package(&options.arguments);
-    let with_programs = [Part::EndToEnd, Part::Chaos, Part::Release];
+    let with_programs = [Part::EndToEnd, Part::Api, Part::Chaos, Part::Release];
     if needs_all || with_programs.iter().any(|part| parts.contains(part)) {
         build::workspace()?;
     }
