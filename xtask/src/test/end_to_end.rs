@@ -23,12 +23,17 @@ const TOKENS: [(&str, &str); 2] = [
     ("SPIRAL_VIEWER_TOKEN", "viewers-of-the-tests"),
 ];
 
+/// Where the API that has one is reached.
+const BASE_PATH: (&str, &str) = ("SPIRAL_BASE_PATH", "/ops/spiral");
+
 /// What the browser's addresses lead to. Fields end from the first to the last, callers before the called.
 struct Stack {
     /// Everybody may do everything.
     open: Front,
     /// The same jobs, for those who have a token.
     locked: Front,
+    /// The same again, below a base path.
+    below: Front,
     _worker: Server,
     _redis: Redis,
 }
@@ -51,6 +56,10 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
     playwright
         .env("SPIRAL_E2E_URL", address(&stack.open))
         .env("SPIRAL_E2E_LOCKED_URL", address(&stack.locked))
+        .env(
+            "SPIRAL_E2E_BELOW_URL",
+            format!("{}{}", address(&stack.below), BASE_PATH.1),
+        )
         .envs(TOKENS);
     if let Some(chromium) = install::chromium() {
         playwright.env("SPIRAL_CHROMIUM", chromium);
@@ -66,7 +75,7 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
 
 /// The servers' last words, which go away with their folder.
 fn show_logs(folder: &Path) {
-    for name in ["worker", "web-api", "web-api-locked"] {
+    for name in ["worker", "web-api", "web-api-locked", "web-api-below"] {
         let log = fs::read(folder.join(format!("{name}.log"))).unwrap_or_default();
         println!(
             "\nThe end of the {name}'s log:\n{}",
@@ -113,11 +122,13 @@ impl Stack {
             web_api.wait_until(Duration::from_mins(1), || {
                 http::status(port, "/readyz") == Some(200)
             })?;
-            let nginx = Nginx::start(&Site {
+            let base_path = if own.contains(&BASE_PATH) { BASE_PATH.1 } else { "" };
+            let site = Site {
                 api: &format!("127.0.0.1:{port}"),
                 resolver: NO_RESOLVER,
                 root: &frontend::dist(),
-            })?;
+            };
+            let nginx = Nginx::start_below(base_path, &site)?;
             anyhow::Ok(Front {
                 nginx,
                 _web_api: web_api,
@@ -126,10 +137,12 @@ impl Stack {
         let open = front("web-api", &[])?;
         let public = ("SPIRAL_PUBLIC_FUNCTIONS", "fibonacci");
         let locked = front("web-api-locked", &[TOKENS[0], TOKENS[1], public])?;
+        let below = front("web-api-below", &[TOKENS[0], TOKENS[1], public, BASE_PATH])?;
         step.end(&format!("http://127.0.0.1:{} answers", open.nginx.port));
         Ok(Self {
             open,
             locked,
+            below,
             _worker: worker,
             _redis: redis,
         })

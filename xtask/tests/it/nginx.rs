@@ -1,6 +1,7 @@
 //! Real nginx on the configuration that ships: what browsers and the API may rely on.
 
 mod api;
+mod below;
 mod pages;
 mod replicas;
 
@@ -30,13 +31,22 @@ impl Served {
         Self::before_name(api, NO_RESOLVER)
     }
 
+    /// The same below a base path.
+    fn below(base_path: &str, api: &str) -> Self {
+        Self::start(base_path, api, NO_RESOLVER)
+    }
+
     /// The same before an API that a name server knows.
     fn before_name(api: &str, resolver: &str) -> Self {
+        Self::start("", api, resolver)
+    }
+
+    fn start(base_path: &str, api: &str, resolver: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("assets")).unwrap();
         fs::write(
             root.path().join("index.html"),
-            "<!doctype html><title>Spiral</title>",
+            format!("<!doctype html><title>Spiral</title><script src=\"{SCRIPT}\"></script>"),
         )
         .unwrap();
         fs::write(
@@ -50,12 +60,12 @@ impl Served {
         )
         .unwrap();
         fs::write(root.path().join(".secret"), "nobody's business").unwrap();
-        let nginx = Nginx::start(&Site {
+        let site = Site {
             api,
             resolver,
             root: root.path(),
-        })
-        .unwrap();
+        };
+        let nginx = Nginx::start_below(base_path, &site).unwrap();
         Self { nginx, _root: root }
     }
 
