@@ -2,6 +2,7 @@
 
 mod api;
 mod below;
+mod outer;
 mod pages;
 mod replicas;
 
@@ -89,14 +90,21 @@ impl Served {
     }
 
     fn ask(&self, request: &str) -> Answer {
-        let mut stream = self.open(request);
+        Self::answer(self.open(request))
+    }
+
+    fn answer(mut stream: TcpStream) -> Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::read(&bytes)
     }
 
     fn open(&self, request: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.nginx.port)).unwrap();
+        Self::open_at(self.nginx.port, request)
+    }
+
+    fn open_at(port: u16, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream
