@@ -7,6 +7,9 @@ export default defineConfig({
   plugins: [react()],
   server: { proxy: { '/api': api } },
   preview: { proxy: { '/api': api } },
+  // One build for every base path: a file names the others from where it stands. The page alone names them from the
+  // root, because it is sent for every address; who serves it puts the base path before them.
+  experimental: { renderBuiltUrl: (_file, { hostType }) => (hostType === 'html' ? undefined : { relative: true }) },
   build: {
     // Fonts and icons stay files of their own: the CSP allows no data: fonts.
     assetsInlineLimit: 0,

@@ -1,5 +1,6 @@
 /** THE list of pages. Each page is a file of its own that is loaded when somebody goes there. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { reachedAt } from './api/base-path';
 import { parseAuditSearch } from './pages/audit-search';
 import { parseJobSearch } from './pages/job-search';
 import { parseOverviewSearch } from './pages/overview-search';
@@ -143,7 +144,13 @@ const routeTree = root.addChildren([
 
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {
-  return createRouter({ routeTree, defaultPreload: 'intent', scrollRestoration: true, search: { strict: true } });
+  return createRouter({
+    routeTree,
+    basepath: reachedAt('/'),
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    search: { strict: true },
+  });
 }
 
 declare module '@tanstack/react-router' {

@@ -21,6 +21,7 @@ pub use self::settings::{AccessSettings, Token};
 
 use self::pace::Pace;
 use self::sessions::Sessions;
+use crate::base_path::BasePath;
 use crate::error::ApiError;
 
 /// Attempts to sign in that an address has at once, and how soon it has one more.
@@ -149,6 +150,7 @@ impl Caller {
 #[derive(Debug)]
 pub struct Doorkeeper {
     settings: AccessSettings,
+    base_path: BasePath,
     sessions: Sessions,
     sign_ins: Pace,
     calls: Pace,
@@ -157,7 +159,7 @@ pub struct Doorkeeper {
 impl Doorkeeper {
     /// # Errors
     /// When a function is to be public that there is not.
-    pub fn new(settings: AccessSettings, catalog: &Catalog) -> anyhow::Result<Self> {
+    pub fn new(settings: AccessSettings, base_path: BasePath, catalog: &Catalog) -> anyhow::Result<Self> {
         for name in &settings.public_functions {
             if catalog.get(name).is_none() {
                 anyhow::bail!("SPIRAL_PUBLIC_FUNCTIONS names {name:?}, which is no function of this build");
@@ -168,6 +170,7 @@ impl Doorkeeper {
             sessions: Sessions::new(&settings),
             sign_ins: Pace::new(SIGN_INS, NEXT_SIGN_IN),
             calls,
+            base_path,
             settings,
         })
     }
@@ -232,7 +235,7 @@ impl Doorkeeper {
     }
 
     fn place(&self, req: &Request) -> sessions::Place {
-        sessions::Place::of(req, self.settings.proxies > 0)
+        sessions::Place::of(req, self.settings.proxies > 0, &self.base_path)
     }
 
     /// Whether visitors may call it, and look at its jobs.

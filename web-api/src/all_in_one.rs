@@ -59,7 +59,10 @@ pub async fn run(
             server.listen
         );
     }
-    let statics = options.statics.as_deref().map(statics::router).transpose()?;
+    let statics = options.statics.as_deref();
+    let statics = statics
+        .map(|folder| statics::router(folder, &server.base_path))
+        .transpose()?;
     let listening =
         Listening::bind(server.listen).with_context(|| format!("cannot listen on {}", server.listen))?;
     let folder = DataFolder::open(&options.data)?;
@@ -130,7 +133,7 @@ async fn serve(
         shutdown.clone(),
     ));
     tracing::info!(
-        address = %format_args!("http://{}", listening.address()), version = version::described(),
+        address = %format_args!("http://{}{}", listening.address(), app.state().settings().base_path), version = version::described(),
         data = %folder.path().display(), "Spiral is ready"
     );
     let result = tokio::select! {

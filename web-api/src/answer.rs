@@ -1,4 +1,4 @@
-//! A good answer: a status, a JSON body and the few headers that go with it.
+//! A good answer: a status, a body, JSON as a rule, and the few headers that go with it.
 
 use salvo::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
@@ -8,6 +8,7 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 use serde::Serialize;
 
+use crate::base_path;
 use crate::error::ApiError;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -41,10 +42,23 @@ impl Answer {
         Self::json(StatusCode::OK, body)
     }
 
-    /// Adds where the thing that was made can be read.
+    /// A page for a browser.
+    pub fn html(text: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: vec![
+                (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            ],
+            body: text.into_bytes(),
+            tagged: false,
+        }
+    }
+
+    /// Adds where the thing that was made can be read: a path here, told as callers reach it.
     #[must_use]
     pub fn location(mut self, path: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(path) {
+        if let Ok(value) = HeaderValue::from_str(&base_path::link(path)) {
             self.headers.push((LOCATION, value));
         }
         self

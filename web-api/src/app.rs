@@ -53,7 +53,7 @@ impl App {
         queues: Queues,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let doorkeeper = Doorkeeper::new(settings.access.clone(), &catalog)?;
+        let doorkeeper = Doorkeeper::new(settings.access.clone(), settings.base_path.clone(), &catalog)?;
         let metrics = metrics::install()?;
         let end = CancellationToken::new();
         let outcomes = Outcomes::new(store.clone());

@@ -11,6 +11,7 @@ use jobs::settings::{Lookup, Problem, Reader};
 use jobs::worker::WorkerSettings;
 
 use crate::access::AccessSettings;
+use crate::base_path::BasePath;
 use crate::store::DatabaseSettings;
 use crate::windows::WindowSettings;
 
@@ -28,6 +29,8 @@ pub const MOST_BACKLOG: u64 = 1_000_000_000;
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     pub listen: SocketAddr,
+    /// Below which path callers reach it.
+    pub base_path: BasePath,
     /// Who may do what.
     pub access: AccessSettings,
     /// The largest body, in bytes.
@@ -54,6 +57,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            base_path: BasePath::default(),
             access: AccessSettings::default(),
             body_limit: 1 << 20,
             batch_body_limit: 16 << 20,
@@ -88,6 +92,7 @@ impl ServerSettings {
         let clients = reader.number("SPIRAL_EVENT_CLIENTS", default.event_clients as u64, 1..=100_000);
         let settings = Self {
             listen: reader.parsed("SPIRAL_LISTEN", default.listen),
+            base_path: reader.parsed("SPIRAL_BASE_PATH", default.base_path),
             access,
             body_limit: reader.number("SPIRAL_BODY_LIMIT", default.body_limit, 1_024..=64 << 20),
             batch_body_limit: reader.number(

@@ -189,7 +189,7 @@ fn metrics() -> Vec<Place> {
 
 fn documents() -> Vec<Place> {
     vec![
-        at("openapi.json").get(Open, docs::document),
+        at("openapi.json").get(Open, docs::Document::default()),
         at("docs/{**file}").get(Open, docs::Docs::new()),
     ]
 }

@@ -9,6 +9,7 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
 use crate::backlog::BacklogFull;
+use crate::base_path::link;
 use crate::calling_off::CallOffError;
 use crate::outage::PartError;
 use crate::problem::{self, FieldError};
@@ -20,11 +21,17 @@ pub type Cause = Box<dyn StdError + Send + Sync>;
 /// Why a request gets no good answer. The text of each is what the caller reads as `detail`.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    #[error("There is no function named {name:?}. GET /api/v1/functions lists those there are.")]
+    #[error(
+        "There is no function named {name:?}. GET {} lists those there are.",
+        link("/api/v1/functions")
+    )]
     UnknownFunction { name: String },
     #[error("There is no job with the id {id:?}.")]
     UnknownJob { id: String },
-    #[error("There is no queue named {name:?}. GET /api/v1/queues lists those there are.")]
+    #[error(
+        "There is no queue named {name:?}. GET {} lists those there are.",
+        link("/api/v1/queues")
+    )]
     UnknownQueue { name: String },
     #[error("There is no schedule with the id {id:?}.")]
     UnknownSchedule { id: String },

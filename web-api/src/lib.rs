@@ -7,6 +7,7 @@ pub mod answer;
 pub mod app;
 pub mod audit;
 pub mod backlog;
+pub mod base_path;
 pub mod batches;
 pub mod body;
 pub mod bulk;

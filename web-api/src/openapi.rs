@@ -10,10 +10,11 @@ use salvo::oapi::schema::Ref;
 use salvo::oapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme};
 use salvo::oapi::{
     Components, Content, Info, License, OpenApi, PathItem, PathItemType, RefOr, Response,
-    SecurityRequirement, SecurityScheme, Tag, ToSchema,
+    SecurityRequirement, SecurityScheme, Server, Tag, ToSchema,
 };
 
 use crate::access::{self, Access};
+use crate::base_path::BasePath;
 use crate::endpoints;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::wire::event::{JobPatch, Refresh};
@@ -66,9 +67,18 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// The document as text, the way it is committed and served.
+/// The document as text, the way it is committed.
 pub fn text() -> Result<String, serde_json::Error> {
-    let mut document = serde_json::to_value(document())?;
+    text_at(&BasePath::default())
+}
+
+/// The same, the way a server below this path serves it: with where its paths begin.
+pub fn text_at(base_path: &BasePath) -> Result<String, serde_json::Error> {
+    let mut document = document();
+    if !base_path.is_root() {
+        document = document.servers([Server::new(base_path.as_str())]);
+    }
+    let mut document = serde_json::to_value(document)?;
     tidy::tidy(&mut document);
     bodies::close(&mut document);
     links::add(&mut document);

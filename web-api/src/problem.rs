@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::endpoints;
 use crate::error::ApiError;
 use crate::observe;
+use crate::state::AppState;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -67,12 +68,16 @@ impl FieldError {
 impl Problem {
     /// `error` as a problem of this request.
     pub fn of(error: &ApiError, req: &Request, depot: &Depot) -> Self {
+        let path = req.uri().path();
         Self {
             kind: format!("urn:problem-type:spiral:{}", error.code()),
             title: error.title().to_owned(),
             status: error.status().as_u16(),
             detail: error.to_string(),
-            instance: req.uri().path().to_owned(),
+            instance: AppState::of(depot).map_or_else(
+                |_none| path.to_owned(),
+                |state| state.settings.base_path.link(path),
+            ),
             code: error.code().to_owned(),
             request_id: observe::request_id(depot).to_owned(),
             errors: error.fields().to_vec(),

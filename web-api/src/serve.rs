@@ -66,7 +66,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         () = shutdown.cancelled() => {}
     }
     tracing::info!(
-        address = %format_args!("http://{}", listening.address()), version = version::described(),
+        address = %format_args!("http://{}{}", listening.address(), app.state().settings().base_path), version = version::described(),
         "the API is ready"
     );
     let result = tokio::select! {

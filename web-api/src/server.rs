@@ -104,9 +104,11 @@ impl Listening {
 
 /// The endpoints with everything around them. The order matters: the outermost layer comes first.
 fn service(router: Router, state: AppState) -> Service {
-    Service::new(router)
+    let base_path = state.settings().base_path.clone();
+    Service::new(base_path.mount(router))
         .catcher(Catcher::default().hoop(problem::catch))
         .hoop(observe)
+        .hoop(base_path)
         .hoop(security_headers)
         .hoop(affix_state::inject(state))
         .hoop(compression())

@@ -59,6 +59,10 @@ impl AppState {
         }
     }
 
+    pub fn settings(&self) -> &ServerSettings {
+        &self.inner.settings
+    }
+
     /// The state of the server that handles this request.
     pub fn of(depot: &Depot) -> Result<&Inner, ApiError> {
         match depot.get_typed::<Self>() {

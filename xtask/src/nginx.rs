@@ -38,13 +38,18 @@ pub struct Nginx {
 impl Nginx {
     /// Renders the configuration and starts it.
     pub fn start(site: &Site<'_>) -> Result<Self> {
+        Self::start_below("", site)
+    }
+
+    /// The same below a base path.
+    pub fn start_below(base_path: &str, site: &Site<'_>) -> Result<Self> {
         install::ensure(&[install::NGINX])?;
         let port = project::free_port()?;
         let folder = tempfile::Builder::new()
             .prefix("spiral-nginx-")
             .tempdir()
             .context("no temporary folder")?;
-        write(folder.path(), site, port)?;
+        write(folder.path(), site, base_path, port)?;
         let mut command = command(folder.path(), "daemon off;")?;
         let mut server = Server::start("nginx", &mut command, &folder.path().join("nginx.log"))?;
         server.wait_until(Duration::from_secs(20), || http::accepts(port))?;
@@ -64,37 +69,47 @@ impl Nginx {
 /// Lets nginx read the rendered configuration without starting it.
 pub fn check() -> Result<()> {
     install::ensure(&[install::NGINX])?;
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    write(
-        folder.path(),
-        &Site {
-            api: "127.0.0.1:1",
-            resolver: NO_RESOLVER,
-            root: folder.path(),
-        },
-        project::free_port()?,
-    )?;
-    let mut command = command(folder.path(), "")?;
-    process::run_quietly(command.arg("-t")).map(drop)
+    for base_path in BASE_PATHS {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        write(
+            folder.path(),
+            &Site {
+                api: "127.0.0.1:1",
+                resolver: NO_RESOLVER,
+                root: folder.path(),
+            },
+            base_path,
+            project::free_port()?,
+        )?;
+        let mut command = command(folder.path(), "")?;
+        process::run_quietly(command.arg("-t"))?;
+    }
+    Ok(())
 }
+
+/// What is looked at has to be right without a base path and with one.
+const BASE_PATHS: [&str; 2] = ["", "/ops/spiral-2.x"];
 
 /// Lets gixy look for mistakes that nginx takes for settings, in the same configuration and that of TLS.
 pub fn lint() -> Result<()> {
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let site = Site {
-        api: "web-api:8080",
-        resolver: NO_RESOLVER,
-        root: folder.path(),
-    };
-    write(folder.path(), &site, 8080)?;
-    fs::create_dir(folder.path().join("tls"))?;
-    fs::copy(
-        project::path("nginx/tls.conf"),
-        folder.path().join("tls/tls.conf"),
-    )?;
-    let mut gixy = python::command("gixy")?;
-    gixy.arg("--skips").arg(NOT_MISTAKES.join(","));
-    process::run_quietly(gixy.arg(folder.path().join("nginx.conf"))).map(drop)
+    for base_path in BASE_PATHS {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let site = Site {
+            api: "web-api:8080",
+            resolver: NO_RESOLVER,
+            root: folder.path(),
+        };
+        write(folder.path(), &site, base_path, 8080)?;
+        fs::create_dir(folder.path().join("tls"))?;
+        fs::copy(
+            project::path("nginx/tls.conf"),
+            folder.path().join("tls/tls.conf"),
+        )?;
+        let mut gixy = python::command("gixy")?;
+        gixy.arg("--skips").arg(NOT_MISTAKES.join(","));
+        process::run_quietly(gixy.arg(folder.path().join("nginx.conf")))?;
+    }
+    Ok(())
 }
 
 /// What gixy finds and is meant: the API is to know the name and port that the caller used (it builds no link from
@@ -127,7 +142,7 @@ fn command(folder: &Path, more: &str) -> Result<Command> {
 }
 
 /// Writes the folder that nginx reads, as the official image lays it out.
-fn write(folder: &Path, site: &Site<'_>, port: u16) -> Result<()> {
+fn write(folder: &Path, site: &Site<'_>, base_path: &str, port: u16) -> Result<()> {
     let source = project::path("nginx");
     let read = |name: &str| {
         let file = source.join(name);
@@ -144,6 +159,7 @@ fn write(folder: &Path, site: &Site<'_>, port: u16) -> Result<()> {
         ("NGINX_BODY_LIMIT", "1m".to_owned()),
         ("NGINX_BATCH_BODY_LIMIT", "16m".to_owned()),
         ("NGINX_TEMP", folder.display().to_string()),
+        ("SPIRAL_BASE_PATH", base_path.to_owned()),
     ];
     fs::write(folder.join("nginx.conf"), read("nginx.conf")?)?;
     let template = read("templates/default.conf.template")?;
@@ -217,16 +233,11 @@ mod tests {
         asked.dedup();
         let mut documented: Vec<&str> = template
             .lines()
-            .filter_map(|line| line.strip_prefix("#   NGINX_"))
+            .filter_map(|line| line.strip_prefix("#   "))
             .map(|rest| rest.split(' ').next().unwrap())
+            .filter(|name| name.starts_with("NGINX_") || name.starts_with("SPIRAL_"))
             .collect();
         documented.sort_unstable();
-        assert_eq!(
-            asked,
-            documented
-                .iter()
-                .map(|name| format!("NGINX_{name}"))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(asked, documented);
     }
 }

@@ -18,6 +18,9 @@ use crate::{frontend, http, process, project, say};
 /// How long a part may take to end in good order.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// The setting of an API that is not reached at the root.
+pub const BASE_PATH: &str = "SPIRAL_BASE_PATH";
+
 /// Redis, a worker, and what an API needs; the APIs are in [`Front`]s. Fields end from the first to the last.
 #[derive(Debug)]
 pub struct Stack {
@@ -32,13 +35,14 @@ pub struct Stack {
 pub struct Front {
     nginx: Nginx,
     port: u16,
+    base_path: String,
     _web_api: Option<Server>,
 }
 
 impl Front {
     /// Where a browser finds it.
     pub fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.nginx.port)
+        format!("http://127.0.0.1:{}{}", self.nginx.port, self.base_path)
     }
 
     /// The API itself, behind nginx's back.
@@ -82,9 +86,12 @@ impl Stack {
         web_api.wait_until(Duration::from_mins(1), || {
             http::status(port, "/readyz") == Some(200)
         })?;
+        let base_path = own.iter().find(|(name, _)| *name == BASE_PATH);
+        let base_path = base_path.map_or("", |(_, path)| path);
         Ok(Front {
-            nginx: nginx_before(port)?,
+            nginx: nginx_before(port, base_path)?,
             port,
+            base_path: base_path.to_owned(),
             _web_api: Some(web_api),
         })
     }
@@ -94,8 +101,9 @@ impl Stack {
         // It ends and comes back.
         let port = project::lasting_port()?;
         let front = Front {
-            nginx: nginx_before(port)?,
+            nginx: nginx_before(port, "")?,
             port,
+            base_path: String::new(),
             _web_api: None,
         };
         Ok((front, self.api_settings(port)))
@@ -136,10 +144,11 @@ fn settings(command: &mut Command, redis: &Redis) {
         .env("SPIRAL_LOG_FORMAT", "text");
 }
 
-fn nginx_before(port: u16) -> Result<Nginx> {
-    Nginx::start(&Site {
+fn nginx_before(port: u16, base_path: &str) -> Result<Nginx> {
+    let site = Site {
         api: &format!("127.0.0.1:{port}"),
         resolver: NO_RESOLVER,
         root: &frontend::dist(),
-    })
+    };
+    Nginx::start_below(base_path, &site)
 }

@@ -30,6 +30,7 @@ pub fn run(options: &UpOptions) -> Result<()> {
     let program = build::web_api()?;
     fs::create_dir_all(&data).with_context(|| format!("cannot make the folder {}", data.display()))?;
 
+    let base_path = std::env::var_os("SPIRAL_BASE_PATH").unwrap_or_default();
     let begin = Instant::now();
     let log = data.join("web-api.log");
     let mut command = server::open_command(&program);
@@ -54,7 +55,8 @@ pub fn run(options: &UpOptions) -> Result<()> {
     say::line("server", &format!("ready after {}", say::time(begin.elapsed())));
     let (data, log) = (project::shown(&data), project::shown(&log));
     println!("\n  data in {data}, log in {log}, Ctrl-C stops it\n");
-    println!("Spiral is ready: http://127.0.0.1:{}", options.port);
+    let address = format!("http://127.0.0.1:{}{}", options.port, base_path.display());
+    println!("Spiral is ready: {address}");
 
     while interrupt::pause(Duration::from_millis(250)).is_ok() {
         server.check()?;

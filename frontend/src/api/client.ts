@@ -1,5 +1,6 @@
 /** The one way to the HTTP API: typed by the OpenAPI document, errors as ApiError. The browser sends the session by itself. */
 import createClient from 'openapi-fetch';
+import { reachedAt } from './base-path';
 import { problemOf, unreachable } from './problem';
 import { tellRefusal } from './refusals';
 import type { paths } from './schema.gen';
@@ -13,11 +14,11 @@ export async function apiFetch(request: Request): Promise<Response> {
 
 /** Absolute, because Request wants that outside a browser (the tests). */
 export function apiUrl(path: string): string {
-  return new URL(path, window.location.origin).href;
+  return new URL(reachedAt(path), window.location.origin).href;
 }
 
 export const client = createClient<paths>({
-  baseUrl: window.location.origin,
+  baseUrl: `${window.location.origin}${reachedAt('')}`,
   fetch: async (request) => {
     try {
       return await apiFetch(request);

@@ -1,5 +1,6 @@
 /** Jobs: one, lists of them, and asking for a new one. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { reachedAt } from './base-path';
 import { apiFetch, apiUrl, client, unwrap } from './client';
 import type { JobFilter } from './patch';
 import { patchDetail } from './patch-detail';
@@ -118,7 +119,7 @@ export function newIdempotencyKey(): string {
 }
 
 export function downloadUrl(id: string): string {
-  return `/api/v1/jobs/${id}/result?download=1`;
+  return reachedAt(`/api/v1/jobs/${id}/result?download=1`);
 }
 
 export function outputQuery(id: string) {

@@ -1,5 +1,6 @@
 /** How patches from the event stream change jobs and lists of jobs. Pure: no cache, no network, no clock. */
 import type { InfiniteData } from '@tanstack/react-query';
+import { reachedAt } from './base-path';
 import type { Job, JobPage, JobPatch, JobState } from './types';
 
 /** A list grows live up to here; past it the oldest rows go and the list is read again when there is time. */
@@ -55,7 +56,7 @@ function changesOf(patch: JobPatch): Partial<Job> {
     ...(attempt == null ? {} : { attempt }),
     ...(max_attempts == null ? {} : { max_attempts }),
     ...(name == null ? {} : { function: name }),
-    ...(patch.state === 'completed' ? { result_url: `/api/v1/jobs/${patch.id}/result` } : {}),
+    ...(patch.state === 'completed' ? { result_url: reachedAt(`/api/v1/jobs/${patch.id}/result`) } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import { Button, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
+import { reachedAt } from '../api/base-path';
 import { asApiError } from '../api/problem';
 import { becomeSomebody, sessionQuery, signIn } from '../api/session';
 import { Heading } from '../components/heading';
@@ -22,7 +23,7 @@ export default function LoginPage(): ReactElement {
     mutationFn: signIn,
     onSuccess: async (now) => {
       await becomeSomebody(queryClient, now);
-      router.history.push(placeAfter(from));
+      router.history.push(reachedAt(placeAfter(from)));
     },
     onError: () => {
       field.current?.focus();

@@ -14,6 +14,7 @@ use salvo::prelude::*;
 
 use super::Role;
 use super::settings::AccessSettings;
+use crate::base_path::BasePath;
 
 /// The name of the cookie.
 pub const COOKIE: &str = "spiral_session";
@@ -46,21 +47,22 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Over TLS the cookie never goes without it. Below a path that a proxy takes away (`X-Forwarded-Prefix`) it is for
-    /// what lies there; without that header it is for the whole host, which fits every path.
-    pub(super) fn of(req: &Request, behind_proxy: bool) -> Self {
+    /// Over TLS the cookie never goes without it. Below a base path, or a path that a proxy takes away
+    /// (`X-Forwarded-Prefix`), it is for what lies there; without either it is for the whole host, which fits every path.
+    pub(super) fn of(req: &Request, behind_proxy: bool, base: &BasePath) -> Self {
         let told = |name: &str| {
             let value = req.headers().get(name).filter(|_| behind_proxy)?;
             value.to_str().ok()
         };
         let legal =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
+        let own = (!base.is_root()).then_some(base.as_str());
         let prefix = told("x-forwarded-prefix")
             .map(|prefix| prefix.trim_end_matches('/'))
             .filter(|prefix| prefix.starts_with('/') && prefix.bytes().all(legal));
         Self {
             secure: req.scheme() == &Scheme::HTTPS || told("x-forwarded-proto") == Some("https"),
-            path: prefix.unwrap_or("/").to_owned(),
+            path: own.or(prefix).unwrap_or("/").to_owned(),
         }
     }
 
@@ -215,18 +217,21 @@ mod tests {
 
     #[test]
     fn proxies_tell_where_the_browser_is() {
-        let place = |lines: &[(&'static str, &str)], behind_proxy| {
+        let place = |lines: &[(&'static str, &str)], behind_proxy, base: &str| {
             let mut req = Request::new();
             for (name, value) in lines {
                 req.headers_mut().insert(*name, value.parse().unwrap());
             }
-            let place = Place::of(&req, behind_proxy);
+            let place = Place::of(&req, behind_proxy, &base.parse().unwrap());
             (place.secure, place.path)
         };
         let told = [("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/spiral/")];
-        assert_eq!(place(&told, true), (true, "/spiral".to_owned()));
-        assert_eq!(place(&told, false), (false, "/".to_owned()));
+        assert_eq!(place(&told, true, ""), (true, "/spiral".to_owned()));
+        assert_eq!(place(&told, false, ""), (false, "/".to_owned()));
         let bad = [("x-forwarded-prefix", "/a; Domain=example.org")];
-        assert_eq!(place(&bad, true), (false, "/".to_owned()));
+        assert_eq!(place(&bad, true, ""), (false, "/".to_owned()));
+        // What the operator has set counts for more.
+        assert_eq!(place(&told, true, "/ops"), (true, "/ops".to_owned()));
+        assert_eq!(place(&[], false, "/ops"), (false, "/ops".to_owned()));
     }
 }

@@ -1,7 +1,8 @@
 //! The static frontend, served as nginx serves it: assets with a hash in their name for a year, everything else asked
-//! for again each time, and a path that is no file is a page of the application.
+//! for again each time, and a path that is no file is a page of the application. The page itself names its files from the
+//! root; below a base path it is sent with that before them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use salvo::http::StatusCode;
@@ -10,8 +11,12 @@ use salvo::prelude::*;
 use salvo::routing::{Filter as _, filters};
 use salvo::serve_static::StaticDir;
 
+use crate::answer::Answer;
+use crate::base_path::BasePath;
+use crate::error::ApiError;
+
 /// Everything outside of the API's paths.
-pub(super) fn router(folder: &Path) -> anyhow::Result<Router> {
+pub(super) fn router(folder: &Path, base_path: &BasePath) -> anyhow::Result<Router> {
     let page = folder.join("index.html");
     if !page.is_file() {
         bail!(
@@ -22,9 +27,11 @@ pub(super) fn router(folder: &Path) -> anyhow::Result<Router> {
     let folder = folder.canonicalize()?;
     let read = || filters::get().or(filters::head());
     let assets = StaticDir::new([folder.join("assets")]);
-    let pages = StaticDir::new([folder])
-        .defaults("index.html")
-        .fallback("index.html");
+    let pages = Pages {
+        page: folder.join("index.html"),
+        base_path: base_path.clone(),
+        files: StaticDir::new([folder]),
+    };
     Ok(Router::with_hoop(caching)
         .push(Router::with_path("assets/{**file}").filter(read()).goal(assets))
         .push(
@@ -33,6 +40,42 @@ pub(super) fn router(folder: &Path) -> anyhow::Result<Router> {
                 .filter(read())
                 .goal(pages),
         ))
+}
+
+/// Files, and for every other path the page of the application.
+struct Pages {
+    files: StaticDir,
+    page: PathBuf,
+    base_path: BasePath,
+}
+
+#[async_trait]
+impl Handler for Pages {
+    async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+        let file = req.params().tail().unwrap_or_default();
+        if !matches!(file, "" | "index.html") {
+            self.files.handle(req, depot, res, ctrl).await;
+            if res.status_code != Some(StatusCode::NOT_FOUND) {
+                return;
+            }
+            res.take_body();
+        }
+        // Read each time: a new build is served without a new start.
+        let answer = match tokio::fs::read_to_string(&self.page).await {
+            Ok(page) => Answer::html(below(&self.base_path, page)).tagged(),
+            Err(error) => return ApiError::internal(error).write(req, depot, res).await,
+        };
+        answer.write(req, depot, res).await;
+    }
+}
+
+/// The page with the base path before every address in it. nginx does the same, in templates/default.conf.template.
+fn below(base_path: &BasePath, page: String) -> String {
+    if base_path.is_root() {
+        page
+    } else {
+        page.replace("=\"/", &format!("=\"{base_path}/"))
+    }
 }
 
 /// Paths that the API alone answers, also when it has nothing there.
@@ -82,7 +125,10 @@ mod tests {
     #[test]
     fn a_folder_without_a_build_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let error = router(folder.path()).err().unwrap().to_string();
+        let error = router(folder.path(), &BasePath::default())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("index.html: build the frontend first"), "{error}");
     }
 }

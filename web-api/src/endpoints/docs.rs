@@ -1,7 +1,7 @@
 //! The OpenAPI document, and a page to read it. The page brings its own script as a file, so that the strict
 //! Content-Security-Policy of the rest holds for it as well.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -11,6 +11,7 @@ use salvo::prelude::*;
 
 use crate::error::ApiError;
 use crate::openapi;
+use crate::state::AppState;
 
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
@@ -19,7 +20,7 @@ const PAGE: &str = r#"<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Spiral: the API</title>
     <link rel="stylesheet" href="./swagger-ui.css">
-    <link rel="icon" type="image/png" href="./favicon-32x32.png">
+    <link rel="icon" type="image/svg+xml" href="../../icon.svg">
   </head>
   <body>
     <div id="swagger-ui"></div>
@@ -41,20 +42,25 @@ const SCRIPT: &str = r##"window.addEventListener("load", () => {
 });
 "##;
 
-static DOCUMENT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
-    openapi::text()
-        .map(Bytes::from)
-        .map_err(|error| error.to_string())
-});
+/// The OpenAPI document, made when it is asked for first.
+#[derive(Debug, Default)]
+pub(super) struct Document(OnceLock<Result<Bytes, String>>);
 
-/// The OpenAPI document.
 #[handler]
-pub async fn document(res: &mut Response) -> Result<(), ApiError> {
-    let text = DOCUMENT
-        .as_ref()
-        .map_err(|error| ApiError::internal(error.as_str()))?;
-    send(res, "application/json", text.clone());
-    Ok(())
+impl Document {
+    fn handle(&self, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
+        let base_path = &AppState::of(depot)?.settings.base_path;
+        let text = self.0.get_or_init(|| {
+            openapi::text_at(base_path)
+                .map(Bytes::from)
+                .map_err(|error| error.to_string())
+        });
+        let text = text
+            .as_ref()
+            .map_err(|error| ApiError::internal(error.as_str()))?;
+        send(res, "application/json", text.clone());
+        Ok(())
+    }
 }
 
 /// The page at `/api/docs/` and its files.

@@ -5,6 +5,7 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::scalar::{AnyJson, Timestamp};
+use crate::base_path;
 use crate::store::attempt::FailedAttempt;
 use crate::store::{job as record, log_line};
 use crate::waiting::Standing;
@@ -185,7 +186,7 @@ impl From<&record::Job> for Job {
             output_length: output.and_then(|output| output.length),
             output_preview: output.map(|output| output.preview.clone()),
             batch_id: job.batch.map(|batch| batch.to_string()),
-            result_url: output.map(|_| format!("/api/v1/jobs/{}/result", job.id)),
+            result_url: output.map(|_| base_path::link(&format!("/api/v1/jobs/{}/result", job.id))),
             schedule_id: job.schedule.map(|id| id.to_string()),
         }
     }

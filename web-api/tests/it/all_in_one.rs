@@ -12,10 +12,14 @@ use crate::support::eventually;
 const F90: &str = "2880067194370816120";
 
 /// A static build of one page and one asset.
-fn build(folder: &Path) -> PathBuf {
+pub(crate) fn build(folder: &Path) -> PathBuf {
     let build = folder.join("dist");
     std::fs::create_dir_all(build.join("assets")).unwrap();
-    std::fs::write(build.join("index.html"), "<!doctype html><title>Spiral</title>").unwrap();
+    std::fs::write(
+        build.join("index.html"),
+        "<!doctype html><title>Spiral</title><script src=\"/assets/index-abc123.js\"></script>",
+    )
+    .unwrap();
     std::fs::write(build.join("assets/index-abc123.js"), "export {};".repeat(300)).unwrap();
     std::fs::write(
         build.join("favicon.svg"),

@@ -10,6 +10,7 @@ mod all_in_one;
 mod apply_events;
 mod audit;
 mod bad_input;
+mod base_path;
 mod batch;
 mod batch_calls;
 mod bulk;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::watch;
 use crate::postgres::Postgres;
-use crate::stack::Stack;
+use crate::stack::{self, Stack};
 use crate::tally::{self, Tally};
 use crate::{frontend, install, project, say};
 
@@ -15,6 +15,9 @@ const TOKENS: [(&str, &str); 2] = [
     ("SPIRAL_ADMIN_TOKEN", "admins-of-the-tests"),
     ("SPIRAL_VIEWER_TOKEN", "viewers-of-the-tests"),
 ];
+
+/// Where the API that has one is reached.
+const BASE_PATH: (&str, &str) = (stack::BASE_PATH, "/ops/spiral");
 
 /// Starts the stack and runs Playwright against it.
 pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
@@ -29,6 +32,8 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
     // The same jobs, for those who have a token.
     let public = ("SPIRAL_PUBLIC_FUNCTIONS", "fibonacci");
     let locked = stack.front("web-api-locked", &[TOKENS[0], TOKENS[1], public])?;
+    // The same again, below a base path.
+    let below = stack.front("web-api-below", &[TOKENS[0], TOKENS[1], public, BASE_PATH])?;
     // The same jobs, where the tests start an API and kill it.
     let (mortal, mortal_settings) = stack.empty_front()?;
     step.end(&format!("{} answers", open.address()));
@@ -37,6 +42,7 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
     playwright
         .env("SPIRAL_E2E_URL", open.address())
         .env("SPIRAL_E2E_LOCKED_URL", locked.address())
+        .env("SPIRAL_E2E_BELOW_URL", below.address())
         .env("SPIRAL_E2E_MORTAL_URL", mortal.address())
         .env("SPIRAL_E2E_MORTAL_PROGRAM", project::binary("web-api")?)
         .env("SPIRAL_E2E_MORTAL_LOG", folder.path().join("web-api-mortal.log"))

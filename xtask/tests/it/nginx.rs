@@ -1,6 +1,8 @@
 //! Real nginx on the configuration that ships: what browsers and the API may rely on.
 
 mod api;
+mod below;
+mod outer;
 mod pages;
 mod replicas;
 
@@ -30,13 +32,22 @@ impl Served {
         Self::before_name(api, NO_RESOLVER)
     }
 
+    /// The same below a base path.
+    fn below(base_path: &str, api: &str) -> Self {
+        Self::start(base_path, api, NO_RESOLVER)
+    }
+
     /// The same before an API that a name server knows.
     fn before_name(api: &str, resolver: &str) -> Self {
+        Self::start("", api, resolver)
+    }
+
+    fn start(base_path: &str, api: &str, resolver: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("assets")).unwrap();
         fs::write(
             root.path().join("index.html"),
-            "<!doctype html><title>Spiral</title>",
+            format!("<!doctype html><title>Spiral</title><script src=\"{SCRIPT}\"></script>"),
         )
         .unwrap();
         fs::write(
@@ -50,12 +61,12 @@ impl Served {
         )
         .unwrap();
         fs::write(root.path().join(".secret"), "nobody's business").unwrap();
-        let nginx = Nginx::start(&Site {
+        let site = Site {
             api,
             resolver,
             root: root.path(),
-        })
-        .unwrap();
+        };
+        let nginx = Nginx::start_below(base_path, &site).unwrap();
         Self { nginx, _root: root }
     }
 
@@ -79,14 +90,21 @@ impl Served {
     }
 
     fn ask(&self, request: &str) -> Answer {
-        let mut stream = self.open(request);
+        Self::answer(self.open(request))
+    }
+
+    fn answer(mut stream: TcpStream) -> Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::read(&bytes)
     }
 
     fn open(&self, request: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.nginx.port)).unwrap();
+        Self::open_at(self.nginx.port, request)
+    }
+
+    fn open_at(port: u16, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream

@@ -38,12 +38,18 @@ pub(crate) fn program() -> Command {
 impl Running {
     /// Starts it on a free port and waits until it is ready.
     pub(crate) async fn start(data: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(data, arguments, &[]).await
+    }
+
+    /// The same with settings.
+    pub(crate) async fn start_with(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         let log = folder.path().join("log");
         let child = program()
             .args(["all-in-one", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(arguments)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap())
             .spawn()
@@ -53,7 +59,7 @@ impl Running {
             assert!(!text.contains("error:"), "{text}");
             let line = text.lines().find(|line| line.contains("Spiral is ready"))?;
             let (_, rest) = line.split_once("address=http://")?;
-            rest.split(' ').next()?.parse().ok()
+            rest.split(['/', ' ']).next()?.parse().ok()
         })
         .await;
         Self {
