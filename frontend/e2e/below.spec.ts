@@ -98,6 +98,8 @@ test('keys, the way past the navigation, icons and fonts work as at the root', a
   await page.keyboard.press('/');
   await expect(indexField(page)).toBeFocused();
   await page.reload();
+  // Before it is there, Tab leads nowhere.
+  await expect(indexField(page)).toBeVisible();
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused();
   await page.keyboard.press('Enter');

@@ -5,7 +5,8 @@
 -- ARGV  1 number of workers w, then their names in the order of their keys, then ids; at most 500 jobs
 -- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when another worker has come: call again
 -- Cost  O(n w) for n jobs and w workers. An id in a lane is not searched for: its envelope is emptied, and the fetch
---       that comes to it drops it. Until then the id counts as known.
+--       that comes to it drops it. Until then, or until forget.lua, the id counts as known: a push of it that was
+--       on its way, or comes twice, must not bring it back.
 local jobs, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local events, workers, cancelling, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local MARKED, CANCELLED, NOT_HERE = 2, 1, 0

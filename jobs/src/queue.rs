@@ -222,6 +222,15 @@ impl Queues {
         limits::set(self, queue, limits).await
     }
 
+    /// Lets go of those of these jobs that were called off while they waited: until a fetch comes to one it counts as
+    /// known, and a push of it changes nothing. For jobs that are to run again. Returns how many there were.
+    ///
+    /// # Errors
+    /// When Redis fails; some may have been let go.
+    pub async fn forget(&self, queue: &QueueName, ids: &[JobId]) -> Result<u64, Error> {
+        cancel::forget(self, queue, ids).await
+    }
+
     /// Calls jobs off. For each: whether it has ended with this, was marked for its worker, or is not here.
     ///
     /// # Errors

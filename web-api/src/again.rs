@@ -1,9 +1,9 @@
 //! Runs jobs again that have ended.
 //!
 //! The row is what counts: it goes to the backlog, from which `dispatch` hands it over as any other. It ended, so
-//! Redis has let go of it; where it has not (the job was called off while a push was on its way, or lies in a lane until
-//! a fetch drops it), the push finds it there and changes nothing, and `reconcile` sees to the rest. What the queue
-//! told of its earlier life may still come, or come again: such events are older than the time that the row notes.
+//! Redis has let go of it, or does so now, where its id is still in a lane because it was called off there. Where a push
+//! of it was on its way, the next one finds it there and changes nothing, and `reconcile` sees to the rest. What the
+//! queue told of its earlier life may still come, or come again: such events are older than the time that the row notes.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +28,7 @@ pub async fn run(
 ) -> Result<Vec<Job>, PartError> {
     // Asked first: all that is told of them from here on is of their new life.
     let now = queues.now(queue).await?;
+    queues.forget(queue, ids).await?;
     let jobs = store.job_run_again(queue, ids, now).await?;
     if jobs.is_empty() {
         return Ok(jobs);

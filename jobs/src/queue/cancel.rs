@@ -64,6 +64,24 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
     ))
 }
 
+/// Lanes are searched for these, one by one.
+const FORGET_BATCH: usize = 50;
+
+pub(super) async fn forget(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<u64, Error> {
+    let keys = queues.keys(queue);
+    let mut forgotten = 0;
+    for batch in ids.chunks(FORGET_BATCH) {
+        let mut call = scripts::FORGET.key(keys.jobs());
+        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.attempts()).key(keys.counts());
+        for id in batch {
+            call.arg(id.to_string());
+        }
+        forgotten += queues.connection.script::<u64>(&call).await?;
+    }
+    Ok(forgotten)
+}
+
 impl Cancelled {
     fn from_code(code: u64) -> Self {
         match code {

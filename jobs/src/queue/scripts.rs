@@ -24,6 +24,7 @@ scripts! {
     EDIT = "edit.lua",
     FETCH = "fetch.lua",
     FINISH = "finish.lua",
+    FORGET = "forget.lua",
     GIVE_BACK = "give_back.lua",
     HEARTBEAT = "heartbeat.lua",
     LEAVE = "leave.lua",

@@ -32,6 +32,37 @@ async fn a_waiting_job_ends_at_once_and_never_runs() {
     worker.stop().await;
 }
 
+/// Of a lane of its own as well: its name goes when it is empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_called_off_while_it_waited_can_be_pushed_again_once_it_is_forgotten() {
+    let env = TestEnv::new().await;
+    let plain = envelope("scripted", &json!({}));
+    let keyed = Envelope {
+        fairness_key: Some("a".to_owned()),
+        ..envelope("scripted", &json!({}))
+    };
+    let waits = envelope("scripted", &json!({}));
+    env.push(&[plain.clone(), keyed.clone(), waits.clone()]).await;
+    let ids = [plain.id, keyed.id, waits.id];
+    for id in &ids[..2] {
+        assert_eq!(cancel(&env, *id).await, Cancelled::Now);
+    }
+    let again = [plain.clone(), keyed.clone()];
+    let push = async || env.queues.push(&env.queue, &again).await.unwrap().pushed;
+    assert_eq!(push().await, 0, "a push that comes twice does not bring it back");
+    assert_eq!(env.queues.forget(&env.queue, &ids).await.unwrap(), 2);
+    assert_eq!(env.queues.forget(&env.queue, &ids).await.unwrap(), 0);
+    assert_eq!(push().await, 2);
+
+    let mut watch = env.watch().await;
+    let scripted = Scripted::default();
+    let worker = env.worker(&catalog_of(scripted.clone()));
+    watch.until_finished(3).await;
+    assert_eq!(scripted.runs(), 3);
+    env.assert_clean().await;
+    worker.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_and_a_retrying_job_end_at_once() {
     let env = TestEnv::new().await;

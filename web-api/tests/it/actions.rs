@@ -109,6 +109,21 @@ on_both_databases! {
         assert_eq!((&job["attempt"], &job["output"]), (&json!(1), &json!(7)));
     }
 
+    /// No fetch comes to it meanwhile, as in a queue that is paused.
+    async fn a_job_that_was_cancelled_in_redis_runs_again_at_once(kind) {
+        let server = TestServer::idle(kind).await;
+        let id = call(&server, "fibonacci", json!({"input": {"index": 10}, "fairness_key": "a"})).await;
+        for _ in 0..3 {
+            depth(&server, 1, 0).await;
+            let cancelled = act(&server, &id, "cancel").await;
+            assert_eq!((cancelled.status.as_u16(), &cancelled.json()["state"]), (200, &json!("cancelled")), "{}", cancelled.text);
+            assert_eq!(act(&server, &id, "retry").await.status, 202);
+        }
+        server.start_worker();
+        let job = server.job_in_state(&id, "completed").await;
+        assert_eq!(job["attempt"], 1);
+    }
+
     async fn of_many_who_run_a_job_again_one_does(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;

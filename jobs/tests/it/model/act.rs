@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::cancel::cancel;
+use super::cancel::{cancel, forget};
 use super::edit::edit;
 use super::expected::Model;
 use super::fetch::fetch;
@@ -41,6 +41,7 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         }
         Step::Lapse { worker } => recover(worker, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
+        Step::Forget { job } => forget(job, model, real)?,
         Step::RunNow { job } => {
             let mut call = real.run_now.key("waiting:");
             call.key("lanes").key("lane-of").key("scheduled");

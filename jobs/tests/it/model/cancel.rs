@@ -1,4 +1,4 @@
-//! A job is called off.
+//! A job is called off, and forgotten.
 
 use proptest::prelude::*;
 
@@ -29,5 +29,18 @@ pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), 
         0
     };
     prop_assert_eq!(reply, [expected]);
+    Ok(())
+}
+
+pub(super) fn forget(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
+    let mut call = real.forget.key("jobs");
+    call.key("waiting:").key("lanes").key("lane-of");
+    call.key("attempts").key("counts").arg(job);
+    let forgotten: u64 = call.invoke(&mut real.connection).unwrap();
+    let hollow = model.hollow.remove(&job);
+    prop_assert_eq!(forgotten, u64::from(hollow));
+    if hollow {
+        model.leave(job);
+    }
     Ok(())
 }

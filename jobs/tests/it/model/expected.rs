@@ -41,6 +41,17 @@ impl Model {
         }
     }
 
+    /// Takes a job out of its lane.
+    pub(super) fn leave(&mut self, job: u8) {
+        let name = lane(job);
+        if let Some((jobs, _)) = self.waiting.get_mut(name) {
+            jobs.retain(|other| *other != job);
+            if jobs.is_empty() {
+                self.waiting.remove(name);
+            }
+        }
+    }
+
     /// The lane whose turn it is.
     pub(super) fn next_lane(&self) -> Option<&'static str> {
         let lanes = self.waiting.iter();

@@ -47,6 +47,10 @@ pub(super) enum Step {
     Cancel {
         job: u8,
     },
+    /// A job that was called off is to run again.
+    Forget {
+        job: u8,
+    },
     /// A job that waits for its time is made due.
     RunNow {
         job: u8,
@@ -102,6 +106,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(worker, job, attempt)| Step::Report { worker, job, attempt }),
         2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
         2 => (0..JOBS).prop_map(|job| Step::Cancel { job }),
+        2 => (0..JOBS).prop_map(|job| Step::Forget { job }),
         2 => (0..JOBS).prop_map(|job| Step::RunNow { job }),
         1 => (0..JOBS).prop_map(|job| Step::Edit { job }),
         1 => (0..5_u8).prop_map(|most| Step::Limit { most }),

@@ -1,0 +1,30 @@
+-- Takes the ids of called-off jobs out of their lanes, so that these jobs can be pushed again at once. Without it an id
+-- stays known until a fetch comes to it, which in a paused queue may be never.
+--
+-- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 counts
+-- ARGV  ids; at most 50
+-- Returns how many were taken out
+-- Cost  O(n) for n ids of which none was called off while it waited, and O(m) for each other one in a lane of m. Lanes
+--       are no longer than what the API hands over to Redis.
+local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local attempts, counts = KEYS[5], KEYS[6]
+
+local forgotten = 0
+local envelopes = redis.call('HMGET', jobs, unpack(ARGV))
+for at, id in ipairs(ARGV) do
+  if envelopes[at] == '' then
+    local lane = redis.call('HGET', lane_of, id) or STANDARD_LANE
+    redis.call('LREM', waiting .. lane, 1, id)
+    if redis.call('EXISTS', waiting .. lane) == 0 then
+      redis.call('ZREM', lanes, lane)
+    end
+    redis.call('HDEL', jobs, id)
+    redis.call('HDEL', lane_of, id)
+    redis.call('HDEL', attempts, id)
+    forgotten = forgotten + 1
+  end
+end
+if forgotten > 0 then
+  redis.call('HINCRBY', counts, 'called_off', -forgotten)
+end
+return forgotten
