@@ -64,12 +64,12 @@ async function select(page: Page): Promise<void> {
     }, number);
     if (place === null) throw new Error('there is no row to select');
     await page.mouse.move(...place, { steps: 4 });
-    await page.waitForTimeout(250);
+    await page.waitForTimeout(150);
     const aimed = await page.evaluate(
       ([x, y]) => document.elementFromPoint(x, y)?.closest('tr')?.querySelector('a')?.getAttribute('href') ?? 'no row',
       place,
     );
-    await page.waitForTimeout(400);
+    await page.waitForTimeout(200);
     await page.mouse.down();
     await page.mouse.up();
     const selected = page.locator('tr[data-selected]').filter({ has: page.locator(`a[href="${aimed}"]`) });

@@ -14,8 +14,8 @@ test('the page of jobs, watched and used while events stream in', async ({ page,
   const rows = Object.values(overview.counts).reduce((sum, count) => sum + count, 0);
   await page.goto('/jobs');
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
-  await expect(page.locator('[data-row]').first()).toBeVisible();
   const load = keepCalling(baseURL ?? '', CALLS_PER_SECOND);
+  await expect(page.locator('[data-row]').first()).toBeVisible();
   await page.waitForTimeout(3000);
   const rounds: Done[][] = [];
   const paces: number[] = [];

@@ -36,16 +36,27 @@ const FLAGS = [
 const { SPIRAL_URL: url, SPIRAL_CHROMIUM: chromePath = '/usr/bin/chromium' } = process.env;
 if (url === undefined) throw new Error('SPIRAL_URL names no Spiral: `cargo xtask lighthouse` starts one');
 
+let running = null;
+// A browser that outlives this would go on for ever.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+  process.on(signal, () => {
+    running?.kill();
+    process.exit(1);
+  });
+}
+
 /** One look at one page, with a browser of its own: no cache, and nothing that an earlier run left. */
 async function look(address, config) {
-  const chrome = await launch({ chromePath, chromeFlags: FLAGS, logLevel: 'error' });
+  const chrome = await launch({ chromePath, chromeFlags: FLAGS, logLevel: 'error', handleSIGINT: false });
+  running = chrome;
   try {
     const flags = { port: chrome.port, output: 'json', logLevel: 'error', onlyCategories: CATEGORIES };
     const { lhr } = await lighthouse(new URL(address, url).href, flags, config);
     if (lhr.runtimeError !== undefined) throw new Error(`${address}: ${lhr.runtimeError.message}`);
     return lhr;
   } finally {
-    await chrome.kill();
+    running = null;
+    chrome.kill();
   }
 }
 

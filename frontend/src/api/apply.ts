@@ -1,6 +1,7 @@
 /** Brings patches into every cached query that shows jobs or Fibonacci values. */
-import type { QueryClient } from '@tanstack/react-query';
+import type { Query, QueryClient } from '@tanstack/react-query';
 import { fetchJob, JOB_LISTS, JOBS_SHOWN } from './jobs';
+import { whenReleased } from './hold';
 import { jobLogKey, mergeLines, recentLines } from './log-lines';
 import { insertJobs, matches, mergePatches, patchList, type JobFilter, type JobPages } from './patch';
 import { patchDetail } from './patch-detail';
@@ -76,10 +77,33 @@ function cachedLists(queryClient: QueryClient): [ListKey, JobPages][] {
 
 async function readMissing(queryClient: QueryClient, id: string): Promise<void> {
   try {
-    addJob(queryClient, await fetchJob(id));
+    const job = await fetchJob(id);
+    whenReleased(() => {
+      addJob(queryClient, job);
+    });
   } catch {
     // It will be there when the list is read again.
   }
+}
+
+function readListsAgain(queryClient: QueryClient): void {
+  void queryClient.invalidateQueries({ queryKey: JOB_LISTS });
+}
+
+/** Lists that are just being read again would move their rows: that is done when they may. Further pages do not move any. */
+export function stopRereading(queryClient: QueryClient): void {
+  const moves = ({ state }: Query) =>
+    state.fetchStatus === 'fetching' && state.data !== undefined && state.fetchMeta?.fetchMore === undefined;
+  const queries = queryClient.getQueryCache().findAll({ queryKey: JOB_LISTS, predicate: moves });
+  if (queries.length === 0) return;
+  const shown = queries.map(({ queryKey, state }) => [queryKey, state.data] as const);
+  void queryClient.cancelQueries({ queryKey: JOB_LISTS, predicate: moves }).then(() => {
+    // Called off, a query goes back to what it had when it began, without the events since.
+    for (const [key, data] of shown) queryClient.setQueryData(key, data);
+  });
+  whenReleased(() => {
+    readListsAgain(queryClient);
+  });
 }
 
 interface Rereads {
@@ -93,8 +117,13 @@ const rereads = new WeakMap<QueryClient, Rereads>();
 function reread(queryClient: QueryClient): Rereads {
   const known = rereads.get(queryClient);
   if (known !== undefined) return known;
+  const readLists = () => {
+    readListsAgain(queryClient);
+  };
   const made: Rereads = {
-    lists: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: JOB_LISTS })),
+    lists: throttle(REREAD_MS, () => {
+      whenReleased(readLists);
+    }),
     values: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: valuesQuery.queryKey })),
   };
   rereads.set(queryClient, made);

@@ -11,6 +11,7 @@ export interface Hold {
 let holds = 0;
 let state: Hold = { held: false, changes: 0 };
 const listeners = new Set<() => void>();
+const later = new Set<() => void>();
 
 function change(next: Hold): void {
   state = next;
@@ -26,8 +27,18 @@ export function holdLive(): () => void {
     if (released) return;
     released = true;
     holds -= 1;
-    if (holds === 0) change({ held: false, changes: 0 });
+    if (holds > 0) return;
+    change({ held: false, changes: 0 });
+    const runs = [...later];
+    later.clear();
+    for (const run of runs) run();
   };
+}
+
+/** At once, or when the last hold is released; what is asked for again meanwhile runs once. */
+export function whenReleased(run: () => void): void {
+  if (state.held) later.add(run);
+  else run();
 }
 
 export function noteHeld(changes: number): void {

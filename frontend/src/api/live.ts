@@ -4,7 +4,7 @@
  */
 import { queryOptions, type QueryClient } from '@tanstack/react-query';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { applyPatches } from './apply';
+import { applyPatches, stopRereading } from './apply';
 import { apiFetch, apiUrl } from './client';
 import { parseJobPatch } from './event';
 import { holdState, noteHeld, subscribeHold } from './hold';
@@ -52,12 +52,15 @@ export function startLive(queryClient: QueryClient): () => void {
   let waiting: JobPatch[] = [];
   let refreshLater = false;
   const flush = throttle(FLUSH_MS, () => {
+    // It may have been asked for just before.
+    if (waits()) return;
     const patches = waiting;
     waiting = [];
     applyPatches(queryClient, patches);
   });
   const refreshNow = throttle(REFRESH_MS, () => {
-    refreshAll(queryClient);
+    if (waits()) refreshLater = true;
+    else refreshAll(queryClient);
   });
   const refresh = () => {
     if (waits()) refreshLater = true;
@@ -66,8 +69,9 @@ export function startLive(queryClient: QueryClient): () => void {
   const showHeld = () => {
     if (waits()) return;
     if (waiting.length > 0) flush();
-    if (refreshLater) refreshNow();
+    const anew = refreshLater;
     refreshLater = false;
+    if (anew) refreshNow();
   };
   const setStatus = (status: LiveStatus) => {
     queryClient.setQueryData(liveQuery.queryKey, status);
@@ -127,8 +131,12 @@ export function startLive(queryClient: QueryClient): () => void {
     }
   };
   document.addEventListener('visibilitychange', onVisibility);
+  let held = holdState().held;
   const unsubscribe = subscribeHold(() => {
-    if (!holdState().held) showHeld();
+    const before = held;
+    held = holdState().held;
+    if (!held) showHeld();
+    else if (!before) stopRereading(queryClient);
   });
   start();
 

@@ -67,6 +67,46 @@ test('the list stands still while rows are selected, counts what waits, and then
   });
 });
 
+test('a list that is being read again when a row is selected does not move, and is read when none is', async () => {
+  const spiral = startSpiral();
+  spiral.jobs = [job(1025)];
+  open('/jobs');
+  const user = userEvent.setup();
+  await screen.findByText('Live');
+  await boxes();
+  let answer: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => {
+    server.use(
+      api.get('/api/v1/jobs', async ({ response }) => {
+        resolve();
+        await new Promise<void>((go) => {
+          answer = go;
+        });
+        return response(200).json({ jobs: spiral.jobs, next_cursor: null });
+      }),
+    );
+  });
+  spiral.jobs = [job(1026), job(1025)];
+  spiral.refresh();
+  await asked;
+  await user.click((await boxes())[0] as HTMLElement);
+  answer();
+  // Something that comes after the answer.
+  spiral.send(queuedPatch(1027));
+  expect(await screen.findByText('The list stands still meanwhile: 1 change waits.')).toBeVisible();
+  expect(await boxes()).toHaveLength(1);
+  spiral.jobs = [job(1027), job(1026), job(1025)];
+  const before = answer;
+  await user.click(bar().getByRole('button', { name: 'Select none' }));
+  await waitFor(() => {
+    expect(answer).not.toBe(before);
+  });
+  answer();
+  await waitFor(async () => {
+    expect(await boxes()).toHaveLength(3);
+  });
+});
+
 test('what is selected is begun as one action, for those that it can be done to; its end is told', async () => {
   const spiral = startSpiral();
   spiral.jobs = [completed(1032, '1'), job(1031, { state: 'dead' }), job(1030)];

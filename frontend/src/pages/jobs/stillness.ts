@@ -5,7 +5,7 @@ import { holdLive } from '../../api/hold';
 /** Rows that are scrolled past: with fewer one still looks at the newest. */
 const PAST_PIXELS = 160;
 /** After a movement of the pointer over the rows, or a key among them. */
-const QUIET_MS = 3000;
+const QUIET_MS = 5000;
 
 const HANDS = ['pointermove', 'pointerdown', 'keydown', 'focusin'] as const;
 
