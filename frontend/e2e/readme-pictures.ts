@@ -26,18 +26,28 @@ async function fill(request: APIRequestContext): Promise<Record<string, string>>
   const pages = await addresses(request);
   const calls = [
     ...[12, 21, 30, 40, 55].map((failures) => ({ function: 'flaky', input: { failures, how: 'fatal' } })),
+    // One attempt each, so that none of them still waits for another.
+    ...['http://127.0.0.1:9/', 'http://10.0.0.7/hook', 'http://192.168.1.1/'].map((url) => ({
+      function: 'http_request',
+      input: { url },
+      max_attempts: 1,
+    })),
+    ...[3, 4, 5, 6].map((failures) => ({ function: 'flaky', input: { failures, how: 'panic' }, max_attempts: 1 })),
     ...Array.from({ length: 6 }, (_, place) => ({ function: 'sleep', input: { seconds: 30 + place } })),
     ...[1000, 4181, 6765, 100_000].map((index) => ({ function: 'fibonacci', input: { index } })),
     ...['Ada', 'Grace', 'Edsger'].map((name) => ({ function: 'echo', input: { name, newsletter: true } })),
   ];
   expect((await request.post('/api/v1/batches', { data: { jobs: calls } })).status()).toBe(202);
+  // The kinds that failures are of: the one of the other pages, and those two.
+  const kinds = async () => ((await (await request.get('/api/v1/failures')).json()) as { failures: unknown[] }).failures.length;
+  await expect.poll(kinds).toBeGreaterThan(2);
   return pages;
 }
 
 test('the pictures of the README', async ({ page, request }) => {
   mkdirSync(FOLDER, { recursive: true });
   const pages = await fill(request);
-  await page.setViewportSize({ width: 1200, height: 800 });
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   await page.goto('/overview');
   await expect(page.locator('canvas')).toHaveCount(4);
