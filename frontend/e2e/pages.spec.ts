@@ -89,6 +89,18 @@ test('security headers are there, and no page breaks them', async ({ page }) => 
   expect(violations).toEqual([]);
 });
 
+test('robots.txt is no page, and every page says what it is', async ({ page, request }) => {
+  const robots = await request.get('/robots.txt');
+  expect(robots.headers()['content-type']).toContain('text/plain');
+  expect(await robots.text()).toBe('User-agent: *\nDisallow: /api/\n');
+  for (const [address, title] of [['/overview', 'Overview · Spiral'], ['/jobs', 'Jobs · Spiral']] as const) {
+    await page.goto(address);
+    await expect(page).toHaveTitle(title);
+    await expect(page.locator('meta[name="description"]')).toHaveAttribute('content', /.{40}/u);
+    await expect(page.locator('html')).toHaveAttribute('lang', 'en');
+  }
+});
+
 test('nothing is loaded from anywhere else', async ({ page, baseURL }) => {
   const hosts = new Set<string>();
   page.on('request', (request) => hosts.add(new URL(request.url()).origin));

@@ -43,7 +43,7 @@ const ALL: readonly Page[] = [
     address: '/jobs',
     heading: 'Jobs',
     admin: [
-      'Select the 3 jobs that are loaded',
+      'Select all that are loaded: 3 jobs',
       'Select the job fibonacci(index: 1)',
       'Select the job fibonacci(index: 2)',
       'Select the job fibonacci(index: 3)',
