@@ -8,6 +8,7 @@ import { applyPatches, stopRereading } from './apply';
 import { apiFetch, apiUrl } from './client';
 import { parseJobPatch } from './event';
 import { holdState, noteHeld, subscribeHold } from './hold';
+import { asApiError } from './problem';
 import { followStream } from './stream';
 import { throttle } from './throttle';
 import type { JobPatch, LiveStatus } from './types';
@@ -33,9 +34,11 @@ export function refreshAll(queryClient: QueryClient): void {
   for (const queryKey of [['jobs'], ['values']]) void queryClient.invalidateQueries({ queryKey });
 }
 
-/** What could not be read while the API was away, it can be read now. */
+/** What could not be read while the API was away can be read now. What was refused would be refused again. */
 function rereadFailed(queryClient: QueryClient): void {
-  void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === 'error' });
+  void queryClient.invalidateQueries({
+    predicate: ({ state: { status, error } }) => status === 'error' && asApiError(error).temporary,
+  });
 }
 
 function isHidden(): boolean {

@@ -28,6 +28,8 @@ export async function becomeSomebody(queryClient: QueryClient, session: Session)
     predicate: ({ queryKey: [name] }) => name !== sessionQuery.queryKey[0] && name !== liveQuery.queryKey[0],
     type: 'inactive',
   });
+  // An answer that is still on its way tells who one was before.
+  await queryClient.cancelQueries({ queryKey: sessionQuery.queryKey });
   queryClient.setQueryData(sessionQuery.queryKey, session);
   await queryClient.invalidateQueries({
     predicate: ({ queryKey: [name] }) => name !== sessionQuery.queryKey[0] && name !== liveQuery.queryKey[0],

@@ -45,6 +45,34 @@ test('who is not known signs in with the keyboard alone and comes back to where 
   expect(JSON.stringify([Object.entries(sessionStorage), Object.entries(localStorage)])).not.toContain('the right one');
 });
 
+test('an answer about who one was, which comes late, changes nothing', async () => {
+  const spiral = startSpiral();
+  spiral.session = NOBODY;
+  door(spiral);
+  const { queryClient } = open('/queues');
+  await screen.findByLabelText('Access token');
+  let answer: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => {
+    server.use(
+      api.get('/api/v1/session', async ({ response }) => {
+        resolve();
+        await new Promise<void>((go) => {
+          answer = go;
+        });
+        return response(200).json(NOBODY);
+      }),
+    );
+  });
+  void queryClient.invalidateQueries({ queryKey: ['session'] });
+  await asked;
+  await userEvent.setup().keyboard('the right one{Enter}');
+  expect(await screen.findByRole('heading', { name: 'Queues' })).toBeVisible();
+  answer();
+  await screen.findByText('Live');
+  expect(await screen.findByRole('listitem', { name: 'Queue default' })).toBeVisible();
+  expect(screen.getByRole('button', { name: 'Sign out' })).toBeVisible();
+});
+
 test('a wrong token and too many attempts are told, and the field keeps the focus', async () => {
   const spiral = startSpiral();
   spiral.session = NOBODY;
