@@ -25,6 +25,7 @@ With engine:
 const SMALLEST_BACKLOG: u64 = 5_000;
 
 /// What to run, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the command line")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The Fibonacci benchmark.
