@@ -133,7 +133,9 @@ mod tests {
 
     fn read(lines: &[&str]) -> Run {
         let mut run = Run::default();
-        lines.iter().for_each(|line| run.read(line));
+        for line in lines {
+            run.read(line);
+        }
         run
     }
 
