@@ -22,6 +22,7 @@ export async function addresses(request: APIRequestContext): Promise<Record<stri
     input: { seconds: 600 },
     priority: 2,
     fairness_key: 'tenant-7',
+    tags: ['customer:17', 'nightly'],
   });
   await post(request, '/functions/fibonacci/jobs', { input: { index: 3 }, delay_seconds: 3600 });
   const jobs = Array.from({ length: 200 }, (_, index) => ({ function: 'fibonacci', input: { index } }));

@@ -2,7 +2,7 @@
 -- stays known until a fetch comes to it, which in a paused queue may be never.
 --
 -- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 counts
--- ARGV  ids; at most 50
+-- ARGV  ids; at most 20
 -- Returns how many were taken out
 -- Cost  O(n) for n ids of which none was called off while it waited, and O(m) for each other one in a lane of m. Lanes
 --       are no longer than what the API hands over to Redis.

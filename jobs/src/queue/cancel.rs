@@ -65,7 +65,7 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
 }
 
 /// Lanes are searched for these, one by one.
-const FORGET_BATCH: usize = 50;
+const FORGET_BATCH: usize = 20;
 
 pub(super) async fn forget(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<u64, Error> {
     let keys = queues.keys(queue);
