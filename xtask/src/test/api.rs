@@ -12,7 +12,7 @@ use crate::tally::{self, Tally};
 use crate::{process, project, python, say};
 
 /// What is not checked, and why.
-const SETTINGS: &str = "ci/schemathesis.toml";
+const SETTINGS: &str = "ci/tests/schemathesis.toml";
 
 /// Requests, unless told: enough for all examples and edge cases of the document, and a few of chance for each operation.
 const USUAL: u64 = 2_000;
