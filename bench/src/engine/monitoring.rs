@@ -15,7 +15,7 @@ const AIM: Duration = Duration::from_millis(100);
 const RUNS: usize = 20;
 
 /// A million jobs of thirty days: 88 % completed, 10 % dead of forty failures, some that wait, of four functions and two
-/// queues, one in ten with a tag that many have and each with one that few have; and the numbers of a day in minutes and of 90 days in hours.
+/// queues, one in sixteen with a tag that many have and each with one that few have; and the numbers of a day in minutes and of 90 days in hours.
 pub(crate) const FILL: [&str; 7] = [
     "INSERT INTO failures (fingerprint, function, queue, kind, pattern, first_seen_at, last_seen_at)
      SELECT lpad(to_hex(n), 16, '0'), 'fibonacci', 'default', 'error', 'timed out in step ' || n,
