@@ -39,6 +39,27 @@ test('5,000 dead jobs are run again while it is watched, and the bar is there af
   await expect(actions).toHaveCount(0);
 });
 
+test('rows that are picked with the mouse run again, and the end is told', async ({ page, request }) => {
+  const output = `picked-${Date.now()}`;
+  const tag = `picked:${Date.now()}`;
+  for (const index of [1, 2, 3]) {
+    const data = { input: { failures: 1, how: 'fatal', output: { output, index } }, tags: [tag] };
+    await request.post('/api/v1/functions/flaky/jobs?wait=30s', { data });
+  }
+  await page.goto(`/jobs?q=${encodeURIComponent(JSON.stringify(`tag:${tag}`))}`);
+  const boxes = page.getByRole('checkbox', { name: /^Select the job/u });
+  await expect(boxes).toHaveCount(3);
+  await boxes.nth(0).click();
+  await boxes.nth(2).click();
+  await page.getByRole('group', { name: 'Selected jobs' }).getByRole('button', { name: 'Run again 2' }).click();
+  await page.getByRole('dialog', { name: 'Run 2 jobs again?' }).getByRole('button', { name: 'Run again' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('2 jobs run again.');
+  const state = page.getByRole('table', { name: 'Jobs, newest first' });
+  await expect(state.getByText('completed')).toHaveCount(2);
+  await expect(state.getByText('dead')).toHaveCount(1);
+});
+
 test('from the search to a job that runs again, with the keyboard alone', async ({ page, request }) => {
   const input = { failures: 1, how: 'fatal', output: `keys-${Date.now()}` };
   const answer = await request.post('/api/v1/functions/flaky/jobs?wait=30s', { data: { input } });
