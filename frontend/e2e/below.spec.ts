@@ -4,8 +4,6 @@ import { calculate, expect, indexField, jobRow, test } from './spiral';
 
 const { SPIRAL_E2E_BELOW_URL: below = '', SPIRAL_ADMIN_TOKEN: admin = '' } = process.env;
 
-test.skip(below === '', 'SPIRAL_E2E_BELOW_URL does not say where it is: `cargo xtask test e2e` does');
-
 // With the slash, so that `./jobs` is an address below it.
 test.use({ baseURL: `${below}/` });
 
@@ -13,6 +11,7 @@ test.use({ baseURL: `${below}/` });
 const asked = { beside: [] as string[], failed: [] as string[] };
 
 test.beforeEach(({ page, watch }) => {
+  expect(below, 'SPIRAL_E2E_BELOW_URL, as `cargo xtask test e2e` says it').not.toBe('');
   // A page that asks before it is known who looks at it is refused, and the browser says so in its console.
   watch.allow(/401/u);
   asked.beside = [];

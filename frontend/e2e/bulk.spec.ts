@@ -60,6 +60,28 @@ test('rows that are picked with the mouse run again, and the end is told', async
   await expect(state.getByText('dead')).toHaveCount(1);
 });
 
+test('what waits is cancelled, and what has ended is deleted, all at once', async ({ page, request }) => {
+  const tag = `waits:${Date.now()}`;
+  for (const index of [1, 2]) {
+    const answer = await request.post('/api/v1/functions/fibonacci/jobs', { data: { input: { index }, delay_seconds: 3600, tags: [tag] } });
+    expect(answer.status()).toBe(202);
+  }
+  await page.goto(`/jobs?q=${encodeURIComponent(JSON.stringify(`tag:${tag}`))}`);
+  const table = page.getByRole('table', { name: 'Jobs, newest first' });
+  const told = page.getByRole('status', { name: 'Outcome' });
+  const doAll = async (action: string) => {
+    await page.getByRole('checkbox', { name: 'Select all that are loaded: 2 jobs' }).click();
+    await page.getByRole('group', { name: 'Selected jobs' }).getByRole('button', { name: `${action} 2` }).click();
+    await page.getByRole('dialog', { name: `${action} 2 jobs?` }).getByRole('button', { name: action }).click();
+  };
+  await doAll('Cancel');
+  await expect(told).toContainText('2 jobs cancelled.');
+  await expect(table.getByText('cancelled')).toHaveCount(2);
+  await doAll('Delete');
+  await expect(told).toContainText('2 jobs deleted.');
+  await expect(page.getByText('No job fits these filters')).toBeVisible();
+});
+
 test('from the search to a job that runs again, with the keyboard alone', async ({ page, request }) => {
   const input = { failures: 1, how: 'fatal', output: `keys-${Date.now()}` };
   const answer = await request.post('/api/v1/functions/flaky/jobs?wait=30s', { data: { input } });

@@ -1,6 +1,6 @@
 import { expect, test } from './spiral';
 
-test('a schedule is made, run, changed, paused and deleted', async ({ page }) => {
+test('a schedule is made, run, changed, paused, resumed and deleted', async ({ page }) => {
   const name = `numbers ${Date.now()}`;
   await page.goto('/schedules');
   await page.getByRole('link', { name: 'New schedule' }).click();
@@ -24,6 +24,10 @@ test('a schedule is made, run, changed, paused and deleted', async ({ page }) =>
   await expect(page.getByText('@every 2h')).toBeVisible();
   await page.getByRole('button', { name: `Pause ${name}` }).click();
   await expect(page.getByRole('heading', { name: 'When it would run' })).toBeVisible();
+
+  await page.getByRole('button', { name: `Resume ${name}` }).click();
+  await expect(page.getByRole('heading', { name: 'When it would run' })).toHaveCount(0);
+  await page.getByRole('button', { name: `Pause ${name}` }).click();
 
   await page.getByRole('link', { name: 'All schedules' }).click();
   const item = page.getByRole('listitem', { name });

@@ -2,17 +2,18 @@
 -- stays known until a fetch comes to it, which in a paused queue may be never.
 --
 -- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 counts
--- ARGV  ids; at most 20
--- Returns how many were taken out
--- Cost  O(n) for n ids of which none was called off while it waited, and O(m) for each other one in a lane of m. Lanes
---       are no longer than what the API hands over to Redis.
+-- ARGV  1 how many to take out at most, then ids; at most 500 jobs
+-- Returns how many were taken out; as many as may be: call again
+-- Cost  O(n) for n ids, and O(m) for each that is taken out of a lane of m. Lanes are no longer than what the API hands
+--       over to Redis.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local attempts, counts = KEYS[5], KEYS[6]
 
+local most = tonumber(table.remove(ARGV, 1))
 local forgotten = 0
 local envelopes = redis.call('HMGET', jobs, unpack(ARGV))
 for at, id in ipairs(ARGV) do
-  if envelopes[at] == '' then
+  if envelopes[at] == '' and forgotten < most then
     local lane = redis.call('HGET', lane_of, id) or STANDARD_LANE
     redis.call('LREM', waiting .. lane, 1, id)
     if redis.call('EXISTS', waiting .. lane) == 0 then

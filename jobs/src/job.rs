@@ -368,6 +368,23 @@ mod tests {
         assert!(!plain.contains("priority") && !plain.contains("null"), "{plain}");
     }
 
+    proptest::proptest! {
+        /// Cursors of lists are ids.
+        #[test]
+        fn a_text_is_an_id_in_one_way_or_none(text in "[0-9A-HJKMNP-TV-Za-z]{26}|\\PC{0,30}") {
+            if let Ok(id) = text.parse::<JobId>() {
+                proptest::prop_assert_eq!(id.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn ids_sort_as_their_texts_do(one in proptest::prelude::any::<u128>(), other in proptest::prelude::any::<u128>()) {
+            let (one, other) = (JobId(Ulid(one)), JobId(Ulid(other)));
+            proptest::prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+            proptest::prop_assert_eq!(one.to_string().parse::<JobId>().unwrap(), one);
+        }
+    }
+
     #[test]
     fn ids_of_one_process_rise_even_within_a_millisecond() {
         let ids: Vec<JobId> = (0..10_000).map(|_| JobId::new()).collect();

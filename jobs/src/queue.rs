@@ -7,14 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
-use redis::{cmd, pipe};
+use redis::cmd;
 use serde_json::value::RawValue;
-use ulid::Ulid;
 
 use crate::error::Error;
-use crate::job::{Envelope, JobId, Priority, QueueName, lane_name};
-use crate::output;
+use crate::job::{Envelope, JobId, Priority, QueueName};
 
 mod blocking;
 mod cancel;
@@ -22,10 +19,13 @@ mod change;
 pub(crate) mod claims;
 mod clock;
 mod connection;
+mod depth;
 pub mod events;
+mod instance;
 mod keys;
 mod limits;
 pub(crate) mod memo;
+mod outputs;
 mod push;
 mod scripts;
 mod server;
@@ -36,6 +36,7 @@ pub use cancel::Cancelled;
 pub use change::Edited;
 pub use clock::Deadline;
 pub use connection::RedisSettings;
+pub use depth::Depth;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
 pub use server::{ServerWarning, ServerWarningKind};
@@ -47,32 +48,12 @@ use events::{Position, Recorder, Tail};
 use keys::Keys;
 use scripts::BATCH;
 
-/// Stretches of time by which outputs are grouped, within one time to live.
-const STRETCHES_PER_TTL: u64 = 24;
-
-/// The largest output that is read back, in bytes of JSON.
-const OUTPUT_MAX: u64 = 256 << 20;
-
 /// A handle on all queues in one Redis: cheap to clone, shared by a process, reconnecting by itself.
 #[derive(Clone)]
 pub struct Queues {
     connection: Connection,
     settings: Arc<RedisSettings>,
     clocks: Clocks,
-}
-
-/// How much there is in a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Depth {
-    pub queued: u64,
-    /// Waiting for a time: `run_at` or the next attempt.
-    pub scheduled: u64,
-    /// In the hands of workers.
-    pub running: u64,
-    /// Workers whose lease holds.
-    pub workers: u64,
-    /// Results that came too late and were dropped, ever.
-    pub stale_results: u64,
 }
 
 impl Queues {
@@ -179,15 +160,7 @@ impl Queues {
         queue: &QueueName,
         lanes: &[(Priority, &str)],
     ) -> Result<(u64, Vec<u64>), Error> {
-        let keys = self.keys(queue);
-        let mut calls = pipe();
-        calls.hlen(keys.jobs());
-        for (priority, fairness_key) in lanes {
-            calls.llen(keys.lane(&lane_name(*priority, fairness_key)));
-        }
-        let mut counts: Vec<u64> = self.connection.pipeline(&calls).await?;
-        let held = counts.remove(0);
-        Ok((held, counts))
+        depth::waiting(self, queue, lanes).await
     }
 
     /// The moment in the queue's time that is `within` from now.
@@ -261,23 +234,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails.
     pub async fn unknown(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
-        let jobs = self.keys(queue).jobs();
-        let mut unknown = Vec::new();
-        for batch in ids.chunks(BATCH) {
-            let mut calls = pipe();
-            for id in batch {
-                calls.hexists(&jobs, id.to_string());
-            }
-            let held: Vec<bool> = self.connection.pipeline(&calls).await?;
-            unknown.extend(
-                batch
-                    .iter()
-                    .zip(held)
-                    .filter(|(_, held)| !held)
-                    .map(|(id, _)| *id),
-            );
-        }
-        Ok(unknown)
+        depth::unknown(self, queue, ids).await
     }
 
     /// The JSON text of a finished job's output. `None` when it has expired, or was `null`, or is in the memo.
@@ -285,19 +242,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails or the bytes there are damaged.
     pub async fn output(&self, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
-        let keys = self.keys(queue);
-        // The worker's clock may be ahead of this one.
-        let latest = self.stretch() + 1;
-        let mut calls = pipe();
-        // The output lies in the stretch in which its job finished: at most a time to live ago.
-        for age in 0..=STRETCHES_PER_TTL + 2 {
-            calls
-                .cmd("HGET")
-                .arg(keys.outputs(latest.saturating_sub(age)))
-                .arg(id.to_string());
-        }
-        let found: Vec<Option<Bytes>> = self.connection.pipeline(&calls).await?;
-        found.into_iter().flatten().next().map(unpacked).transpose()
+        outputs::get(self, queue, id).await
     }
 
     /// The whole output that a pure function gave for `key` (see `Function::memo_key`), as JSON text.
@@ -327,29 +272,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails.
     pub async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
-        let keys = self.keys(queue);
-        let mut calls = pipe();
-        calls
-            .hlen(keys.jobs())
-            .zcard(keys.scheduled())
-            .cmd("HMGET")
-            .arg(keys.counts())
-            .arg(&["running", "called_off", "stale_results"])
-            .zcount(keys.workers(), now_ms(), "+inf");
-        let (held, scheduled, counts, workers): (u64, u64, Vec<Option<i64>>, u64) =
-            self.connection.pipeline(&calls).await?;
-        let count = |at: usize| {
-            let count = counts.get(at).copied().flatten().unwrap_or_default();
-            u64::try_from(count).unwrap_or_default()
-        };
-        let (running, called_off) = (count(0), count(1));
-        Ok(Depth {
-            queued: held.saturating_sub(scheduled + running + called_off),
-            scheduled,
-            running,
-            workers,
-            stale_results: count(2),
-        })
+        depth::depth(self, queue).await
     }
 
     /// The names of the workers whose lease holds, of 10,000 at most.
@@ -379,32 +302,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails for all of them.
     pub async fn instance(&self, queues: &[QueueName]) -> Result<BTreeMap<QueueName, String>, Error> {
-        let mut found = BTreeMap::new();
-        let mut failed = None;
-        let asked = queues.iter().map(|queue| self.instance_of(queue));
-        for (queue, instance) in queues.iter().zip(join_all(asked).await) {
-            match instance {
-                Ok(instance) => {
-                    found.insert(queue.clone(), instance);
-                }
-                Err(error) => failed = Some(error),
-            }
-        }
-        match failed {
-            Some(error) if found.is_empty() => Err(error),
-            Some(_) | None => Ok(found),
-        }
-    }
-
-    async fn instance_of(&self, queue: &QueueName) -> Result<String, Error> {
-        let fresh = Ulid::generate().to_string();
-        let mut set = cmd("SET");
-        set.arg(self.keys(queue).instance())
-            .arg(&fresh)
-            .arg("NX")
-            .arg("GET");
-        let before: Option<String> = self.connection.command(&set).await?;
-        Ok(before.unwrap_or(fresh))
+        instance::of_all(self, queues).await
     }
 
     /// Reads the events of these queues as one of a group: each entry is given to one reader and comes again until
@@ -422,18 +320,9 @@ impl Queues {
         Keys::new(&self.settings.key_prefix, queue)
     }
 
-    /// The number of the present stretch of time; outputs of one stretch expire together.
-    fn stretch(&self) -> u64 {
-        now_ms() / (self.ttl_ms() / STRETCHES_PER_TTL).max(1)
-    }
-
     fn ttl_ms(&self) -> u64 {
         millis(self.settings.result_ttl).max(1)
     }
-}
-
-fn unpacked(packed: Bytes) -> Result<Bytes, Error> {
-    output::unpack(packed, OUTPUT_MAX).map_err(|error| Error::Protocol(format!("a damaged output: {error}")))
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {

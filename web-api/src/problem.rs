@@ -74,6 +74,7 @@ impl Problem {
             title: error.title().to_owned(),
             status: error.status().as_u16(),
             detail: error.to_string(),
+            // A path where nothing is gets its problem outside of the layer by which `base_path::link` knows the base.
             instance: AppState::of(depot).map_or_else(
                 |_none| path.to_owned(),
                 |state| state.settings.base_path.link(path),

@@ -17,6 +17,7 @@
 
 mod parse;
 mod print;
+mod terms;
 
 pub(crate) use self::parse::{in_order, stored, time};
 use crate::store::job::Test;

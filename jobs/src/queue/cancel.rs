@@ -64,20 +64,27 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
     ))
 }
 
-/// Lanes are searched for these, one by one.
-const FORGET_BATCH: usize = 20;
+/// Ids that one call takes out of their lanes, which are searched for each.
+const FORGOTTEN_AT_ONCE: u64 = 20;
 
 pub(super) async fn forget(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<u64, Error> {
     let keys = queues.keys(queue);
     let mut forgotten = 0;
-    for batch in ids.chunks(FORGET_BATCH) {
+    for batch in ids.chunks(BATCH) {
         let mut call = scripts::FORGET.key(keys.jobs());
         call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
         call.key(keys.attempts()).key(keys.counts());
+        call.arg(FORGOTTEN_AT_ONCE);
         for id in batch {
             call.arg(id.to_string());
         }
-        forgotten += queues.connection.script::<u64>(&call).await?;
+        loop {
+            let some: u64 = queues.connection.script(&call).await?;
+            forgotten += some;
+            if some < FORGOTTEN_AT_ONCE {
+                break;
+            }
+        }
     }
     Ok(forgotten)
 }

@@ -9,6 +9,7 @@ use redis::{FromRedisValue, Value, cmd};
 use super::events::Finished;
 use super::events::wire::{EndedOnWire, ReportOnWire};
 use super::memo::{self, MemoEntry};
+use super::outputs;
 use super::wake::Wakes;
 use super::{Queues, json, millis, now_ms, scripts};
 use crate::error::Error;
@@ -148,14 +149,14 @@ impl Claims {
         call.key(keys.lanes()).key(keys.lane_of());
         call.key(keys.scheduled()).key(keys.attempts());
         call.key(keys.events()).key(keys.wake()).key(keys.counts());
-        call.key(keys.outputs(self.queues.stretch()))
+        call.key(keys.outputs(outputs::stretch(&self.queues)))
             .key(keys.running(&self.worker))
             .key(keys.cancelling())
             .key(keys.limits());
         let ttl = self.queues.ttl_ms();
         let (events, ends) = events_of(ended)?;
         call.arg(&*self.worker)
-            .arg(ttl + ttl / super::STRETCHES_PER_TTL)
+            .arg(ttl + ttl / outputs::STRETCHES_PER_TTL)
             .arg(events);
         for (ended, end) in ended.iter().zip(ends) {
             let Finished { id, attempt, .. } = ended.finished;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use redis::{cmd, pipe};
 use serde_json::value::RawValue;
 
-use super::{BATCH, Queues, scripts, unpacked};
+use super::outputs::unpacked;
+use super::{BATCH, Queues, scripts};
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::output;

@@ -63,6 +63,18 @@ async fn one_that_was_called_off_while_it_waited_can_be_pushed_again_once_it_is_
     worker.stop().await;
 }
 
+/// More than one call takes out.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_forgotten() {
+    let env = TestEnv::new().await;
+    let jobs: Vec<_> = (0..45).map(|_| envelope("scripted", &json!({}))).collect();
+    env.push(&jobs).await;
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    env.queues.cancel(&env.queue, &ids).await.unwrap();
+    assert_eq!(env.queues.forget(&env.queue, &ids).await.unwrap(), 45);
+    env.assert_clean().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduled_and_a_retrying_job_end_at_once() {
     let env = TestEnv::new().await;

@@ -24,9 +24,9 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 
 /// Do something to many jobs
 ///
-/// All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or deleted, a few hundred at a
-/// time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With
-/// `dry_run` the jobs are only counted.
+/// All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or
+/// deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action
+/// to see how far it is. With `dry_run` the jobs are only counted.
 #[endpoint(
     operation_id = "begin_job_action",
     tags("jobs"),

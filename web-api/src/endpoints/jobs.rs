@@ -25,8 +25,8 @@ const MOST_LINES: u64 = 20_000;
 /// List jobs
 ///
 /// A page of jobs, newest first, that may be narrowed. `q` is a search as people write it:
-/// `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 priority:1 created>2026-01-02T03:04:05Z`. Words are
-/// looked for in the message of the latest error; other names are paths to values in the input.
+/// `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 created>2026-01-02T03:04:05Z`. Words
+/// are looked for in the message of the latest error; other names are paths to values in the input.
 ///
 /// A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it
 /// could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::body::Fields;
 use crate::enqueue::KEY_MAX;
 use crate::store::job::{NewJob, Unique};
-use crate::tag::{self, Tag, TagError};
+use crate::tag::{self, Tag};
 
 /// How far ahead a job may be planned, and how long it may wait between attempts, in seconds.
 const A_YEAR: u64 = 31_536_000;
@@ -112,10 +112,10 @@ fn tags(fields: &mut Fields) -> Vec<Tag> {
         return tags;
     }
     for (place, value) in given.iter().enumerate() {
-        match value.as_str().map(str::parse) {
+        match value.as_str().map(str::parse::<Tag>) {
             Some(Ok(tag)) if tags.contains(&tag) => {}
             Some(Ok(tag)) => tags.push(tag),
-            Some(Err(error)) => fields.wrong(format!("/tags/{place}"), TagError::to_string(&error)),
+            Some(Err(error)) => fields.wrong(format!("/tags/{place}"), error.to_string()),
             None => fields.wrong(format!("/tags/{place}"), "must be a text"),
         }
     }

@@ -47,14 +47,15 @@ fn reachable(document: &Value) -> BTreeSet<String> {
     found
 }
 
+/// The name of the schema that stands elsewhere.
+fn referred(object: &Map<String, Value>) -> Option<&str> {
+    object.get("$ref")?.as_str()?.strip_prefix(SCHEMAS)
+}
+
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
-            let name = object.get("$ref").and_then(Value::as_str);
-            found.extend(
-                name.and_then(|name| name.strip_prefix(SCHEMAS))
-                    .map(str::to_owned),
-            );
+            found.extend(referred(object).map(str::to_owned));
             object.values().for_each(|value| references(value, found));
         }
         Value::Array(items) => items.iter().for_each(|value| references(value, found)),
@@ -68,10 +69,7 @@ fn merged(schema: &Value, schemas: &Map<String, Value>) -> Option<Value> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for part in parts {
-        let name = part
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|name| name.strip_prefix(SCHEMAS));
+        let name = part.as_object().and_then(referred);
         let part = name.map_or(Some(part), |name| schemas.get(name))?;
         properties.extend(part.get("properties")?.as_object()?.clone());
         required.extend(

@@ -12,6 +12,7 @@ mod list;
 mod once;
 #[cfg(test)]
 pub(super) mod plans;
+pub(super) mod row;
 
 use std::time::Duration;
 
@@ -30,57 +31,6 @@ pub use count::Counted;
 pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
 pub use list::Page;
-
-pub(super) mod row {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "jobs")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: String,
-        pub function: String,
-        pub queue: String,
-        #[sea_orm(column_type = "JsonBinary")]
-        pub input: Json,
-        pub state: String,
-        pub attempt: i32,
-        pub max_attempts: i32,
-        pub timeout_ms: i64,
-        pub run_at: Option<DateTimeUtc>,
-        pub error_kind: Option<String>,
-        pub error_message: Option<String>,
-        #[sea_orm(column_type = "JsonBinary", nullable)]
-        pub output: Option<Json>,
-        pub output_size: Option<i64>,
-        pub output_length: Option<i64>,
-        pub output_preview: Option<String>,
-        pub worker: Option<String>,
-        pub traceparent: Option<String>,
-        pub schedule_id: Option<String>,
-        pub batch_id: Option<String>,
-        pub created_at: DateTimeUtc,
-        pub started_at: Option<DateTimeUtc>,
-        pub finished_at: Option<DateTimeUtc>,
-        pub priority: i16,
-        pub fairness_key: String,
-        #[sea_orm(column_type = "JsonBinary", nullable)]
-        pub backoff: Option<Json>,
-        pub dispatched_at: Option<DateTimeUtc>,
-        pub parked_until: Option<DateTimeUtc>,
-        pub progress: Option<f64>,
-        pub again_at: Option<DateTimeUtc>,
-        pub attempts_before: i32,
-        pub failure: Option<String>,
-        #[sea_orm(column_type = "JsonBinary", nullable)]
-        pub tags: Option<Json>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
 
 /// The states that a job never leaves by itself.
 const FINAL: [JobState; 3] = [JobState::Completed, JobState::Dead, JobState::Cancelled];
@@ -352,75 +302,6 @@ impl Store {
         let rows = self.bounded("job_get_many", query.all(&self.database)).await?;
         rows.into_iter().map(Job::try_from).collect()
     }
-}
-
-impl TryFrom<row::Model> for Job {
-    type Error = StoreError;
-
-    fn try_from(row: row::Model) -> Result<Self, StoreError> {
-        let output = row.output_size.map(|size| Output {
-            size: size.unsigned_abs(),
-            length: row.output_length.map(i64::unsigned_abs),
-            preview: row.output_preview.unwrap_or_default(),
-            json: row.output,
-        });
-        let schedule = row.schedule_id.as_ref();
-        let schedule = schedule
-            .map(|id| parsed(&row.id, "schedule_id", id))
-            .transpose()?;
-        Ok(Self {
-            id: parsed(&row.id, "id", &row.id)?,
-            queue: parsed(&row.id, "queue", &row.queue)?,
-            state: parsed(&row.id, "state", &row.state)?,
-            function: row.function,
-            input: row.input,
-            attempt: row.attempt.unsigned_abs(),
-            max_attempts: row.max_attempts.unsigned_abs(),
-            timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
-            run_at: row.run_at,
-            batch: row
-                .batch_id
-                .map(|id| parsed(&row.id, "batch_id", &id))
-                .transpose()?,
-            error: row.error_kind.map(|kind| JobError {
-                kind,
-                message: row.error_message.unwrap_or_default(),
-            }),
-            output,
-            worker: row.worker,
-            traceparent: row.traceparent,
-            priority: u8::try_from(row.priority)
-                .unwrap_or_default()
-                .try_into()
-                .unwrap_or_default(),
-            fairness_key: Some(row.fairness_key).filter(|key| !key.is_empty()),
-            tags: tags(&row.id, row.tags)?,
-            backoff: row
-                .backoff
-                .map(serde_json::from_value)
-                .transpose()
-                .map_err(|error| unreadable(&row.id, "backoff", &error))?,
-            place: match (row.dispatched_at, row.parked_until) {
-                (Some(at), _) => Place::Window(at),
-                (None, Some(_)) => Place::Parked,
-                (None, None) => Place::Backlog,
-            },
-            progress: row.progress,
-            schedule,
-            created_at: row.created_at,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-        })
-    }
-}
-
-fn tags(row: &str, tags: Option<Value>) -> Result<Vec<Tag>, StoreError> {
-    let texts: Vec<String> = tags
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|error| unreadable(row, "tags", &error))?
-        .unwrap_or_default();
-    texts.iter().map(|text| parsed(row, "tags", text)).collect()
 }
 
 pub(in crate::store) fn parsed<T: std::str::FromStr>(

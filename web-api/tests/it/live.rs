@@ -29,12 +29,19 @@ async fn two_clients_see_a_job_go_through_its_states() {
     let server = live().await;
     let mut one = EventClient::begin(&server).await;
     let mut two = EventClient::begin(&server).await;
-    let id = ask(&server, 90).await;
+    let called = server
+        .call(
+            "fibonacci",
+            &json!({"input": {"index": 90}, "tags": ["customer:17"]}),
+        )
+        .await;
+    let id = called["id"].as_str().unwrap().to_owned();
     let queued = one.next_named().await.data;
     assert_eq!(
         (&queued["id"], &queued["state"], &queued["input"]),
         (&json!(id), &json!("queued"), &json!({"index": 90}))
     );
+    assert_eq!(queued["tags"], json!(["customer:17"]));
     assert_eq!(one.states_of(&id, "completed").await, ["completed"]);
     assert_eq!(two.states_of(&id, "completed").await, ["queued", "completed"]);
     // What the last patch said is what the job is.

@@ -1,7 +1,8 @@
 //! Schemathesis: every operation of the OpenAPI document, called with what fits it and with what does not, against a real
 //! API with PostgreSQL, Redis and a worker. The document has to be right about everything that comes back.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -10,6 +11,8 @@ use crate::postgres::Postgres;
 use crate::stack::Stack;
 use crate::tally::{self, Tally};
 use crate::{process, project, python, say};
+
+const PROGRAM: &str = "schemathesis";
 
 /// What is not checked, and why.
 const SETTINGS: &str = "ci/tests/schemathesis.toml";
@@ -23,14 +26,13 @@ const IN_ONE_RUN: u64 = 10_000;
 /// Calls the API so many times, at least: `--requests N`.
 pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> {
     let wanted = requests(arguments)?;
-    let program = match python::command("schemathesis") {
+    match python::command(PROGRAM) {
         Err(error) if error.is::<Skipped>() => {
             println!("  skipped: {error}");
             return Ok(Tally::default());
         }
-        program => program?,
-    };
-    let program = program.get_program().to_owned();
+        found => drop(found?),
+    }
     let folder = tempfile::Builder::new()
         .prefix("spiral-api-")
         .tempdir()
@@ -43,7 +45,7 @@ pub(super) fn run(postgres: &Postgres, arguments: &[OsString]) -> Result<Tally> 
     let mut made = 0;
     let mut tally = Tally::default();
     for seed in 1.. {
-        let of_run = run_once(&program, folder.path(), &front.api(), seed, wanted - made)?;
+        let of_run = run_once(folder.path(), &front.api(), seed, wanted - made)?;
         made += of_run.requests;
         tally = Tally {
             // The same operations again are no other tests.
@@ -72,8 +74,8 @@ struct Run {
     failures: u64,
 }
 
-fn run_once(program: &OsStr, folder: &std::path::Path, api: &str, seed: u64, wanted: u64) -> Result<Run> {
-    let mut command = process::sealed_command(program);
+fn run_once(folder: &Path, api: &str, seed: u64, wanted: u64) -> Result<Run> {
+    let mut command = python::command(PROGRAM)?;
     command
         .arg("--config-file")
         .arg(project::path(SETTINGS))

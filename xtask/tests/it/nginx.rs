@@ -28,6 +28,18 @@ struct Served {
 }
 
 impl Served {
+    /// The log once this is in it: nginx writes a line after the answer.
+    fn logged(&self, text: &str) -> String {
+        for _ in 0..100 {
+            let log = self.nginx.log();
+            if log.contains(text) {
+                return log;
+            }
+            xtask::interrupt::wait(Duration::from_millis(20), u32::MAX);
+        }
+        panic!("{text} is not in the log: {}", self.nginx.log());
+    }
+
     fn before(api: &str) -> Self {
         Self::before_name(api, NO_RESOLVER)
     }

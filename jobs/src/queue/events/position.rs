@@ -54,6 +54,23 @@ impl FromStr for Position {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same_and_no_text_makes_it_panic(
+            seen in proptest::collection::btree_map("[a-z0-9-]{1,8}", proptest::prelude::any::<(u64, u64)>(), 0..5),
+            text in "([a-z:;0-9-]{0,6}){0,5}|\\PC{0,40}",
+        ) {
+            let mut position = Position::default();
+            for (queue, (ms, seq)) in &seen {
+                position.advance(&queue.parse().unwrap(), EventId { ms: *ms, seq: *seq });
+            }
+            proptest::prop_assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
+            if let Ok(read) = text.parse::<Position>() {
+                proptest::prop_assert_eq!(read.to_string().parse::<Position>().unwrap(), read);
+            }
+        }
+    }
+
     #[test]
     fn a_position_reads_back_and_never_steps_back() {
         let text = "default:17-3;mail:18-0";

@@ -35,7 +35,7 @@ pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), 
 pub(super) fn forget(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
     let mut call = real.forget.key("jobs");
     call.key("waiting:").key("lanes").key("lane-of");
-    call.key("attempts").key("counts").arg(job);
+    call.key("attempts").key("counts").arg(20).arg(job);
     let forgotten: u64 = call.invoke(&mut real.connection).unwrap();
     let hollow = model.hollow.remove(&job);
     prop_assert_eq!(forgotten, u64::from(hollow));

@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::sync::Mutex;
 use std::sync::mpsc;
-use std::time::Duration;
 
 use super::Answer;
 use super::Served;
@@ -192,14 +191,7 @@ fn each_request_is_one_line_of_json_in_the_log() {
         "/jobs",
         "user-agent: say \"hi\"\\\r\nx-request-id: seen-in-the-log\r\n",
     );
-    let mut log = String::new();
-    for _ in 0..100 {
-        log = served.nginx.log();
-        if log.contains("seen-in-the-log") {
-            break;
-        }
-        xtask::interrupt::wait(Duration::from_millis(20), u32::MAX);
-    }
+    let log = served.logged("seen-in-the-log");
     let line = log.lines().find(|line| line.contains("seen-in-the-log")).unwrap();
     assert!(line.starts_with("{\"time\":\"") && line.ends_with('}'), "{line}");
     for part in [

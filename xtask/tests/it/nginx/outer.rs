@@ -106,7 +106,7 @@ fn the_proxies_of_the_documentation_lead_to_everything() {
                 "{name}, taken away: {taken_away}"
             );
         }
-        let seen = inner.nginx.log();
+        let seen = inner.logged("/api/v1/jobs");
         assert_eq!(seen.contains("\"uri\":\"/spiral/api"), !taken_away, "{seen}");
     }
 }

@@ -1,0 +1,84 @@
+//! How much there is in a queue, and what is not.
+
+use redis::pipe;
+
+use super::{BATCH, Queues, now_ms};
+use crate::error::Error;
+use crate::job::{JobId, Priority, QueueName, lane_name};
+
+/// How much there is in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    pub queued: u64,
+    /// Waiting for a time: `run_at` or the next attempt.
+    pub scheduled: u64,
+    /// In the hands of workers.
+    pub running: u64,
+    /// Workers whose lease holds.
+    pub workers: u64,
+    /// Results that came too late and were dropped, ever.
+    pub stale_results: u64,
+}
+
+pub(super) async fn depth(queues: &Queues, queue: &QueueName) -> Result<Depth, Error> {
+    let keys = queues.keys(queue);
+    let mut calls = pipe();
+    calls
+        .hlen(keys.jobs())
+        .zcard(keys.scheduled())
+        .cmd("HMGET")
+        .arg(keys.counts())
+        .arg(&["running", "called_off", "stale_results"])
+        .zcount(keys.workers(), now_ms(), "+inf");
+    let (held, scheduled, counts, workers): (u64, u64, Vec<Option<i64>>, u64) =
+        queues.connection.pipeline(&calls).await?;
+    let count = |at: usize| {
+        let count = counts.get(at).copied().flatten().unwrap_or_default();
+        u64::try_from(count).unwrap_or_default()
+    };
+    let (running, called_off) = (count(0), count(1));
+    Ok(Depth {
+        queued: held.saturating_sub(scheduled + running + called_off),
+        scheduled,
+        running,
+        workers,
+        stale_results: count(2),
+    })
+}
+
+/// How many jobs Redis holds, and how many wait in each of these lanes.
+pub(super) async fn waiting(
+    queues: &Queues,
+    queue: &QueueName,
+    lanes: &[(Priority, &str)],
+) -> Result<(u64, Vec<u64>), Error> {
+    let keys = queues.keys(queue);
+    let mut calls = pipe();
+    calls.hlen(keys.jobs());
+    for (priority, fairness_key) in lanes {
+        calls.llen(keys.lane(&lane_name(*priority, fairness_key)));
+    }
+    let mut counts: Vec<u64> = queues.connection.pipeline(&calls).await?;
+    let held = counts.remove(0);
+    Ok((held, counts))
+}
+
+pub(super) async fn unknown(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+    let jobs = queues.keys(queue).jobs();
+    let mut unknown = Vec::new();
+    for batch in ids.chunks(BATCH) {
+        let mut calls = pipe();
+        for id in batch {
+            calls.hexists(&jobs, id.to_string());
+        }
+        let held: Vec<bool> = queues.connection.pipeline(&calls).await?;
+        unknown.extend(
+            batch
+                .iter()
+                .zip(held)
+                .filter(|(_, held)| !held)
+                .map(|(id, _)| *id),
+        );
+    }
+    Ok(unknown)
+}

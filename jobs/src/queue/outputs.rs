@@ -1,0 +1,40 @@
+//! Outputs of finished jobs, by stretches of time: those of one stretch lie in one hash, which expires as a whole.
+
+use bytes::Bytes;
+use redis::pipe;
+
+use super::{Queues, now_ms};
+use crate::error::Error;
+use crate::job::{JobId, QueueName};
+use crate::output;
+
+/// Stretches within one time to live.
+pub(super) const STRETCHES_PER_TTL: u64 = 24;
+
+/// The largest output that is read back, in bytes of JSON.
+const OUTPUT_MAX: u64 = 256 << 20;
+
+pub(super) async fn get(queues: &Queues, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
+    let keys = queues.keys(queue);
+    // The worker's clock may be ahead of this one.
+    let latest = stretch(queues) + 1;
+    let mut calls = pipe();
+    // The output lies in the stretch in which its job finished: at most a time to live ago.
+    for age in 0..=STRETCHES_PER_TTL + 2 {
+        calls
+            .cmd("HGET")
+            .arg(keys.outputs(latest.saturating_sub(age)))
+            .arg(id.to_string());
+    }
+    let found: Vec<Option<Bytes>> = queues.connection.pipeline(&calls).await?;
+    found.into_iter().flatten().next().map(unpacked).transpose()
+}
+
+/// The number of the present stretch.
+pub(super) fn stretch(queues: &Queues) -> u64 {
+    now_ms() / (queues.ttl_ms() / STRETCHES_PER_TTL).max(1)
+}
+
+pub(super) fn unpacked(packed: Bytes) -> Result<Bytes, Error> {
+    output::unpack(packed, OUTPUT_MAX).map_err(|error| Error::Protocol(format!("a damaged output: {error}")))
+}
