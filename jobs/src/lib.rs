@@ -11,6 +11,7 @@ pub mod error;
 pub mod function;
 pub mod functions;
 pub mod job;
+pub mod json;
 pub mod logging;
 pub mod numbers;
 pub mod output;

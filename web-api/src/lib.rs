@@ -43,6 +43,7 @@ pub mod server;
 pub mod state;
 pub mod store;
 pub mod tag;
+pub mod times;
 pub mod trouble;
 pub mod waiting;
 pub mod windows;

@@ -30,10 +30,10 @@ pub struct Problem {
     #[salvo(schema(minimum = 400, maximum = 599, example = 422))]
     pub status: u16,
     /// What went wrong this time, and what to do about it.
-    #[salvo(schema(example = "/index: must be between 0 and 10,000,000"))]
+    #[salvo(schema(example = "/input/index: must be between 0 and 10,000,000"))]
     pub detail: String,
     /// The path that was asked for.
-    #[salvo(schema(example = "/api/values"))]
+    #[salvo(schema(example = "/api/v1/functions/fibonacci/jobs"))]
     pub instance: String,
     /// The kind of problem as one stable word, for programs.
     #[salvo(schema(example = "invalid_input"))]
@@ -48,8 +48,8 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[salvo(schema(name = "FieldError"))]
 pub struct FieldError {
-    /// A JSON Pointer into the body (`/index`; empty for the body as a whole), or the name of a query parameter or header.
-    #[salvo(schema(example = "/index"))]
+    /// A JSON Pointer into the body (`/input/index`; empty for the body as a whole), or the name of a query parameter or header.
+    #[salvo(schema(example = "/input/index"))]
     pub field: String,
     /// What is wrong with it, in words that can stand beside the field.
     #[salvo(schema(example = "must be between 0 and 10,000,000"))]

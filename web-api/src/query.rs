@@ -10,7 +10,7 @@ use salvo::prelude::*;
 
 use crate::error::ApiError;
 use crate::problem::FieldError;
-use crate::search;
+use crate::times;
 
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 
@@ -75,9 +75,9 @@ impl Query {
     /// An RFC 3339 time, when the parameter is there.
     pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
         let text = self.text(name)?;
-        let time = search::time(&text);
+        let time = times::read(&text);
         if time.is_none() {
-            let message = format!("must be a time such as 2026-01-02T03:04:05Z, not {text:?}");
+            let message = format!("must be a time such as {}, not {text:?}", times::EXAMPLE);
             self.errors.push(FieldError::new(name, message));
         }
         time

@@ -19,7 +19,10 @@ mod parse;
 mod print;
 mod terms;
 
-pub(crate) use self::parse::{in_order, stored, time};
+use jobs::json::decimal::Decimal;
+
+pub(crate) use self::parse::{in_order, stored};
+
 use crate::store::job::Test;
 
 /// The longest text of a search, in characters.
@@ -65,7 +68,7 @@ impl Sign {
     ];
 
     /// The test for a number.
-    fn number(self, number: f64) -> Option<Test> {
+    fn number(self, number: Decimal) -> Option<Test> {
         match self {
             Self::Is => None,
             Self::Above => Some(Test::Above(number)),

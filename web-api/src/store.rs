@@ -21,6 +21,7 @@ pub mod stat;
 mod error;
 mod job_key;
 mod job_tag;
+mod sqlite;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -76,6 +77,7 @@ impl Store {
                     .busy_timeout(SQLITE_BUSY)
                     .foreign_keys(true)
                     .statement_cache_capacity(STATEMENTS)
+                    .collation(sqlite::NUMBER_COLLATION, sqlite::compare_numbers)
             });
         let database = Database::connect(options)
             .await

@@ -1,5 +1,6 @@
 /** The one way to the HTTP API: typed by the OpenAPI document, errors as ApiError. The browser sends the session by itself. */
 import createClient from 'openapi-fetch';
+import { parseAnswer, stringifyExact } from '../exact-json';
 import { reachedAt } from './base-path';
 import { problemOf, unreachable } from './problem';
 import { tellRefusal } from './refusals';
@@ -19,15 +20,27 @@ export function apiUrl(path: string): string {
 
 export const client = createClient<paths>({
   baseUrl: `${window.location.origin}${reachedAt('')}`,
+  bodySerializer: (body) => stringifyExact(body),
   fetch: async (request) => {
     try {
-      return await apiFetch(request);
+      return withExactJson(await apiFetch(request));
     } catch (error) {
       if (request.signal.aborted) throw error;
       throw unreachable();
     }
   },
 });
+
+/** The client asks for `json()` where it knows the length of a body, and parses the text itself where it does not. */
+function withExactJson(response: Response): Response {
+  const headers = new Headers(response.headers);
+  if (!headers.has('Content-Length')) headers.set('Content-Length', 'unknown');
+  const json = async () => {
+    const text = await response.text();
+    return text === '' ? undefined : parseAnswer(text);
+  };
+  return Object.defineProperties(response, { headers: { value: headers }, json: { value: json } });
+}
 
 interface Answer<T> {
   data?: T;

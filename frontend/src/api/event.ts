@@ -1,4 +1,5 @@
 /** Reads the data of a `job` event. */
+import { parseAnswer } from '../exact-json';
 import type { JobPatch, JobState } from './types';
 
 const STATES: ReadonlySet<unknown> = new Set<JobState>([
@@ -15,7 +16,7 @@ const STATES: ReadonlySet<unknown> = new Set<JobState>([
 export function parseJobPatch(text: string): JobPatch | null {
   let data: unknown;
   try {
-    data = JSON.parse(text);
+    data = parseAnswer(text);
   } catch {
     return null;
   }

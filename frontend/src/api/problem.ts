@@ -17,7 +17,7 @@ export class ApiError extends Error {
     this.fields = new Map((problem.errors ?? []).map((error) => [error.field, error.message]));
   }
 
-  /** The message for one field of the input, by JSON pointer: `/index`. */
+  /** The message for one field of the input, by JSON pointer: `/input/index`. */
   field(pointer: string): string | null {
     return this.fields.get(pointer) ?? null;
   }

@@ -1132,8 +1132,8 @@ export interface components {
         /** @description What is wrong with one field. */
         FieldError: {
             /**
-             * @description A JSON Pointer into the body (`/index`; empty for the body as a whole), or the name of a query parameter or header.
-             * @example /index
+             * @description A JSON Pointer into the body (`/input/index`; empty for the body as a whole), or the name of a query parameter or header.
+             * @example /input/index
              */
             field: string;
             /**
@@ -1841,14 +1841,14 @@ export interface components {
             code: string;
             /**
              * @description What went wrong this time, and what to do about it.
-             * @example /index: must be between 0 and 10,000,000
+             * @example /input/index: must be between 0 and 10,000,000
              */
             detail: string;
             /** @description The fields that are wrong, each with its own message. */
             errors: components["schemas"]["FieldError"][];
             /**
              * @description The path that was asked for.
-             * @example /api/values
+             * @example /api/v1/functions/fibonacci/jobs
              */
             instance: string;
             /** @description The id of the request, as in the header `X-Request-Id` and in the log. */

@@ -1,5 +1,6 @@
 /** A JSON value as lines that fold. Large branches come folded, long texts shortened, long lists a part at a time. */
 import { useState } from 'react';
+import { ExactNumber, stringifyExact } from '../exact-json';
 import classes from './json-view.module.css';
 import { formatNumber } from './numbers';
 import { shortenMiddle } from './shorten';
@@ -19,7 +20,7 @@ interface Props {
 }
 
 export function JsonTree({ value, name, depth = 0 }: Props) {
-  return typeof value === 'object' && value !== null && Object.keys(value).length > 0 ? (
+  return typeof value === 'object' && value !== null && !(value instanceof ExactNumber) && Object.keys(value).length > 0 ? (
     <Branch value={value} depth={depth} {...(name === undefined ? {} : { name })} />
   ) : (
     <div>
@@ -90,7 +91,8 @@ function Name({ name }: { readonly name: string | undefined }) {
 function Leaf({ value }: { readonly value: unknown }) {
   const [whole, setWhole] = useState(false);
   if (typeof value !== 'string') {
-    return <span className={typeof value === 'number' ? classes.number : classes.word}>{JSON.stringify(value)}</span>;
+    const isNumber = typeof value === 'number' || value instanceof ExactNumber;
+    return <span className={isNumber ? classes.number : classes.word}>{stringifyExact(value)}</span>;
   }
   const short = shortenMiddle(value, KEEP);
   const cut = value.length > short.text.length && !whole;

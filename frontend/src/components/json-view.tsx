@@ -2,6 +2,7 @@
 import { ActionIcon } from '@mantine/core';
 import { IconDownload } from '@tabler/icons-react';
 import { useState } from 'react';
+import { ExactNumber, stringifyExact } from '../exact-json';
 import { CopyButton } from './copy-button';
 import { JsonTree } from './json-tree';
 import classes from './json-view.module.css';
@@ -16,8 +17,8 @@ interface Props {
 
 export function JsonView({ value, what, fileName }: Props) {
   const [raw, setRaw] = useState(false);
-  const text = JSON.stringify(value, null, 2);
-  const branches = typeof value === 'object' && value !== null;
+  const text = stringifyExact(value, 2);
+  const branches = typeof value === 'object' && value !== null && !(value instanceof ExactNumber);
   return (
     <div className={classes.view}>
       <div className={classes.tools}>

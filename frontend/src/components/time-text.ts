@@ -75,10 +75,16 @@ function formatsOf(zone: string | null) {
 }
 
 export function exactTime(iso: string): string {
-  return formatsOf(timeZone()).exact.format(new Date(iso));
+  return formatted('exact', iso);
 }
 
 /** "18:20:01.123": where the order within a second matters. */
 export function clockTime(iso: string): string {
-  return formatsOf(timeZone()).clock.format(new Date(iso));
+  return formatted('clock', iso);
+}
+
+/** A text that is no time to the browser is shown as it is: one wrong time must not take the page down. */
+function formatted(form: 'exact' | 'clock', iso: string): string {
+  const time = new Date(iso);
+  return Number.isNaN(time.getTime()) ? iso : formatsOf(timeZone())[form].format(time);
 }

@@ -108,7 +108,7 @@ test("the server's own check stands at the field as well", async () => {
   startSpiral();
   server.use(
     api.post('/api/v1/functions/{name}/jobs', ({ response }) =>
-      response(422).json(problem(422, { errors: [{ field: '/index', message: 'is not to my taste' }] })),
+      response(422).json(problem(422, { errors: [{ field: '/input/index', message: 'is not to my taste' }] })),
     ),
   );
   open('/');

@@ -152,8 +152,8 @@ test('a function that does not exist says so', async () => {
 test('in JSON each error says which part is meant; among fields one without a field stands below them', async () => {
   startSpiral();
   const errors = [
-    { field: '/index', message: 'is too large' },
-    { field: '/other', message: 'is not known' },
+    { field: '/input/index', message: 'is too large' },
+    { field: '/input/other', message: 'is not known' },
   ];
   server.use(
     api.post('/api/v1/functions/{name}/jobs', ({ response }) => response(422).json(problem(422, { detail: 'It does not fit.', errors }))),

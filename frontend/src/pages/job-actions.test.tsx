@@ -119,7 +119,7 @@ test('the input of a job that waits is edited; what does not fit is told at its 
       const body = await request.json();
       sent.push(body);
       return sent.length === 1
-        ? response(422).json(problem(422, { errors: [{ field: '/index', message: 'is not to my liking' }] }))
+        ? response(422).json(problem(422, { errors: [{ field: '/input/index', message: 'is not to my liking' }] }))
         : response(200).json(job(907, { input: { index: 8 } }));
     }),
   );

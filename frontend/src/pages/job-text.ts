@@ -1,15 +1,16 @@
 /** A job's input and output as text. */
 import { shortenMiddle } from '../components/shorten';
 import type { Job } from '../api/types';
+import { ExactNumber, stringifyExact } from '../exact-json';
 
 export function jsonText(value: unknown): string {
-  return value === undefined ? '' : JSON.stringify(value);
+  return value === undefined ? '' : stringifyExact(value);
 }
 
 /** A job as one writes a call: `fibonacci(index: 90)`. */
 export function callText(job: Pick<Job, 'function' | 'input'>): string {
   const input: unknown = job.input;
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+  if (typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof ExactNumber) {
     return `${job.function}(${shortenMiddle(jsonText(input), 24).text})`;
   }
   const fields = Object.entries(input).map(([name, value]) => `${name}: ${shortenMiddle(jsonText(value), 16).text}`);

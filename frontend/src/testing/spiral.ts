@@ -1,6 +1,7 @@
 /** A small Spiral behind the mock API: answers what every page asks for, and an event stream that the test writes to. */
 import { http, HttpResponse } from 'msw';
 import type { Failure, FunctionInfo, Health, IndexSeen, Job, JobAction, JobDetail, JobPatch, LogLine, Queue, Readiness, Session, Worker } from '../api/types';
+import { stringifyExact } from '../exact-json';
 import { overview, stats } from './overview';
 import { queue } from './queues';
 import { EVERYBODY } from './sessions';
@@ -52,7 +53,7 @@ export function startSpiral(): Spiral {
   let sequence = 0;
   const write = (event: string, data: unknown) => {
     sequence += 1;
-    stream?.enqueue(encoder.encode(`id: default:${sequence}-0\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+    stream?.enqueue(encoder.encode(`id: default:${sequence}-0\nevent: ${event}\ndata: ${stringifyExact(data)}\n\n`));
   };
   const spiral: Spiral = {
     jobs: [],

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::problem::FieldError;
+use crate::times;
 
 /// The fields of a body that are still to be looked at, and what was wrong with those that were.
 #[derive(Debug)]
@@ -157,14 +158,14 @@ impl Fields {
         let value = self.optional(name)?;
         let time = value
             .as_str()
-            .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+            .and_then(times::read);
         if time.is_none() {
             self.wrong(
                 format!("/{name}"),
-                "must be a time such as \"2026-01-02T03:04:05Z\"",
+                format!("must be a time such as {:?}", times::EXAMPLE),
             );
         }
-        time.map(|time| time.to_utc())
+        time
     }
 
     /// The end of the fields: an error when one is left, or one was wrong.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::options::CallOptions;
-use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, request_hash};
+use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, nul_in, request_hash};
 use crate::error::ApiError;
 use crate::outcomes::Waiter;
 use crate::problem::FieldError;
@@ -23,6 +23,8 @@ const TRACEPARENT: &str = "traceparent";
 /// One call, as far as its body says.
 pub(super) struct Call {
     pub(super) input: Value,
+    /// JSON pointer to the input within the body.
+    pub(super) place: &'static str,
     pub(super) options: CallOptions,
     /// All that was said beside the input, to tell whether two calls with one key are the same.
     pub(super) said: Map<String, Value>,
@@ -37,9 +39,11 @@ pub(super) struct Called {
 }
 
 impl Call {
+    /// Of a body that is the input itself.
     pub(super) fn of(input: Value) -> Self {
         Self {
             input,
+            place: "",
             options: CallOptions::default(),
             said: Map::new(),
         }
@@ -54,7 +58,7 @@ impl Call {
         wait: Option<Duration>,
     ) -> Result<Called, ApiError> {
         let deadline = wait.map(|wait| Instant::now() + wait);
-        check_input(function, &self.input)?;
+        check_input(function, &self.input, self.place)?;
         let idempotency = self.idempotency(req.headers(), state.settings.idempotency_ttl)?;
         let job = NewJob {
             idempotency,
@@ -114,20 +118,29 @@ pub(super) async fn admit(state: &Inner, job: &NewJob) -> Result<(), ApiError> {
     }
 }
 
-/// Whether the input fits the function.
-pub(super) fn check_input(function: &CatalogEntry, input: &Value) -> Result<(), ApiError> {
+/// Where an input stands in the bodies that have one beside other fields.
+pub(super) const INPUT: &str = "/input";
+
+/// Whether the input, which stands at `place` in the body, fits the function and can be kept. Every endpoint that takes
+/// an input asks here, so that a place in it has one name everywhere.
+pub(super) fn check_input(function: &CatalogEntry, input: &Value, place: &str) -> Result<(), ApiError> {
+    let told = |pointer: &str, message: String| FieldError::new(format!("{place}{pointer}"), message);
     function.check_input(input).map_err(|errors| {
-        let field = |error: &jobs::catalog::InputError| match error.pointer.as_str() {
-            "" => "/input".to_owned(),
-            pointer => pointer.to_owned(),
-        };
         let fields = errors
-            .iter()
-            .map(|error| FieldError::new(field(error), error.message.clone()));
+            .into_iter()
+            .map(|error| told(&error.pointer, error.message));
         ApiError::InvalidInput {
             fields: fields.collect(),
         }
-    })
+    })?;
+    match nul_in(input) {
+        Some(pointer) => {
+            let message = "must not hold the character U+0000".to_owned();
+            let fields = vec![told(&pointer, message)];
+            Err(ApiError::InvalidInput { fields })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The job once it is finished, or as it is at the deadline or when the server is about to end.
@@ -199,7 +212,7 @@ impl From<EnqueueError> for ApiError {
             EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
             EnqueueError::UniqueKey => Self::invalid_input("/unique_key", error.to_string()),
             EnqueueError::Unstorable { pointer } => {
-                Self::invalid_input(&pointer, "must not hold the character U+0000")
+                Self::invalid_input(&format!("{INPUT}{pointer}"), "must not hold the character U+0000")
             }
             EnqueueError::Full => Self::Busy,
             EnqueueError::Stopping => Self::Stopping,

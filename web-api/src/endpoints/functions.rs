@@ -5,7 +5,7 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
 
-use super::call::{Call, Called};
+use super::call::{Call, Called, INPUT};
 use super::options::CallOptions;
 use crate::access::Caller;
 use crate::answer::Answer;
@@ -123,6 +123,7 @@ pub(super) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, Api
     fields.finish()?;
     Ok(Call {
         input: input.unwrap_or_default(),
+        place: INPUT,
         options,
         said,
     })

@@ -135,7 +135,7 @@ fn read(text: &[u8], catalog: &Catalog, held_for: std::time::Duration) -> Result
     let Some(function) = catalog.get(&name) else {
         return Err(ApiError::UnknownFunction { name });
     };
-    call::check_input(function, &call.input)?;
+    call::check_input(function, &call.input, call.place)?;
     let idempotency = key.map(|key| call.idempotency_of(key, held_for));
     Ok(NewJob {
         idempotency,

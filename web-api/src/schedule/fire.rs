@@ -151,9 +151,7 @@ pub fn function<'a>(schedule: &Schedule, catalog: &'a Catalog) -> Result<&'a Cat
         let problems: Vec<String> = errors
             .iter()
             .map(|error| {
-                format!("{} {}", error.pointer, error.message)
-                    .trim_start()
-                    .to_owned()
+                format!("/input{} {}", error.pointer, error.message)
             })
             .collect();
         format!("the input does not fit the function: {}", problems.join("; "))

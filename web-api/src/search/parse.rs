@@ -1,13 +1,17 @@
 //! What the terms of a search mean.
 
-use std::{fmt::Display, str::FromStr};
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
-use chrono::{DateTime, SubsecRound as _, Utc};
 use jobs::job::{JobId, JobState, Priority};
+use jobs::json::decimal::Decimal;
 
 use super::terms::{Placed, Term, Terms, wrong};
 use super::{DEEPEST, LONGEST, MOST_TERMS, NAMES, SearchError, Sign, begins_name, is_of_name};
 use crate::store::job::{InputTest, JobFilter, Span, Test};
+use crate::times;
+
+/// Digits before the point of a number that is looked for: an input has no other.
+const MAGNITUDES: RangeInclusive<i64> = -10_000..=309;
 
 impl FromStr for JobFilter {
     type Err = SearchError;
@@ -188,19 +192,17 @@ fn take_time(span: &mut Span, name: &Placed, sign: Sign, value: &Placed) -> Resu
             return Err(wrong(name.at - 1, message));
         }
     };
-    let time = time(&value.text).ok_or_else(|| {
-        let message = format!("{:?} is not a time such as 2026-01-02T03:04:05Z", value.text);
+    let time = times::read(&value.text).ok_or_else(|| {
+        let message = format!("{:?} is not a time such as {}", value.text, times::EXAMPLE);
         wrong(value.at - 1, message)
     })?;
     once(bound, name, time)
 }
 
-/// To the millisecond, as ids and rows tell it, within the years that ids and both databases know.
-pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc().trunc_subsecs(3);
-    (1_970..=9_999)
-        .contains(&chrono::Datelike::year(&time))
-        .then_some(time)
+/// Within the powers of ten that the inputs of jobs have.
+fn number(text: &str) -> Option<Decimal> {
+    let number = text.parse::<Decimal>().ok()?;
+    MAGNITUDES.contains(&number.magnitude()).then_some(number)
 }
 
 fn take_input(filter: &mut JobFilter, name: &Placed, sign: Sign, value: Placed) -> Result<(), SearchError> {
@@ -221,11 +223,10 @@ fn take_input(filter: &mut JobFilter, name: &Placed, sign: Sign, value: Placed) 
     if path.len() > DEEPEST {
         return Err(wrong(at - 1, format!("a path has at most {DEEPEST} names")));
     }
-    let number = || value.text.parse::<f64>().ok().filter(|number| number.is_finite());
     let test = if sign == Sign::Is {
         Test::Is(value.text)
     } else {
-        let test = number().and_then(|number| sign.number(number));
+        let test = number(&value.text).and_then(|number| sign.number(number));
         test.ok_or_else(|| wrong(value.at - 1, format!("{:?} is not a number", value.text)))?
     };
     filter.input.push(InputTest { path, test });
@@ -257,8 +258,8 @@ mod tests {
         assert_eq!(filter.batch.unwrap().to_string(), batch.to_string());
         assert_eq!(filter.schedule.unwrap().to_string(), batch.to_string());
         assert_eq!(filter.worker.as_deref(), Some("w-1"));
-        assert_eq!(filter.created.from, time("2026-01-02T03:04:05.678Z"));
-        assert_eq!(filter.finished.before, time("2026-01-02T23:00:00Z"));
+        assert_eq!(filter.created.from, times::read("2026-01-02T03:04:05.678Z"));
+        assert_eq!(filter.finished.before, times::read("2026-01-02T23:00:00Z"));
         assert_eq!(filter.words, ["timed \"out", "refused"]);
         let tests: Vec<(String, Test)> = filter
             .input
@@ -266,9 +267,9 @@ mod tests {
             .map(|test| (test.path.join("/"), test.test))
             .collect();
         let expected = [
-            ("index".to_owned(), Test::Above(1_000.0)),
+            ("index".to_owned(), Test::Above("1000".parse().unwrap())),
             ("user/name".to_owned(), Test::Is("Anna K".to_owned())),
-            ("state".to_owned(), Test::AtMost(-2.5)),
+            ("state".to_owned(), Test::AtMost("-2.5".parse().unwrap())),
         ];
         assert_eq!(tests, expected);
         let other = JobId::new();
@@ -297,6 +298,7 @@ mod tests {
             ("created:2026-01-01T00:00:00Z", 1, "created>TIME"),
             ("created>yesterday", 9, "is not a time"),
             ("created<99999-01-01T00:00:00Z", 9, "is not a time"),
+            ("created<2026-12-31T23:59:60Z", 9, "is not a time"),
             ("priority:0", 10, "from 1 to 9"),
             ("queue:Mail", 7, "queue name"),
             ("tag:a tag:b,c", 11, "not a tag"),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use jobs::job::JobId;
+use jobs::json::decimal::Decimal;
 
 use super::{NAMES, Sign};
 use crate::store::job::{InputTest, JobFilter, Span, Test};
@@ -54,7 +55,7 @@ fn input(InputTest { path, test }: &InputTest) -> String {
     let name = path.join(".");
     let reserved = path.first().is_some_and(|first| first == "input") || NAMES.contains(&name.as_str());
     let prefix = if reserved { "input." } else { "" };
-    let number = |sign: Sign, number: &f64| {
+    let number = |sign: Sign, number: &Decimal| {
         let written = Sign::ALL.into_iter().find(|(_, same)| *same == sign);
         format!("{}{number}", written.map_or("", |(written, _)| written))
     };

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use jobs::job::{JobId, JobState, Priority};
+use jobs::json::decimal::Decimal;
 use proptest::prelude::*;
 
 use super::{parse::in_order, stored};
@@ -20,12 +21,16 @@ fn span() -> impl Strategy<Value = Span> {
 }
 
 fn test() -> impl Strategy<Value = Test> {
-    let number = prop::num::f64::NORMAL | prop::num::f64::ZERO;
+    let number = prop_oneof![
+        (prop::num::f64::NORMAL | prop::num::f64::ZERO).prop_map(|number| number.to_string()),
+        "-?[0-9]{1,40}(\\.[0-9]{1,40})?(e-?[0-9]{1,2})?",
+    ];
+    let number = number.prop_map(|text| text.parse::<Decimal>().unwrap());
     prop_oneof![
         text().prop_map(Test::Is),
-        number.prop_map(Test::Above),
-        number.prop_map(Test::AtLeast),
-        number.prop_map(Test::Below),
+        number.clone().prop_map(Test::Above),
+        number.clone().prop_map(Test::AtLeast),
+        number.clone().prop_map(Test::Below),
         number.prop_map(Test::AtMost),
     ]
 }

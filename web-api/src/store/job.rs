@@ -13,6 +13,7 @@ mod once;
 #[cfg(test)]
 pub(super) mod plans;
 pub(super) mod row;
+mod words;
 
 use std::time::Duration;
 

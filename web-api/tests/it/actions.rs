@@ -258,7 +258,7 @@ on_both_databases! {
             assert_eq!((answer.status.as_u16(), &answer.json()["input"]["index"]), (200, &json!(90)), "{}", answer.text);
         }
         let problem = change(&server, &queued, json!({"input": {"index": -1}})).await.problem(422, "invalid_input");
-        assert_eq!(problem["errors"][0]["field"], "/index");
+        assert_eq!(problem["errors"][0]["field"], "/input/index");
         change(&server, &queued, json!({})).await.problem(422, "invalid_input");
         change(&server, &queued, json!({"input": {"index": 1}, "priority": 1})).await.problem(422, "invalid_input");
         server.start_worker();

@@ -14,9 +14,9 @@ const LIMITS: &str = "must be a whole number from 0 to 10,000,000";
 
 /// Posts an index both ways and expects the same complaint of both.
 async fn refuse_index(server: &TestServer, index: &str, message: &str) {
-    for (path, body) in [
-        (VALUES, format!("{{\"index\": {index}}}")),
-        (CALL, format!("{{\"input\": {{\"index\": {index}}}}}")),
+    for (path, body, field) in [
+        (VALUES, format!("{{\"index\": {index}}}"), "/index"),
+        (CALL, format!("{{\"input\": {{\"index\": {index}}}}}"), "/input/index"),
     ] {
         let problem = server.post(path, body).await.problem(422, "invalid_input");
         assert_eq!(
@@ -24,9 +24,9 @@ async fn refuse_index(server: &TestServer, index: &str, message: &str) {
             Some(1),
             "{path} {index}: {problem}"
         );
-        assert_eq!(problem["errors"][0]["field"], "/index", "{path} {index}");
+        assert_eq!(problem["errors"][0]["field"], field, "{path} {index}");
         assert_eq!(problem["errors"][0]["message"], message, "{path} {index}");
-        assert_eq!(problem["detail"], format!("/index: {message}"), "{path} {index}");
+        assert_eq!(problem["detail"], format!("{field}: {message}"), "{path} {index}");
         assert_eq!(problem["instance"], path);
     }
 }
@@ -67,12 +67,12 @@ on_both_databases! {
     async fn fields_that_are_missing_unknown_or_there_twice(database) {
         let server = TestServer::idle(database).await;
         refuse_body(&server, VALUES, "{}", "/index", "is missing").await;
-        refuse_body(&server, CALL, "{\"input\": {}}", "/index", "is missing").await;
+        refuse_body(&server, CALL, "{\"input\": {}}", "/input/index", "is missing").await;
         refuse_body(&server, CALL, "{}", "/input", "is missing").await;
         refuse_body(&server, CALL, "{\"input\": null}", "/input", "must be an object").await;
         refuse_body(&server, CALL, "{\"input\": 90}", "/input", "must be an object").await;
         refuse_body(&server, VALUES, "{\"index\": 1, \"times\": 2}", "/times", "is not a field of this input").await;
-        refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"times\": 2}}", "/times", "is not a field of this input").await;
+        refuse_body(&server, CALL, "{\"input\": {\"index\": 1, \"times\": 2}}", "/input/times", "is not a field of this input").await;
         let message = "is not known here; the fields are: input, max_attempts, timeout_seconds, \
             backoff, run_at, delay_seconds, queue, priority, fairness_key, tags, unique_key, unique_for_seconds";
         refuse_body(&server, CALL, "{\"input\": {\"index\": 1}, \"retries\": 2}", "/retries", message).await;

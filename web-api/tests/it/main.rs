@@ -31,6 +31,7 @@ mod list;
 mod live;
 mod monitoring;
 mod openapi;
+mod places;
 mod outages;
 mod prune;
 mod queues;

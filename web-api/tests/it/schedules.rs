@@ -316,7 +316,7 @@ on_both_databases! {
         assert!(fire(&store, &catalog, after(61)).await.is_empty());
         for (id, next_at, error) in [
             (unknown, Some(after(3_600)), "there is no function named \"gone\""),
-            (unfit, Some(after(3_600)), "/index must be a whole number from 0 to 10,000,000"),
+            (unfit, Some(after(3_600)), "/input/index must be a whole number from 0 to 10,000,000"),
             (zone, None, "the time zone must be"),
         ] {
             let schedule = read(&store, id).await;

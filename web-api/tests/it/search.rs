@@ -1,5 +1,7 @@
 //! The search over jobs: every filter in both databases, pages in both directions, and searches that find little.
 
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
 use jobs::job::{JobId, JobState, Priority};
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
@@ -110,6 +112,67 @@ on_both_databases! {
         assert_eq!(found(&store, &new, &new[3].id.to_string()).await, [3]);
         assert_eq!(found(&store, &new, &format!("tag:import {}", new[2].id)).await, [2]);
         assert_eq!(found(&store, &new, &format!("tag:import {}", new[0].id)).await, [0; 0]);
+    }
+
+    async fn numbers_are_found_to_their_last_digit(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let ids = [1_970_670_598_291_982_289_u64, 1_970_670_598_291_982_290, 1_970_670_598_291_982_291];
+        let new: Vec<NewJob> = ids.iter().map(|id| with_input("a", "default", json!({"tweet_id": id, "x": {"y": 0.1}}))).collect();
+        store.job_insert_many(&new).await.unwrap();
+        for (search, expected) in [
+            ("tweet_id:1970670598291982290", &[1][..]),
+            ("tweet_id:1970670598291982290.0", &[1]),
+            ("tweet_id:197067059829198229e1", &[1]),
+            ("tweet_id:1970670598291982292", &[]),
+            ("tweet_id>1970670598291982290", &[2]),
+            ("tweet_id>=1970670598291982290", &[2, 1]),
+            ("tweet_id<1970670598291982290", &[0]),
+            ("tweet_id<1970670598291982290.5 tweet_id>1970670598291982289.5", &[1]),
+            ("tweet_id<1e300", &[2, 1, 0]),
+            ("tweet_id>-1e300", &[2, 1, 0]),
+            ("x.y:0.1", &[2, 1, 0]),
+            ("x.y:1e-1", &[2, 1, 0]),
+            ("x.y>0.1", &[]),
+            ("x.y:0.10000000000000001", &[]),
+        ] {
+            assert_eq!(found(&store, &new, search).await, expected, "{search}");
+            let filter: JobFilter = search.parse().unwrap();
+            let counted = store.job_count(&filter, JobId::new(), Duration::from_secs(60)).await.unwrap();
+            assert_eq!(counted.jobs, expected.len() as u64, "{search}");
+        }
+    }
+
+    async fn words_are_found_in_small_letters_and_capitals_of_every_script(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let messages = ["ÜBERLAST: Straße 100%", "überlast *?[a]", "ΣΦΆΛΜΑ", "Ошибка_сети", "plain"];
+        let new: Vec<NewJob> = (0..messages.len() as u64).map(new_job).collect();
+        store.job_insert_many(&new).await.unwrap();
+        let events = new.iter().zip(messages).map(|(new, message)| dead(new.id, message)).collect();
+        store.job_apply_events(&[batch(events)]).await.unwrap();
+        for (search, expected) in [
+            ("überlast", &[1, 0][..]),
+            ("ÜBERLAST", &[1, 0]),
+            ("Überlast", &[1, 0]),
+            ("ubERlast", &[]),
+            ("STRAßE", &[0]),
+            ("σφάλμα", &[2]),
+            ("ошибка_СЕТИ", &[3]),
+            ("ошибка.сети", &[]),
+            ("100%", &[0]),
+            ("*?[A]", &[1]),
+            ("?", &[1]),
+            (".", &[]),
+            ("[^a]", &[]),
+            ("^plain$", &[]),
+            ("PLAIN", &[4]),
+        ] {
+            assert_eq!(found(&store, &new, search).await, expected, "{search}");
+        }
+        // As long as a search may be.
+        let long = format!("\"{}\"", "ü".repeat(1_990));
+        assert_eq!(found(&store, &new, &long).await, [0; 0]);
     }
 
     async fn times_bound_a_search(kind) {

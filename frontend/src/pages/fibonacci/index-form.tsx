@@ -41,7 +41,7 @@ export function IndexForm({ text, onText, onIndex, onAsked }: Props) {
       onAsked(job.id);
     },
     onError: (failure) => {
-      setError(asApiError(failure).field('/index'));
+      setError(asApiError(failure).field('/input/index'));
       field.current?.focus();
     },
   });

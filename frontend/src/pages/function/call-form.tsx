@@ -11,6 +11,7 @@ import { draftOf, emptyDraft, readDraft, readFields } from '../input-form/draft'
 import { fieldsOf } from '../input-form/fields';
 import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
+import { besideInput, insideInput } from '../input-form/pointers';
 import { useMayCall, useSession } from '../access';
 import classes from './call-form.module.css';
 import { optionFields } from './call-options';
@@ -48,13 +49,8 @@ export function CallForm({ called, model, onCalled }: Props) {
       onCalled(made);
     },
     onError: (failure) => {
-      // The server names fields of the input and options alike: `/index`, `/priority`, `/tags/0`.
-      const told = Object.entries(asApiError(failure).fieldErrors);
-      const isOption = ([pointer]: readonly [string, string]) => options.some(({ name }) => pointer.split('/')[1] === name);
-      show({
-        input: Object.fromEntries(told.filter((each) => !isOption(each))),
-        options: Object.fromEntries(told.filter(isOption)),
-      });
+      const told = asApiError(failure).fieldErrors;
+      show({ input: insideInput(told), options: besideInput(told) });
     },
   });
 

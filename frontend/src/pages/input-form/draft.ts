@@ -1,6 +1,8 @@
 /** What somebody has typed into the form of an input, and the input that it is. Pure. */
 import { formatNumber } from '../../components/numbers';
+import { exactNumber, ExactNumber, parseExact, stringifyExact } from '../../exact-json';
 import type { Field } from './fields';
+import { stepOf } from './pointers';
 
 export interface Draft {
   /** `json`: the whole input is typed as JSON. */
@@ -21,8 +23,8 @@ export function emptyDraft(fields: readonly Field[] | null): Draft {
 
 /** A draft that reads as this input. In fields when all of it has a place there. */
 export function draftOf(fields: readonly Field[] | null, input: unknown): Draft {
-  const json = JSON.stringify(input, null, 2);
-  if (fields === null || typeof input !== 'object' || input === null || Array.isArray(input)) {
+  const json = stringifyExact(input, 2);
+  if (fields === null || typeof input !== 'object' || input === null || Array.isArray(input) || input instanceof ExactNumber) {
     return { mode: 'json', texts: {}, json };
   }
   const entries = Object.entries(input) as [string, unknown][];
@@ -39,8 +41,9 @@ export function draftOf(fields: readonly Field[] | null, input: unknown): Draft 
 
 /** How a value stands in its field; null when it has no place there. */
 function textOf(field: Field, value: unknown): string | null {
-  if (field.kind === 'json') return JSON.stringify(value, null, 2);
+  if (field.kind === 'json') return stringifyExact(value, 2);
   if (field.kind === 'time') return typeof value === 'string' ? localTime(value) : null;
+  if (value instanceof ExactNumber) return isNumeric(field) ? value.text : null;
   const isWhatFieldHolds =
     field.kind === 'flag' ? typeof value === 'boolean' : typeof value === (isNumeric(field) ? 'number' : 'string');
   // An empty text would read as "left out".
@@ -73,12 +76,12 @@ export function readFields(fields: readonly Field[], texts: Draft['texts']): Rea
   for (const field of fields) {
     const text = texts[field.name] ?? '';
     if (text.trim() === '') {
-      if (field.required) errors[`/${field.name}`] = 'This is needed.';
+      if (field.required) errors[`/${stepOf(field.name)}`] = 'This is needed.';
       continue;
     }
     const value = readField(field, text);
     if (value.ok) input[field.name] = value.value;
-    else errors[`/${field.name}`] = value.error;
+    else errors[`/${stepOf(field.name)}`] = value.error;
   }
   return Object.keys(errors).length > 0 ? { ok: false, errors } : { ok: true, input };
 }
@@ -87,7 +90,7 @@ export function readFields(fields: readonly Field[], texts: Draft['texts']): Rea
 export function switchMode(fields: readonly Field[] | null, draft: Draft): Draft {
   const read = readDraft(fields, draft);
   if (draft.mode === 'fields') {
-    return { ...draft, mode: 'json', json: read.ok ? JSON.stringify(read.input, null, 2) : partOf(fields, draft) };
+    return { ...draft, mode: 'json', json: read.ok ? stringifyExact(read.input, 2) : partOf(fields, draft) };
   }
   return read.ok ? draftOf(fields, read.input) : draft;
 }
@@ -99,7 +102,7 @@ function partOf(fields: readonly Field[] | null, draft: Draft): string {
     const value = text.trim() === '' ? null : readField(field, text);
     return value?.ok === true ? [[field.name, value.value] as const] : [];
   });
-  return JSON.stringify(Object.fromEntries(good), null, 2);
+  return stringifyExact(Object.fromEntries(good), 2);
 }
 
 type Value = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
@@ -133,18 +136,19 @@ function readField(field: Field, text: string): Value {
 }
 
 function readNumber({ kind, minimum, maximum }: Field, text: string): Value {
-  const value = Number(text.replaceAll(/(?<=\d),(?=\d{3}\b)/gu, ''));
+  const typed = text.replaceAll(/(?<=\d),(?=\d{3}\b)/gu, '');
+  const size = Number(typed);
   const what = kind === 'integer' ? 'a whole number' : 'a number';
-  if (!Number.isFinite(value) || (kind === 'integer' && !Number.isInteger(value))) return wrong(`This must be ${what}.`);
-  if (kind === 'integer' && !Number.isSafeInteger(value)) return wrong('This is too large for a browser to send exactly.');
-  if (minimum !== null && value < minimum) return wrong(`At least ${formatNumber(minimum)}.`);
-  if (maximum !== null && value > maximum) return wrong(`At most ${formatNumber(maximum)}.`);
-  return { ok: true, value };
+  if (!Number.isFinite(size) || (kind === 'integer' && !Number.isInteger(size))) return wrong(`This must be ${what}.`);
+  if (minimum !== null && size < minimum) return wrong(`At least ${formatNumber(minimum)}.`);
+  if (maximum !== null && size > maximum) return wrong(`At most ${formatNumber(maximum)}.`);
+  // To the last digit; what JSON would write in another way (`+1`, `.5`) is as a browser reads it.
+  return { ok: true, value: exactNumber(typed) ?? size };
 }
 
 function parseJson(text: string): Value {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseExact(text);
     return { ok: true, value };
   } catch (error) {
     return wrong(`This is not JSON: ${error instanceof Error ? error.message : 'it cannot be read'}.`);

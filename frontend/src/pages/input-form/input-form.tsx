@@ -5,6 +5,7 @@ import { formatNumber } from '../../components/numbers';
 import { switchMode, type Draft } from './draft';
 import type { Field } from './fields';
 import classes from './input-form.module.css';
+import { pointerText, stepOf } from './pointers';
 
 interface Props {
   readonly fields: readonly Field[] | null;
@@ -62,14 +63,14 @@ export function InputForm({ fields, draft, onChange, errors }: Props): ReactElem
 
 /** Where one field stands for all of the input, each error says which part of it is meant. */
 function allErrors(errors: Readonly<Record<string, string>>): string | null {
-  const told = Object.entries(errors).map(([pointer, message]) => (pointer === '' ? message : `${pointer.slice(1)}: ${message}`));
+  const told = Object.entries(errors).map(([pointer, message]) => (pointer === '' ? message : `${pointerText(pointer)}: ${message}`));
   return told.length === 0 ? null : told.join(' ');
 }
 
 /** What is wrong with the input as a whole, or with a part that has no field. */
 function Elsewhere({ errors, fields }: Pick<FieldsProps, 'errors' | 'fields'>) {
-  const names = new Set(fields.map(({ name }) => name));
-  const told = Object.entries(errors).filter(([pointer]) => !names.has(pointer.split('/')[1] ?? ''));
+  const steps = new Set(fields.map(({ name }) => stepOf(name)));
+  const told = Object.entries(errors).filter(([pointer]) => !steps.has(pointer.split('/')[1] ?? ''));
   if (told.length === 0) return null;
   return (
     <p role="alert" className={classes.bad}>
@@ -105,10 +106,11 @@ export function FieldInputs({ fields, texts, errors, onChange }: FieldsProps): R
 
 /** Also what is wrong inside the field's value: `/headers/accept`. */
 function errorOf(errors: Readonly<Record<string, string>>, name: string): string | null {
-  const inside = Object.entries(errors).find(([pointer]) => pointer === `/${name}` || pointer.startsWith(`/${name}/`));
+  const place = `/${stepOf(name)}`;
+  const inside = Object.entries(errors).find(([pointer]) => pointer === place || pointer.startsWith(`${place}/`));
   if (inside === undefined) return null;
   const [pointer, message] = inside;
-  return pointer === `/${name}` ? message : `${pointer.slice(name.length + 2)}: ${message}`;
+  return pointer === place ? message : `${pointerText(pointer.slice(place.length))}: ${message}`;
 }
 
 interface FieldProps {

@@ -5,7 +5,7 @@ import { useRef, useState, type SyntheticEvent } from 'react';
 import { functionsQuery } from '../../api/functions';
 import { putJob } from '../../api/job-answers';
 import { editJob } from '../../api/jobs';
-import { asApiError, type ApiError } from '../../api/problem';
+import { asApiError } from '../../api/problem';
 import type { Job } from '../../api/types';
 import { Dialog } from '../../components/dialog';
 import { LoadingRows } from '../../components/notice';
@@ -14,6 +14,7 @@ import { draftOf, readDraft } from '../input-form/draft';
 import { fieldsOf } from '../input-form/fields';
 import { focusInvalid } from '../input-form/focus-invalid';
 import { InputForm } from '../input-form/input-form';
+import { insideInput } from '../input-form/pointers';
 import classes from './edit-input.module.css';
 
 export function EditInput({ job }: { readonly job: Job }) {
@@ -73,7 +74,7 @@ function Fields({ job, schema, onDone }: FieldsProps) {
       tellOutcome('The job has its new input.');
     },
     onError: (failure) => {
-      show(inputErrors(asApiError(failure)));
+      show(insideInput(asApiError(failure).fieldErrors));
     },
   });
   const send = (event: SyntheticEvent) => {
@@ -112,15 +113,5 @@ function Fields({ job, schema, onDone }: FieldsProps) {
         </Button>
       </div>
     </form>
-  );
-}
-
-/** The server names fields of the input with or without the name of the input before them. */
-function inputErrors(failure: ApiError): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(failure.fieldErrors).map(([pointer, message]) => [
-      pointer === '/input' ? '' : pointer.replace(/^\/input(?=\/)/u, ''),
-      message,
-    ]),
   );
 }

@@ -7,6 +7,7 @@ import { outputQuery } from '../../api/jobs';
 import type { Job } from '../../api/types';
 import { JsonView } from '../../components/json-view';
 import { formatNumber } from '../../components/numbers';
+import { parseExact } from '../../exact-json';
 import { ValueText } from '../../components/value-text';
 import { outputText } from '../job-text';
 import { OutputActions } from '../output-actions';
@@ -82,7 +83,7 @@ function Whole({ job }: { readonly job: Job }) {
   if (output.data === undefined) return <p className={classes.quiet}>Reading it …</p>;
   // Text that is not a string's is JSON.
   if (job.output_length == null) {
-    const value: unknown = JSON.parse(output.data);
+    const value = parseExact(output.data);
     return <JsonView value={value} what="the output" fileName={`${job.function}-${job.id}.json`} />;
   }
   return (

@@ -10,6 +10,7 @@ import { draftOf, emptyDraft, readDraft, readFields, type Draft } from '../input
 import { fieldsOf } from '../input-form/fields';
 import { focusInvalid } from '../input-form/focus-invalid';
 import { FieldInputs, InputForm } from '../input-form/input-form';
+import { insideInput, underInput } from '../input-form/pointers';
 import { CronPreview } from './cron-preview';
 import classes from './schedule-form.module.css';
 import { NAME_FIELD, POLICY_FIELDS, PRESETS, textsOf, WHEN_FIELDS, type ScheduleOptions, type ScheduleTexts } from './schedule-fields';
@@ -117,17 +118,4 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
       </div>
     </form>
   );
-}
-
-/** The API names fields of the input as `/input/index`; the form of an input, as `/index`. */
-function insideInput(errors: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(errors).flatMap(([pointer, message]) =>
-      pointer === '/input' || pointer.startsWith('/input/') ? [[pointer.slice('/input'.length), message]] : [],
-    ),
-  );
-}
-
-function underInput(errors: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(errors).map(([pointer, message]) => [`/input${pointer}`, message]));
 }

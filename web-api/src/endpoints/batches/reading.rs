@@ -7,10 +7,10 @@ use bytes::Bytes;
 use jobs::catalog::{Catalog, CatalogEntry};
 use serde_json::{Map, Value};
 
-use super::super::functions;
+use super::super::{call, functions};
 use crate::batches::MOST_JOBS;
 use crate::body::{self, Fields};
-use crate::enqueue::{nul_in, request_hash};
+use crate::enqueue::request_hash;
 use crate::error::ApiError;
 use crate::problem::FieldError;
 use crate::store::batch::close::summary;
@@ -100,7 +100,7 @@ impl Request {
             functions::read(fields, &self.catalog.queues()).map_err(|error| error.fields().to_vec())?;
         // A name that is missing or unknown was among the errors.
         let function = function.ok_or_else(Vec::new)?;
-        check(function, &call.input, "/input")?;
+        check(function, &call.input)?;
         Ok(NewJob {
             traceparent: self.traceparent.clone(),
             ..call.into_job(function)
@@ -131,7 +131,7 @@ impl Request {
         };
         let mut sample = input.clone();
         sample.insert(BATCH.to_owned(), summary(id, total, &counts));
-        check(function, &Value::Object(sample), "/input")?;
+        check(function, &Value::Object(sample))?;
         Ok(NewJob {
             traceparent: self.traceparent.clone(),
             ..NewJob::of(function, Value::Object(input))
@@ -157,21 +157,8 @@ impl Request {
     }
 }
 
-fn check(function: &CatalogEntry, input: &Value, place: &str) -> Result<(), Vec<FieldError>> {
-    function.check_input(input).map_err(|errors| {
-        let field = |error: &jobs::catalog::InputError| format!("{place}{}", error.pointer);
-        errors
-            .iter()
-            .map(|error| FieldError::new(field(error), error.message.clone()))
-            .collect::<Vec<_>>()
-    })?;
-    match nul_in(input) {
-        Some(pointer) => Err(vec![FieldError::new(
-            format!("{place}{pointer}"),
-            "must not hold the character U+0000",
-        )]),
-        None => Ok(()),
-    }
+fn check(function: &CatalogEntry, input: &Value) -> Result<(), Vec<FieldError>> {
+    call::check_input(function, input, call::INPUT).map_err(|error| error.fields().to_vec())
 }
 
 /// What is wrong with a batch, up to a bound.

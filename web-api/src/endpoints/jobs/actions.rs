@@ -12,7 +12,6 @@ use super::find;
 use crate::again;
 use crate::answer::Answer;
 use crate::body::{self, Fields};
-use crate::enqueue::nul_in;
 use crate::error::{ApiError, chain};
 use crate::problem::Problem;
 use crate::state::{AppState, Inner};
@@ -176,14 +175,8 @@ fn new_input(state: &Inner, job: &Record, body: serde_json::Map<String, Value>) 
             name: job.function.clone(),
         });
     };
-    call::check_input(function, &input)?;
-    match nul_in(&input) {
-        Some(pointer) => Err(ApiError::invalid_input(
-            &format!("/input{pointer}"),
-            "holds the character U+0000, which cannot be stored",
-        )),
-        None => Ok(input),
-    }
+    call::check_input(function, &input, call::INPUT)?;
+    Ok(input)
 }
 
 /// `None` when the job has gone elsewhere.

@@ -5,8 +5,8 @@ use chrono_tz::Tz;
 use jobs::catalog::Catalog;
 use serde_json::{Map, Value};
 
+use super::super::call;
 use crate::body::Fields;
-use crate::enqueue;
 use crate::error::ApiError;
 use crate::schedule::timing::{Timing, parse_zone};
 use crate::store::schedule::{CatchUp, Schedule, ScheduleId};
@@ -130,7 +130,7 @@ impl Asked {
             schedule.max_attempts = self.max_attempts;
         }
         time(schedule, fields, self.cron.as_deref(), self.time_zone, now);
-        call(schedule, fields, self.function, self.input, catalog);
+        what(schedule, fields, self.function, self.input, catalog);
     }
 }
 
@@ -168,7 +168,7 @@ fn time(
 }
 
 /// What it calls.
-fn call(
+fn what(
     schedule: &mut Schedule,
     fields: &mut Fields,
     function: Option<String>,
@@ -183,16 +183,15 @@ fn call(
     let (has_function, has_input) = (function.is_some() || !is_new, input.is_some() || !is_new);
     schedule.function = function.unwrap_or_else(|| std::mem::take(&mut schedule.function));
     schedule.input = input.unwrap_or_else(|| schedule.input.take());
-    if let Some(pointer) = enqueue::nul_in(&schedule.input) {
-        fields.wrong(format!("/input{pointer}"), "must not hold the character U+0000");
-    }
     if schedule.input.to_string().len() > INPUT_MAX {
         fields.wrong("/input", format!("must have at most {} KiB", INPUT_MAX / 1024));
     }
     match catalog.get(&schedule.function) {
         Some(function) if has_input => {
-            for error in function.check_input(&schedule.input).err().unwrap_or_default() {
-                fields.wrong(format!("/input{}", error.pointer), error.message);
+            if let Err(error) = call::check_input(function, &schedule.input, call::INPUT) {
+                for error in error.fields() {
+                    fields.wrong(error.field.clone(), error.message.clone());
+                }
             }
         }
         None if has_function => {

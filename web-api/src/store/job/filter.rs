@@ -2,18 +2,22 @@
 //! writes it as one.
 
 use chrono::{DateTime, Utc};
-use jobs::job::{JobId, JobState, Priority, QueueName};
+use jobs::{
+    job::{JobId, JobState, Priority, QueueName},
+    json::decimal::{Decimal, NoDecimal},
+};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, JoinType, QuerySelect, Select,
     sea_query::{
-        CaseStatement, Expr, ExprTrait, Func, FunctionCall, LikeExpr, Query, SimpleExpr,
-        extension::postgres::PgExpr,
+        CaseStatement, Expr, ExprTrait, Func, FunctionCall, Query, SimpleExpr,
+        extension::{postgres::PgBinOper, sqlite::SqliteExpr},
     },
 };
 
 use super::row::{Column, Entity};
+use super::words;
 use crate::fingerprint::Fingerprint;
-use crate::store::{batch::BatchId, job_tag::row as job_tag, schedule::ScheduleId};
+use crate::store::{batch::BatchId, job_tag::row as job_tag, schedule::ScheduleId, sqlite::NUMBER_COLLATION};
 use crate::tag::Tag;
 
 /// `job_tags` once more, beside the one that is joined.
@@ -63,10 +67,10 @@ pub struct InputTest {
 pub enum Test {
     /// A text, or a number, or `true` or `false`, written like this.
     Is(String),
-    Above(f64),
-    AtLeast(f64),
-    Below(f64),
-    AtMost(f64),
+    Above(Decimal),
+    AtLeast(Decimal),
+    Below(Decimal),
+    AtMost(Decimal),
 }
 
 /// How the jobs of a filter are found: by the conditions that an index answers, one part after the other in the order
@@ -216,21 +220,11 @@ fn has_tag(tag: &Tag) -> SimpleExpr {
 }
 
 fn has_word(backend: DbBackend, word: &str) -> SimpleExpr {
-    let mut pattern = String::from("%");
-    for character in word.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
     let message = Expr::col(Column::ErrorMessage);
     if backend == DbBackend::Postgres {
-        // A backslash is what it takes for the escape unless told.
-        message.ilike(pattern)
+        message.binary(PgBinOper::Regex, words::regular_expression(word))
     } else {
-        // It makes no difference between small letters and capitals anyway.
-        message.like(LikeExpr::new(pattern).escape('\\'))
+        message.glob(words::glob(word))
     }
 }
 
@@ -239,41 +233,49 @@ impl InputTest {
         match &self.test {
             Test::Is(text) => {
                 let same = self.text(backend).eq(text.as_str());
-                match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+                match text.parse::<Decimal>() {
                     // 1 is 1.0, and a text may look like a number.
-                    Some(number) => same.or(self.number(backend).eq(number)),
-                    None => same,
+                    Ok(number) => same.or(self.number(backend).eq(literal(backend, &number))),
+                    Err(NoDecimal) => same,
                 }
             }
-            Test::Above(number) => self.number(backend).gt(*number),
-            Test::AtLeast(number) => self.number(backend).gte(*number),
-            Test::Below(number) => self.number(backend).lt(*number),
-            Test::AtMost(number) => self.number(backend).lte(*number),
+            Test::Above(number) => self.number(backend).gt(literal(backend, number)),
+            Test::AtLeast(number) => self.number(backend).gte(literal(backend, number)),
+            Test::Below(number) => self.number(backend).lt(literal(backend, number)),
+            Test::AtMost(number) => self.number(backend).lte(literal(backend, number)),
         }
     }
 
-    /// The value as a text; nothing when there is none, or it is null.
+    /// The value as a text; nothing when there is none, or it is null. A number is no text to SQLite, which rounds it.
     fn text(&self, backend: DbBackend) -> SimpleExpr {
         if backend == DbBackend::Postgres {
             return self.call("jsonb_extract_path_text", backend).into();
         }
         CaseStatement::new()
             .case(self.kind(backend).is_in(["true", "false"]), self.kind(backend))
-            .finally(Expr::from(self.call("json_extract", backend)).cast_as("text"))
+            .case(
+                self.kind(backend).is_not_in(NUMBERS),
+                Expr::from(self.call("json_extract", backend)).cast_as("text"),
+            )
             .into()
     }
 
-    /// The value, when it is a number.
+    /// The value, when it is a number, to its last digit: as PostgreSQL's `numeric`; in SQLite as it is written, which
+    /// [`NUMBER_COLLATION`] compares.
     fn number(&self, backend: DbBackend) -> SimpleExpr {
-        let kinds = ["number", "integer", "real"];
         let value = if backend == DbBackend::Postgres {
-            Expr::from(self.call("jsonb_extract_path", backend)).cast_as("double precision")
+            Expr::from(self.call("jsonb_extract_path", backend)).cast_as("numeric")
         } else {
-            self.call("json_extract", backend).into()
+            Expr::col(Column::Input).get_json_field(self.sqlite_path())
         };
-        CaseStatement::new()
-            .case(self.kind(backend).is_in(kinds), value)
-            .into()
+        let value: SimpleExpr = CaseStatement::new()
+            .case(self.kind(backend).is_in(NUMBERS), value)
+            .into();
+        if backend == DbBackend::Postgres {
+            value
+        } else {
+            Expr::cust_with_exprs(format!("(? COLLATE {NUMBER_COLLATION})"), [value])
+        }
     }
 
     fn kind(&self, backend: DbBackend) -> SimpleExpr {
@@ -290,7 +292,23 @@ impl InputTest {
             let names = self.path.iter().map(|name| Expr::value(name.as_str()));
             return names.fold(call, FunctionCall::arg);
         }
+        call.arg(Expr::value(self.sqlite_path()))
+    }
+
+    fn sqlite_path(&self) -> String {
         let path: Vec<String> = self.path.iter().map(|name| format!("\"{name}\"")).collect();
-        call.arg(Expr::value(format!("$.{}", path.join("."))))
+        format!("$.{}", path.join("."))
+    }
+}
+
+/// What the databases call numbers.
+const NUMBERS: [&str; 3] = ["number", "integer", "real"];
+
+fn literal(backend: DbBackend, number: &Decimal) -> SimpleExpr {
+    let text = Expr::value(number.to_string());
+    if backend == DbBackend::Postgres {
+        text.cast_as("numeric")
+    } else {
+        text
     }
 }

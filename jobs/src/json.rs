@@ -1,0 +1,3 @@
+//! JSON to its last digit: exact numbers.
+
+pub mod decimal;
