@@ -1,4 +1,4 @@
-"""Restore from backup, as docs/restore.md says it, with real programs: a dump of PostgreSQL into a new database, a Redis
+"""Restore from backup, as docs/deploy/backup.md says it, with real programs: a dump of PostgreSQL into a new database, a Redis
 that is empty, and every job that was accepted before the dump has its outcome afterwards.
 """
 

@@ -1,5 +1,5 @@
 //! Releases overlap: old workers take jobs of a new API, and the other way round. Envelopes and events are kept here word
-//! for word as other versions write them; docs/compatibility.md has the rules that these tests hold.
+//! for word as other versions write them; docs/deploy/upgrades.md has the rules that these tests hold.
 
 use std::time::Duration;
 

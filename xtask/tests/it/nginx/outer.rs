@@ -1,4 +1,4 @@
-//! The proxies that docs/base-path.md shows, as they stand there, in front of Spiral's nginx.
+//! The proxies that docs/deploy/behind-a-proxy.md shows, as they stand there, in front of Spiral's nginx.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -58,7 +58,7 @@ impl Outer {
 
 /// The blocks of nginx's configuration in the page.
 fn examples() -> Vec<String> {
-    let page = fs::read_to_string(project::path("docs/base-path.md")).unwrap();
+    let page = fs::read_to_string(project::path("docs/deploy/behind-a-proxy.md")).unwrap();
     page.split("```nginx\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap().to_owned())

@@ -14,7 +14,7 @@ docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges \
     --env SPIRAL_DATABASE_URL --env SPIRAL_DATABASE_PASSWORD \
     "$image" up --wait 60 || status=$?
 if ((status == 5)); then
-    # After a rollback: the release before works with the newer schema (docs/compatibility.md).
+    # After a rollback: the release before works with the newer schema (docs/deploy/upgrades.md).
     echo "The schema is newer than this release. It is left as it is."
     status=0
 fi
