@@ -17,6 +17,8 @@ mod workers;
 /// One kind of fault.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
+    /// `cargo xtask chaos --help` takes it from this file, so that it needs no build.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read from the source"))]
     pub(crate) does: &'static str,
     pub(crate) strikes: Target,
     pub(crate) strike: fn(&mut Stack, &mut StdRng) -> Result<Blow>,

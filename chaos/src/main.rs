@@ -43,11 +43,11 @@ fn main() -> ExitCode {
     let options = match options::read(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{}", options::help());
+            println!("{}", xtask::help::chaos());
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("{error:#}\n\n{}", options::help());
+            eprintln!("{error:#}\n\n{}", xtask::help::chaos());
             return ExitCode::from(2);
         }
     };

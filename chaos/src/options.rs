@@ -68,40 +68,6 @@ impl Default for Options {
     }
 }
 
-/// The text for `--help`.
-pub(crate) fn help() -> String {
-    let default = Options::default();
-    let faults: Vec<String> = FAULTS
-        .iter()
-        .map(|fault| format!("  {:<18} {}", fault.name, fault.does))
-        .collect();
-    format!(
-        "\
-cargo xtask chaos [OPTION…]
-
-  --jobs N                 calls in all ({jobs})
-  --rate N                 calls a second at most ({rate}); 0 is no limit
-  --connections N          connections that make them ({connections})
-  --rounds N               how often every fault strikes ({rounds}); 0 is again and again until the load is over
-  --seed N                 repeats the order of the faults of an earlier run
-  --only FAULT             this fault alone; may be said several times
-  --appendfsync WHEN       how Redis keeps its log: always or everysec (everysec)
-  --worker-binary FILE     another build of the worker, which is deployed in turns with this one
-  --web-api-binary FILE    the same of the API
-  --previous [REVISION]    both from the release before this one, or from that commit (built when they are not there)
-  --keep                   leave the logs behind, also when all is well
-  --release                programs with optimization (built when they are not there)
-
-The faults:
-{faults}",
-        jobs = default.jobs,
-        rate = default.rate,
-        connections = default.connections,
-        rounds = default.rounds,
-        faults = faults.join("\n"),
-    )
-}
-
 /// `None` means that help was asked for.
 pub(crate) fn read(mut parser: lexopt::Parser) -> Result<Option<Options>> {
     let mut options = Options::default();
@@ -186,8 +152,24 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_fault() {
-        let help = help();
-        assert!(FAULTS.iter().all(|fault| help.contains(fault.name)));
+    fn the_help_has_every_fault_and_the_defaults() {
+        let help = xtask::help::chaos();
+        for fault in &FAULTS {
+            let line = format!("  {:<18} {}", fault.name, fault.does);
+            assert!(help.lines().any(|known| known == line), "{line}\n{help}");
+        }
+        let default = Options::default();
+        for (option, value) in [
+            ("--jobs", u64::from(default.jobs)),
+            ("--rate", u64::from(default.rate)),
+            ("--connections", default.connections as u64),
+            ("--rounds", u64::from(default.rounds)),
+        ] {
+            let line = help
+                .lines()
+                .find(|line| line.trim_start().starts_with(option))
+                .unwrap();
+            assert!(line.contains(&format!("({value})")), "{line}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{build, frontend, install, process, project, say};
 
 pub mod options;
 
-use options::{HELP, Options, Part};
+use options::{Options, Part};
 
 /// What is measured, and its measure.
 const PROGRAMS: [(&str, &str); 4] = [
@@ -20,8 +20,8 @@ const PROGRAMS: [(&str, &str); 4] = [
 
 /// Builds and runs it.
 pub fn run(arguments: &[OsString]) -> Result<()> {
+    // The command line has answered `--help` already.
     let Some(options) = Options::parse(lexopt::Parser::from_args(arguments))? else {
-        println!("{HELP}");
         return Ok(());
     };
     prepare(&options)?;
@@ -39,7 +39,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     for (package, program) in PROGRAMS {
         cargo.args(["--package", package, "--bin", program]);
     }
-    process::run(&mut cargo)?;
+    build::with_progress(&mut cargo)?;
     step.end("compiled");
     println!();
     process::run(process::sealed_command(program).args(arguments))

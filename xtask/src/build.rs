@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::{File, TryLockError};
 use std::io::{IsTerminal as _, stdout};
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,6 +10,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{install, process, project, say};
+
+mod progress;
 
 /// cargo as it called this program, so that the toolchain stays the same.
 pub fn cargo() -> Command {
@@ -35,13 +38,29 @@ pub fn web_api() -> Result<PathBuf> {
     let step = say::Step::begin("server", &format!("compiling{}", hint(first)));
     let mut command = cargo();
     command.args(["build", "--locked", "--package", "web-api", "--bin", "web-api"]);
-    if !first {
-        command.arg("--quiet");
-    }
-    process::run(&mut command)?;
+    progress::run(&mut command)?;
     step.end("compiled");
     project::binary("web-api")
 }
+
+/// Builds with optimization, for what takes minutes; says how far it is.
+pub fn with_progress(command: &mut Command) -> Result<()> {
+    progress::run(command)
+}
+
+/// cargo waits without a word, when it was told to be quiet, for another one that builds in the same folder.
+pub fn say_when_locked() -> Result<()> {
+    let Ok(lock) = File::open(project::binaries()?.join(".cargo-lock")) else {
+        return Ok(());
+    };
+    if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+        say::line("cargo", WAITING);
+    }
+    Ok(())
+}
+
+/// Said when another cargo holds the folder of builds.
+const WAITING: &str = "another cargo builds in this folder; waiting for it";
 
 fn is_first() -> Result<bool> {
     Ok(!project::binaries()?.join("web-api").exists())
@@ -49,7 +68,7 @@ fn is_first() -> Result<bool> {
 
 fn hint(first: bool) -> &'static str {
     if first {
-        " with all it depends on (once; 5 to 10 minutes)"
+        " with all it depends on (once; some minutes)"
     } else {
         ""
     }
@@ -63,13 +82,14 @@ pub fn workspace() -> Result<()> {
         "build",
         &format!("compiling the workspace and its tests{}", hint(is_first()?)),
     );
-    process::run(cargo().args(WORKSPACE))?;
+    progress::run(cargo().args(WORKSPACE))?;
     step.end("compiled");
     Ok(())
 }
 
-/// The same without a word, unless it fails.
+/// The same without a word, unless it fails, or has to wait.
 pub fn workspace_quietly() -> Result<()> {
+    say_when_locked()?;
     process::run_quietly(cargo().args(WORKSPACE).arg("--quiet")).map(drop)
 }
 

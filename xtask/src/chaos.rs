@@ -94,7 +94,7 @@ fn optimized() -> Result<PathBuf> {
     for package in PACKAGES {
         build.args(["--package", package]);
     }
-    process::run(&mut build)?;
+    build::with_progress(&mut build)?;
     step.end("compiled");
     Ok(target.join("release/chaos"))
 }

@@ -5,11 +5,11 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::interrupt::Interrupted;
-use crate::{build, containers, frontend, install, interrupt, nginx, openapi, process, release, say};
+use crate::{build, containers, docs, frontend, install, interrupt, nginx, openapi, process, release, say};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
@@ -17,6 +17,7 @@ const CHECKS: [Check; 15] = [
     ("frontend types", || script("typecheck")),
     ("openapi.json", openapi_document),
     ("API types", openapi::check_types),
+    ("docs", docs::check),
     ("nginx -t", nginx::check),
     ("shellcheck", release::shellcheck),
     ("gixy", nginx::lint),
@@ -35,6 +36,7 @@ pub fn run() -> Result<bool> {
     install::ensure(&install::FOR_BUILDING)?;
     install::ensure(&[install::NGINX])?;
     frontend::packages()?;
+    build::say_when_locked()?;
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
         interrupt::check()?;

@@ -6,29 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 
-use crate::{bench, compose_test};
-
-/// Printed for `--help` and below every usage error.
-pub const HELP: &str = "\
-Spiral's developer commands
-
-  cargo xtask up [--port N] [--data FOLDER]       build and run everything at http://127.0.0.1:8080
-  cargo xtask test [PART] [-- ARGS]               run the tests: rust, frontend, e2e (a real browser), api, release, chaos
-  cargo xtask check                               formatting, lints, types, docs, generated files
-  cargo xtask bench [fibonacci] [engine] [ARGS]   the benchmarks (release build); `bench --help` tells more
-  cargo xtask chaos [--jobs N] [--seed N] …       jobs under load while everything is killed, cut off and emptied
-  cargo xtask lighthouse                          what Lighthouse says of the pages in front of the whole of Spiral
-  cargo xtask compose-test [--if-possible]        build the images, run them with docker compose, kill and replace them
-  cargo xtask openapi                             write web-api/openapi.json and the frontend's types
-  cargo xtask migration NAME                      a new SQL migration, e.g. `add_tags`
-
-Each installs what it misses (apt-get, where it may) and says what it does.";
+use crate::{bench, compose_test, help};
 
 /// One command with its options.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// The help was asked for, or nothing was.
-    Help,
+    /// Help was asked for, or nothing was: the text.
+    Help(String),
     /// `up`
     Up(UpOptions),
     /// `test`
@@ -45,6 +29,13 @@ pub enum Command {
     ComposeTest(compose_test::Options),
     /// `openapi`
     Openapi,
+    /// `docs`
+    Docs,
+    /// `changelog VERSION`
+    Changelog {
+        /// The heading.
+        version: String,
+    },
     /// `migration NAME`
     Migration {
         /// The words of the new file, in `snake_case`.
@@ -122,20 +113,22 @@ impl Part {
 /// Reads the whole command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command> {
     let command = match parser.next()? {
-        None | Some(Long("help") | Short('h')) => return Ok(Command::Help),
+        None | Some(Long("help") | Short('h')) => return Ok(asked(help::OVERVIEW)),
         Some(Value(word)) => word.string()?,
         Some(option) => return Err(option.unexpected().into()),
     };
     match command.as_str() {
-        "help" => Ok(Command::Help),
+        "help" => Ok(asked(help::OVERVIEW)),
         "up" => up(&mut parser),
         "test" => test(&mut parser),
-        "check" => end(&mut parser, Command::Check),
+        "check" => end(&mut parser, Command::Check, help::CHECK),
         "bench" => bench(&mut parser),
-        "chaos" => Ok(Command::Chaos(all(&mut parser)?)),
-        "lighthouse" => end(&mut parser, Command::Lighthouse),
+        "chaos" => chaos(&mut parser),
+        "lighthouse" => end(&mut parser, Command::Lighthouse, help::LIGHTHOUSE),
         "compose-test" => compose_test(&mut parser),
-        "openapi" => end(&mut parser, Command::Openapi),
+        "openapi" => end(&mut parser, Command::Openapi, help::OPENAPI),
+        "docs" => end(&mut parser, Command::Docs, help::DOCS),
+        "changelog" => changelog(&mut parser),
         "migration" => migration(&mut parser),
         other => bail!("there is no command `{other}`"),
     }
@@ -155,7 +148,7 @@ fn up(parser: &mut lexopt::Parser) -> Result<Command> {
                 })?;
             }
             Long("data") => options.data = Some(parser.value()?.into()),
-            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("help") | Short('h') => return Ok(asked(help::UP)),
             other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
         }
     }
@@ -174,7 +167,7 @@ fn test(parser: &mut lexopt::Parser) -> Result<Command> {
         }
         match parser.next()? {
             None => break,
-            Some(Long("help") | Short('h')) => return Ok(Command::Help),
+            Some(Long("help") | Short('h')) => return Ok(asked(help::TEST)),
             Some(Value(word)) => {
                 let word = word.string()?;
                 let part = Part::ALL.into_iter().find(|part| part.name() == word);
@@ -203,15 +196,33 @@ fn after_dashes(parser: &mut lexopt::Parser) -> Option<Vec<OsString>> {
     Some(raw.collect())
 }
 
+fn asked(text: &str) -> Command {
+    Command::Help(text.to_owned())
+}
+
 /// Everything is the benchmark program's, and read here as well: what it would refuse is refused before it is built.
 fn bench(parser: &mut lexopt::Parser) -> Result<Command> {
-    let arguments: Vec<OsString> = parser.raw_args()?.filter(|argument| argument != "--").collect();
-    bench::options::Options::parse(lexopt::Parser::from_args(&arguments))?;
-    Ok(Command::Bench(arguments))
+    let arguments = handed_on(parser)?;
+    match bench::options::Options::parse(lexopt::Parser::from_args(&arguments))? {
+        Some(_) => Ok(Command::Bench(arguments)),
+        None => Ok(asked(bench::options::HELP)),
+    }
+}
+
+/// Everything that follows is the program's, but for the question what may follow: that is answered without it.
+fn chaos(parser: &mut lexopt::Parser) -> Result<Command> {
+    let arguments = handed_on(parser)?;
+    if arguments
+        .iter()
+        .any(|argument| argument == "--help" || argument == "-h")
+    {
+        return Ok(Command::Help(help::chaos()));
+    }
+    Ok(Command::Chaos(arguments))
 }
 
 /// Everything that follows, for a program that reads it by itself.
-fn all(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
+fn handed_on(parser: &mut lexopt::Parser) -> Result<Vec<OsString>> {
     Ok(parser.raw_args()?.filter(|argument| argument != "--").collect())
 }
 
@@ -222,30 +233,50 @@ fn compose_test(parser: &mut lexopt::Parser) -> Result<Command> {
             Long("if-possible") => options.if_possible = true,
             Long("no-build") => options.no_build = true,
             Long("keep") => options.keep = true,
-            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("help") | Short('h') => return Ok(asked(help::COMPOSE_TEST)),
             other @ (Short(_) | Long(_) | Value(_)) => return Err(other.unexpected().into()),
         }
     }
     Ok(Command::ComposeTest(options))
 }
 
-fn end(parser: &mut lexopt::Parser, command: Command) -> Result<Command> {
+fn end(parser: &mut lexopt::Parser, command: Command, help: &str) -> Result<Command> {
     match parser.next()? {
         None => Ok(command),
-        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(Long("help") | Short('h')) => Ok(asked(help)),
         Some(other) => Err(other.unexpected().into()),
     }
 }
 
 fn migration(parser: &mut lexopt::Parser) -> Result<Command> {
+    match word(
+        parser,
+        help::MIGRATION,
+        "`migration` needs a name, e.g. `cargo xtask migration add_tags`",
+    )? {
+        Ok(name) => end(parser, Command::Migration { name }, help::MIGRATION),
+        Err(help) => Ok(help),
+    }
+}
+
+fn changelog(parser: &mut lexopt::Parser) -> Result<Command> {
+    match word(
+        parser,
+        help::CHANGELOG,
+        "`changelog` needs a version, e.g. `cargo xtask changelog 0.2.0`",
+    )? {
+        Ok(version) => end(parser, Command::Changelog { version }, help::CHANGELOG),
+        Err(help) => Ok(help),
+    }
+}
+
+/// The one word that a command needs, or its help.
+fn word(parser: &mut lexopt::Parser, help: &str, missing: &str) -> Result<Result<String, Command>> {
     match parser.next()? {
-        Some(Value(name)) => {
-            let name = name.string()?;
-            end(parser, Command::Migration { name })
-        }
-        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(Value(word)) => Ok(Ok(word.string()?)),
+        Some(Long("help") | Short('h')) => Ok(Err(asked(help))),
         Some(other) => Err(other.unexpected().into()),
-        None => bail!("`migration` needs a name, e.g. `cargo xtask migration add_tags`"),
+        None => bail!("{missing}"),
     }
 }
 
@@ -321,11 +352,35 @@ mod tests {
 
     #[test]
     fn chaos_reads_its_arguments_itself() {
-        let expected = ["--jobs", "100", "--help"].map(OsString::from);
-        let words = ["chaos", "--jobs", "100", "--help"];
-        assert_eq!(read(&words).unwrap(), Command::Chaos(expected.to_vec()));
-        let words = ["chaos", "--", "--jobs", "100", "--help"];
+        let expected = ["--jobs", "100", "--keep"].map(OsString::from);
+        assert_eq!(
+            read(&["chaos", "--jobs", "100", "--keep"]).unwrap(),
+            Command::Chaos(expected.to_vec())
+        );
+        let words = ["chaos", "--", "--jobs", "100", "--keep"];
         assert_eq!(read(&words).unwrap(), Command::Chaos(expected.into()));
+    }
+
+    #[test]
+    fn every_command_explains_itself_without_being_run() {
+        let commands = help::OVERVIEW
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("cargo xtask "));
+        let mut explained = 0;
+        for line in commands {
+            let command = line.split(' ').next().unwrap();
+            for option in ["--help", "-h"] {
+                let Command::Help(text) = read(&[command, option]).unwrap() else {
+                    panic!("{command} {option} does something else");
+                };
+                assert!(
+                    text.starts_with(&format!("cargo xtask {command}")),
+                    "{command}: {text}"
+                );
+            }
+            explained += 1;
+        }
+        assert_eq!(explained, 11);
     }
 
     #[test]

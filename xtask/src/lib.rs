@@ -11,12 +11,15 @@
 
 pub mod bench;
 pub mod build;
+pub mod changelog;
 pub mod chaos;
 pub mod check;
 pub mod cli;
 pub mod compose_test;
 pub mod containers;
+pub mod docs;
 pub mod frontend;
+pub mod help;
 pub mod http;
 pub mod install;
 pub mod interrupt;

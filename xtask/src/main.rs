@@ -8,15 +8,18 @@
 
 use std::process::ExitCode;
 
-use xtask::cli::{Command, HELP};
+use xtask::cli::Command;
 use xtask::interrupt::Interrupted;
-use xtask::{bench, chaos, check, cli, compose_test, interrupt, lighthouse, migration, openapi, test, up};
+use xtask::{
+    bench, changelog, chaos, check, cli, compose_test, docs, help, interrupt, lighthouse, migration, openapi,
+    test, up,
+};
 
 fn main() -> ExitCode {
     let command = match cli::parse(lexopt::Parser::from_env()) {
         Ok(command) => command,
         Err(error) => {
-            eprintln!("{error}\n\n{HELP}");
+            eprintln!("{error}\n\n{}", help::OVERVIEW);
             return ExitCode::from(2);
         }
     };
@@ -37,8 +40,8 @@ fn main() -> ExitCode {
 /// Runs one command; `false` means that it ran to its end and found something wrong.
 fn run(command: &Command) -> anyhow::Result<bool> {
     match command {
-        Command::Help => {
-            println!("{HELP}");
+        Command::Help(text) => {
+            println!("{text}");
             Ok(true)
         }
         Command::Up(options) => up::run(options).map(|()| true),
@@ -49,6 +52,8 @@ fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Lighthouse => lighthouse::run(),
         Command::ComposeTest(options) => compose_test::run(*options),
         Command::Openapi => openapi::run().map(|()| true),
+        Command::Docs => docs::write().map(|()| true),
+        Command::Changelog { version } => changelog::run(version).map(|()| true),
         Command::Migration { name } => migration::run(name).map(|()| true),
     }
 }

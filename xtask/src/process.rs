@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,6 +144,20 @@ pub fn run_watched(command: &mut Command, mut each: impl FnMut(&str)) -> Result<
     // A grandchild may hold the pipe open: what it says later is of no interest.
     while let Ok(line) = lines.recv_timeout(Duration::from_secs(2)) {
         each(&line);
+    }
+    Ok(status)
+}
+
+/// Runs it and hands its standard error, which has to be piped, to `read` on a thread of its own.
+pub fn run_read(
+    command: &mut Command,
+    read: impl FnOnce(ChildStderr) + Send + 'static,
+) -> Result<ExitStatus> {
+    let mut child = spawn(command)?;
+    let reader = child.stderr.take().map(|pipe| thread::spawn(move || read(pipe)));
+    let status = wait(&mut child)?;
+    if let Some(reader) = reader {
+        reader.join().ok();
     }
     Ok(status)
 }
