@@ -60,8 +60,13 @@ mod tests {
 
     #[test]
     fn a_second_60_that_was_stored_is_shown_as_the_next_one() {
-        let stored = DateTime::parse_from_rfc3339("2026-12-31T23:59:60.250Z").unwrap().to_utc();
-        assert_eq!(without_leap_second(stored).to_rfc3339(), "2027-01-01T00:00:00.250+00:00");
+        let stored = DateTime::parse_from_rfc3339("2026-12-31T23:59:60.250Z")
+            .unwrap()
+            .to_utc();
+        assert_eq!(
+            without_leap_second(stored).to_rfc3339(),
+            "2027-01-01T00:00:00.250+00:00"
+        );
         let other = read(EXAMPLE).unwrap();
         assert_eq!(without_leap_second(other), other);
     }

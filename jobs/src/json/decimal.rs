@@ -125,13 +125,9 @@ impl Ord for Decimal {
             (false, false) => 1,
         };
         let size = || (self.point, &self.digits).cmp(&(other.point, &other.digits));
-        sign(self).cmp(&sign(other)).then_with(|| {
-            if self.negative {
-                size().reverse()
-            } else {
-                size()
-            }
-        })
+        sign(self)
+            .cmp(&sign(other))
+            .then_with(|| if self.negative { size().reverse() } else { size() })
     }
 }
 
@@ -214,7 +210,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_told() {
-        for text in ["", "-", ".", "e5", "1e", "1e+", "1_0", "0x10", "inf", "NaN", "1.2.3", " 1", "--1", "1e5.0"] {
+        for text in [
+            "", "-", ".", "e5", "1e", "1e+", "1_0", "0x10", "inf", "NaN", "1.2.3", " 1", "--1", "1e5.0",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(NoDecimal), "{text}");
         }
     }

@@ -156,9 +156,7 @@ impl Fields {
     /// An RFC 3339 time, when the field is there.
     pub fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
         let value = self.optional(name)?;
-        let time = value
-            .as_str()
-            .and_then(times::read);
+        let time = value.as_str().and_then(times::read);
         if time.is_none() {
             self.wrong(
                 format!("/{name}"),

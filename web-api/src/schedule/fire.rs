@@ -150,9 +150,7 @@ pub fn function<'a>(schedule: &Schedule, catalog: &'a Catalog) -> Result<&'a Cat
     function.check_input(&schedule.input).map_err(|errors| {
         let problems: Vec<String> = errors
             .iter()
-            .map(|error| {
-                format!("/input{} {}", error.pointer, error.message)
-            })
+            .map(|error| format!("/input{} {}", error.pointer, error.message))
             .collect();
         format!("the input does not fit the function: {}", problems.join("; "))
     })?;

@@ -16,7 +16,11 @@ const LIMITS: &str = "must be a whole number from 0 to 10,000,000";
 async fn refuse_index(server: &TestServer, index: &str, message: &str) {
     for (path, body, field) in [
         (VALUES, format!("{{\"index\": {index}}}"), "/index"),
-        (CALL, format!("{{\"input\": {{\"index\": {index}}}}}"), "/input/index"),
+        (
+            CALL,
+            format!("{{\"input\": {{\"index\": {index}}}}}"),
+            "/input/index",
+        ),
     ] {
         let problem = server.post(path, body).await.problem(422, "invalid_input");
         assert_eq!(

@@ -7,20 +7,44 @@ use crate::support::on_both_databases;
 use crate::support::server::{Answer, TestServer};
 
 /// Sends the input in every way there is, and expects the same fields of each.
-async fn refused_everywhere(server: &TestServer, waiting: &str, function: &str, input: &str, fields: &[&str]) {
+async fn refused_everywhere(
+    server: &TestServer,
+    waiting: &str,
+    function: &str,
+    input: &str,
+    fields: &[&str],
+) {
     let call = format!("{{\"function\": \"{function}\", \"input\": {input}}}");
     let alone = format!("{{\"input\": {input}}}");
     let schedule = format!("{{\"name\": \"s\", \"cron\": \"@daily\", {}", &call[1..]);
     let post = Method::POST;
     let ways = [
-        (post.clone(), format!("/api/v1/functions/{function}/jobs"), alone.clone(), ""),
-        (post.clone(), "/api/v1/jobs:batch".to_owned(), format!("[{call}]"), ""),
-        (post.clone(), "/api/v1/batches".to_owned(), format!("{{\"jobs\": [{call}]}}"), "/jobs/0"),
+        (
+            post.clone(),
+            format!("/api/v1/functions/{function}/jobs"),
+            alone.clone(),
+            "",
+        ),
+        (
+            post.clone(),
+            "/api/v1/jobs:batch".to_owned(),
+            format!("[{call}]"),
+            "",
+        ),
+        (
+            post.clone(),
+            "/api/v1/batches".to_owned(),
+            format!("{{\"jobs\": [{call}]}}"),
+            "/jobs/0",
+        ),
         (post, "/api/v1/schedules".to_owned(), schedule, ""),
         (Method::PATCH, format!("/api/v1/jobs/{waiting}"), alone, ""),
     ];
     for (method, path, body, before) in ways {
-        let request = server.request(method, &path).header("content-type", "application/json").body(body);
+        let request = server
+            .request(method, &path)
+            .header("content-type", "application/json")
+            .body(body);
         let answer = Answer::of(request).await;
         let problem = if path.ends_with(":batch") {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
@@ -29,7 +53,10 @@ async fn refused_everywhere(server: &TestServer, waiting: &str, function: &str, 
             answer.problem(422, "invalid_input")
         };
         let errors = problem["errors"].as_array().cloned().unwrap_or_default();
-        let mut told: Vec<&str> = errors.iter().filter_map(|error| error["field"].as_str()).collect();
+        let mut told: Vec<&str> = errors
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect();
         told.sort_unstable();
         let expected: Vec<String> = fields.iter().map(|field| format!("{before}{field}")).collect();
         assert_eq!(told, expected, "{path} {input}: {problem}");
@@ -38,7 +65,9 @@ async fn refused_everywhere(server: &TestServer, waiting: &str, function: &str, 
 
 async fn made(server: &TestServer, function: &str, input: Value) -> String {
     let body = json!({"input": input}).to_string();
-    let answer = server.post(&format!("/api/v1/functions/{function}/jobs"), body).await;
+    let answer = server
+        .post(&format!("/api/v1/functions/{function}/jobs"), body)
+        .await;
     answer.json()["id"].as_str().unwrap().to_owned()
 }
 
