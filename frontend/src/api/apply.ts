@@ -1,5 +1,6 @@
 /** Brings patches into every cached query that shows jobs or Fibonacci values. */
 import type { Query, QueryClient } from '@tanstack/react-query';
+import { functionsQuery } from './functions';
 import { fetchJob, JOB_LISTS, JOBS_SHOWN } from './jobs';
 import { whenReleased } from './hold';
 import { jobLogKey, mergeLines, recentLines } from './log-lines';
@@ -33,6 +34,7 @@ export function applyPatches(queryClient: QueryClient, incoming: readonly JobPat
     cut ||= change.cut;
   }
   patchShown(queryClient, incoming);
+  notedFunctions(queryClient, announced);
   notedLines(queryClient, incoming);
 
   if (cut || missing.size > READ_AT_MOST) reread(queryClient).lists();
@@ -65,6 +67,14 @@ function notedLines(queryClient: QueryClient, incoming: readonly JobPatch[]): vo
       known === undefined ? undefined : mergeLines(known, lines),
     );
   }
+}
+
+/** A job of a function that is not known here tells that a deploy has brought one. */
+function notedFunctions(queryClient: QueryClient, announced: readonly JobPatch[]): void {
+  const known = queryClient.getQueryData(functionsQuery.queryKey);
+  if (known === undefined) return;
+  const names = new Set(known.map(({ name }) => name));
+  if (announced.some(({ function: name }) => name != null && !names.has(name))) reread(queryClient).functions();
 }
 
 type ListKey = readonly [string, string, JobFilter];
@@ -109,6 +119,7 @@ export function stopRereading(queryClient: QueryClient): void {
 interface Rereads {
   readonly lists: () => void;
   readonly values: () => void;
+  readonly functions: () => void;
 }
 
 const rereads = new WeakMap<QueryClient, Rereads>();
@@ -125,6 +136,7 @@ function reread(queryClient: QueryClient): Rereads {
       whenReleased(readLists);
     }),
     values: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: valuesQuery.queryKey })),
+    functions: throttle(REREAD_MS, () => void queryClient.invalidateQueries({ queryKey: functionsQuery.queryKey })),
   };
   rereads.set(queryClient, made);
   return made;

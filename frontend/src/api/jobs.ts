@@ -18,12 +18,7 @@ export function jobListQuery(filter: JobFilter) {
     queryFn: async ({ pageParam, signal }) => {
       const query = {
         limit: PAGE_SIZE,
-        ...(filter.q === undefined ? {} : { q: filter.q }),
-        ...(filter.queue === undefined ? {} : { queue: filter.queue }),
-        ...(filter.state === undefined ? {} : { state: filter.state }),
-        ...(filter.function === undefined ? {} : { function: filter.function }),
-        ...(filter.schedule === undefined ? {} : { schedule: filter.schedule }),
-        ...(filter.batch === undefined ? {} : { batch: filter.batch }),
+        ...parametersOf(filter),
         ...(pageParam === null ? {} : { cursor: pageParam }),
       };
       return patchLog.page(unwrap(await client.GET('/api/v1/jobs', { params: { query }, signal })));
@@ -31,6 +26,18 @@ export function jobListQuery(filter: JobFilter) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor ?? null,
   });
+}
+
+/** A search says everything: what it says must not be said a second time. */
+function parametersOf({ q, state, function: name, queue, schedule, batch }: JobFilter) {
+  if (q !== undefined) return { q };
+  return {
+    ...(queue === undefined ? {} : { queue }),
+    ...(state === undefined ? {} : { state }),
+    ...(name === undefined ? {} : { function: name }),
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(batch === undefined ? {} : { batch }),
+  };
 }
 
 export function allJobs(data: { readonly pages: readonly JobPage[] }): Job[] {
@@ -122,8 +129,13 @@ export function downloadUrl(id: string): string {
   return reachedAt(`/api/v1/jobs/${id}/result?download=1`);
 }
 
-export function outputQuery(id: string) {
-  return queryOptions({ queryKey: ['output', id], queryFn: () => fetchOutputText(id), staleTime: Infinity });
+/** Each attempt that completes has an output of its own. */
+export function outputQuery({ id, attempt }: Pick<Job, 'id' | 'attempt'>) {
+  return queryOptions({
+    queryKey: ['output', id, attempt],
+    queryFn: () => fetchOutputText(id),
+    staleTime: Infinity,
+  });
 }
 
 /** The whole output as text: a string bare, everything else as JSON. */

@@ -41,6 +41,13 @@ function rereadFailed(queryClient: QueryClient): void {
   });
 }
 
+/** What another build of the API may answer: a deploy cuts the stream. */
+function rereadDeployed(queryClient: QueryClient): void {
+  for (const queryKey of [['functions'], ['queues'], ['health'], ['session']]) {
+    void queryClient.invalidateQueries({ queryKey });
+  }
+}
+
 function isHidden(): boolean {
   return document.visibilityState === 'hidden';
 }
@@ -111,7 +118,10 @@ export function startLive(queryClient: QueryClient): () => void {
       onOpen: () => {
         setStatus('open');
         rereadFailed(queryClient);
-        if (opened) refresh();
+        if (opened) {
+          refresh();
+          rereadDeployed(queryClient);
+        }
         opened = true;
       },
       onCut: () => {

@@ -7,7 +7,7 @@ import type { Job, JobPage, JobPatch, JobState } from './types';
 export const LIST_LIMIT = 200;
 
 export interface JobFilter {
-  /** A search, which only the server understands. */
+  /** A search, which only the server understands. It has the terms in it that stand beside it here. */
   readonly q?: string | undefined;
   readonly state?: JobState | undefined;
   readonly function?: string | undefined;
@@ -35,6 +35,7 @@ export function matches(job: Job, filter: JobFilter): boolean {
 
 /** What a job has not, once it is run again. */
 const NOTHING_YET = {
+  started_at: null,
   finished_at: null,
   run_at: null,
   progress: null,

@@ -50,9 +50,14 @@ export function mayFollow(session: Session | undefined): boolean {
 const ALWAYS = /^\/(?:login|settings)\/?$/u;
 const JOB = /^\/jobs\/[^/]+\/?$/u;
 
+/** Asks the API for nothing but the session, so it can be shown before that is known. */
+export function isForEverybody(path: string): boolean {
+  return ALWAYS.test(path);
+}
+
 /** Whether a page has something to show to this one. Visitors get what belongs to the public functions. */
-export function mayOpen(session: Session | undefined, path: string): boolean {
-  if (session === undefined || session.may_read || ALWAYS.test(path)) return true;
+export function mayOpen(session: Session, path: string): boolean {
+  if (session.may_read || isForEverybody(path)) return true;
   if (session.public_functions.length === 0) return false;
   if (path === '/') return session.public_functions.includes('fibonacci');
   const [, called] = /^\/functions\/([^/]+)\/?$/u.exec(path) ?? [];

@@ -44,9 +44,17 @@ function spanText(distance: number, digits?: number): string {
 }
 
 /** Making one takes longer than using it a thousand times: one for each zone. */
-const formats = new Map<string, { readonly exact: Intl.DateTimeFormat; readonly clock: Intl.DateTimeFormat }>();
+interface Formats {
+  readonly exact: Intl.DateTimeFormat;
+  readonly clock: Intl.DateTimeFormat;
+  readonly hour: Intl.DateTimeFormat;
+  readonly day: Intl.DateTimeFormat;
+  readonly dayAndHour: Intl.DateTimeFormat;
+}
 
-function formatsOf(zone: string | null) {
+const formats = new Map<string, Formats>();
+
+function formatsOf(zone: string | null): Formats {
   const known = formats.get(zone ?? '');
   if (known !== undefined) return known;
   const inZone = zone === null ? {} : { timeZone: zone };
@@ -69,6 +77,9 @@ function formatsOf(zone: string | null) {
       fractionalSecondDigits: 3,
       ...inZone,
     }),
+    hour: new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', ...inZone }),
+    day: new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', ...inZone }),
+    dayAndHour: new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', ...inZone }),
   };
   formats.set(zone ?? '', made);
   return made;
@@ -87,4 +98,19 @@ export function clockTime(iso: string): string {
 function formatted(form: 'exact' | 'clock', iso: string): string {
   const time = new Date(iso);
   return Number.isNaN(time.getTime()) ? iso : formatsOf(timeZone())[form].format(time);
+}
+
+/** "22:30": for an axis of hours. */
+export function hourText(at: Date): string {
+  return formatsOf(timeZone()).hour.format(at);
+}
+
+/** "24 Nov": for an axis of days. */
+export function dayText(at: Date): string {
+  return formatsOf(timeZone()).day.format(at);
+}
+
+/** "24 Nov 2026, 22:30". */
+export function dayAndHourText(at: Date): string {
+  return formatsOf(timeZone()).dayAndHour.format(at);
 }

@@ -148,3 +148,28 @@ test('what made the job is a link away', async () => {
   expect(screen.getByRole('link', { name: 'a batch' })).toHaveAttribute('href', `/batches/${id(9)}`);
   expect(screen.getByRole('link', { name: 'Edit and call again' })).toHaveAttribute('href', `/functions/fibonacci?from=${id(7)}`);
 });
+
+test('a job that is run again shows the output of its new attempt, not the one before', async () => {
+  const spiral = startSpiral();
+  const large = (number: number) =>
+    completed(21, '', { attempt: number, output: null, output_size: 9000, output_length: 8998, output_preview: `run ${number}…` });
+  spiral.jobs = [large(1)];
+  let texts = ['the whole first output'];
+  server.use(api.get('/api/v1/jobs/{id}/result', ({ response }) => response.untyped(HttpResponse.text(texts[0] ?? ''))));
+  open(`/jobs/${id(21)}`);
+  const user = userEvent.setup();
+  await screen.findByText('Live');
+  await user.click(await screen.findByRole('button', { name: 'Show all of it' }));
+  expect(await screen.findByText('the whole first output')).toBeVisible();
+
+  texts = ['the whole second output'];
+  spiral.jobs = [large(2)];
+  spiral.send(patch(21, { state: 'queued', attempt: 1, max_attempts: 4, run_again: true }));
+  expect(await screen.findByText('None yet. It appears here when there is one.')).toBeVisible();
+  spiral.send(patch(21, { state: 'running', attempt: 2 }));
+  spiral.send(patch(21, { state: 'completed', attempt: 2, output_size: 9000, output_length: 8998, output_preview: 'run 2…' }));
+  expect(await screen.findByText(/^run 2…/u)).toBeVisible();
+  expect(screen.queryByText('the whole first output')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Show all of it' }));
+  expect(await screen.findByText('the whole second output')).toBeVisible();
+});

@@ -192,7 +192,7 @@ test('all that match: the count is asked for and named before anything begins', 
   await user.click(bar().getByRole('button', { name: 'Select all that match' }));
   await user.click(bar().getByRole('button', { name: 'Run again' }));
   const dialog = within(await screen.findByRole('dialog', { name: 'Run 5,000 jobs again?' }));
-  const filter = 'index>3 state:dead function:fibonacci';
+  const filter = 'state:dead function:fibonacci index>3';
   expect(dialog.getByText(filter)).toBeVisible();
   expect(bodies).toEqual([{ action: 'retry', filter, dry_run: true }]);
   await user.click(dialog.getByRole('button', { name: 'Run again' }));

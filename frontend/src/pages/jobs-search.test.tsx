@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { expect, test } from 'vitest';
 import { id, job, problem, queuedPatch } from '../testing/jobs';
@@ -111,7 +111,7 @@ test('a queue is a filter, and what comes live must fit it', async () => {
   await screen.findByRole('option', { name: 'mail' });
   await user.selectOptions(screen.getByRole('combobox', { name: 'Queue' }), 'mail');
   await waitFor(() => {
-    expect(router.state.location.search).toEqual({ queue: 'mail' });
+    expect(router.state.location.search).toEqual({ q: 'queue:mail' });
   });
   await screen.findByText('Live');
   await screen.findByRole('link', { name: '{"index":1100}' });
@@ -131,4 +131,55 @@ test('what a search finds is asked for again when jobs change', async () => {
   found = [job(1111), job(1110)];
   spiral.send(queuedPatch(1111));
   expect(await screen.findByRole('link', { name: '{"index":1111}' })).toHaveAttribute('href', `/jobs/${id(1111)}`);
+});
+
+test('the tabs change the term that is typed, and what they say is never said twice', async () => {
+  startSpiral();
+  const asked: string[] = [];
+  server.use(
+    api.get('/api/v1/jobs', ({ request, response }) => {
+      asked.push(new URL(request.url).searchParams.toString());
+      return response(200).json({ jobs: [], next_cursor: null });
+    }),
+  );
+  const { router } = open('/jobs?q=state:dead%20index%3E3');
+  const states = within(await screen.findByRole('navigation', { name: 'State' }));
+  expect(states.getByRole('link', { name: 'dead' })).toHaveAttribute('aria-current', 'page');
+  const user = userEvent.setup();
+  await user.click(states.getByRole('link', { name: 'completed' }));
+  const box = screen.getByRole('combobox', { name: 'Search the jobs' });
+  await waitFor(() => {
+    expect(box).toHaveValue('state:completed index>3');
+  });
+  expect(states.getByRole('link', { name: 'completed' })).toHaveAttribute('aria-current', 'page');
+  await user.clear(box);
+  await user.type(box, 'state:dead{Enter}');
+  await waitFor(() => {
+    expect(states.getByRole('link', { name: 'dead' })).toHaveAttribute('aria-current', 'page');
+  });
+  await user.click(states.getByRole('link', { name: 'all' }));
+  await waitFor(() => {
+    expect(router.state.location.search).toEqual({});
+  });
+  expect(box).toHaveValue('');
+  await waitFor(() => {
+    expect(asked).toEqual([
+      'limit=50&q=state%3Adead+index%3E3',
+      'limit=50&q=state%3Acompleted+index%3E3',
+      'limit=50&state=dead',
+      'limit=50',
+    ]);
+  });
+});
+
+test('the mark of what is wrong takes a whole character', async () => {
+  startSpiral();
+  server.use(
+    api.get('/api/v1/jobs', ({ response }) =>
+      response(400).json(problem(400, { errors: [{ field: 'q', message: 'character 4: a blank is missing after the quotes' }] })),
+    ),
+  );
+  open(`/jobs?q=${encodeURIComponent('"a"👩‍👧 x')}`);
+  await screen.findByText(/At character 4/u);
+  expect(document.querySelector('mark')).toHaveTextContent('👩‍👧');
 });

@@ -46,7 +46,7 @@ test('filters come from the address and go into it', async () => {
   });
   await user.selectOptions(screen.getByRole('combobox', { name: 'Function' }), await screen.findByRole('option', { name: 'fibonacci' }));
   await waitFor(() => {
-    expect(router.state.location.search).toEqual({ state: 'completed', function: 'fibonacci' });
+    expect(router.state.location.search).toEqual({ q: 'function:fibonacci state:completed' });
   });
 });
 
@@ -72,8 +72,8 @@ test('the jobs of one batch and of one schedule are asked for, and the way back 
   expect(asked).toEqual([`?limit=50&schedule=${id(8)}&batch=${id(7)}`]);
   expect(screen.getByRole('link', { name: 'one batch' })).toHaveAttribute('href', `/batches/${id(7)}`);
   expect(screen.getAllByRole('link', { name: 'show all' }).map((link) => link.getAttribute('href'))).toEqual([
-    `/jobs?batch=${id(7)}`,
-    `/jobs?schedule=${id(8)}`,
+    `/jobs?q=batch%3A${id(7)}`,
+    `/jobs?q=schedule%3A${id(8)}`,
   ]);
 });
 

@@ -4,12 +4,11 @@ import { getRouteApi } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 import { functionsQuery } from '../api/functions';
 import { jobListQuery } from '../api/jobs';
-import type { JobFilter } from '../api/patch';
 import { asApiError } from '../api/problem';
 import { queuesQuery } from '../api/queues';
 import { Heading } from '../components/heading';
 import { RunningActions } from './bulk/running-actions';
-import { parseJobSearch } from './job-search';
+import { filterOf, searchOf } from './job-search';
 import { ColumnChoice } from './jobs/column-choice';
 import { useColumns } from './jobs/columns';
 import { JobFilters } from './jobs/job-filters';
@@ -21,7 +20,9 @@ import { StateTabs } from './jobs/state-tabs';
 const route = getRouteApi('/jobs');
 
 export default function JobsPage(): ReactElement {
-  const filter = route.useSearch();
+  const search = route.useSearch();
+  const filter = filterOf(search);
+  const query = search.q ?? '';
   const navigate = route.useNavigate();
   // Only for what is wrong with the search: the list shows the rest.
   const { error } = useInfiniteQuery(jobListQuery(filter));
@@ -29,32 +30,32 @@ export default function JobsPage(): ReactElement {
   const { data: queues = [] } = useQuery(queuesQuery);
   const known = { functions: functions.map(({ name }) => name), queues: queues.map(({ name }) => name) };
   const [columns, setColumns] = useColumns();
-  const filterBy = (search: JobFilter, replace: boolean) => void navigate({ to: '/jobs', search, replace });
+  const searchFor = (q: string, replace: boolean) => void navigate({ to: '/jobs', search: searchOf(q), replace });
 
   return (
     <>
       <Heading title="Jobs">Every call of a function, newest first. The list is live.</Heading>
-      <StateTabs filter={filter} />
+      <StateTabs query={query} />
       <SearchBox
-        query={filter.q ?? ''}
+        query={query}
         known={known}
         error={misreadText(error)}
         onSearch={(q) => {
-          filterBy(parseJobSearch({ ...filter, q }), false);
+          searchFor(q, false);
         }}
       />
       <div className={classes.tools}>
         <JobFilters
-          filter={filter}
+          query={query}
           known={known}
-          onChange={(search) => {
-            filterBy(search, true);
+          onChange={(q) => {
+            searchFor(q, true);
           }}
         />
         <ColumnChoice shown={columns} onChange={setColumns} />
       </div>
       <RunningActions />
-      <JobList key={JSON.stringify(filter)} filter={filter} columns={columns} />
+      <JobList key={query} query={query} columns={columns} />
     </>
   );
 }
@@ -66,5 +67,5 @@ function misreadText(error: Error | null): string | null {
   const [first] = Object.entries(told.fieldErrors);
   if (first === undefined) return told.message;
   const [name, message] = first;
-  return /^\/?q$/u.test(name) ? message : `names ${name}, but it ${message}`;
+  return /^\/?q$/u.test(name) ? message : `${name} ${message}`;
 }

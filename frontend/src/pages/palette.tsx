@@ -10,7 +10,7 @@ import { Dialog } from '../components/dialog';
 import { tellOutcome } from '../components/outcome';
 import { PAGES } from './page-list';
 import classes from './palette.module.css';
-import { useMayChange } from './access';
+import { useMayChange, useSession } from './access';
 import { entriesOf, type Entry } from './palette/entries';
 
 interface Props {
@@ -19,8 +19,10 @@ interface Props {
 }
 
 export default function Palette({ onClose, onHelp }: Props): ReactElement {
-  const { data: functions = [] } = useQuery(functionsQuery);
-  const { data: queues = [] } = useQuery(queuesQuery);
+  // Before it is known who looks there are pages alone.
+  const enabled = useSession() !== undefined;
+  const { data: functions = [] } = useQuery({ ...functionsQuery, enabled });
+  const { data: queues = [] } = useQuery({ ...queuesQuery, enabled });
   const [text, setText] = useState('');
   const [active, setActive] = useState(0);
   const list = useRef<HTMLUListElement>(null);

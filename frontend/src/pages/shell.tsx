@@ -6,7 +6,7 @@ import { Link, Navigate, Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, type ReactElement } from 'react';
 import { liveQuery, startLive } from '../api/live';
 import { onRefusal } from '../api/refusals';
-import { mayFollow, mayOpen, sessionQuery } from '../api/session';
+import { isForEverybody, mayFollow, mayOpen, sessionQuery } from '../api/session';
 import { ColorSchemeSwitch } from '../components/color-scheme-switch';
 import { CutBanner } from '../components/cut-banner';
 import { Logo } from '../components/logo';
@@ -15,6 +15,7 @@ import { AccessNote } from './access-note';
 import { Account } from './account';
 import { Keyboard } from './keyboard';
 import { Nav } from './nav';
+import { SessionWait } from './session-wait';
 import { Warnings } from './warnings';
 import classes from './shell.module.css';
 
@@ -23,6 +24,8 @@ export default function Shell(): ReactElement {
   const { data: session } = useQuery(sessionQuery);
   const { data: live } = useQuery(liveQuery);
   const { href, pathname } = useRouterState({ select: ({ location }) => location });
+  // The page before stays until the next one is loaded, also when it is one that this person may not see.
+  const shown = useRouterState({ select: ({ matches }) => matches.at(-1)?.pathname }) ?? pathname;
   const follows = mayFollow(session);
   const role = session?.role;
   // Somebody else's stream is another one.
@@ -55,9 +58,15 @@ export default function Shell(): ReactElement {
       </header>
       <AccessNote session={session} />
       {/* The overview says it among what else is wrong. */}
-      {pathname !== '/overview' && <Warnings />}
+      {session !== undefined && pathname !== '/overview' && <Warnings />}
       <main id="main" className={classes.main} tabIndex={-1}>
-        {mayOpen(session, pathname) ? <Outlet /> : <Navigate to="/login" search={{ from: href }} replace />}
+        {session !== undefined && !mayOpen(session, pathname) ? (
+          <Navigate to="/login" search={{ from: href }} replace />
+        ) : (session === undefined ? isForEverybody(shown) : mayOpen(session, shown)) ? (
+          <Outlet />
+        ) : (
+          <SessionWait />
+        )}
       </main>
       <Keyboard />
       <OutcomeBar />

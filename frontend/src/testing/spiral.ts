@@ -12,6 +12,8 @@ export interface Spiral {
   jobs: (Job | JobDetail)[];
   /** What jobs have logged, by their ids. */
   logs: Record<string, LogLine[]>;
+  /** What this build can run. */
+  functions: FunctionInfo[];
   indices: IndexSeen[];
   queues: Queue[];
   /** Actions on many jobs. */
@@ -58,6 +60,7 @@ export function startSpiral(): Spiral {
   const spiral: Spiral = {
     jobs: [],
     logs: {},
+    functions: FUNCTIONS,
     indices: [],
     queues: [queue('default')],
     actions: [],
@@ -82,7 +85,7 @@ export function startSpiral(): Spiral {
   server.use(
     api.get('/api/v1/functions', ({ response }) =>
       response(200).json({
-        functions: FUNCTIONS,
+        functions: spiral.functions,
       }),
     ),
     api.get('/api/v1/jobs', ({ request, response }) => {

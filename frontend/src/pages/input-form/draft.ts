@@ -1,5 +1,6 @@
 /** What somebody has typed into the form of an input, and the input that it is. Pure. */
 import { formatNumber } from '../../components/numbers';
+import { momentOf, wallTime } from '../../components/wall-time';
 import { exactNumber, ExactNumber, parseExact, stringifyExact } from '../../exact-json';
 import type { Field } from './fields';
 import { stepOf } from './pointers';
@@ -42,20 +43,12 @@ export function draftOf(fields: readonly Field[] | null, input: unknown): Draft 
 /** How a value stands in its field; null when it has no place there. */
 function textOf(field: Field, value: unknown): string | null {
   if (field.kind === 'json') return stringifyExact(value, 2);
-  if (field.kind === 'time') return typeof value === 'string' ? localTime(value) : null;
+  if (field.kind === 'time') return typeof value === 'string' ? wallTime(value) : null;
   if (value instanceof ExactNumber) return isNumeric(field) ? value.text : null;
   const isWhatFieldHolds =
     field.kind === 'flag' ? typeof value === 'boolean' : typeof value === (isNumeric(field) ? 'number' : 'string');
   // An empty text would read as "left out".
   return isWhatFieldHolds && value !== '' ? String(value) : null;
-}
-
-/** As the browser's own field for a time wants it: "2026-01-02T03:04", in the local zone. Null when that would lose something. */
-function localTime(iso: string): string | null {
-  const time = new Date(iso);
-  if (Number.isNaN(time.getTime()) || time.getTime() % 60_000 !== 0) return null;
-  const shifted = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 16);
 }
 
 function isNumeric({ kind }: Field): boolean {
@@ -127,8 +120,8 @@ function readField(field: Field, text: string): Value {
     case 'number':
       return readNumber(field, text.trim());
     case 'time': {
-      const time = new Date(text);
-      return Number.isNaN(time.getTime()) ? wrong('This must be a date and a time.') : { ok: true, value: time.toISOString() };
+      const time = momentOf(text);
+      return time === null ? wrong('This must be a date and a time.') : { ok: true, value: time };
     }
     case 'json':
       return parseJson(text);

@@ -26,7 +26,8 @@ export function Output({ job }: { readonly job: Job }) {
       {failed ? (
         <p className={classes.bad}>{`${job.error?.kind ?? ''}: ${job.error?.message ?? ''}`}</p>
       ) : job.state === 'completed' ? (
-        <Value job={job} />
+        // Another attempt has another output: nothing of the one before is shown.
+        <Value key={job.attempt} job={job} />
       ) : (
         <p className={classes.quiet}>{isFinal(job.state) ? 'There is none.' : 'None yet. It appears here when there is one.'}</p>
       )}
@@ -72,7 +73,7 @@ function sizeText(job: Job): string {
 }
 
 function Whole({ job }: { readonly job: Job }) {
-  const output = useQuery(outputQuery(job.id));
+  const output = useQuery(outputQuery(job));
   if (output.isError) {
     return (
       <p className={classes.bad} role="alert">

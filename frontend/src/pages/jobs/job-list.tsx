@@ -3,12 +3,11 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useCallback } from 'react';
 import { allJobs, jobListQuery } from '../../api/jobs';
-import type { JobFilter } from '../../api/patch';
 import { asApiError } from '../../api/problem';
 import { More } from '../../components/more';
 import { Empty, Failed, LoadingRows } from '../../components/notice';
 import { useMayChange } from '../access';
-import { searchText } from '../job-search';
+import { filterOf, searchOf } from '../job-search';
 import { BulkBar } from './bulk-bar';
 import type { ColumnKey } from './columns';
 import { JobTable } from './job-table';
@@ -16,12 +15,12 @@ import classes from './jobs.module.css';
 import { useSelection } from './selection';
 
 interface Props {
-  readonly filter: JobFilter;
+  readonly query: string;
   readonly columns: ReadonlySet<ColumnKey>;
 }
 
-export function JobList({ filter, columns }: Props) {
-  const query = useInfiniteQuery(jobListQuery(filter));
+export function JobList({ query: q, columns }: Props) {
+  const query = useInfiniteQuery(jobListQuery(filterOf(searchOf(q))));
   const selection = useSelection();
   const mayChange = useMayChange();
   const jobs = query.data === undefined ? [] : allJobs(query.data);
@@ -38,7 +37,7 @@ export function JobList({ filter, columns }: Props) {
       {mayChange && selected.length > 0 && (
         <BulkBar
           jobs={selected}
-          filter={searchText(filter)}
+          filter={q}
           whole={selected.length === jobs.length}
           onClear={selection.clear}
         />
@@ -54,7 +53,7 @@ export function JobList({ filter, columns }: Props) {
           ) : (
             <Failed title="The jobs could not be read" error={asApiError(query.error)} onRetry={() => void query.refetch()} />
           )
-        ) : Object.keys(filter).length > 0 ? (
+        ) : q !== '' ? (
           <Empty title="No job fits these filters">Choose another state or function, or search for less.</Empty>
         ) : (
           <Empty title="No jobs yet">

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 import { tagsQuery } from '../../api/tags';
 import classes from './search-box.module.css';
-import { misreadOf, suggest, tagAt, type Known, type Suggestion } from './suggestions';
+import { markedAt, misreadOf, suggest, tagAt, type Known, type Suggestion } from './suggestions';
 
 interface Props {
   /** What is searched for now. */
@@ -168,17 +168,15 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
 /** The search once more, with a mark where it is wrong. */
 function Wrong({ query, error }: { readonly query: string; readonly error: string }) {
   const misread = misreadOf(error);
-  if (misread === null) return <p>{`The search ${error}. Take it out of one of the two.`}</p>;
-  // By code points, as the server counts.
-  const characters = Array.from(query, (character) => character);
-  const place = misread.at - 1;
+  if (misread === null) return <p>{`The search cannot be read: ${error}.`}</p>;
+  const { before, marked, after } = markedAt(query, misread.at);
   return (
     <>
       <p>{`At character ${misread.at}: ${misread.message}.`}</p>
       <p className={classes.again} aria-hidden="true">
-        {characters.slice(0, place).join('')}
-        <mark className={classes.mark}>{characters[place] ?? '…'}</mark>
-        {characters.slice(place + 1).join('')}
+        {before}
+        <mark className={classes.mark}>{marked === '' ? '…' : marked}</mark>
+        {after}
       </p>
       <p>Terms look like state:dead or index&gt;1000; put words that are none of that in quotes.</p>
     </>

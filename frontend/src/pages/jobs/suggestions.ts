@@ -1,4 +1,5 @@
 /** What could stand at the caret of a search: names of the grammar, and values that are known. Pure. */
+import { graphemes } from '../../components/graphemes';
 import { JOB_STATES, quoted } from '../job-search';
 
 export interface Suggestion {
@@ -63,7 +64,7 @@ export function suggest(text: string, caret: number, known: Known): Suggestions 
 
 /** What is typed of a tag at the caret; null when no tag is. */
 export function tagAt(text: string, caret: number): string | null {
-  return /(?:^|\s)tag:([\w.:/@+#=-]*)$/u.exec(text.slice(0, caret))?.[1] ?? null;
+  return /(?:^|\s)tag:([\p{L}\p{M}\p{N}_.:/@+#=-]*)$/u.exec(text.slice(0, caret))?.[1] ?? null;
 }
 
 function valuesOf(name: string, { functions, queues, tags }: Known): readonly string[] | null {
@@ -93,4 +94,17 @@ export interface Misread {
 export function misreadOf(message: string): Misread | null {
   const [, at, said] = /^character (\d+): (.*)$/su.exec(message) ?? [];
   return at === undefined || said === undefined ? null : { at: Number(at), message: said };
+}
+
+/** The search around the character that is wrong. The server counts code points; a whole character is marked. */
+export function markedAt(query: string, at: number): { before: string; marked: string; after: string } {
+  let points = 0;
+  for (const { segment, index } of graphemes(query)) {
+    points += Array.from(segment, (point) => point).length;
+    if (points >= at) {
+      const end = index + segment.length;
+      return { before: query.slice(0, index), marked: segment, after: query.slice(end) };
+    }
+  }
+  return { before: query, marked: '', after: '' };
 }

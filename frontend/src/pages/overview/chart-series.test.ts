@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { point, stats } from '../../testing/overview';
-import { CHARTS, formatSeconds } from './chart-series';
+import { CHARTS, formatSeconds, legendText } from './chart-series';
 
 test('seconds are short and in the unit that fits', () => {
   expect([0, 0.012, 1.54, 12.4, 90, 3600, 54_000].map(formatSeconds)).toEqual([
@@ -22,4 +22,16 @@ test('each chart tells its numbers in words', () => {
     'Half took at most 20 ms, 95 % 2 s, 99 % 1.2 min.',
     'No attempt ended.',
   ]);
+});
+
+test('the legend tells of the point that is pointed at, and of the whole range otherwise', () => {
+  const [throughput, , waits] = CHARTS;
+  if (throughput === undefined || waits === undefined) throw new Error('a chart is missing');
+  const [enqueued] = throughput.series;
+  const [median] = waits.series;
+  if (enqueued === undefined || median === undefined) throw new Error('a series is missing');
+  const some = { ...stats([point(), point({ enqueued: 5 })]), total: point({ enqueued: 1017 }) };
+  expect(legendText(throughput, enqueued, some, null)).toBe('1,017');
+  expect(legendText(throughput, enqueued, some, 1)).toBe('5');
+  expect(legendText(waits, median, some, null)).toBe('none');
 });

@@ -10,6 +10,13 @@ export interface Series {
   readonly value: (point: StatPoint) => number | null;
 }
 
+/** What the legend says of a series: at the point that is pointed at, or of the whole range while none is. */
+export function legendText(chart: ChartOf, series: Series, stats: Stats, place: number | null): string {
+  const point = place === null ? stats.total : stats.points[place];
+  const value = point === undefined ? null : series.value(point);
+  return value === null ? 'none' : chart.format(value);
+}
+
 export interface ChartOf {
   readonly title: string;
   readonly series: readonly Series[];

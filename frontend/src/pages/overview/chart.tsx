@@ -1,10 +1,12 @@
 /** One chart. Its numbers are in the sentence above it and in the table below, for those who do not see it. */
 import { useComputedColorScheme } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Stats } from '../../api/types';
-import type { ChartOf } from './chart-series';
+import { timeZone } from '../../components/preferences';
+import { dayAndHourText, dayText, hourText } from '../../components/time-text';
+import { legendText, type ChartOf } from './chart-series';
 import classes from './overview.module.css';
 
 const HEIGHT = 210;
@@ -15,7 +17,8 @@ export default function Chart({ chart, stats }: { readonly chart: ChartOf; reado
   const scheme = useComputedColorScheme('light');
   const latest = useRef(stats);
 
-  useEffect(() => {
+  // Before the effects that draw.
+  useLayoutEffect(() => {
     latest.current = stats;
   }, [stats]);
 
@@ -24,7 +27,7 @@ export default function Chart({ chart, stats }: { readonly chart: ChartOf; reado
     const element = place.current;
     // Where nothing can be drawn, the words and the table are all there is.
     if (element === null || document.createElement('canvas').getContext('2d') === null) return undefined;
-    const drawn = new UPlot(optionsOf(chart, element), dataOf(chart, latest.current), element);
+    const drawn = new UPlot(optionsOf(chart, element, () => latest.current), dataOf(chart, latest.current), element);
     plot.current = drawn;
     const observer = new ResizeObserver(() => {
       drawn.setSize({ width: element.clientWidth, height: HEIGHT });
@@ -44,14 +47,11 @@ export default function Chart({ chart, stats }: { readonly chart: ChartOf; reado
   return <div ref={place} className={classes.plot} aria-hidden="true" />;
 }
 
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-
 /** "22:30", and "24 Nov" when the axis goes on for days. */
 function axisTime(at: number, splits: readonly number[]): string {
   const [first = at] = splits;
   const long = (splits.at(-1) ?? at) - first > 2 * 24 * 3600;
-  return (long ? day : clock).format(new Date(at * 1000));
+  return (long ? dayText : hourText)(new Date(at * 1000));
 }
 
 function dataOf(chart: ChartOf, stats: Stats): UPlot.AlignedData {
@@ -61,7 +61,14 @@ function dataOf(chart: ChartOf, stats: Stats): UPlot.AlignedData {
   ];
 }
 
-function optionsOf(chart: ChartOf, element: HTMLElement): UPlot.Options {
+/** Where the lines of the axis stand: at full hours and midnights of the chosen zone. */
+function dateInZone(at: number): Date {
+  const zone = timeZone();
+  const date = new Date(at * 1000);
+  return zone === null ? date : UPlot.tzDate(date, zone);
+}
+
+function optionsOf(chart: ChartOf, element: HTMLElement, stats: () => Stats): UPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string) => style.getPropertyValue(name).trim();
   const axis = {
@@ -73,6 +80,7 @@ function optionsOf(chart: ChartOf, element: HTMLElement): UPlot.Options {
   return {
     width: element.clientWidth,
     height: HEIGHT,
+    tzDate: dateInZone,
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     // From nothing up: half a range would make a molehill a mountain.
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
@@ -81,17 +89,18 @@ function optionsOf(chart: ChartOf, element: HTMLElement): UPlot.Options {
       { ...axis, size: 62, values: (_plot, values) => values.map((value) => (Number.isInteger(value) || chart.format(value).includes(' ') ? chart.format(value) : '')) },
     ],
     series: [
-      { value: (_plot, at: number | null) => (at === null ? '' : new Date(at * 1000).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })) },
+      // Nobody points at a time, so the numbers are of all of it.
+      { label: 'Time', value: (_plot, at: number | null) => (at == null ? 'all' : dayAndHourText(new Date(at * 1000))) },
       ...chart.series.map(
-        ({ name, color: property, dash }): UPlot.Series => ({
-          label: name,
-          stroke: color(property),
+        (series): UPlot.Series => ({
+          label: series.name,
+          stroke: color(series.color),
           width: 2,
-          ...(dash === undefined ? {} : { dash: [...dash] }),
+          ...(series.dash === undefined ? {} : { dash: [...series.dash] }),
           // A time alone between two in which nothing ended is no line.
           points: { show: chart.title.endsWith('time'), size: 5 },
           spanGaps: false,
-          value: (_plot, value: number | null) => (value === null ? 'none' : chart.format(value)),
+          value: (_plot, _value, _series, place?: number | null) => legendText(chart, series, stats(), place ?? null),
         }),
       ),
     ],
