@@ -164,6 +164,14 @@ fn too_large(limit: u64) -> ApiError {
     ApiError::BodyTooLarge { limit }
 }
 
+/// The outer layer for bodies that nobody has read, because it was clear without them what the answer is: that nobody
+/// knows the caller, for one. A caller that is still sending would not get to read it, nor would nginx.
+#[handler]
+pub async fn discard_unread(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    ctrl.call_next(req, depot, res).await;
+    drain(req).await;
+}
+
 /// Reads what the caller is still sending: one that writes does not read, and would see a broken connection only.
 /// A caller that waits for `100 Continue` has sent nothing yet, and must not be asked for it.
 async fn drain(req: &mut Request) {

@@ -17,11 +17,14 @@ use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use self::door::Door;
+use self::slow_readers::LeastPace;
+use crate::body;
 use crate::observe::observe;
 use crate::problem;
 use crate::state::AppState;
 
 mod door;
+mod slow_readers;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
@@ -31,6 +34,11 @@ const MOST_CONNECTIONS: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(90);
 /// A client that reads nothing for so long is gone, or as good as gone.
 const STALLED: Duration = Duration::from_mins(1);
+/// How slowly an answer may be read: a megabyte within a minute.
+const LEAST_PACE: LeastPace = LeastPace {
+    grace: Duration::from_secs(30),
+    bytes_per_second: 32 << 10,
+};
 /// How long a client that was let in may take to send its first request once nobody else is let in.
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long requests may go on after the order to stop.
@@ -107,6 +115,8 @@ fn service(router: Router, state: AppState) -> Service {
     let base_path = state.settings().base_path.clone();
     Service::new(base_path.mount(router))
         .catcher(Catcher::default().hoop(problem::catch))
+        .hoop(LEAST_PACE)
+        .hoop(body::discard_unread)
         .hoop(observe)
         .hoop(base_path)
         .hoop(security_headers)

@@ -23,6 +23,26 @@ pub struct Site<'a> {
     pub resolver: &'a str,
     /// The folder of the static build.
     pub root: &'a Path,
+    pub bounds: Bounds,
+}
+
+/// What a client may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Requests at the same time.
+    pub connections: u32,
+    /// How long it may send or read nothing, in seconds.
+    pub patience: u32,
+}
+
+impl Default for Bounds {
+    /// As in the image.
+    fn default() -> Self {
+        Self {
+            connections: 200,
+            patience: 30,
+        }
+    }
 }
 
 /// A running nginx.
@@ -60,6 +80,20 @@ impl Nginx {
         })
     }
 
+    /// The bytes that it keeps of bodies and answers in files.
+    pub fn spooled(&self) -> u64 {
+        let files = |kind: &str| {
+            let folder = fs::read_dir(self.folder.path().join(kind));
+            folder.into_iter().flatten().flatten()
+        };
+        ["nginx-body", "nginx-proxy"]
+            .into_iter()
+            .flat_map(files)
+            .filter_map(|file| file.metadata().ok())
+            .map(|file| file.len())
+            .sum()
+    }
+
     /// What it has said and logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("nginx.log")).unwrap_or_default()
@@ -77,6 +111,7 @@ pub fn check() -> Result<()> {
                 api: "127.0.0.1:1",
                 resolver: NO_RESOLVER,
                 root: folder.path(),
+                bounds: Bounds::default(),
             },
             base_path,
             project::free_port()?,
@@ -98,6 +133,7 @@ pub fn lint() -> Result<()> {
             api: "web-api:8080",
             resolver: NO_RESOLVER,
             root: folder.path(),
+            bounds: Bounds::default(),
         };
         write(folder.path(), &site, base_path, 8080)?;
         fs::create_dir(folder.path().join("tls"))?;
@@ -159,6 +195,9 @@ fn write(folder: &Path, site: &Site<'_>, base_path: &str, port: u16) -> Result<(
         ("NGINX_BODY_LIMIT", "1m".to_owned()),
         ("NGINX_BATCH_BODY_LIMIT", "16m".to_owned()),
         ("NGINX_TEMP", folder.display().to_string()),
+        ("NGINX_PROXY", "unix:".to_owned()),
+        ("NGINX_CONNECTIONS", site.bounds.connections.to_string()),
+        ("NGINX_PATIENCE", format!("{}s", site.bounds.patience)),
         ("SPIRAL_BASE_PATH", base_path.to_owned()),
     ];
     fs::write(folder.join("nginx.conf"), read("nginx.conf")?)?;

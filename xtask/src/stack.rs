@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::process::Signal;
 
-use crate::nginx::{NO_RESOLVER, Nginx, Site};
+use crate::nginx::{Bounds, NO_RESOLVER, Nginx, Site};
 use crate::postgres::Postgres;
 use crate::redis::Redis;
 use crate::server::{self, Server};
@@ -146,6 +146,7 @@ fn settings(command: &mut Command, redis: &Redis) {
 
 fn nginx_before(port: u16, base_path: &str) -> Result<Nginx> {
     let site = Site {
+        bounds: Bounds::default(),
         api: &format!("127.0.0.1:{port}"),
         resolver: NO_RESOLVER,
         root: &frontend::dist(),

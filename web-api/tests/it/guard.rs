@@ -6,6 +6,8 @@ use jobs::catalog::{Catalog, FunctionSettings};
 use reqwest::Method;
 use salvo::prelude::*;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use web_api::app::App;
 use web_api::config::ServerSettings;
@@ -77,6 +79,34 @@ async fn with_a_token_only_those_who_know_it_get_in() {
         "/api/docs/",
     ] {
         assert_ne!(server.get(path).await.status, 401, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_before_a_long_body_is_read_gets_to_read_why() {
+    const LENGTH: usize = 16 << 20;
+    let server = TestServer::start_with(TestDatabase::Sqlite, |config| config.server = with_token()).await;
+    let (token, nobody) = (format!("authorization: Bearer {TOKEN}\r\n"), String::new());
+    for (path, who, status) in [
+        ("/api/v1/batches", &nobody, "401"),
+        ("/api/v1/jobs:batch", &nobody, "401"),
+        ("/api/v1/functions/nothing/jobs", &token, "404"),
+        ("/api/nowhere", &token, "404"),
+        ("/api/v1/tags", &token, "405"),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n{who}\
+             content-length: {LENGTH}\r\n\r\n",
+            server.address
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It reads nothing before it has sent everything.
+        let sent = stream.write_all(&vec![b' '; LENGTH]).await;
+        assert!(sent.is_ok(), "{path}: {sent:?}");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer[9..], status.as_bytes(), "{path}");
     }
 }
 

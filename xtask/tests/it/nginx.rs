@@ -2,6 +2,7 @@
 
 mod api;
 mod below;
+mod bounds;
 mod outer;
 mod pages;
 mod replicas;
@@ -12,6 +13,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use xtask::nginx::Bounds;
 use xtask::nginx::NO_RESOLVER;
 use xtask::nginx::Nginx;
 use xtask::nginx::Site;
@@ -54,7 +56,16 @@ impl Served {
         Self::start("", api, resolver)
     }
 
+    /// The same for clients who may ask for less.
+    fn bounded(api: &str, bounds: Bounds) -> Self {
+        Self::start_with("", api, NO_RESOLVER, bounds)
+    }
+
     fn start(base_path: &str, api: &str, resolver: &str) -> Self {
+        Self::start_with(base_path, api, resolver, Bounds::default())
+    }
+
+    fn start_with(base_path: &str, api: &str, resolver: &str, bounds: Bounds) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("assets")).unwrap();
         fs::write(
@@ -74,6 +85,7 @@ impl Served {
         .unwrap();
         fs::write(root.path().join(".secret"), "nobody's business").unwrap();
         let site = Site {
+            bounds,
             api,
             resolver,
             root: root.path(),

@@ -34,10 +34,24 @@ impl Stub {
         Self::start_on("127.0.0.1", 0, answer)
     }
 
+    /// One that answers as soon as it knows what is asked, before it has read a body.
+    pub(crate) fn eager(answer: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
+        Self::listen("127.0.0.1", 0, false, answer)
+    }
+
     /// The same at an address of its own.
     pub(crate) fn start_on(
         host: &str,
         port: u16,
+        answer: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(host, port, true, answer)
+    }
+
+    fn listen(
+        host: &str,
+        port: u16,
+        reads_bodies: bool,
         answer: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind((host, port)).unwrap();
@@ -51,7 +65,7 @@ impl Stub {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
-                thread::spawn(move || serve(stream, &requests, &*answer));
+                thread::spawn(move || serve(stream, reads_bodies, &requests, &*answer));
             }
         });
         stub
@@ -75,11 +89,13 @@ impl Stub {
     }
 }
 
-fn serve(mut stream: TcpStream, requests: &Mutex<Vec<Request>>, answer: &Answer) {
+fn serve(mut stream: TcpStream, reads_bodies: bool, requests: &Mutex<Vec<Request>>, answer: &Answer) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Some((request, length)) = read_head(&mut reader) {
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
+        if reads_bodies {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+        }
         requests.lock().unwrap().push(request.clone());
         if !answer(&request, &mut stream) {
             break;
