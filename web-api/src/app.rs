@@ -21,6 +21,7 @@ use crate::prune::{self, PruneSettings};
 use crate::pulse::Pulse;
 use crate::reconcile::{self, ReconcileSettings, Reconciler, Wake};
 use crate::redis_settings::{self, RedisWarnings};
+use crate::removed_queues::RemovedQueues;
 use crate::state::{AppState, Inner};
 use crate::store::Store;
 use crate::windows::Windows;
@@ -92,6 +93,8 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
+        let removed = RemovedQueues::new(&store, &queues, &names, &outcomes, &touched);
+        spawn(&mut roles, "removed queues", removed.run(end.clone()));
         let redis_warnings = RedisWarnings::default();
         let looking = redis_settings::watch(queues.clone(), redis_warnings.clone(), end.clone());
         spawn(&mut roles, "redis settings", looking);
@@ -109,12 +112,7 @@ impl App {
         spawn(&mut roles, "actions", acting);
         let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
-        let kept = PruneSettings::of(settings.retention, settings.audit_retention);
-        let pruning = prune::run(store.clone(), kept, end.clone());
-        spawn(&mut roles, "prune", pruning);
-        let backlogs = Backlogs::new(settings.backlog_limit);
-        let folding = fold::run(store.clone(), backlogs.clone(), end.clone());
-        spawn(&mut roles, "fold", folding);
+        let backlogs = spawn_upkeep(&mut roles, &settings, &store, &end);
         let reconciler = Reconciler {
             store: store.clone(),
             queues: queues.clone(),
@@ -187,6 +185,21 @@ impl App {
             );
         }
     }
+}
+
+/// Starts the roles that keep the database small and its counts folded.
+fn spawn_upkeep(
+    roles: &mut JoinSet<&'static str>,
+    settings: &ServerSettings,
+    store: &Store,
+    end: &CancellationToken,
+) -> Backlogs {
+    let kept = PruneSettings::of(settings.retention, settings.audit_retention);
+    spawn(roles, "prune", prune::run(store.clone(), kept, end.clone()));
+    let backlogs = Backlogs::new(settings.backlog_limit);
+    let folding = fold::run(store.clone(), backlogs.clone(), end.clone());
+    spawn(roles, "fold", folding);
+    backlogs
 }
 
 fn spawn(

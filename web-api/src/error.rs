@@ -68,6 +68,11 @@ pub enum ApiError {
         "{limit} actions on many jobs are under way, and no more are allowed. Stop one, or wait for one to end."
     )]
     TooManyActions { limit: u64 },
+    #[error(
+        "Queue {queue} is no longer in SPIRAL_QUEUES, so no worker would take the job and it cannot be {action}. Add the queue \
+         again, or call the function anew."
+    )]
+    QueueRemoved { queue: String, action: &'static str },
     #[error("The job belongs to a batch that has not finished, which still counts it.")]
     BatchUnderWay,
     #[error("{}", list(.fields))]
@@ -94,6 +99,13 @@ pub enum ApiError {
     TooManyAttempts { wait: Duration },
     #[error("Too many calls came from your address. Try again in {}.", seconds(*.wait))]
     TooManyCalls { wait: Duration },
+    #[error("Too many requests came from your address. Try again in {}.", seconds(*.wait))]
+    TooManyReads { wait: Duration },
+    #[error(
+        "This Spiral is not known by the name {host:?}. Use its address, or set SPIRAL_PUBLIC_URL to where people reach it, \
+         such as https://{host}."
+    )]
+    UnknownHost { host: String },
     #[error("Without a token a call is an input and nothing else: {fields} may not be given.")]
     VisitorsOptions { fields: String },
     #[error("A page of another site may not change anything here.")]
@@ -186,6 +198,7 @@ impl ApiError {
             | Self::TooManySchedules { .. }
             | Self::WrongState { .. }
             | Self::BatchUnderWay
+            | Self::QueueRemoved { .. }
             | Self::TooManyActions { .. }
             | Self::NoLogin
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
@@ -194,9 +207,11 @@ impl ApiError {
             Self::CrossSite | Self::Forbidden | Self::ReadOnly | Self::VisitorsOptions { .. } => {
                 StatusCode::FORBIDDEN
             }
-            Self::TooManyAttempts { .. } | Self::TooManyCalls { .. } | Self::BacklogFull { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::UnknownHost { .. } => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyAttempts { .. }
+            | Self::TooManyCalls { .. }
+            | Self::TooManyReads { .. }
+            | Self::BacklogFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyClients { .. } | Self::Busy | Self::Stopping | Self::Unavailable { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -228,6 +243,7 @@ impl ApiError {
             Self::AlreadyFinished { .. } => "already_finished",
             Self::WrongState { .. } => "wrong_state",
             Self::BatchUnderWay => "batch_under_way",
+            Self::QueueRemoved { .. } => "queue_removed",
             Self::NameTaken { .. } => "name_taken",
             Self::TooManySchedules { .. } => "too_many_schedules",
             Self::ScheduleBroken { .. } => "schedule_broken",
@@ -239,6 +255,8 @@ impl ApiError {
             Self::NoLogin => "no_login",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::TooManyCalls { .. } => "too_many_calls",
+            Self::TooManyReads { .. } => "too_many_reads",
+            Self::UnknownHost { .. } => "unknown_host",
             Self::VisitorsOptions { .. } => "visitors_options",
             Self::CrossSite => "cross_site",
             Self::TooManyClients { .. } => "too_many_clients",
@@ -274,6 +292,7 @@ impl ApiError {
             Self::AlreadyFinished { .. } => "The job has ended already",
             Self::WrongState { .. } => "The job is in another state",
             Self::BatchUnderWay => "The batch has not finished",
+            Self::QueueRemoved { .. } => "The queue is not there any more",
             Self::NameTaken { .. } => "The name is taken",
             Self::TooManySchedules { .. } => "Too many schedules",
             Self::ScheduleBroken { .. } => "The schedule cannot run",
@@ -285,6 +304,8 @@ impl ApiError {
             Self::NoLogin => "There is nothing to sign in to",
             Self::TooManyAttempts { .. } => "Too many attempts",
             Self::TooManyCalls { .. } => "Too many calls",
+            Self::TooManyReads { .. } => "Too many requests",
+            Self::UnknownHost { .. } => "The name is not known here",
             Self::VisitorsOptions { .. } => "A visitor may give an input alone",
             Self::CrossSite => "The request comes from another site",
             Self::TooManyClients { .. } => "Too many clients",
@@ -313,9 +334,10 @@ impl ApiError {
     /// The headers that belong to the status.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let header = match (self, self.status()) {
-            (Self::TooManyAttempts { wait } | Self::TooManyCalls { wait }, _) => {
-                Some((RETRY_AFTER, HeaderValue::from(whole_seconds(*wait))))
-            }
+            (
+                Self::TooManyAttempts { wait } | Self::TooManyCalls { wait } | Self::TooManyReads { wait },
+                _,
+            ) => Some((RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)))),
             (Self::BacklogFull { retry_after, .. }, _) => {
                 Some((RETRY_AFTER, HeaderValue::from(*retry_after)))
             }

@@ -36,6 +36,7 @@ pub mod query;
 pub mod reconcile;
 pub mod record;
 pub mod redis_settings;
+pub mod removed_queues;
 pub mod schedule;
 pub mod search;
 pub mod serve;

@@ -28,6 +28,8 @@ pub struct Seen<'s> {
     pub database_took: Duration,
     /// Queues that take no more jobs.
     pub full: Vec<String>,
+    /// Queues that are not in the settings any more, and how many jobs of each have not ended.
+    pub removed: Vec<(String, u64)>,
 }
 
 /// The worst first.
@@ -102,6 +104,21 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
             format!("Queue {name} takes no new jobs: as many wait as may."),
         );
     }
+    for (name, count) in &seen.removed {
+        let jobs = jobs_in_words(*count);
+        let (wait, them) = if *count == 1 {
+            ("waits", "it")
+        } else {
+            ("wait", "them")
+        };
+        add(
+            "queue_removed",
+            Some(name),
+            format!(
+                "Queue {name} is no longer in SPIRAL_QUEUES; {jobs} {wait} in it. Add it again or cancel {them}."
+            ),
+        );
+    }
     if seen.dead_lately > 0 {
         let jobs = jobs_in_words(seen.dead_lately);
         add(
@@ -165,6 +182,7 @@ mod tests {
             dead_lately: 0,
             database_took: Duration::from_millis(3),
             full: Vec::new(),
+            removed: Vec::new(),
         };
         change(&mut seen);
         let troubles = troubles(&seen, Utc::now());
@@ -200,6 +218,7 @@ mod tests {
             |seen| {
                 seen.dead_lately = 1;
                 seen.full.push("default".to_owned());
+                seen.removed = vec![("old".to_owned(), 1_200), ("older".to_owned(), 1)];
             },
         );
         assert_eq!(
@@ -209,6 +228,8 @@ mod tests {
                 "No worker serves queue reports, and 1 job waits in it.",
                 "In queue default a job has waited for 7 minutes, and 2,000,000 jobs wait in all: more workers would help.",
                 "Queue default takes no new jobs: as many wait as may.",
+                "Queue old is no longer in SPIRAL_QUEUES; 1,200 jobs wait in it. Add it again or cancel them.",
+                "Queue older is no longer in SPIRAL_QUEUES; 1 job waits in it. Add it again or cancel it.",
                 "1 job gave up in the last 5 minutes.",
             ]
         );

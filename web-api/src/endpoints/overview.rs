@@ -12,6 +12,7 @@ use salvo::prelude::*;
 use crate::answer::Answer;
 use crate::error::{ApiError, chain};
 use crate::problem::Problem;
+use crate::removed_queues;
 use crate::state::{AppState, Inner};
 use crate::store::job_count::JobCount;
 use crate::trouble::{self, Seen};
@@ -61,6 +62,10 @@ pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
                 line.limit.is_some_and(|limit| line.waiting >= limit)
             })
             .map(ToString::to_string)
+            .collect(),
+        removed: removed_queues::unfinished(&counts, &names)
+            .into_iter()
+            .map(|(queue, jobs)| (queue.to_string(), jobs))
             .collect(),
     };
     let troubles = trouble::troubles(&seen, Utc::now());

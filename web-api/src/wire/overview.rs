@@ -59,7 +59,7 @@ pub struct QueueOverview {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[salvo(schema(name = "Trouble"))]
 pub struct Trouble {
-    /// The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `redis_away`,
+    /// The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`,
     /// `redis_setting`, `recorder_behind` or `database_slow`.
     #[salvo(schema(example = "queue_paused"))]
     pub kind: String,

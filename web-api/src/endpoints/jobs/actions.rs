@@ -37,7 +37,7 @@ const TRIES: usize = 5;
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job has not ended.", body = Problem,
+        (status_code = 409, description = "The job has not ended, or its queue is no longer there.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -46,11 +46,7 @@ const TRIES: usize = 5;
 pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
-    if !state.catalog.queues().contains(&job.queue) {
-        return Err(ApiError::UnknownQueue {
-            name: job.queue.to_string(),
-        });
-    }
+    check_queue(state, &job, "run again")?;
     let mut again = again::run(&state.store, &state.queues, &state.windows, &job.queue, &[job.id]).await?;
     match again.pop() {
         Some(job) => accepted(&job),
@@ -74,7 +70,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job runs or has ended.", body = Problem,
+        (status_code = 409, description = "The job runs or has ended, or its queue is no longer there.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -84,6 +80,7 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, Api
     let state = AppState::of(depot)?;
     for _ in 0..TRIES {
         let job = find(state, req).await?;
+        check_queue(state, &job, "made to run now")?;
         match (job.state, job.place) {
             (JobState::Queued, _) => return accepted(&job),
             (JobState::Scheduled | JobState::Retrying, Place::Window(_)) => {
@@ -160,6 +157,17 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         }
     }
     Err(on_its_way())
+}
+
+/// Nobody takes jobs of a queue that is not in the settings any more.
+fn check_queue(state: &Inner, job: &Record, action: &'static str) -> Result<(), ApiError> {
+    if state.catalog.queues().contains(&job.queue) {
+        return Ok(());
+    }
+    Err(ApiError::QueueRemoved {
+        queue: job.queue.to_string(),
+        action,
+    })
 }
 
 fn new_input(state: &Inner, job: &Record, body: serde_json::Map<String, Value>) -> Result<Value, ApiError> {
