@@ -12,6 +12,7 @@
     reason = "MigrationTrait elides the lifetime of SchemaManager, and async_trait wants it written alike"
 )]
 
+mod api_role;
 mod connection;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
@@ -32,6 +33,7 @@ mod m20261124_000053_create_audit;
 mod m20261130_000060_tags;
 mod runner;
 
+pub use api_role::{ApiRole, ApiRoleError, grant_api_role};
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
 pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
 

@@ -124,7 +124,7 @@ async fn newer<C: ConnectionTrait>(database: &C) -> Result<Vec<String>, DbErr> {
     Ok(applied)
 }
 
-async fn begin_locked(database: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateError> {
+pub(crate) async fn begin_locked(database: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateError> {
     let options = TransactionOptions {
         // SQLite's own default takes the write lock at the first write, too late to have read under it.
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -11,7 +11,8 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use clap::{Parser, Subcommand};
 use migrations::{
-    ConnectError, MigrateError, connect, migrate_down, migrate_up, redacted, status, with_password,
+    ApiRole, ConnectError, MigrateError, connect, grant_api_role, migrate_down, migrate_up, redacted, status,
+    with_password,
 };
 use sea_orm::DatabaseConnection;
 
@@ -28,6 +29,9 @@ const NEWER: u8 = 5;
                   postgres://spiral:secret@localhost/spiral\n  sqlite://spiral.db?mode=rwc\n\
                   A password that is not in it comes from SPIRAL_DATABASE_PASSWORD, or from the file that\n\
                   SPIRAL_DATABASE_PASSWORD_FILE names.\n\n\
+                  SPIRAL_DATABASE_API_ROLE names the PostgreSQL role that the API connects as. `up` gives it what\n\
+                  the API needs, and no more; with SPIRAL_DATABASE_API_PASSWORD (or ..._FILE) it makes the role and\n\
+                  sets its password.\n\n\
                   Exit codes: 0 done, 1 failed (nothing was changed), 2 wrong usage,\n  \
                   3 the database cannot be reached, 4 `status` found migrations that are not applied,\n  \
                   5 the schema is newer than this build (nothing was changed)."
@@ -96,6 +100,13 @@ async fn execute(command: &Command, database: &DatabaseConnection, url: &str) ->
                     n => format!("{url} is up to date, {n} migrations applied"),
                 },
             );
+            if let Some(role) = api_role()? {
+                grant_api_role(database, &role).await?;
+                say(
+                    &mut out,
+                    &format!("the role {} may read and write rows, and nothing else", role.name),
+                );
+            }
         }
         Command::Down { steps } => {
             let taken_back = migrate_down(database, *steps).await?;
@@ -142,24 +153,40 @@ fn explain(error: &anyhow::Error) -> String {
 }
 
 fn database_url() -> anyhow::Result<String> {
-    const NAME: &str = "SPIRAL_DATABASE_PASSWORD";
     let url = setting("SPIRAL_DATABASE_URL")
         .or_else(|| setting("DATABASE_URL"))
         .context("SPIRAL_DATABASE_URL is not set (nor is DATABASE_URL): it names the database to migrate")?;
-    let password = match (setting(NAME), setting("SPIRAL_DATABASE_PASSWORD_FILE")) {
-        (None, None) => return Ok(url),
+    match password("SPIRAL_DATABASE_PASSWORD")? {
+        Some(password) => {
+            with_password(&url, &password).map_err(|reason| anyhow!("SPIRAL_DATABASE_PASSWORD {reason}"))
+        }
+        None => Ok(url),
+    }
+}
+
+/// The role that the API connects as, when it has one of its own.
+fn api_role() -> anyhow::Result<Option<ApiRole>> {
+    let name = setting("SPIRAL_DATABASE_API_ROLE");
+    let password = password("SPIRAL_DATABASE_API_PASSWORD")?;
+    Ok(name.map(|name| ApiRole { name, password }))
+}
+
+/// The password in the setting `name`, or in the file that `name`_FILE names.
+fn password(name: &str) -> anyhow::Result<Option<String>> {
+    let password = match (setting(name), setting(&format!("{name}_FILE"))) {
+        (None, None) => return Ok(None),
         (Some(password), None) => password,
         (None, Some(file)) => {
             let text = fs::read_to_string(&file)
-                .with_context(|| format!("{NAME}_FILE: the file {file} cannot be read"))?;
+                .with_context(|| format!("{name}_FILE: the file {file} cannot be read"))?;
             if text.trim().is_empty() {
-                bail!("{NAME}_FILE: the file {file} is empty");
+                bail!("{name}_FILE: the file {file} is empty");
             }
             text.trim().to_owned()
         }
-        (Some(_), Some(_)) => bail!("{NAME} and {NAME}_FILE are both set: take one of them"),
+        (Some(_), Some(_)) => bail!("{name} and {name}_FILE are both set: take one of them"),
     };
-    with_password(&url, &password).map_err(|reason| anyhow!("{NAME} {reason}"))
+    Ok(Some(password))
 }
 
 #[expect(

@@ -56,6 +56,27 @@ on_both_databases! {
         assert!(text(&down.stdout).ends_with("has no migration to take back\n"), "{down:?}");
     }
 
+    async fn the_role_of_the_api_gets_its_rights(database) {
+        let migrate = |settings: &[(&'static str, &'static str)]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_migrate"));
+            command.arg("up").env_clear().env("SPIRAL_DATABASE_URL", &database.url);
+            command.envs(settings.iter().copied());
+            async move { command.output().await.unwrap() }
+        };
+        let role = ("SPIRAL_DATABASE_API_ROLE", "nobody_of_this_name");
+        let without = migrate(&[role]).await;
+        assert_eq!(without.status.code(), Some(1), "{without:?}");
+        let told = text(&without.stderr);
+        if database.url.starts_with("sqlite") {
+            assert!(told.contains("only PostgreSQL has roles"), "{told}");
+        } else {
+            assert!(told.contains("there is no role nobody_of_this_name: give it a password"), "{told}");
+        }
+        let unreadable = migrate(&[role, ("SPIRAL_DATABASE_API_PASSWORD_FILE", "/nowhere")]).await;
+        let told = text(&unreadable.stderr);
+        assert!(told.contains("SPIRAL_DATABASE_API_PASSWORD_FILE: the file /nowhere cannot be read"), "{told}");
+    }
+
     async fn three_processes_at_once(database) {
         let runs = futures::future::join_all((0..3).map(|_| migrate(&database.url, &["up"]))).await;
         for run in &runs {

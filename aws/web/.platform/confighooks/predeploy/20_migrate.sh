@@ -1,0 +1,1 @@
+../../hooks/predeploy/20_migrate.sh
