@@ -8,6 +8,7 @@ from conftest import ROOT, SECRETS, made_resources
 
 DOCKER = """#!/usr/bin/env bash
 echo "$*" >>"$HOME/docker-calls"
+env | grep ^SPIRAL_DATABASE_ | sort >"$HOME/docker-environment" || true
 exit "$(cat "$HOME/status")"
 """
 
@@ -20,14 +21,22 @@ def options(environment):
 
 def test_workers_know_redis_and_nothing_of_the_database(world):
     web, worker = options("WebEnvironment"), options("WorkerEnvironment")
-    assert web["environment", "SPIRAL_DATABASE_URL"].startswith("postgres://spiral@")
-    assert "sslmode=verify-full" in web["environment", "SPIRAL_DATABASE_URL"]
-    assert web["environmentsecrets", "SPIRAL_DATABASE_PASSWORD"] == world.outputs["DatabaseSecret"]
+    assert web["environment", "SPIRAL_DATABASE_URL"].startswith("postgres://spiral_api@")
+    assert web["environment", "SPIRAL_OWNER_DATABASE_URL"].startswith("postgres://spiral@")
+    for name in ("SPIRAL_DATABASE_URL", "SPIRAL_OWNER_DATABASE_URL"):
+        assert "sslmode=verify-full" in web["environment", name]
+    assert web["environmentsecrets", "SPIRAL_OWNER_DATABASE_PASSWORD"] == world.outputs["DatabaseSecret"]
+    assert web["environmentsecrets", "SPIRAL_DATABASE_PASSWORD"] != world.outputs["DatabaseSecret"]
     assert web["environmentsecrets", "SPIRAL_ADMIN_TOKEN"] == world.outputs["TokenSecret"]
     assert web["environmentsecrets", "SPIRAL_VIEWER_TOKEN"] == world.outputs["ViewerTokenSecret"]
     assert web["environment", "SPIRAL_REDIS_URL"] == worker["environment", "SPIRAL_REDIS_URL"]
     assert not any("DATABASE" in name or "TOKEN" in name for _, name in worker)
     assert web["launchconfiguration", "IamInstanceProfile"] != worker["launchconfiguration", "IamInstanceProfile"]
+
+
+def test_the_database_logs_no_inputs_of_callers(world):
+    parameters = made_resources["DatabaseParameters"]["Parameters"]
+    assert parameters["log_parameter_max_length"] == parameters["log_parameter_max_length_on_error"] == "0"
 
 
 def test_redis_evicts_nothing_and_has_a_copy(world):
@@ -76,6 +85,26 @@ def test_migrations_end_a_deployment_that_they_cannot_serve(world):
         assert hook(world, "predeploy/20_migrate.sh", **settings).returncode == expected
     calls = (world.folder / "docker-calls").read_text()
     assert "--env SPIRAL_DATABASE_PASSWORD " in calls and SECRETS["SPIRAL_TOKEN"] not in calls
+
+
+def test_the_api_has_a_role_of_its_own_and_the_migrations_the_owners(world):
+    world.program("docker", DOCKER)
+    (world.folder / "status").write_text("0")
+    api = {"SPIRAL_DATABASE_URL": "postgres://spiral_api@db/spiral", "SPIRAL_DATABASE_PASSWORD": "api-secret"}
+    owner = {"SPIRAL_OWNER_DATABASE_URL": "postgres://spiral@db/spiral", "SPIRAL_OWNER_DATABASE_PASSWORD": "owner-secret"}
+    assert hook(world, "predeploy/20_migrate.sh", **api, **owner).returncode == 0
+    assert (world.folder / "docker-environment").read_text().split() == [
+        "SPIRAL_DATABASE_API_PASSWORD=api-secret",
+        "SPIRAL_DATABASE_API_ROLE=spiral_api",
+        "SPIRAL_DATABASE_PASSWORD=owner-secret",
+        "SPIRAL_DATABASE_URL=postgres://spiral@db/spiral",
+    ]
+    compose = (ROOT / "aws/web/docker-compose.yml").read_text()
+    assert 'SPIRAL_OWNER_DATABASE_PASSWORD: ""' in compose and 'SPIRAL_OWNER_DATABASE_URL: ""' in compose
+    # A new stack brings new settings to the release that runs: the role has to be there before these are used.
+    hooks = ROOT / "aws/web/.platform"
+    name = "predeploy/20_migrate.sh"
+    assert (hooks / "confighooks" / name).read_bytes() == (hooks / "hooks" / name).read_bytes()
 
 
 def test_certificates_are_fetched_and_kept(world):

@@ -2,6 +2,7 @@
 //! [`crate::guard`]; which path asks for what is in [`crate::endpoints`].
 
 mod address;
+mod hosts;
 mod origin;
 mod pace;
 mod sessions;
@@ -15,6 +16,7 @@ use jobs::catalog::Catalog;
 use salvo::http::header::AUTHORIZATION;
 use salvo::prelude::*;
 
+pub use self::hosts::PublicUrl;
 pub use self::origin::is_of_this_site;
 pub use self::sessions::COOKIE;
 pub use self::settings::{AccessSettings, Token};
@@ -154,6 +156,7 @@ pub struct Doorkeeper {
     sessions: Sessions,
     sign_ins: Pace,
     calls: Pace,
+    reads: Pace,
 }
 
 impl Doorkeeper {
@@ -166,10 +169,12 @@ impl Doorkeeper {
             }
         }
         let calls = Pace::a_minute(settings.public_calls_per_minute);
+        let reads = Pace::a_minute(settings.public_reads_per_minute);
         Ok(Self {
             sessions: Sessions::new(&settings),
             sign_ins: Pace::new(SIGN_INS, NEXT_SIGN_IN),
             calls,
+            reads,
             base_path,
             settings,
         })
@@ -241,6 +246,39 @@ impl Doorkeeper {
     /// Whether visitors may call it, and look at its jobs.
     pub fn is_public(&self, function: &str) -> bool {
         self.settings.public_functions.contains(function)
+    }
+
+    /// Whether the request was sent to a name that this server is known by.
+    ///
+    /// # Errors
+    /// When it was sent to another one, which a page of another site may have made point here.
+    pub fn check_host(&self, req: &Request) -> Result<(), ApiError> {
+        match hosts::unknown(req.headers(), req.uri(), self.settings.public_url.as_ref()) {
+            Some(host) => Err(ApiError::UnknownHost { host }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a caller who is known by something that a browser adds to requests of every page at that name: a
+    /// session, or nothing at all where there are no tokens. Who sends a token knows it.
+    ///
+    /// # Errors
+    /// As [`Self::check_host`].
+    pub fn check_host_of(&self, caller: &Caller, req: &Request) -> Result<(), ApiError> {
+        if self.settings.is_open() || caller.session_until.is_some() {
+            self.check_host(req)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a visitor's look at a job or a list.
+    ///
+    /// # Errors
+    /// When there were too many from there.
+    pub fn count_read(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.reads
+            .take(address)
+            .map_err(|wait| ApiError::TooManyReads { wait })
     }
 
     /// Counts a visitor's call.

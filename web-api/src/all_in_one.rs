@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use jobs::catalog::Catalog;
 use jobs::queue::{Queues, RedisSettings};
 use jobs::version;
@@ -52,13 +52,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let server = &config.config.server;
-    if !server.is_private() && server.access.is_open() {
-        bail!(
-            "{} can be reached from other machines, and without an access token everybody there could do everything. \
-             Set SPIRAL_ADMIN_TOKEN to a secret of at least 16 characters, or listen on 127.0.0.1.",
-            server.listen
-        );
-    }
+    server.check_exposure()?;
     let statics = options.statics.as_deref();
     let statics = statics
         .map(|folder| statics::router(folder, &server.base_path))

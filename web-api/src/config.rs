@@ -116,11 +116,38 @@ impl ServerSettings {
         reader.finish(settings)
     }
 
+    /// Refuses an address that other machines can reach, as long as everybody there could do everything.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub fn check_exposure(&self) -> Result<(), Exposed> {
+        let exposed = !self.is_private() && self.access.is_open();
+        if exposed && !self.access.insecure_open {
+            return Err(Exposed(self.listen));
+        }
+        if exposed {
+            tracing::warn!(
+                address = %self.listen,
+                "everybody who reaches this address may do everything, as SPIRAL_INSECURE_OPEN says"
+            );
+        }
+        Ok(())
+    }
+
     /// Whether only this machine can reach the server.
     pub fn is_private(&self) -> bool {
         self.listen.ip().is_loopback()
     }
 }
+
+/// An address that other machines can reach, and no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} can be reached from other machines, and without an access token everybody there could do everything. \
+     Set SPIRAL_ADMIN_TOKEN to a secret of at least 16 characters (or SPIRAL_ADMIN_TOKEN_FILE to a file with one), or \
+     listen on 127.0.0.1. If something else guards this address, SPIRAL_INSECURE_OPEN=true says so."
+)]
+pub struct Exposed(SocketAddr);
 
 /// How long rows are kept; for ever when it is `off`.
 fn kept_for(reader: &mut Reader<'_>, name: &'static str, default: Option<Duration>) -> Option<Duration> {

@@ -177,14 +177,18 @@ fn demo() -> Vec<Place> {
 fn health() -> Vec<Place> {
     vec![
         at("healthz")
+            .under_any_name()
             .get(Open, health::healthz)
             .head(Open, health::healthz),
-        at("readyz").get(Open, health::readyz).head(Open, health::readyz),
+        at("readyz")
+            .under_any_name()
+            .get(Open, health::readyz)
+            .head(Open, health::readyz),
     ]
 }
 
 fn metrics() -> Vec<Place> {
-    vec![at("metrics").get(Read, health::metrics)]
+    vec![at("metrics").under_any_name().get(Read, health::metrics)]
 }
 
 fn documents() -> Vec<Place> {
@@ -197,6 +201,7 @@ fn documents() -> Vec<Place> {
 /// A path and what may be done there. There is no way to add something without saying who may do it.
 struct Place {
     path: &'static str,
+    any_host: bool,
     routes: Vec<Route>,
 }
 
@@ -209,11 +214,20 @@ struct Route {
 fn at(path: &'static str) -> Place {
     Place {
         path,
+        any_host: false,
         routes: Vec::new(),
     }
 }
 
 impl Place {
+    /// For probes and collectors, which ask for the server by its name in a network of containers, or by none of its own.
+    fn under_any_name(self) -> Self {
+        Self {
+            any_host: true,
+            ..self
+        }
+    }
+
     fn get(self, access: Access, handler: impl Handler) -> Self {
         self.with(Method::GET, access, handler)
     }
@@ -235,7 +249,8 @@ impl Place {
     }
 
     fn with(mut self, method: Method, access: Access, handler: impl Handler) -> Self {
-        let guarded = Router::with_filter(filters::MethodFilter(method.clone())).hoop(Guard::new(access));
+        let guarded = Router::with_filter(filters::MethodFilter(method.clone()))
+            .hoop(Guard::new(access, self.any_host));
         let router = match access {
             Change(action) => guarded.hoop(Audit::new(action)),
             Open | Read | ReadPublic(_) | Call(_) | Enqueue => guarded,

@@ -16,11 +16,13 @@ const FIBONACCI: &str = "fibonacci";
 #[derive(Debug)]
 pub struct Guard {
     access: Access,
+    /// Answered under every name, for those who ask for a service by whatever it is called where they are.
+    any_host: bool,
 }
 
 impl Guard {
-    pub fn new(access: Access) -> Self {
-        Self { access }
+    pub fn new(access: Access, any_host: bool) -> Self {
+        Self { access, any_host }
     }
 
     async fn check(&self, req: &mut Request, depot: &Depot) -> Result<Caller, ApiError> {
@@ -35,11 +37,17 @@ impl Guard {
             Err(ApiError::Unauthorized) if self.access == Access::Open => doorkeeper.visitor(req),
             caller => caller?,
         };
+        if !self.any_host {
+            doorkeeper.check_host_of(&caller, req)?;
+        }
         if caller.role < self.access.role() {
             if !caller.is_visitor() {
                 return Err(ApiError::Forbidden);
             }
             let scope = self.access.public().ok_or(ApiError::Unauthorized)?;
+            if reads {
+                doorkeeper.count_read(caller.address)?;
+            }
             if !is_public(state, scope, req).await? {
                 return Err(ApiError::Unauthorized);
             }

@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// When it cannot start, or a part that should go on for ever ends.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    config.server.check_exposure()?;
     let address = config.server.listen;
     let listening = Listening::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     run_on(listening, config, shutdown).await
@@ -43,12 +44,6 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         functions,
         log: _,
     } = config;
-    if !server.is_private() && server.access.is_open() {
-        tracing::warn!(
-            address = %listening.address(),
-            "everybody who reaches this address may do everything: set SPIRAL_ADMIN_TOKEN, unless a proxy guards it"
-        );
-    }
     let catalog = Arc::new(Catalog::new(&functions)?);
     let store = Store::connect(&database)
         .await

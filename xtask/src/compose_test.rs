@@ -22,7 +22,7 @@ use stack::Stack;
 type Act = (&'static str, fn(&mut Stack) -> Result<()>);
 
 /// In this order: each begins with what the one before has left.
-const ACTS: [Act; 14] = [
+const ACTS: [Act; 15] = [
     ("refuses to start without secrets", acts::no_secrets),
     ("the images are built", acts::build),
     ("all are well", acts::start),
@@ -34,6 +34,7 @@ const ACTS: [Act; 14] = [
     ("replaced under load without a gap", acts::roll),
     ("down and up again keeps everything", acts::down_and_up),
     ("pushed, pinned by digest, pulled, run", registry::images),
+    ("without a token it does not serve", acts::no_token),
     ("a wrong database password is told", acts::wrong_database_password),
     ("a wrong Redis password is told", acts::wrong_redis_password),
     ("TLS with HTTP/2", acts::tls),

@@ -6,7 +6,7 @@ use std::fmt;
 use jobs::settings::{Lookup, Problem, Reader};
 use subtle::ConstantTimeEq as _;
 
-use super::Role;
+use super::{PublicUrl, Role};
 
 /// A token that is easy to guess is none.
 const SHORTEST_TOKEN: usize = 16;
@@ -25,6 +25,12 @@ pub struct AccessSettings {
     pub public_functions: BTreeSet<String>,
     /// How often a visitor's address may do so.
     pub public_calls_per_minute: u32,
+    /// How often a visitor's address may look at something.
+    pub public_reads_per_minute: u32,
+    /// Where people reach it by name.
+    pub public_url: Option<PublicUrl>,
+    /// It may listen beyond this machine without a token.
+    pub insecure_open: bool,
     /// How many proxies stand in front, each of which adds the address that it saw to `X-Forwarded-For`.
     pub proxies: usize,
 }
@@ -37,6 +43,9 @@ impl Default for AccessSettings {
             read_only: false,
             public_functions: BTreeSet::new(),
             public_calls_per_minute: 30,
+            public_reads_per_minute: 600,
+            public_url: None,
+            insecure_open: false,
             proxies: 0,
         }
     }
@@ -75,6 +84,16 @@ impl AccessSettings {
             default.public_calls_per_minute.into(),
             1..=60_000,
         );
+        let reads = reader.number(
+            "SPIRAL_PUBLIC_READS_PER_MINUTE",
+            default.public_reads_per_minute.into(),
+            1..=60_000,
+        );
+        let public_url = reader.optional("SPIRAL_PUBLIC_URL").and_then(|text| {
+            let url = text.parse::<PublicUrl>();
+            url.map_err(|error| reader.problem("SPIRAL_PUBLIC_URL", error.to_string()))
+                .ok()
+        });
         let proxies = reader.number("SPIRAL_PROXIES", default.proxies as u64, 0..=10);
         let settings = Self {
             admin,
@@ -82,6 +101,9 @@ impl AccessSettings {
             read_only: reader.flag("SPIRAL_READ_ONLY", default.read_only),
             public_functions,
             public_calls_per_minute: u32::try_from(calls).unwrap_or(default.public_calls_per_minute),
+            public_reads_per_minute: u32::try_from(reads).unwrap_or(default.public_reads_per_minute),
+            public_url,
+            insecure_open: reader.flag("SPIRAL_INSECURE_OPEN", default.insecure_open),
             proxies: usize::try_from(proxies).unwrap_or(default.proxies),
         };
         reader.finish(settings)

@@ -54,6 +54,8 @@ pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
             content_type = "application/problem+json"),
         (status_code = 415, description = "The body is not `application/json`.", body = Problem,
             content_type = "application/problem+json"),
+        (status_code = 421, description = "The server is not known by this name.", body = Problem,
+            content_type = "application/problem+json"),
         (status_code = 422, description = "There is no token in the body.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 429, description = "Too many attempts.", body = Problem,
@@ -63,6 +65,8 @@ pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
 )]
 pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
+    // A cookie that is made under a name of somebody else is theirs as soon as the name points to them again.
+    state.doorkeeper.check_host(req)?;
     let address = Caller::of(depot)?.address;
     let mut fields = Fields::of(body::object(req, BODY_LIMIT, EXAMPLE).await?);
     let token = fields.short_text("token", LONGEST_TOKEN);

@@ -285,6 +285,11 @@ pub(super) fn down_and_up(stack: &mut Stack) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn no_token(stack: &mut Stack) -> Result<()> {
+    let closed = ["-e", "SPIRAL_INSECURE_OPEN=false"];
+    refuses(stack, &closed, &["web-api"], "Set SPIRAL_ADMIN_TOKEN")
+}
+
 pub(super) fn wrong_database_password(stack: &mut Stack) -> Result<()> {
     let wrong = [
         "-e",

@@ -18,6 +18,8 @@ use crate::{http, install, interrupt, project, say};
 
 const USER: &str = "spiral";
 const TOKEN: &str = "registry-token";
+/// The one of the API, which does not serve without.
+const ADMIN: &str = "admins-0123456789";
 /// `TOKEN` for the registry, by bcrypt.
 const HASH: &str = "$2b$05$7DiWsh6AyLbcSPV0wA6UjOGpth7bW9Ht6i9KjOBRQNlqnyHY025Ki";
 const START: Duration = Duration::from_mins(2);
@@ -39,12 +41,12 @@ pub(super) fn images(stack: &mut Stack) -> Result<()> {
     let port = project::lasting_port()?;
     let secret = |name: &str| fs::read_to_string(stack.secrets().join(name));
     let settings = format!(
-        "SPIRAL_REDIS_URL=redis://redis:6379\nSPIRAL_REDIS_PASSWORD={}\n",
-        secret("redis_password")?.trim()
+        "SPIRAL_REDIS_URL=redis://spiral@redis:6379\nSPIRAL_REDIS_PASSWORD={}\n",
+        secret("redis_spiral_password")?.trim()
     );
     let database = format!(
-        "SPIRAL_DATABASE_URL=postgres://spiral@postgres/spiral\nSPIRAL_DATABASE_PASSWORD={}\n",
-        secret("postgres_password")?.trim()
+        "SPIRAL_DATABASE_URL=postgres://spiral_api@postgres/spiral\nSPIRAL_DATABASE_PASSWORD={}\nSPIRAL_ADMIN_TOKEN={ADMIN}\n",
+        secret("postgres_api_password")?.trim()
     );
     let networks = format!(
         "networks:\n  queue: {{ name: {}, external: true }}\n  data: {{ name: {}, external: true }}\n",
@@ -65,6 +67,7 @@ pub(super) fn images(stack: &mut Stack) -> Result<()> {
     let mut probe = process::sealed_command(project::path("ci/probe"));
     probe
         .arg(format!("http://127.0.0.1:{port}"))
+        .env("SPIRAL_TOKEN", ADMIN)
         .env("POLL_SECONDS", "2");
     process::run_quietly(&mut probe).map(drop)
 }

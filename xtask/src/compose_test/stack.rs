@@ -46,7 +46,9 @@ impl Stack {
             keep: false,
         };
         stack.write_secret("postgres_password", &format!("postgres-{port}"))?;
+        stack.write_secret("postgres_api_password", &format!("postgres-api-{port}"))?;
         stack.write_secret("redis_password", &format!("redis-{port}"))?;
+        stack.write_secret("redis_spiral_password", &format!("redis-spiral-{port}"))?;
         Ok(stack)
     }
 
@@ -83,6 +85,7 @@ impl Stack {
             .env("COMPOSE_PROJECT_NAME", &self.name)
             .env("SPIRAL_SECRETS", self.folder.path())
             .env("SPIRAL_PORT", format!("127.0.0.1:{}", self.port))
+            .env("SPIRAL_INSECURE_OPEN", "true")
             .env("SPIRAL_TLS_PORT", format!("127.0.0.1:{}", self.tls_port))
             .env(
                 "SPIRAL_TLS_CERTIFICATE",

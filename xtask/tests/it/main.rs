@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod containers;
 mod docs;
 mod names;
 mod nginx;
