@@ -35,8 +35,11 @@ def test_workers_know_redis_and_nothing_of_the_database(world):
 
 
 def test_the_database_logs_no_inputs_of_callers(world):
-    parameters = made_resources["DatabaseParameters"]["Parameters"]
-    assert parameters["log_parameter_max_length"] == parameters["log_parameter_max_length_on_error"] == "0"
+    groups = world.client("rds").describe_db_parameter_groups()["DBParameterGroups"]
+    (group,) = (group["DBParameterGroupName"] for group in groups if group["Description"] == "Spiral's database")
+    found = world.client("rds").describe_db_parameters(DBParameterGroupName=group)["Parameters"]
+    values = {parameter["ParameterName"]: parameter["ParameterValue"] for parameter in found}
+    assert values["log_parameter_max_length"] == values["log_parameter_max_length_on_error"] == "0"
 
 
 def test_redis_evicts_nothing_and_has_a_copy(world):

@@ -2180,7 +2180,7 @@ export interface components {
         /** @description Something that a person should look at. */
         Trouble: {
             /**
-             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `redis_away`, `redis_setting`, `recorder_behind` or `database_slow`.
+             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`, `redis_setting`, `recorder_behind` or `database_slow`.
              * @example queue_paused
              */
             kind: string;
@@ -3702,7 +3702,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job has not ended. */
+            /** @description The job has not ended, or its queue is no longer there. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3772,7 +3772,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job runs or has ended. */
+            /** @description The job runs or has ended, or its queue is no longer there. */
             409: {
                 headers: {
                     [name: string]: unknown;
