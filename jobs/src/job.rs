@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use ulid::{Generator, Overflow, Ulid};
 
 use crate::backoff::Backoff;
+use crate::clock;
 
 /// The identity of a job: a ULID, so that ids sort by the time at which they were made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,19 +18,14 @@ use crate::backoff::Backoff;
 pub struct JobId(Ulid);
 
 impl JobId {
-    /// Makes a new id that is greater than every id this process made before.
+    /// Makes a new id that is greater than every id this process made before, unless the clock was set back meanwhile.
     #[expect(
         clippy::new_without_default,
         reason = "a default id would suggest that ids are interchangeable"
     )]
     pub fn new() -> Self {
-        static GENERATOR: Mutex<Generator> = Mutex::new(Generator::new());
-        let mut generator = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(
-            generator
-                .generate()
-                .unwrap_or_else(Overflow::commit_overflow_increment),
-        )
+        static IDS: Mutex<Ids> = Mutex::new(Ids::new());
+        Self(IDS.lock().unwrap_or_else(PoisonError::into_inner).next(clock::now()))
     }
 
     /// No job's id: what stands where an id is yet to be filled in.
@@ -48,6 +44,38 @@ impl JobId {
             u64::try_from(time.timestamp_millis()).unwrap_or(0),
             0,
         ))
+    }
+}
+
+/// Ids that rise, whatever the clock does within a moment.
+struct Ids {
+    generator: Generator,
+    latest_ms: u64,
+}
+
+impl Ids {
+    /// When the clock is set back by more than this, ids follow it: they would else tell the wrong time until it has come
+    /// to where it was.
+    const STEP_BACK_MS: u64 = 10_000;
+
+    const fn new() -> Self {
+        Self {
+            generator: Generator::new(),
+            latest_ms: 0,
+        }
+    }
+
+    fn next(&mut self, now: DateTime<Utc>) -> Ulid {
+        let ms = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+        if ms.saturating_add(Self::STEP_BACK_MS) < self.latest_ms {
+            self.generator = Generator::new();
+        }
+        let id = self
+            .generator
+            .generate_from_datetime(now.into())
+            .unwrap_or_else(Overflow::commit_overflow_increment);
+        self.latest_ms = id.timestamp_ms();
+        id
     }
 }
 
@@ -383,6 +411,19 @@ mod tests {
             proptest::prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
             proptest::prop_assert_eq!(one.to_string().parse::<JobId>().unwrap(), one);
         }
+    }
+
+    #[test]
+    fn ids_follow_a_clock_that_was_a_year_ahead_and_rise_through_small_steps_back() {
+        let now = DateTime::from_timestamp_millis(1_800_000_000_000).unwrap();
+        let mut ids = Ids::new();
+        let first = ids.next(now);
+        let ahead = ids.next(now + chrono::TimeDelta::days(365));
+        let next = ids.next(now + chrono::TimeDelta::seconds(3));
+        assert!(first < next && next < ahead);
+        assert_eq!(next.timestamp_ms(), 1_800_000_003_000);
+        let back = ids.next(now + chrono::TimeDelta::seconds(1));
+        assert!(next < back, "a small step back");
     }
 
     #[test]

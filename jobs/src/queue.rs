@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -330,7 +330,7 @@ fn json(value: &impl serde::Serialize) -> Result<String, Error> {
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+    u64::try_from(crate::clock::now().timestamp_millis()).unwrap_or_default()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -31,6 +31,7 @@ mod m20261124_000051_create_stats;
 mod m20261124_000052_backlog_limits;
 mod m20261124_000053_create_audit;
 mod m20261130_000060_tags;
+mod m20261130_000070_input_previews;
 mod runner;
 
 pub use api_role::{ApiRole, ApiRoleError, grant_api_role};
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000052_backlog_limits::Migration),
             Box::new(m20261124_000053_create_audit::Migration),
             Box::new(m20261130_000060_tags::Migration),
+            Box::new(m20261130_000070_input_previews::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::catalog::Catalog;
 use salvo::http::header::AUTHORIZATION;
 use salvo::prelude::*;
@@ -197,7 +198,7 @@ impl Doorkeeper {
                 .map(|role| visitor.known(role, None))
                 .ok_or(ApiError::Unauthorized);
         }
-        Ok(match self.sessions.read(req.headers(), Utc::now()) {
+        Ok(match self.sessions.read(req.headers(), clock::now()) {
             Some(session) => visitor.known(session.role, Some(session.until)),
             None => visitor,
         })
@@ -231,7 +232,7 @@ impl Doorkeeper {
 
     /// A new session for somebody of this role: when it ends, and the cookie.
     pub fn open_session(&self, role: Role, req: &Request) -> Option<(DateTime<Utc>, String)> {
-        self.sessions.open(role, Utc::now(), &self.place(req))
+        self.sessions.open(role, clock::now(), &self.place(req))
     }
 
     /// The cookie that takes the browser's session away.

@@ -5,7 +5,7 @@
 //! left, before there was an answer: what was asked for may have been done. Which paths are told here is said in
 //! [`crate::endpoints`]; calls of functions are not, because their jobs are the record.
 
-use chrono::Utc;
+use jobs::clock;
 use jobs::job::JobId;
 use salvo::http::StatusCode;
 use salvo::http::header::LOCATION;
@@ -40,7 +40,7 @@ impl Audit {
             .map(shortened);
         let entry = Entry {
             id: JobId::new(),
-            at: Utc::now(),
+            at: clock::now(),
             role: caller.role.as_str().to_owned(),
             address: caller.address.to_string(),
             action: self.action.to_owned(),
@@ -75,7 +75,7 @@ impl Handler for Audit {
         if let Ok(state) = AppState::of(depot)
             && let Err(error) = state
                 .store
-                .audit_finish(id, status.as_u16(), made, Utc::now())
+                .audit_finish(id, status.as_u16(), made, clock::now())
                 .await
         {
             tracing::warn!(entry = %id, %status, error = %chain(&error), "the outcome of a change is not in the audit log");

@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
+use jobs::clock;
 use jobs::job::{JobState, QueueName};
 
 use crate::store::stat::{StatFilter, Step};
 use crate::store::{Store, StoreError};
 
 /// What is recent.
-const RECENT: TimeDelta = TimeDelta::minutes(5);
+pub(crate) const RECENT: TimeDelta = TimeDelta::minutes(5);
 /// Between these, whatever the throughput says.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -26,6 +27,8 @@ const UNKNOWN: Duration = Duration::from_mins(1);
 pub struct Line {
     /// Jobs that wait for a worker, at the last look and since.
     pub waiting: u64,
+    /// Jobs that run, as far as they were told to have begun.
+    pub running: u64,
     /// Jobs that ended in a second, lately; 0 when none did.
     pub ended_per_second: f64,
     /// How many may wait; any number when it is `None`.
@@ -63,7 +66,7 @@ impl Backlogs {
     pub async fn look(&self, store: &Store) -> Result<(), StoreError> {
         let limits = store.queue_backlog_limits().await?;
         let counts = store.job_counts().await?;
-        let now = Utc::now();
+        let now = clock::now();
         let recent = StatFilter {
             step: Step::Minute,
             from: now - RECENT,
@@ -74,8 +77,13 @@ impl Backlogs {
         let seconds = (now - Step::Minute.of(recent.from)).as_seconds_f64();
         let ended = store.stat_list(&recent).await?;
         let mut lines: HashMap<String, Line> = HashMap::new();
-        for count in counts.iter().filter(|count| count.state == JobState::Queued) {
-            lines.entry(count.queue.to_string()).or_default().waiting += count.jobs;
+        for count in &counts {
+            let line = lines.entry(count.queue.to_string()).or_default();
+            if count.state == JobState::Queued {
+                line.waiting += count.jobs;
+            } else if count.state == JobState::Running {
+                line.running += count.jobs;
+            }
         }
         let dead = ended.iter().map(|stat| stat.happened.dead).sum();
         self.dead.store(dead, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
+use jobs::clock;
 use jobs::job::{JobId, QueueName};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
@@ -133,7 +133,7 @@ impl Batches {
 
     /// Records the batch with all its jobs, or nothing; they line up for the dispatcher. Returns when it is committed.
     pub async fn make(&self, mut new: NewBatch) -> Result<Made, EnqueueError> {
-        let now = Utc::now();
+        let now = clock::now();
         for job in &mut new.jobs {
             // Ids tell when jobs were made: the wait for a turn does not count.
             job.id = JobId::new();
@@ -162,6 +162,7 @@ impl Batches {
                 created: false,
             }),
             BatchInserted::KeyReused(first) => Err(EnqueueError::BatchKeyReused { first }),
+            BatchInserted::Gone(first) => Err(EnqueueError::BatchGone { first }),
         }
     }
 

@@ -9,7 +9,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{SubsecRound as _, TimeDelta, Utc};
+use chrono::{SubsecRound as _, TimeDelta};
+use jobs::clock;
 use jobs::job::{JobId, JobState, QueueName};
 use jobs::queue::Queues;
 use tokio::sync::Notify;
@@ -115,7 +116,7 @@ impl Actions {
         let total = self.count(action, filter).await?;
         // Where nothing fits there is nothing to walk through.
         let none = narrowed(action, filter).is_none();
-        let now = Utc::now().trunc_subsecs(3);
+        let now = clock::now().trunc_subsecs(3);
         let action = JobAction {
             id: JobId::new(),
             action,
@@ -140,7 +141,7 @@ impl Actions {
 
 /// Above all jobs that have been made so far: what is called from now on is none of its business.
 fn begin() -> JobId {
-    JobId::lower_bound(Utc::now() + TimeDelta::milliseconds(1))
+    JobId::lower_bound(clock::now() + TimeDelta::milliseconds(1))
 }
 
 /// The filter within the states in which something can be done; `None` when there are none. What has completed is run

@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use jobs::clock;
 use jobs::job::{JobId, QueueName};
 use jobs::queue::{Cancelled, Queues};
 
 use crate::dispatch::PUSH_WITHIN;
+use crate::store::job::dispatch::AHEAD;
 use crate::store::{
     Store, StoreError,
     job::{Job, Place, UnfinishedJob},
@@ -55,7 +56,7 @@ pub async fn elsewhere(
             .into_iter()
             .partition(is_on_its_way);
         let settled: Vec<UnfinishedJob> = settled.iter().map(Into::into).collect();
-        let cancelled = store.job_cancel_many(&settled, Utc::now() - ARRIVED).await?;
+        let cancelled = store.job_cancel_many(&settled, clock::now() - ARRIVED).await?;
         let (off, taken): (Vec<_>, Vec<_>) = settled.into_iter().partition(|job| cancelled.contains(&job.id));
         announce(queues, &off).await?;
         let waiting: Vec<UnfinishedJob> = on_their_way.iter().map(Into::into).collect();
@@ -111,7 +112,10 @@ async fn announce(queues: &Queues, jobs: &[UnfinishedJob]) -> Result<(), jobs::e
 /// A push of it may be under way.
 fn is_on_its_way(job: &Job) -> bool {
     match job.place {
-        Place::Window(since) => (Utc::now() - since).to_std().unwrap_or_default() < ARRIVED,
+        Place::Window(since) => {
+            let now = clock::now();
+            since <= now + AHEAD && (now - since).to_std().unwrap_or_default() < ARRIVED
+        }
         Place::Backlog | Place::Parked => false,
     }
 }

@@ -12,7 +12,7 @@ mod share;
 
 use std::time::Duration;
 
-use chrono::Utc;
+use jobs::clock;
 use jobs::{
     job::{Envelope, QueueName},
     queue::Queues,
@@ -166,7 +166,7 @@ async fn look(
 
 /// Parked jobs whose time comes within the horizon line up.
 async fn unpark(store: &Store, windows: &Windows) -> Result<bool, PartError> {
-    let until = Utc::now() + windows.settings().horizon;
+    let until = clock::now() + windows.settings().horizon;
     let mut unparked = 0;
     while unparked < UNPARKED {
         let of = store.job_unpark(until, BATCH).await?;

@@ -15,7 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{SubsecRound as _, Utc};
+use chrono::SubsecRound as _;
+use jobs::clock;
 use jobs::{
     job::{JobId, QueueName},
     queue::{Deadline, Queues},
@@ -62,6 +63,12 @@ pub enum EnqueueError {
     /// The same of a batch.
     #[error("the idempotency key was used for another request, that of batch {first}")]
     BatchKeyReused { first: BatchId },
+    /// The key is held by a job that was deleted since.
+    #[error("a call with this key was made before, as job {first}, which has been deleted since")]
+    JobGone { first: JobId },
+    /// The same of a batch.
+    #[error("a call with this key was made before, as batch {first}, which has been deleted since")]
+    BatchGone { first: BatchId },
     #[error("an idempotency key has 1 to {KEY_MAX} characters")]
     Key,
     #[error("must have 1 to {KEY_MAX} characters, none of them U+0000")]
@@ -87,6 +94,8 @@ impl EnqueueError {
             Self::Store(error) => error.is_unavailable(),
             Self::KeyReused { .. }
             | Self::BatchKeyReused { .. }
+            | Self::JobGone { .. }
+            | Self::BatchGone { .. }
             | Self::Key
             | Self::UniqueKey
             | Self::Unstorable { .. } => false,
@@ -252,7 +261,7 @@ impl Desk {
     /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
     /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
     async fn place(&self, batch: &mut [Waiting]) -> Seats {
-        let now = Utc::now().trunc_subsecs(3);
+        let now = clock::now().trunc_subsecs(3);
         let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
         let mut places = self.windows.places();
         for Waiting { job, .. } in batch {
@@ -294,6 +303,7 @@ fn outcome(inserted: Inserted) -> Result<Enqueued, EnqueueError> {
         Inserted::Created(job) => Ok(Enqueued { job, created: true }),
         Inserted::Existing(job) => Ok(Enqueued { job, created: false }),
         Inserted::KeyReused(first) => Err(EnqueueError::KeyReused { first }),
+        Inserted::Gone(first) => Err(EnqueueError::JobGone { first }),
     }
 }
 

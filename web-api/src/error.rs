@@ -53,6 +53,16 @@ pub enum ApiError {
     BodyTooSlow,
     #[error("This Idempotency-Key was used for another call before. Use a new key for a new call.")]
     IdempotencyKeyReused,
+    #[error(
+        "A call with this key was made before, as {what} {id}, which has been deleted since. The key is held until its \
+         time is over: use a new key for a new call."
+    )]
+    KeyOutlivesJob { what: &'static str, id: String },
+    #[error(
+        "Job {holder} has the unique_key of this job now, so this one is not run again. Try again when that job has \
+         ended, or delete it."
+    )]
+    UniqueKeyTaken { holder: String },
     #[error("The job is {state}; its output is there once it is completed.")]
     NotFinished { state: &'static str },
     #[error("The job is {state}, so there is no output.")]
@@ -199,10 +209,11 @@ impl ApiError {
             | Self::WrongState { .. }
             | Self::BatchUnderWay
             | Self::QueueRemoved { .. }
+            | Self::UniqueKeyTaken { .. }
             | Self::TooManyActions { .. }
             | Self::NoLogin
             | Self::ScheduleBroken { .. } => StatusCode::CONFLICT,
-            Self::OutputExpired => StatusCode::GONE,
+            Self::OutputExpired | Self::KeyOutlivesJob { .. } => StatusCode::GONE,
             Self::Unauthorized | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::CrossSite | Self::Forbidden | Self::ReadOnly | Self::VisitorsOptions { .. } => {
                 StatusCode::FORBIDDEN
@@ -238,6 +249,8 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::KeyOutlivesJob { .. } => "key_outlives_job",
+            Self::UniqueKeyTaken { .. } => "unique_key_taken",
             Self::NotFinished { .. } => "not_finished",
             Self::NoOutput { .. } => "no_output",
             Self::AlreadyFinished { .. } => "already_finished",
@@ -287,6 +300,8 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "The body is too large",
             Self::BodyTooSlow => "The body came too slowly",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another call",
+            Self::KeyOutlivesJob { .. } => "The job of this key was deleted",
+            Self::UniqueKeyTaken { .. } => "Another job has the unique key",
             Self::NotFinished { .. } => "The job has not finished",
             Self::NoOutput { .. } => "The job has no output",
             Self::AlreadyFinished { .. } => "The job has ended already",

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use jobs::clock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -46,8 +46,9 @@ async fn round(store: &Store, backlogs: &Backlogs, prune_at: &mut Instant) -> Re
     store.job_count_fold().await?;
     store.stat_fold().await?;
     backlogs.look(store).await?;
-    if Instant::now() >= *prune_at {
-        let deleted = store.stat_prune(Utc::now()).await?;
+    if Instant::now() >= *prune_at && clock::is_certain() {
+        store.follow_clock().await?;
+        let deleted = store.stat_prune(clock::now()).await?;
         metrics::counter!("spiral_rows_pruned_total", "table" => "stats").increment(deleted);
         *prune_at = Instant::now() + PRUNE;
     }

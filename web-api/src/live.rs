@@ -1,57 +1,49 @@
 //! The live feed: ONE task per process follows the event streams and hands each step to every client of this process.
 //!
-//! A client that comes back with a position reads the streams itself from there until it has caught up with the shared
-//! feed, and then joins it: nothing is missing and nothing comes twice. The feed also tells waiting requests of
+//! What happened lately is kept here, within a bound of bytes that all clients share. One that comes back with a position
+//! goes on from there; with an older one it reads the streams itself until it has caught up with the shared feed, and then
+//! joins it: nothing is missing and nothing comes twice. The feed also tells waiting requests of
 //! outcomes that another process may record.
 
 mod client;
 mod frame;
 mod patch;
+mod ring;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jobs::error::Error;
 use jobs::job::{JobId, QueueName};
 use jobs::queue::Queues;
-use jobs::queue::events::{EventBatch, EventId, JobEvent, Outcome, Position};
-use tokio::sync::{Semaphore, broadcast};
+use jobs::queue::events::{EventBatch, JobEvent, Outcome};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::client::Client;
+use self::ring::Ring;
 use crate::config::ServerSettings;
 use crate::error::{ApiError, chain};
 use crate::outage::Outage;
 use crate::outcomes::Outcomes;
 
-/// Entries that a slow client may fall behind before it has to read everything again.
-const BACKLOG: usize = 1_024;
+/// Bytes of entries that are kept for slow clients, and for those that come back, all together.
+const KEPT_BYTES: usize = 16 << 20;
+/// Clients that read Redis by themselves at the same time, to catch up: after a restart all of them come back at once.
+const CATCHING_UP: usize = 4;
 /// How long one read waits for news; also how long an end takes at most.
 const BLOCK: Duration = Duration::from_secs(5);
-
-/// What all clients get: one entry of a stream, written out once.
-#[derive(Debug, Clone)]
-enum Item {
-    Entry {
-        queue: QueueName,
-        id: EventId,
-        frames: Bytes,
-        /// What visitors get of it.
-        public: Bytes,
-    },
-    /// The feed lost its place: everything has to be read again.
-    Lost,
-}
 
 /// The handle on the shared feed. Cheap to clone.
 #[derive(Clone)]
 pub struct Feed {
     queues: Queues,
     names: Arc<[QueueName]>,
-    items: broadcast::Sender<Item>,
-    position: Arc<Mutex<Position>>,
+    ring: Arc<Ring>,
+    /// Who comes back to what the ring does not know reads Redis, these many at a time.
+    catching_up: Arc<Semaphore>,
     places: Arc<Semaphore>,
     most_clients: usize,
     /// What visitors may see.
@@ -70,8 +62,8 @@ impl Feed {
         Self {
             queues,
             names: names.into(),
-            items: broadcast::Sender::new(BACKLOG),
-            position: Arc::default(),
+            ring: Arc::new(Ring::new(KEPT_BYTES)),
+            catching_up: Arc::new(Semaphore::new(CATCHING_UP)),
             places: Arc::new(Semaphore::new(settings.event_clients)),
             most_clients: settings.event_clients,
             public_functions: Arc::new(settings.access.public_functions.clone()),
@@ -89,10 +81,7 @@ impl Feed {
         let place = place.map_err(|_full| ApiError::TooManyClients {
             limit: self.most_clients,
         })?;
-        // In this order: what comes after the position that is read here is in the subscription already.
-        let items = self.items.subscribe();
-        let joined = self.position();
-        Ok(Client::new(self, place, items, joined, last_event_id, visitor))
+        Ok(Client::new(self, place, last_event_id, visitor))
     }
 
     /// How many clients follow at the moment.
@@ -117,8 +106,7 @@ impl Feed {
                 tokio::time::sleep(outage.failed(&error)).await;
             }
             // From here on nothing is missed. Who joined before reads again what there was until now.
-            *self.lock() = tail.position().clone();
-            self.items.send(Item::Lost).ok();
+            self.ring.reset(tail.position());
             loop {
                 match tail.next(BLOCK).await {
                     Ok(batches) => {
@@ -139,31 +127,14 @@ impl Feed {
     }
 
     fn tell(&self, batch: &EventBatch) {
-        let mut position = self.lock();
-        position.advance(&batch.queue, batch.id);
-        let frames = frame::of_batch(batch, &position, None);
-        let public = if self.public_functions.is_empty() {
-            Bytes::new()
-        } else {
-            frame::of_batch(batch, &position, Some(&self.public_functions))
-        };
-        // Sent under the lock, so that a client never sees the position without the item.
-        self.items
-            .send(Item::Entry {
-                queue: batch.queue.clone(),
-                id: batch.id,
-                frames,
-                public,
-            })
-            .ok();
-    }
-
-    fn position(&self) -> Position {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Position> {
-        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.push(&batch.queue, batch.id, |position| {
+            let public = if self.public_functions.is_empty() {
+                Bytes::new()
+            } else {
+                frame::of_batch(batch, position, Some(&self.public_functions))
+            };
+            (frame::of_batch(batch, position, None), public)
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jobs::clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -63,7 +64,12 @@ pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationTo
 }
 
 async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError> {
-    let now = Utc::now();
+    store.follow_clock().await?;
+    if !clock::is_certain() {
+        tracing::warn!("nothing is deleted as old for now: the clock of this machine has jumped");
+        return Ok(());
+    }
+    let now = clock::now();
     loop {
         let deleted = store.job_key_prune(now, settings.rows).await?;
         count("job_keys", deleted);

@@ -101,6 +101,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
     // When the last row that may have been lost is old enough.
     let mut all_old_at: Option<Instant> = None;
     let mut next_look = Instant::now();
+    let mut unsettled: Vec<round::Unsettled> = Vec::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -120,11 +121,21 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
             if instance.as_ref() != Some(&present) {
                 return Ok(Seen::Other(present));
             }
+            while let Some(piece) = unsettled.last() {
+                if !piece.settle(&store, &queues, &windows, &recorder).await? {
+                    return Ok(Seen::Nothing);
+                }
+                unsettled.pop();
+            }
             if begun < next_round {
                 return Ok(Seen::Nothing);
             }
-            round::round(&store, &queues, &windows, &recorder, &away, settings.min_age).await?;
-            Ok::<_, round::RoundError>(Seen::All)
+            unsettled = round::round(&store, &queues, &windows, &recorder, &away, settings.min_age).await?;
+            Ok::<_, round::RoundError>(if unsettled.is_empty() {
+                Seen::All
+            } else {
+                Seen::Nothing
+            })
         };
         // A round may take minutes; nothing in it suffers from being cut off.
         let result = tokio::select! {
@@ -140,6 +151,8 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
                     // was dispatched last is lost too.
                     Seen::Other(present) => {
                         instance = Some(present);
+                        // What a lost stream would have told comes no more: the next round asks anew.
+                        unsettled.clear();
                         next_round = begun + settings.min_age;
                     }
                     Seen::All => {

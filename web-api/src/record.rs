@@ -20,7 +20,7 @@ use crate::{
     outcomes::Outcomes,
     pulse::Pulse,
     store::{
-        Store, StoreError,
+        Store,
         job::events::{Applied, AppliedChange},
     },
 };
@@ -55,7 +55,7 @@ pub async fn run(
             continue;
         }
         let applied = loop {
-            match apply(&store, &batches).await {
+            match store.job_apply_events(&batches).await {
                 Ok(applied) => break applied,
                 Err(error) => pause(database.failed(&error), &shutdown).await,
             }
@@ -72,14 +72,6 @@ pub async fn run(
             pause(queue.failed(&error), &shutdown).await;
         }
     }
-}
-
-/// Writes down what happened: the history first, so that who sees a job in its new state finds what led to it.
-async fn apply(store: &Store, batches: &[EventBatch]) -> Result<Applied, StoreError> {
-    store.attempt_record(batches).await?;
-    store.log_line_record(batches).await?;
-    store.failure_record(batches).await?;
-    store.job_apply_events(batches).await
 }
 
 async fn pause(pause: Duration, shutdown: &CancellationToken) {

@@ -5,12 +5,15 @@
 
 pub mod fire;
 pub mod plan;
+pub mod repair;
 pub mod timing;
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::catalog::Catalog;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,15 +25,31 @@ use crate::{
 
 /// The longest time between two looks: a schedule that another process made is seen within it.
 const TICK: Duration = Duration::from_secs(1);
-/// The shortest.
+/// Between two looks at the database's clock.
+const FOLLOW: Duration = Duration::from_secs(10);
+/// Between two looks for schedules that a wrong clock has moved ahead.
+const REPAIR: Duration = Duration::from_secs(20);
+/// The shortest time between two looks.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// Fires due schedules until `shutdown`. Never ends of an error: what is due meanwhile was missed, and each schedule's
 /// policy says what becomes of that.
 pub async fn run(store: Store, catalog: Arc<Catalog>, windows: Windows, shutdown: CancellationToken) {
     let mut outage = Outage::new("scheduler");
+    let (mut follow_at, mut repair_at) = (Instant::now(), Instant::now());
     loop {
-        let pause = match look(&store, &catalog, &windows, &shutdown).await {
+        let looking = async {
+            if Instant::now() >= follow_at {
+                store.follow_clock().await?;
+                follow_at = Instant::now() + FOLLOW;
+            }
+            if Instant::now() >= repair_at {
+                repair::repair(&store, clock::now()).await?;
+                repair_at = Instant::now() + REPAIR;
+            }
+            look(&store, &catalog, &windows, &shutdown).await
+        };
+        let pause = match looking.await {
             Ok(pause) => {
                 outage.over();
                 pause
@@ -54,7 +73,7 @@ async fn look(
     let mut from = None;
     let mut fired = false;
     loop {
-        let now = Utc::now();
+        let now = clock::now();
         let page = fire::fire_page(store, catalog, now, now + TICK, from).await?;
         fired |= page.tried;
         for inserted in &page.jobs {

@@ -23,11 +23,17 @@ mod job_key;
 mod job_tag;
 mod sqlite;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use chrono::{DateTime, Utc};
+use jobs::clock;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -36,6 +42,9 @@ pub use self::{error::StoreError, settings::DatabaseSettings};
 
 /// How long a SQLite writer waits for a writer of another process.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
+
+/// How long the answer of PostgreSQL's clock may take.
+const CLOCK_ANSWER: Duration = Duration::from_secs(2);
 
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 24;
@@ -93,6 +102,29 @@ impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.bounded("ping", self.database.ping()).await
+    }
+
+    /// Asks PostgreSQL for the time, which all processes follow. SQLite has none but that of this machine.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn follow_clock(&self) -> Result<(), StoreError> {
+        if self.backend() != DbBackend::Postgres {
+            clock::now();
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let statement = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp()");
+        let asking = async {
+            let row = self.database.query_one_raw(statement).await?;
+            row.map(|row| row.try_get_by_index::<DateTime<Utc>>(0)).transpose()
+        };
+        let time = self.bounded("follow_clock", asking).await?;
+        // An answer that was long on its way says little.
+        if let Some(time) = time.filter(|_| asked.elapsed() < CLOCK_ANSWER) {
+            clock::follow(time);
+        }
+        Ok(())
     }
 
     /// Closes the pool, for an orderly end.

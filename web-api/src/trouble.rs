@@ -26,6 +26,8 @@ pub struct Seen<'s> {
     /// Jobs that died in the last minutes.
     pub dead_lately: u64,
     pub database_took: Duration,
+    /// How far a clock was wrong lately.
+    pub clock: Option<TimeDelta>,
     /// Queues that take no more jobs.
     pub full: Vec<String>,
     /// Queues that are not in the settings any more, and how many jobs of each have not ended.
@@ -55,6 +57,18 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
             None,
             format!(
                 "Outcomes have not been recorded for {seconds} s: what the pages show is older than that."
+            ),
+        );
+    }
+    if let Some(by) = seen.clock {
+        let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
+        add(
+            "clock_wrong",
+            None,
+            format!(
+                "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
+                 schedules. Set it right; what was made meanwhile keeps the times of then.",
+                time_in_words(by.abs())
             ),
         );
     }
@@ -141,6 +155,14 @@ fn jobs_in_words(count: u64) -> String {
     }
 }
 
+fn time_in_words(time: TimeDelta) -> String {
+    match time.num_seconds() {
+        seconds @ ..120 => format!("{seconds} seconds"),
+        _ if time < TimeDelta::days(2) => minutes_in_words(time),
+        _ => format!("{} days", time.num_days()),
+    }
+}
+
 fn minutes_in_words(time: TimeDelta) -> String {
     let minutes = time.num_minutes();
     if minutes < 120 {
@@ -181,6 +203,7 @@ mod tests {
             recorder: Some(Duration::from_secs(1)),
             dead_lately: 0,
             database_took: Duration::from_millis(3),
+            clock: None,
             full: Vec::new(),
             removed: Vec::new(),
         };
@@ -243,6 +266,10 @@ mod tests {
             2,
             "a recorder without Redis has nothing to record: {away:?}"
         );
+        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
+        assert!(wrong[0].starts_with("A clock was 365 days ahead"), "{wrong:?}");
+        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
+        assert!(wrong[0].starts_with("A clock was 90 seconds behind"), "{wrong:?}");
         let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
         assert!(
             behind[0].starts_with("Outcomes have not been recorded for 60 s"),

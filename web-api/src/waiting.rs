@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::backlog::Line;
+use crate::backlog::{Line, RECENT};
 use crate::store::job::Job;
 use crate::store::job::ahead::{LOOKED_AT, Neighbours};
+use crate::store::queue::Allowed;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +23,7 @@ pub fn standing(
     job: &Job,
     neighbours: &Neighbours,
     line: &Line,
-    paused: bool,
+    allowed: &Allowed,
     now: DateTime<Utc>,
 ) -> Standing {
     let mine = neighbours.lanes.iter().find(|lane| lane.is_of(job));
@@ -52,14 +53,30 @@ pub fn standing(
     Standing {
         position: ahead + 1,
         exact,
-        start: start(ahead, line.ended_per_second, now).filter(|_| !paused),
+        start: start(ahead, line, allowed, now),
     }
 }
 
-fn start(ahead: u64, per_second: f64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    if per_second <= 0.0 {
+/// Jobs that will end in a second, as far as what ended lately and the limits say; `None` when they do not.
+fn per_second(line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<f64> {
+    let Allowed { limits, since } = allowed;
+    // What ended under other limits says nothing.
+    let measured = since.is_none_or(|since| (now - since).abs() > RECENT + TimeDelta::minutes(1));
+    if limits.paused || !measured || line.ended_per_second <= 0.0 {
         return None;
     }
+    let rate = limits.rate.map(|rate| f64::from(rate.jobs) / rate.period.as_secs_f64());
+    Some(rate.map_or(line.ended_per_second, |rate| rate.min(line.ended_per_second)))
+}
+
+fn start(ahead: u64, line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let per_second = per_second(line, allowed, now).filter(|jobs| *jobs > 0.0)?;
+    // Where as many run as may, the next one waits for one of them to end.
+    let full = allowed
+        .limits
+        .concurrency
+        .is_some_and(|most| line.running >= u64::from(most));
+    let ahead = ahead + u64::from(full);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -81,6 +98,7 @@ mod tests {
     use std::time::Duration;
 
     use jobs::job::{Priority, QueueName};
+    use jobs::queue::{Limits, RateLimit};
     use serde_json::json;
 
     use super::*;
@@ -118,13 +136,66 @@ mod tests {
             newer: lanes.iter().map(|lane| lane.newer).sum(),
             lanes,
         };
-        standing(job, &neighbours, &line, false, Utc::now())
+        standing(job, &neighbours, &line, &Allowed::default(), Utc::now())
+    }
+
+    fn wait(line: &Line, allowed: &Allowed) -> Option<i64> {
+        let neighbours = Neighbours {
+            lanes: vec![lane(5, "", 600, 0)],
+            older: 600,
+            newer: 0,
+        };
+        let now = Utc::now();
+        let standing = standing(&job(5, ""), &neighbours, line, allowed, now);
+        standing.start.map(|start| (start - now).num_seconds())
+    }
+
+    #[test]
+    fn the_start_takes_the_limits_into_account_or_says_nothing() {
+        let line = Line {
+            running: 10,
+            ..line(601, 10.0)
+        };
+        let with = |limits: Limits| Allowed {
+            limits,
+            since: Some(Utc::now() - TimeDelta::hours(1)),
+        };
+        let rate = Some(RateLimit {
+            jobs: 60,
+            period: Duration::from_mins(1),
+            burst: 60,
+        });
+        let limited = with(Limits {
+            rate,
+            ..Limits::default()
+        });
+        assert_eq!(wait(&line, &limited), Some(600), "one a second, whatever was");
+        let full = with(Limits {
+            concurrency: Some(10),
+            ..Limits::default()
+        });
+        let first = Line {
+            ended_per_second: 0.1,
+            ..line
+        };
+        assert_eq!(wait(&first, &full), Some(6_010), "one of those that run has to end first");
+        let paused = with(Limits {
+            paused: true,
+            ..Limits::default()
+        });
+        assert_eq!(wait(&line, &paused), None);
+        let changed = Allowed {
+            since: Some(Utc::now() - TimeDelta::minutes(2)),
+            ..limited
+        };
+        assert_eq!(wait(&line, &changed), None, "what ended was under other limits");
     }
 
     fn line(waiting: u64, ended_per_second: f64) -> Line {
         Line {
             waiting,
             ended_per_second,
+            running: 0,
             limit: None,
         }
     }

@@ -37,7 +37,9 @@ export async function beginJobAction(
   action: BulkAction,
   jobs: { readonly filter: string } | { readonly ids: string[] },
 ): Promise<JobAction> {
-  const answer = unwrap(await client.POST('/api/v1/jobs/actions', { body: { action, ...jobs } }));
+  // Who confirms an action on an empty search has read how many jobs it is about.
+  const all = 'filter' in jobs && jobs.filter.trim() === '' ? { all: true } : {};
+  const answer = unwrap(await client.POST('/api/v1/jobs/actions', { body: { action, ...jobs, ...all } }));
   if (!('id' in answer)) throw unreachable();
   return answer;
 }

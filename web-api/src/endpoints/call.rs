@@ -17,7 +17,7 @@ use crate::problem::FieldError;
 use crate::state::Inner;
 use crate::store::job::{Idempotency, Job, NewJob};
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const TRACEPARENT: &str = "traceparent";
 
 /// One call, as far as its body says.
@@ -165,10 +165,13 @@ async fn latest(state: &Inner, id: JobId) -> Result<Option<Job>, ApiError> {
 /// A header as text; one that holds other bytes is refused.
 fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ApiError> {
     let not_text = |_| ApiError::invalid_parameter(name, "must be printable ASCII characters");
-    headers
-        .get(name)
-        .map(|value| value.to_str().map_err(not_text))
-        .transpose()
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        // Neither of two is more right, and a proxy may have joined or reordered them.
+        return Err(ApiError::invalid_parameter(name, "must be sent once"));
+    }
+    value.map(|value| value.to_str().map_err(not_text)).transpose()
 }
 
 /// The key with which the caller may send this request again.
@@ -209,6 +212,14 @@ impl From<EnqueueError> for ApiError {
             EnqueueError::KeyReused { .. } | EnqueueError::BatchKeyReused { .. } => {
                 Self::IdempotencyKeyReused
             }
+            EnqueueError::JobGone { first } => Self::KeyOutlivesJob {
+                what: "job",
+                id: first.to_string(),
+            },
+            EnqueueError::BatchGone { first } => Self::KeyOutlivesJob {
+                what: "batch",
+                id: first.to_string(),
+            },
             EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
             EnqueueError::UniqueKey => Self::invalid_input("/unique_key", error.to_string()),
             EnqueueError::Unstorable { pointer } => {

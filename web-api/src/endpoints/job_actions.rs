@@ -71,6 +71,7 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
     let filter = fields.text("filter");
     let ids = fields.array("ids");
     let dry_run = fields.flag("dry_run").unwrap_or(false);
+    let all = fields.flag("all").unwrap_or(false);
     if action.is_none() {
         fields.missing("/action");
     }
@@ -91,10 +92,17 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
             .map_err(|error| fields.wrong("/filter", error.to_string()))
             .ok()
     });
-    let picked = ids.map(|ids| JobFilter {
-        ids: picked(&mut fields, &ids),
+    let picked = ids.as_ref().map(|ids| JobFilter {
+        ids: picked(&mut fields, ids),
         ..JobFilter::default()
     });
+    // To count is harmless; all that follows from a filter that came out empty by mistake is not.
+    if !all && !dry_run && filter.as_ref().is_some_and(|filter| *filter == JobFilter::default()) {
+        fields.wrong("/filter", "is empty, which means every job: send \"all\": true with it to mean that");
+    }
+    if all && ids.is_some() {
+        fields.wrong("/all", "must not be sent together with ids");
+    }
     fields.finish()?;
     match (action, filter.or(picked)) {
         (Some(action), Some(filter)) => Ok((action, filter, dry_run)),

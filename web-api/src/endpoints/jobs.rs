@@ -2,7 +2,7 @@
 
 pub(super) mod actions;
 
-use chrono::Utc;
+use ::jobs::clock;
 use jobs::job::{JobId, JobState};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -123,14 +123,14 @@ async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, A
         return Ok(None);
     }
     let neighbours = state.store.job_neighbours(&job.queue, job.id).await?;
-    let paused = state.store.queue_limits(&job.queue).await?.paused;
+    let allowed = state.store.queue_allowed(&job.queue).await?;
     let line = state.backlogs.line(&job.queue);
     Ok(Some(waiting::standing(
         job,
         &neighbours,
         &line,
-        paused,
-        Utc::now(),
+        &allowed,
+        clock::now(),
     )))
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ::jobs::clock;
 use jobs::backoff::Backoff;
 use jobs::job::{Priority, QueueName};
 use serde_json::{Map, Value};
@@ -60,7 +61,7 @@ impl CallOptions {
         }
         let ahead = options
             .run_at
-            .map(|at| at.signed_duration_since(Utc::now()).num_seconds());
+            .map(|at| at.signed_duration_since(clock::now()).num_seconds());
         if ahead.is_some_and(|seconds| seconds > A_YEAR.cast_signed()) {
             fields.wrong("/run_at", "must be within a year from now");
         }
@@ -70,7 +71,7 @@ impl CallOptions {
     /// The job, run as they say.
     pub(super) fn apply(self, job: NewJob) -> NewJob {
         let after_delay = self.delay_seconds.and_then(|seconds| {
-            Utc::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
+            clock::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
         });
         NewJob {
             max_attempts: self.max_attempts.unwrap_or(job.max_attempts),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use ::jobs::clock;
 use ::jobs::job::{JobState, QueueName};
 use ::jobs::queue::Limits;
-use chrono::Utc;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
@@ -55,6 +55,7 @@ pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
         recorder: state.recorder.age(),
         dead_lately: state.backlogs.dead_lately(),
         database_took,
+        clock: clock::jump(),
         full: names
             .iter()
             .filter(|name| {
@@ -68,9 +69,9 @@ pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
             .map(|(queue, jobs)| (queue.to_string(), jobs))
             .collect(),
     };
-    let troubles = trouble::troubles(&seen, Utc::now());
+    let troubles = trouble::troubles(&seen, clock::now());
     Answer::ok(&Overview {
-        at: Utc::now().into(),
+        at: clock::now().into(),
         counts: total,
         queues,
         workers: workers.ok(),

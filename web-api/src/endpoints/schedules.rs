@@ -4,7 +4,7 @@ pub(super) mod actions;
 pub(super) mod preview;
 mod read;
 
-use chrono::Utc;
+use ::jobs::clock;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -51,7 +51,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut schedules = state.store.schedule_list(cursor.as_deref(), limit + 1).await?;
     let more = schedules.len() as u64 > limit;
     schedules.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let now = Utc::now();
+    let now = clock::now();
     Ok(Answer::ok(&SchedulePage {
         next_cursor: schedules.last().filter(|_| more).map(|last| last.name.clone()),
         schedules: schedules
@@ -90,7 +90,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    let now = Utc::now();
+    let now = clock::now();
     let schedule = read::new(body, &state.catalog, now)?;
     // A few more may slip in at the same moment; the limit is a guard against running away.
     let limit = state.settings.schedules;
@@ -122,7 +122,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
 pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let schedule = find(state, req).await?;
-    Ok(Answer::ok(&Schedule::of(&schedule, &state.catalog, Utc::now()))?.tagged())
+    Ok(Answer::ok(&Schedule::of(&schedule, &state.catalog, clock::now()))?.tagged())
 }
 
 /// Change a schedule
@@ -156,7 +156,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let state = AppState::of(depot)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE_CHANGE).await?;
     edit(state, req, |schedule| {
-        read::change(body.clone(), schedule, &state.catalog, Utc::now())
+        read::change(body.clone(), schedule, &state.catalog, clock::now())
     })
     .await
 }
@@ -208,7 +208,7 @@ async fn edit(
                 Written::NameTaken => return Err(name_taken(&new.name)),
             }
         }
-        return Answer::ok(&Schedule::of(&new, &state.catalog, Utc::now()));
+        return Answer::ok(&Schedule::of(&new, &state.catalog, clock::now()));
     }
     Err(ApiError::Busy)
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use ::jobs::clock;
 use ::jobs::job::QueueName;
 use chrono::{DateTime, TimeDelta, Utc};
 use salvo::oapi::endpoint;
@@ -107,7 +108,7 @@ impl FromStr for PointLength {
 )]
 pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
-    let now = Utc::now();
+    let now = clock::now();
     let mut query = Query::of(req);
     let to = query.time("to").unwrap_or(now);
     let from = query.time("from").unwrap_or(to - TimeDelta::hours(1));

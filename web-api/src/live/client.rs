@@ -9,13 +9,16 @@ use futures::Stream;
 use futures::stream;
 use jobs::error::Error;
 use jobs::queue::events::{Position, Tail};
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Feed, Item, frame};
+use super::ring::{Found, Reader};
+use super::{Feed, frame};
 use crate::error::chain;
 
 /// How often a client hears from us when nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client waits for its turn to catch up.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Waits for an entry that should be there: no longer than Redis takes to say that there is none.
 const GLANCE: Duration = Duration::from_millis(1);
 
@@ -23,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 pub struct Client {
     feed: Feed,
     _place: OwnedSemaphorePermit,
-    items: broadcast::Receiver<Item>,
+    reader: Reader,
     /// What this client has been given.
     seen: Position,
     stage: Stage,
@@ -35,10 +38,13 @@ enum Stage {
     Hello,
     /// Where it was is not known any more.
     Anew,
-    /// Reads the streams by itself until it is where the feed was when it joined.
+    /// Waits for its turn to read the streams by itself.
+    Wait { goal: Position },
+    /// Reads them until it is where the feed was when it joined.
     CatchUp {
         tail: Box<Tail>,
         goal: Position,
+        turn: OwnedSemaphorePermit,
     },
     Follow,
     End,
@@ -48,24 +54,26 @@ impl Client {
     pub(super) fn new(
         feed: &Feed,
         place: OwnedSemaphorePermit,
-        items: broadcast::Receiver<Item>,
-        joined: Position,
         last_event_id: Option<&str>,
         visitor: bool,
     ) -> Self {
+        let (mut reader, joined) = feed.ring.join();
         let (seen, stage) = match last_event_id.map(str::parse::<Position>) {
             None => (joined, Stage::Hello),
-            Some(Ok(position)) => {
-                let tail = Box::new(feed.queues.tail(&feed.names, Some(position.clone())));
-                (position, Stage::CatchUp { tail, goal: joined })
-            }
+            Some(Ok(position)) => match feed.ring.resume(&position, &feed.names) {
+                Some(back) => {
+                    reader = back;
+                    (position, Stage::Hello)
+                }
+                None => (position, Stage::Wait { goal: joined }),
+            },
             // A browser gives up for good on an answer that is no stream: a strange id is treated like an old one.
             Some(Err(_)) => (joined, Stage::Anew),
         };
         Self {
             feed: feed.clone(),
             _place: place,
-            items,
+            reader,
             seen,
             stage,
             visitor,
@@ -84,14 +92,34 @@ impl Client {
         match std::mem::replace(&mut self.stage, Stage::Follow) {
             Stage::Hello => Some(frame::hello(&self.seen)),
             Stage::Anew => Some(self.begin_anew("expired")),
-            Stage::CatchUp { tail, goal } => self.catch_up(tail, goal).await,
+            Stage::Wait { goal } => self.wait(goal).await,
+            Stage::CatchUp { tail, goal, turn } => self.catch_up(tail, goal, turn).await,
             Stage::Follow => self.follow().await,
             Stage::End => None,
         }
     }
 
+    /// For a while; who gets no turn reads everything again.
+    async fn wait(&mut self, goal: Position) -> Option<Bytes> {
+        let turns = Arc::clone(&self.feed.catching_up);
+        let turn = tokio::select! {
+            () = self.feed.shutdown.cancelled() => return None,
+            turn = tokio::time::timeout(PATIENCE, turns.acquire_owned()) => turn,
+        };
+        let Ok(Ok(turn)) = turn else {
+            return Some(self.begin_anew("expired"));
+        };
+        let tail = self.feed.queues.tail(&self.feed.names, Some(self.seen.clone()));
+        self.catch_up(Box::new(tail), goal, turn).await
+    }
+
     /// One read of the streams; the shared feed meanwhile keeps what comes.
-    async fn catch_up(&mut self, mut tail: Box<Tail>, goal: Position) -> Option<Bytes> {
+    async fn catch_up(
+        &mut self,
+        mut tail: Box<Tail>,
+        goal: Position,
+        turn: OwnedSemaphorePermit,
+    ) -> Option<Bytes> {
         let read = tokio::select! {
             () = self.feed.shutdown.cancelled() => return None,
             read = tail.next(GLANCE) => read,
@@ -112,7 +140,7 @@ impl Client {
                     }
                 }
                 if !batches.is_empty() && !self.is_at(&goal) {
-                    self.stage = Stage::CatchUp { tail, goal };
+                    self.stage = Stage::CatchUp { tail, goal, turn };
                     return Some(text.into());
                 }
                 let mut hello = frame::hello(&self.seen).to_vec();
@@ -137,39 +165,32 @@ impl Client {
 
     async fn follow(&mut self) -> Option<Bytes> {
         loop {
-            let item = tokio::select! {
+            let found = tokio::select! {
                 () = self.feed.shutdown.cancelled() => return None,
-                item = self.items.recv() => item,
+                found = self.feed.ring.next(&mut self.reader) => found,
                 () = tokio::time::sleep(KEEP_ALIVE) => return Some(frame::keep_alive()),
             };
-            match item {
-                Ok(Item::Entry {
-                    queue,
-                    id,
-                    frames,
-                    public,
-                }) => {
-                    if self.seen.get(&queue).is_none_or(|seen| seen < id) {
-                        self.seen.advance(&queue, id);
-                        return Some(if self.visitor { public } else { frames });
+            match found {
+                Found::Item(item) => {
+                    if self.seen.get(&item.queue).is_none_or(|seen| seen < item.id) {
+                        self.seen.advance(&item.queue, item.id);
+                        return Some(if self.visitor { item.public } else { item.frames });
                     }
                 }
-                Ok(Item::Lost) => return Some(self.begin_anew("expired")),
-                Err(broadcast::error::RecvError::Lagged(_)) => {
+                Found::Lost => return Some(self.begin_anew("expired")),
+                Found::Behind => {
                     // Too slow: it starts over with a new connection, and reads everything again.
                     let bytes = self.begin_anew("behind");
                     self.stage = Stage::End;
                     return Some(bytes);
                 }
-                Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     }
 
     /// Goes on with what happens from now on; the client reads the rest.
     fn begin_anew(&mut self, reason: &str) -> Bytes {
-        self.items = self.feed.items.subscribe();
-        self.seen = self.feed.position();
+        (self.reader, self.seen) = self.feed.ring.join();
         frame::refresh(reason, &self.seen)
     }
 }

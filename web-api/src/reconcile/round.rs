@@ -6,14 +6,18 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::{
     job::{JobId, QueueName},
-    queue::Queues,
+    queue::{
+        Queues,
+        events::{EventId, Recorder},
+    },
 };
 
 use crate::{
     pulse::Pulse,
-    store::{Store, StoreError},
+    store::{Store, StoreError, job::dispatch::AHEAD},
     windows::Windows,
 };
 
@@ -23,7 +27,7 @@ const PAGE: u64 = 500;
 const GATHERED: usize = 10_000;
 /// Between two pages, so that a long walk leaves room for the jobs themselves.
 const BREATH: Duration = Duration::from_millis(5);
-/// How long the outcomes may take to be recorded.
+/// How long a round waits for outcomes to be recorded. What takes longer is settled when it has come that far.
 const PATIENCE: Duration = Duration::from_secs(10);
 const RECORDED_PAUSE: Duration = Duration::from_millis(10);
 
@@ -34,12 +38,61 @@ pub(super) enum RoundError {
     Store(#[from] StoreError),
     #[error("the queue failed")]
     Queue(#[from] jobs::error::Error),
-    #[error("the recorder was busy for {PATIENCE:?}, so that it is not known which jobs are lost")]
-    Behind,
+}
+
+/// Jobs that a queue did not know, while what had happened by then was not recorded yet. A recorder that is a minute behind
+/// gets there in the end; to ask anew each time would be to be told the same for ever.
+pub(super) struct Unsettled {
+    queue: QueueName,
+    ids: Vec<JobId>,
+    /// The last event when the queue was asked.
+    marks: Vec<EventId>,
+    since: Instant,
+    /// Rows that were dispatched later are other dispatches.
+    before: DateTime<Utc>,
+}
+
+impl Unsettled {
+    async fn of(
+        queues: &Queues,
+        queue: QueueName,
+        ids: Vec<JobId>,
+        before: DateTime<Utc>,
+    ) -> Result<Self, RoundError> {
+        let marks = recorder(queues, &queue).marks().await?;
+        Ok(Self {
+            queue,
+            ids,
+            marks,
+            since: Instant::now(),
+            before,
+        })
+    }
+
+    /// Takes its jobs back, if SQL knows by now everything that the queue had done then.
+    pub(super) async fn settle(
+        &self,
+        store: &Store,
+        queues: &Queues,
+        windows: &Windows,
+        pulse: &Pulse,
+    ) -> Result<bool, RoundError> {
+        // The group's progress says nothing of entries that were read from a stream which has been lost since.
+        let settled = pulse.has_beaten_since(self.since)
+            && recorder(queues, &self.queue).recorded(&self.marks).await?;
+        if settled {
+            take_back(store, windows, &self.queue, &self.ids, self.before).await?;
+        }
+        Ok(settled)
+    }
+}
+
+fn recorder(queues: &Queues, queue: &QueueName) -> Recorder {
+    queues.recorder(std::slice::from_ref(queue), "reconciler")
 }
 
 /// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to its queue,
-/// unless that is `away`.
+/// unless that is `away`. Returns what is not settled when the recorder is behind; the round ends there.
 pub(super) async fn round(
     store: &Store,
     queues: &Queues,
@@ -47,8 +100,8 @@ pub(super) async fn round(
     recorder: &Pulse,
     away: &[&QueueName],
     min_age: Duration,
-) -> Result<(), RoundError> {
-    let before = Utc::now() - min_age;
+) -> Result<Vec<Unsettled>, RoundError> {
+    let before = clock::now() - min_age;
     let mut after = None;
     let mut lost = BTreeMap::<QueueName, Vec<JobId>>::new();
     let mut count = 0;
@@ -56,7 +109,9 @@ pub(super) async fn round(
         let page = store.job_dispatched(after, PAGE).await?;
         after = page.last().map(|job| job.id);
         let more = page.len() as u64 == PAGE;
-        let old = page.into_iter().filter(|job| job.dispatched_at <= before);
+        let ahead = clock::now() + AHEAD;
+        let is_old = |at: DateTime<Utc>| at <= before || at > ahead;
+        let old = page.into_iter().filter(|job| is_old(job.dispatched_at));
         for (queue, ids) in by_queue(old.map(|job| (job.queue, job.id))) {
             if away.contains(&&queue) {
                 continue;
@@ -66,14 +121,34 @@ pub(super) async fn round(
             lost.entry(queue).or_default().extend(unknown);
         }
         if count > 0 && (!more || count >= GATHERED) {
+            let mut unsettled = Vec::new();
             for (queue, ids) in std::mem::take(&mut lost) {
-                recorded(queues, recorder, &queue, &ids).await?;
-                take_back(store, windows, &queue, &ids, before).await?;
+                if !ids.is_empty() {
+                    unsettled.push(Unsettled::of(queues, queue, ids, before).await?);
+                }
+            }
+            let start = Instant::now();
+            while !unsettled.is_empty() && start.elapsed() < PATIENCE {
+                let mut left = Vec::new();
+                for piece in unsettled {
+                    if !piece.settle(store, queues, windows, recorder).await? {
+                        left.push(piece);
+                    }
+                }
+                unsettled = left;
+                tokio::time::sleep(RECORDED_PAUSE).await;
+            }
+            if !unsettled.is_empty() {
+                tracing::warn!(
+                    queues = unsettled.len(),
+                    "the recorder is behind: jobs that may be lost wait until it is known what became of them"
+                );
+                return Ok(unsettled);
             }
             count = 0;
         }
         if !more {
-            return Ok(());
+            return Ok(Vec::new());
         }
         tokio::time::sleep(BREATH).await;
     }
@@ -95,29 +170,6 @@ async fn take_back(
         windows.lined_up(queue);
         metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string()).increment(taken);
         tracing::info!(%queue, jobs = taken, "jobs that the queue did not know wait for it again");
-    }
-    Ok(())
-}
-
-/// Waits until SQL knows everything that the queue has done so far.
-async fn recorded(
-    queues: &Queues,
-    recorder: &Pulse,
-    queue: &QueueName,
-    ids: &[JobId],
-) -> Result<(), RoundError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let group = queues.recorder(std::slice::from_ref(queue), "reconciler");
-    let marks = group.marks().await?;
-    let start = Instant::now();
-    // The group's progress says nothing of entries that were read from a stream which has been lost since.
-    while !(recorder.has_beaten_since(start) && group.recorded(&marks).await?) {
-        if start.elapsed() > PATIENCE {
-            return Err(RoundError::Behind);
-        }
-        tokio::time::sleep(RECORDED_PAUSE).await;
     }
     Ok(())
 }

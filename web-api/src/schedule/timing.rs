@@ -143,6 +143,19 @@ impl Timing {
         }
     }
 
+    /// The first due time later than `now`, where `due`, which is one, lies beyond it. `@every` keeps its step.
+    pub fn before(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match &self.rule {
+            Rule::Every(distance) => {
+                let seconds = distance.num_seconds().max(1);
+                let times = ((due - now).num_seconds() / seconds).max(0);
+                let first = due - TimeDelta::seconds(times * seconds);
+                Some(if first > now { first } else { first + *distance })
+            }
+            Rule::Cron { .. } => self.first(now),
+        }
+    }
+
     /// The latest due time not later than `now`; `due` is one. Of a cron text that was due a thousand times since, the
     /// answer may be an earlier one, unless there is one within the last minute.
     pub fn latest(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -1,13 +1,13 @@
 //! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
     job::JobId,
-    queue::events::{EventBatch, JobEvent, Outcome, ReturnReason},
+    queue::events::{JobEvent, Outcome, ReturnReason},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set, sea_query::OnConflict};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, Set, sea_query::OnConflict,
+};
 
 use super::{
     Store, StoreError,
@@ -73,41 +73,27 @@ impl Store {
         });
         Ok(attempts.collect())
     }
-
-    /// Records the attempts that failed. The same events once more change nothing.
-    ///
-    /// # Errors
-    /// When the database is away; give the whole of it again.
-    pub async fn attempt_record(&self, batches: &[EventBatch]) -> Result<(), StoreError> {
-        // One row an attempt, in one order: two recorders must not wait for each other in a circle.
-        let mut rows = BTreeMap::new();
-        for batch in batches {
-            for event in &batch.events {
-                if let Some(row) = failed(event, batch.at) {
-                    rows.insert((row.job_id.clone(), row.attempt), row);
-                }
-            }
-        }
-        let rows: Vec<row::Model> = rows.into_values().collect();
-        for chunk in rows.chunks(CHUNK) {
-            let rows = chunk.iter().cloned().map(active);
-            let insert =
-                row::Entity::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
-            let _turn = self.write_turn().await;
-            self.bounded("attempt_record", insert.exec_without_returning(&self.database))
-                .await?;
-        }
-        Ok(())
-    }
 }
 
-fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<row::Model> {
-    match event {
+/// Writes attempts that failed. The same once more change nothing.
+pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
+    for chunk in rows.chunks(CHUNK) {
+        row::Entity::insert_many(chunk.iter().cloned().map(active))
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The attempt that failed by this event, and its job.
+pub(super) fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<(JobId, row::Model)> {
+    let (id, row) = match event {
         JobEvent::Finished(finished) => {
             let (Outcome::Retrying { error, .. } | Outcome::Dead { error }) = &finished.outcome else {
                 return None;
             };
-            Some(row::Model {
+            let row = row::Model {
                 job_id: finished.id.to_string(),
                 attempt: saturated(finished.attempt),
                 worker: storable(&finished.worker),
@@ -115,22 +101,26 @@ fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<row::Model> {
                 finished_at: finished.finished_at.trunc_subsecs(3),
                 error_kind: error.kind.as_str().to_owned(),
                 error_message: storable(&error.message),
-            })
+            };
+            (finished.id, row)
         }
         JobEvent::Returned {
             id,
             attempt,
             reason: ReturnReason::Orphaned,
             worker,
-        } => Some(row::Model {
-            job_id: id.to_string(),
-            attempt: saturated(*attempt),
-            worker: storable(worker),
-            started_at: None,
-            finished_at: at.trunc_subsecs(3),
-            error_kind: "crash".to_owned(),
-            error_message: format!("the worker {} vanished during this attempt", storable(worker)),
-        }),
+        } => {
+            let row = row::Model {
+                job_id: id.to_string(),
+                attempt: saturated(*attempt),
+                worker: storable(worker),
+                started_at: None,
+                finished_at: at.trunc_subsecs(3),
+                error_kind: "crash".to_owned(),
+                error_message: format!("the worker {} vanished during this attempt", storable(worker)),
+            };
+            (*id, row)
+        }
         // Given back in order: the attempt does not count, and its number is used again.
         JobEvent::Returned {
             reason: ReturnReason::Stopped,
@@ -142,8 +132,9 @@ fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<row::Model> {
         | JobEvent::Noted { .. }
         | JobEvent::Cancelled { .. }
         | JobEvent::Promoted { .. }
-        | JobEvent::Again { .. } => None,
-    }
+        | JobEvent::Again { .. } => return None,
+    };
+    Some((id, row))
 }
 
 fn active(row: row::Model) -> row::ActiveModel {

@@ -11,8 +11,8 @@ use std::{collections::HashMap, fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use jobs::job::{JobId, JobState, QueueName};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::Expr,
 };
 use serde::Deserialize;
 
@@ -162,7 +162,7 @@ impl Counts {
 
 impl Store {
     pub async fn batch_get(&self, id: BatchId) -> Result<Option<Batch>, StoreError> {
-        let query = row::Entity::find_by_id(id.to_string());
+        let query = without_inputs(row::Entity::find_by_id(id.to_string()), self.backend());
         let row = self.bounded("batch_get", query.one(&self.database)).await?;
         let rows = self.with_counts(row.into_iter().collect()).await?;
         Ok(rows.into_iter().next())
@@ -170,7 +170,7 @@ impl Store {
 
     /// Newest first, older than `cursor`.
     pub async fn batch_list(&self, cursor: Option<BatchId>, limit: u64) -> Result<BatchPage, StoreError> {
-        let query = list(cursor, limit);
+        let query = without_inputs(list(cursor, limit), self.backend());
         let mut rows = self.bounded("batch_list", query.all(&self.database)).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -237,6 +237,19 @@ fn list(cursor: Option<BatchId>, limit: u64) -> Select<row::Entity> {
     query
         .order_by_desc(row::Column::Id)
         .limit(limit.saturating_add(1))
+}
+
+/// The same rows without the inputs of their calls, which may be large and which nobody sees here.
+fn without_inputs(query: Select<row::Entity>, backend: DbBackend) -> Select<row::Entity> {
+    let others = row::Column::iter().filter(|column| !matches!(column, row::Column::OnFinish));
+    let call = match backend {
+        DbBackend::Postgres => "\"batches\".\"on_finish\" - 'input'",
+        _ => "json_remove(\"batches\".\"on_finish\", '$.input')",
+    };
+    query
+        .select_only()
+        .columns(others)
+        .column_as(Expr::cust(call), row::Column::OnFinish)
 }
 
 fn unfinished(id: BatchId, after: Option<JobId>, limit: u64) -> Select<job_row::Entity> {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
     job::{JobId, QueueName},
-    queue::events::{EventBatch, JobEvent, Outcome},
+    queue::events::{JobEvent, Outcome},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, Set,
     sea_query::{CaseStatement, Expr, OnConflict},
 };
 
@@ -67,33 +67,6 @@ pub struct Failure {
 }
 
 impl Store {
-    /// Records which errors were met, and when. The same events once more change nothing.
-    ///
-    /// # Errors
-    /// When the database is away; give the whole of it again.
-    pub async fn failure_record(&self, batches: &[EventBatch]) -> Result<(), StoreError> {
-        // In one order: two recorders must not wait for each other in a circle.
-        let mut rows = BTreeMap::<String, row::Model>::new();
-        for batch in batches {
-            for row in batch.events.iter().filter_map(|event| seen(event, &batch.queue)) {
-                rows.entry(row.fingerprint.clone())
-                    .and_modify(|known| {
-                        known.first_seen_at = Ord::min(known.first_seen_at, row.first_seen_at);
-                        known.last_seen_at = Ord::max(known.last_seen_at, row.last_seen_at);
-                    })
-                    .or_insert(row);
-            }
-        }
-        let rows: Vec<row::Model> = rows.into_values().collect();
-        for chunk in rows.chunks(CHUNK) {
-            let insert = row::Entity::insert_many(chunk.iter().cloned().map(active)).on_conflict(widen());
-            let _turn = self.write_turn().await;
-            self.bounded("failure_record", insert.exec_without_returning(&self.database))
-                .await?;
-        }
-        Ok(())
-    }
-
     /// The failures that most jobs have, and these jobs counted.
     pub async fn failure_list(&self, limit: u64) -> Result<Vec<Failure>, StoreError> {
         let counts = self.bounded("failure_list", self.most_common(limit)).await?;
@@ -162,13 +135,39 @@ impl Store {
     }
 }
 
+/// Writes which errors were met, and when. The same once more changes nothing.
+pub(super) async fn write(
+    transaction: &DatabaseTransaction,
+    seen: impl Iterator<Item = row::Model>,
+) -> Result<(), DbErr> {
+    // In one order: two recorders must not wait for each other in a circle.
+    let mut rows = BTreeMap::<String, row::Model>::new();
+    for row in seen {
+        rows.entry(row.fingerprint.clone())
+            .and_modify(|known| {
+                known.first_seen_at = Ord::min(known.first_seen_at, row.first_seen_at);
+                known.last_seen_at = Ord::max(known.last_seen_at, row.last_seen_at);
+            })
+            .or_insert(row);
+    }
+    let rows: Vec<row::Model> = rows.into_values().collect();
+    for chunk in rows.chunks(CHUNK) {
+        row::Entity::insert_many(chunk.iter().cloned().map(active))
+            .on_conflict(widen())
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
 /// The fingerprint of an error of this function, and its pattern.
 pub(super) fn of_error(function: &str, kind: &str, message: &str) -> (Fingerprint, String) {
     let pattern = pattern(message);
     (Fingerprint::of(function, kind, &pattern), pattern)
 }
 
-fn seen(event: &JobEvent, queue: &QueueName) -> Option<row::Model> {
+/// The failure that this event tells of, and its job.
+pub(super) fn seen(event: &JobEvent, queue: &QueueName) -> Option<(JobId, row::Model)> {
     let JobEvent::Finished(finished) = event else {
         return None;
     };
@@ -178,7 +177,7 @@ fn seen(event: &JobEvent, queue: &QueueName) -> Option<row::Model> {
     let kind = error.kind.as_str();
     let (fingerprint, pattern) = of_error(&finished.function, kind, &storable(&error.message));
     let at = finished.finished_at.trunc_subsecs(3);
-    Some(row::Model {
+    let row = row::Model {
         fingerprint: fingerprint.to_string(),
         function: storable(&finished.function),
         queue: queue.to_string(),
@@ -186,7 +185,8 @@ fn seen(event: &JobEvent, queue: &QueueName) -> Option<row::Model> {
         pattern,
         first_seen_at: at,
         last_seen_at: at,
-    })
+    };
+    Some((finished.id, row))
 }
 
 /// A known failure was first seen at the earlier of two times, and last at the later one.

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod events;
 mod filter;
 pub mod insert;
+mod light;
 mod list;
 mod once;
 #[cfg(test)]
@@ -31,6 +32,8 @@ use crate::tag::Tag;
 pub use count::Counted;
 pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
+pub use light::InputCut;
+pub(in crate::store) use light::InputSql;
 pub use list::Page;
 
 /// The states that a job never leaves by itself.
@@ -43,6 +46,10 @@ pub struct Job {
     pub function: String,
     pub queue: QueueName,
     pub input: Value,
+    /// What a list says instead of a large input, which is null then.
+    pub input_cut: Option<InputCut>,
+    /// The caller's key against having the same job twice, if there was one.
+    pub unique_key: Option<String>,
     pub state: JobState,
     /// Attempts that were begun; 0 before the first.
     pub attempt: u32,
@@ -257,6 +264,8 @@ impl NewJob {
             function: self.function,
             queue: self.queue,
             input: self.input,
+            input_cut: None,
+            unique_key: self.unique.map(|unique| unique.key),
             state: if ahead {
                 JobState::Scheduled
             } else {

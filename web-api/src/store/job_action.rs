@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -155,7 +156,7 @@ impl Store {
         owner: &str,
         lease: Duration,
     ) -> Result<Option<JobAction>, StoreError> {
-        let now = Utc::now();
+        let now = clock::now();
         let mut free = row::Entity::find()
             .select_only()
             .column(row::Column::Id)
@@ -163,7 +164,9 @@ impl Store {
             .filter(
                 row::Column::LeasedUntil
                     .is_null()
-                    .or(row::Column::LeasedUntil.lt(now)),
+                    .or(row::Column::LeasedUntil.lt(now))
+                    // No lease is so long: it was taken by a wrong clock.
+                    .or(row::Column::LeasedUntil.gt(until(now, lease * 10))),
             )
             .order_by_asc(row::Column::Id)
             .limit(1)
@@ -191,7 +194,7 @@ impl Store {
         step: Step,
         lease: Duration,
     ) -> Result<bool, StoreError> {
-        let now = Utc::now().trunc_subsecs(3);
+        let now = clock::now().trunc_subsecs(3);
         let plus = |column: row::Column, number: u64| {
             Expr::col(column).add(i64::try_from(number).unwrap_or(i64::MAX))
         };
@@ -225,7 +228,7 @@ impl Store {
         rest: Duration,
     ) -> Result<(), StoreError> {
         let update = row::Entity::update_many()
-            .col_expr(row::Column::LeasedUntil, Expr::value(until(Utc::now(), rest)))
+            .col_expr(row::Column::LeasedUntil, Expr::value(until(clock::now(), rest)))
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::Owner.eq(owner));
         let _turn = self.write_turn().await;
@@ -238,7 +241,7 @@ impl Store {
     pub async fn job_action_stop(&self, id: JobId) -> Result<(), StoreError> {
         let update = row::Entity::update_many()
             .col_expr(row::Column::State, Expr::value(ActionState::Stopped.as_str()))
-            .col_expr(row::Column::FinishedAt, Expr::value(Utc::now().trunc_subsecs(3)))
+            .col_expr(row::Column::FinishedAt, Expr::value(clock::now().trunc_subsecs(3)))
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::FinishedAt.is_null());
         let _turn = self.write_turn().await;

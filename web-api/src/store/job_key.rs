@@ -175,10 +175,21 @@ pub(super) async fn is_held(
     name: &Name,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
+    Ok(holder(transaction, kind, name, now).await?.is_some())
+}
+
+/// Who has the key, without asking for it.
+pub(super) async fn holder(
+    transaction: &DatabaseTransaction,
+    kind: Kind,
+    name: &Name,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, DbErr> {
     let mut held = held(transaction, kind, std::iter::once(name)).await?;
     held.retain(|_, hold| hold.expires_at.is_none_or(|at| at > now));
     let free = free(transaction, kind, &held).await?;
-    Ok(held.len() > free.len())
+    held.retain(|name, _| !free.contains(name));
+    Ok(held.into_values().next().map(|hold| hold.holder))
 }
 
 async fn held(
@@ -201,7 +212,8 @@ async fn held(
         .collect())
 }
 
-/// Those that are held for nothing: by what is gone, or until the end of what has ended.
+/// Those that are held until the end of what has ended or is gone. One with a time is held for that time, also when its
+/// holder was pruned meanwhile: a retention must not make a promise shorter.
 async fn free(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -233,10 +245,8 @@ async fn free(
         .into_iter()
         .map(|(id, finished_at)| (id, finished_at.is_some()))
         .collect();
-    let is_free = |hold: &Hold| match found.get(&hold.holder) {
-        None => true,
-        Some(finished) => *finished && hold.expires_at.is_none(),
-    };
+    let is_free =
+        |hold: &Hold| hold.expires_at.is_none() && found.get(&hold.holder).copied().unwrap_or(true);
     Ok(held
         .iter()
         .filter(|(_, hold)| is_free(hold))

@@ -1,14 +1,13 @@
 //! The table `log_lines`: what functions said while they ran.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
     job::JobId,
-    queue::events::{EventBatch, JobEvent, Notes},
+    queue::events::{JobEvent, Notes},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -71,41 +70,18 @@ impl Store {
         });
         Ok(lines.collect())
     }
+}
 
-    /// Records what was logged. The same events once more change nothing.
-    ///
-    /// # Errors
-    /// When the database is away; give the whole of it again.
-    pub async fn log_line_record(&self, batches: &[EventBatch]) -> Result<(), StoreError> {
-        // One row a line, in one order: two recorders must not wait for each other in a circle.
-        let mut rows = BTreeMap::new();
-        for event in batches.iter().flat_map(|batch| &batch.events) {
-            let Some((id, attempt, notes)) = said(event) else {
-                continue;
-            };
-            for line in &notes.lines {
-                let key = (id.to_string(), saturated(attempt), saturated(line.number));
-                rows.insert(key, (line.at.trunc_subsecs(3), storable(&line.text)));
-            }
-        }
-        let rows: Vec<row::ActiveModel> = rows
-            .into_iter()
-            .map(|((job_id, attempt, number), (at, text))| row::ActiveModel {
-                job_id: Set(job_id),
-                attempt: Set(attempt),
-                number: Set(number),
-                at: Set(at),
-                text: Set(text),
-            })
-            .collect();
-        for chunk in rows.chunks(CHUNK) {
-            let insert = row::Entity::insert_many(chunk.iter().cloned()).on_conflict(newest());
-            let _turn = self.write_turn().await;
-            self.bounded("log_line_record", insert.exec_without_returning(&self.database))
-                .await?;
-        }
-        Ok(())
+/// Writes what was logged. The same once more changes nothing.
+pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
+    for chunk in rows.chunks(CHUNK) {
+        let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+        row::Entity::insert_many(rows.map(|row| row.reset_all()))
+            .on_conflict(newest())
+            .exec_without_returning(transaction)
+            .await?;
     }
+    Ok(())
 }
 
 /// An attempt that was given back is made again under its number, and its lines are counted from 1 again.
@@ -117,16 +93,28 @@ fn newest() -> OnConflict {
         .to_owned()
 }
 
-fn said(event: &JobEvent) -> Option<(JobId, u32, &Notes)> {
-    match event {
-        JobEvent::Noted { id, attempt, notes } => Some((*id, *attempt, notes)),
-        JobEvent::Finished(finished) => Some((finished.id, finished.attempt, &finished.notes)),
+/// The lines that come with this event, and their job.
+pub(super) fn said(event: &JobEvent) -> Vec<(JobId, row::Model)> {
+    let (id, attempt, notes): (JobId, u32, &Notes) = match event {
+        JobEvent::Noted { id, attempt, notes } => (*id, *attempt, notes),
+        JobEvent::Finished(finished) => (finished.id, finished.attempt, &finished.notes),
         JobEvent::Queued { .. }
         | JobEvent::QueuedMany { .. }
         | JobEvent::Started { .. }
         | JobEvent::Returned { .. }
         | JobEvent::Cancelled { .. }
         | JobEvent::Promoted { .. }
-        | JobEvent::Again { .. } => None,
-    }
+        | JobEvent::Again { .. } => return Vec::new(),
+    };
+    let lines = notes.lines.iter().map(|line| {
+        let row = row::Model {
+            job_id: id.to_string(),
+            attempt: saturated(attempt),
+            number: saturated(line.number),
+            at: line.at.trunc_subsecs(3),
+            text: storable(&line.text),
+        };
+        (id, row)
+    });
+    lines.collect()
 }

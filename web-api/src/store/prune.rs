@@ -34,6 +34,15 @@ pub struct Pruned {
     pub next: Option<String>,
 }
 
+/// Which keys go with their holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Somebody deletes the job by hand: the same call may come again from now on.
+    All,
+    /// The job has got old: a key that is held for a time is held for all of it.
+    WithoutTime,
+}
+
 impl Store {
     /// Looks at up to `limit` jobs after `after` that were made before `time`, and deletes those that had finished by
     /// then. Jobs of a batch that is under way stay: its counts are about them.
@@ -56,7 +65,7 @@ impl Store {
             let deleted = if ids.is_empty() {
                 0
             } else {
-                delete_jobs(&transaction, &ids).await?
+                delete_jobs(&transaction, &ids, Keys::WithoutTime).await?
             };
             transaction.commit().await?;
             Ok::<_, DbErr>((deleted, page))
@@ -86,7 +95,7 @@ impl Store {
             let deleted = if ids.is_empty() {
                 0
             } else {
-                delete_jobs(&transaction, &ids).await?
+                delete_jobs(&transaction, &ids, Keys::All).await?
             };
             transaction.commit().await?;
             Ok::<_, DbErr>(deleted)
@@ -122,7 +131,7 @@ impl Store {
                     .filter(batch::Column::Id.is_in(&ids))
                     .exec(&transaction)
                     .await?;
-                delete_keys_of(&transaction, &ids).await?;
+                delete_keys_of(&transaction, &ids, Keys::WithoutTime).await?;
             }
             transaction.commit().await?;
             Ok::<_, DbErr>((ids.len() as u64, page))
@@ -192,7 +201,7 @@ fn without_batch() -> Select<job::Entity> {
 }
 
 /// Everything that goes with a job.
-async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String]) -> Result<u64, DbErr> {
+async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String], keys: Keys) -> Result<u64, DbErr> {
     let deleted = job::Entity::delete_many()
         .filter(job::Column::Id.is_in(ids))
         .exec(transaction)
@@ -206,7 +215,7 @@ async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String]) -> Resul
         .exec(transaction)
         .await?;
     job_tag::delete(transaction, ids).await?;
-    delete_keys_of(transaction, ids).await?;
+    delete_keys_of(transaction, ids, keys).await?;
     Ok(deleted.rows_affected)
 }
 
@@ -218,17 +227,24 @@ fn expired_keys(now: DateTime<Utc>, limit: u64) -> Select<key::Entity> {
 }
 
 /// Waits for who takes one of these keys just now, in the order in which they take them.
-async fn delete_keys_of(transaction: &DatabaseTransaction, holders: &[String]) -> Result<u64, DbErr> {
-    let mut query = keys_of(holders).into_query();
+async fn delete_keys_of(
+    transaction: &DatabaseTransaction,
+    holders: &[String],
+    which: Keys,
+) -> Result<u64, DbErr> {
+    let mut query = keys_of(holders, which).into_query();
     if transaction.get_database_backend() == DbBackend::Postgres {
         query.lock(LockType::Update);
     }
     delete_keys(transaction, &query).await
 }
 
-fn keys_of(holders: &[String]) -> Select<key::Entity> {
-    keys()
-        .filter(key::Column::Holder.is_in(holders))
+fn keys_of(holders: &[String], which: Keys) -> Select<key::Entity> {
+    let mut query = keys().filter(key::Column::Holder.is_in(holders));
+    if which == Keys::WithoutTime {
+        query = query.filter(key::Column::ExpiresAt.is_null());
+    }
+    query
         .order_by_asc(key::Column::Kind)
         .order_by_asc(key::Column::Function)
         .order_by_asc(key::Column::Key)

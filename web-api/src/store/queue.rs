@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
+use jobs::clock;
 use jobs::{
     job::QueueName,
     queue::{Limits, RateLimit},
@@ -36,6 +37,14 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What a queue allows, and since when.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Allowed {
+    pub limits: Limits,
+    /// When they were set the last time.
+    pub since: Option<DateTime<Utc>>,
+}
+
 /// One of the limits of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -66,6 +75,18 @@ impl Store {
         Ok(row.as_ref().map(limits).unwrap_or_default())
     }
 
+    /// The same, and when it was set the last time.
+    pub async fn queue_allowed(&self, queue: &QueueName) -> Result<Allowed, StoreError> {
+        let query = row::Entity::find_by_id(queue.to_string());
+        let row = self.bounded("queue_allowed", query.one(&self.database)).await?;
+        Ok(row
+            .map(|row| Allowed {
+                limits: limits(&row),
+                since: Some(row.updated_at),
+            })
+            .unwrap_or_default())
+    }
+
     /// What was set for each queue for which something was.
     pub async fn queue_limits_all(&self) -> Result<HashMap<String, Limits>, StoreError> {
         let query = row::Entity::find();
@@ -93,7 +114,7 @@ impl Store {
             rate_jobs: Set(limits.rate.map(|rate| signed(rate.jobs))),
             rate_period_ms: Set(limits.rate.map(|rate| millis(rate.period))),
             rate_burst: Set(limits.rate.map(|rate| signed(rate.burst))),
-            updated_at: Set(Utc::now().trunc_subsecs(3)),
+            updated_at: Set(clock::now().trunc_subsecs(3)),
             ..Default::default()
         };
         let columns = which.iter().flat_map(|limit| limit.columns());
@@ -132,7 +153,7 @@ impl Store {
             name: Set(queue.to_string()),
             paused: Set(false),
             backlog_limit: Set(limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))),
-            updated_at: Set(Utc::now().trunc_subsecs(3)),
+            updated_at: Set(clock::now().trunc_subsecs(3)),
             ..Default::default()
         };
         let over = OnConflict::column(row::Column::Name)

@@ -9,14 +9,18 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::job::JobId;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set, SqlErr,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::Value;
 use ulid::Ulid;
 
-use super::{Store, StoreError};
+use super::{
+    Store, StoreError,
+    job::{InputCut, InputSql},
+};
+use crate::schedule::plan::LATE;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -140,6 +144,8 @@ pub struct Schedule {
     pub time_zone: String,
     pub function: String,
     pub input: Value,
+    /// What a list says instead of a large input, which is null then.
+    pub input_cut: Option<InputCut>,
     /// Instead of the function's own limit.
     pub max_attempts: Option<u32>,
     pub catch_up: CatchUp,
@@ -162,10 +168,20 @@ pub struct Schedule {
 
 impl Schedule {
     /// From when on a rule counts that is new now: not before the last run, whatever the clock of this process says, so
-    /// that no due time comes again.
+    /// that no due time comes again. A last run far ahead of now was started by a wrong clock.
     pub fn begin(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        self.last_at.map_or(now, |last| Ord::max(last, now))
+        let last = self.last_at.filter(|last| *last <= now + LATE);
+        last.map_or(now, |last| Ord::max(last, now))
     }
+}
+
+/// A row without its large input.
+#[derive(FromQueryResult)]
+struct Listed {
+    #[sea_orm(nested)]
+    row: row::Model,
+    input_size: i64,
+    input_preview: String,
 }
 
 /// What became of a write that may collide with others.
@@ -201,15 +217,32 @@ impl Store {
             .transpose()
     }
 
-    /// By name, those behind `after`.
+    /// By name, those behind `after`, without large inputs.
     pub async fn schedule_list(&self, after: Option<&str>, limit: u64) -> Result<Vec<Schedule>, StoreError> {
         let mut query = row::Entity::find();
         if let Some(after) = after {
             query = query.filter(row::Column::Name.gt(after));
         }
-        let query = query.order_by_asc(row::Column::Name).limit(limit);
+        let input = InputSql::of("schedules", self.backend());
+        let others = row::Column::iter().filter(|column| !matches!(column, row::Column::Input));
+        let query = query
+            .order_by_asc(row::Column::Name)
+            .limit(limit)
+            .select_only()
+            .columns(others)
+            .column_as(Expr::cust(input.when_small(&input.bytes)), "input")
+            .column_as(Expr::cust(input.bytes.clone()), "input_size")
+            .column_as(Expr::cust(input.beginning()), "input_preview")
+            .into_model::<Listed>();
         let rows = self.bounded("schedule_list", query.all(&self.database)).await?;
-        rows.into_iter().map(Schedule::try_from).collect()
+        rows.into_iter()
+            .map(|listed| {
+                Ok(Schedule {
+                    input_cut: InputCut::of(listed.input_size, Some(listed.input_preview)),
+                    ..Schedule::try_from(listed.row)?
+                })
+            })
+            .collect()
     }
 
     /// Writes all of `schedule`, if the row is still of that revision.
@@ -232,6 +265,28 @@ impl Store {
             Some(done) if done.rows_affected == 0 => Written::Outdated,
             Some(_) => Written::Done,
         })
+    }
+
+    /// Writes when the schedule is due, which a wrong clock had moved ahead, if the row is still of that revision.
+    pub async fn schedule_repair(
+        &self,
+        schedule: &Schedule,
+        now: DateTime<Utc>,
+        next_at: DateTime<Utc>,
+        notice: &str,
+    ) -> Result<bool, StoreError> {
+        let last_at = schedule.last_at.map(|last| Ord::min(last, now).trunc_subsecs(3));
+        let update = row::Entity::update_many()
+            .col_expr(row::Column::NextAt, Expr::value(next_at))
+            .col_expr(row::Column::LastAt, Expr::value(last_at))
+            .col_expr(row::Column::Notice, Expr::value(notice))
+            .col_expr(row::Column::Revision, Expr::col(row::Column::Revision).add(1))
+            .filter(row::Column::Id.eq(schedule.id.to_string()))
+            .filter(row::Column::Revision.eq(schedule.revision))
+            .exec(&self.database);
+        let _turn = self.write_turn().await;
+        let updated = self.bounded("schedule_repair", update).await?;
+        Ok(updated.rows_affected > 0)
     }
 
     /// Notes a run that somebody started.
@@ -311,6 +366,7 @@ impl TryFrom<row::Model> for Schedule {
             time_zone: row.time_zone,
             function: row.function,
             input: row.input,
+            input_cut: None,
             max_attempts: row.max_attempts.map(i32::unsigned_abs),
             paused: row.paused,
             next_at: row.next_at,

@@ -104,9 +104,17 @@ pub struct Job {
     #[salvo(schema(example = "default"))]
     pub queue: String,
     pub state: State,
-    /// The argument of the function, as it was sent.
+    /// The argument of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see
+    /// `input_preview`, and read the job for the whole of it.
     #[salvo(schema(required = true))]
     pub input: AnyJson,
+    /// Bytes of the input's JSON text; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[salvo(schema(minimum = 0))]
+    pub input_size: Option<u64>,
+    /// How the input's JSON text begins, in at most 200 characters; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_preview: Option<String>,
     /// Attempts made so far; 0 before the first.
     #[salvo(schema(minimum = 0))]
     pub attempt: u32,
@@ -170,6 +178,8 @@ impl From<&record::Job> for Job {
             queue: job.queue.to_string(),
             state: job.state.into(),
             input: job.input.clone().into(),
+            input_size: job.input_cut.as_ref().map(|cut| cut.size),
+            input_preview: job.input_cut.as_ref().map(|cut| cut.preview.clone()),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             run_at: job.run_at.map(Into::into),
@@ -214,7 +224,8 @@ pub struct Waiting {
     pub position: u64,
     /// False when so many wait that it is an estimate.
     pub exact: bool,
-    /// When its turn likely comes, by what ended in the last minutes; null when the queue is paused or nothing has ended.
+    /// When its turn likely comes, by what ended in the last minutes and the queue's rate; null when that tells nothing:
+    /// the queue is paused, nothing has ended, or its limits were changed in the last minutes.
     #[salvo(schema(required = true))]
     pub estimated_start: Option<Timestamp>,
 }

@@ -85,12 +85,15 @@ pub struct JobCount {
 pub struct NewJobAction {
     #[salvo(schema(required = true))]
     pub action: Action,
-    /// A search, as in the parameter `q` of the list of jobs; empty is all jobs. Either this or `ids`.
+    /// A search, as in the parameter `q` of the list of jobs. Either this or `ids`. An empty one means every job, and is
+    /// refused without `all`.
     #[salvo(schema(max_length = 2000, example = "state:dead function:fibonacci"))]
     pub filter: Option<String>,
     /// The jobs themselves, picked by hand.
     #[salvo(schema(min_items = 1, max_items = 1000))]
     pub ids: Option<Vec<String>>,
+    /// With an empty filter: every job is meant. So an action whose filter is empty by mistake does nothing.
+    pub all: Option<bool>,
     /// Only count the jobs.
     pub dry_run: Option<bool>,
 }

@@ -54,9 +54,17 @@ pub struct Schedule {
     /// The name of the function that it calls.
     #[salvo(schema(example = "fibonacci"))]
     pub function: String,
-    /// The argument of the function.
+    /// The argument of the function. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`,
+    /// and read the schedule for the whole of it.
     #[salvo(schema(required = true))]
     pub input: AnyJson,
+    /// Bytes of the input's JSON text; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[salvo(schema(minimum = 0))]
+    pub input_size: Option<u64>,
+    /// How the input's JSON text begins, in at most 200 characters; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_preview: Option<String>,
     /// How often each job is tried; null: as the function says.
     #[salvo(schema(required = true, minimum = 1))]
     pub max_attempts: Option<u32>,
@@ -93,7 +101,11 @@ impl Schedule {
             |_| Vec::new(),
             |timing| timing.times_from(planned.or_else(|| timing.first(schedule.begin(now))), SHOWN),
         );
-        let function = fire::function(schedule, catalog).map(|_| ());
+        // An input that was left out of a list cannot be checked.
+        let function = match schedule.input_cut {
+            Some(_) => Ok(()),
+            None => fire::function(schedule, catalog).map(|_| ()),
+        };
         let problem = timing
             .as_ref()
             .map(|_| ())
@@ -108,6 +120,8 @@ impl Schedule {
             description: timing.map_or_else(|_| schedule.cron.clone(), |timing| timing.describe()),
             function: schedule.function.clone(),
             input: schedule.input.clone().into(),
+            input_size: schedule.input_cut.as_ref().map(|cut| cut.size),
+            input_preview: schedule.input_cut.as_ref().map(|cut| cut.preview.clone()),
             max_attempts: schedule.max_attempts,
             catch_up: schedule.catch_up.into(),
             paused: schedule.paused,

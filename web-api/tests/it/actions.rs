@@ -124,6 +124,23 @@ on_both_databases! {
         assert_eq!(job["attempt"], 1);
     }
 
+    async fn who_has_the_unique_key_of_a_job_now_is_told_to_who_wants_it_to_run_again(kind) {
+        let server = TestServer::idle(kind).await;
+        let body = json!({"input": {"index": 1}, "unique_key": "customer-17", "delay_seconds": 3600});
+        let first = call(&server, "fibonacci", body.clone()).await;
+        assert!(act(&server, &first, "cancel").await.status.is_success());
+        server.job_in_state(&first, "cancelled").await;
+        let second = call(&server, "fibonacci", body.clone()).await;
+        assert_ne!(first, second);
+        let problem = act(&server, &first, "retry").await.problem(409, "unique_key_taken");
+        assert!(problem["detail"].as_str().unwrap().contains(&second), "{problem}");
+        assert!(act(&server, &second, "cancel").await.status.is_success());
+        server.job_in_state(&second, "cancelled").await;
+        assert_eq!(act(&server, &first, "retry").await.status, 202);
+        // It has the key again.
+        assert_eq!(call(&server, "fibonacci", body).await, first);
+    }
+
     async fn of_many_who_run_a_job_again_one_does(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;

@@ -1,6 +1,7 @@
 //! What events make of rows: in order, again, out of order, in one batch or in many, and with data that is refused.
 
 mod data;
+mod deleted;
 mod lives;
 mod lost;
 mod order;

@@ -210,7 +210,7 @@ on_both_databases! {
         .await;
         let action = done(json!({"action": "retry", "filter": "index<3"})).await;
         assert_eq!((&action["filter"], &action["changed"]), (&json!("state:dead,cancelled index<3"), &json!(3)));
-        let action = done(json!({"action": "delete", "filter": ""})).await;
+        let action = done(json!({"action": "delete", "filter": "", "all": true})).await;
         assert_eq!(action["changed"], 7);
         assert_eq!(server.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 5);
         let left = server.get("/api/v1/jobs?limit=2").await.json()["jobs"].clone();
@@ -232,7 +232,10 @@ on_both_databases! {
             (json!({"action": "retry"}), "/filter"),
             (json!({"action": "explode", "filter": ""}), "/action"),
             (json!({"action": "retry", "filter": "state:done"}), "/filter"),
-            (json!({"action": "retry", "filter": "", "all": true}), "/all"),
+            (json!({"action": "retry", "filter": ""}), "/filter"),
+            (json!({"action": "delete", "filter": "  ", "all": false}), "/filter"),
+            (json!({"action": "retry", "filter": "", "all": "yes"}), "/all"),
+            (json!({"action": "retry", "ids": ids, "all": true}), "/all"),
             (json!({"action": "retry", "filter": "", "ids": ids}), "/ids"),
             (json!({"action": "retry", "ids": []}), "/ids"),
             (json!({"action": "retry", "ids": "all"}), "/ids"),
@@ -241,6 +244,8 @@ on_both_databases! {
             let problem = act(body).await.problem(422, "invalid_input");
             assert_eq!(problem["errors"][0]["field"], field);
         }
+        let counted = act(json!({"action": "retry", "filter": "", "dry_run": true})).await;
+        assert_eq!(counted.status, 200, "counting harms nobody");
         server.get("/api/v1/jobs/actions/nothing").await.problem(404, "unknown_action");
     }
 }

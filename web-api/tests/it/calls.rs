@@ -46,6 +46,33 @@ on_both_databases! {
         assert!(time.len() == 24 && time.ends_with('Z'), "{time} has milliseconds");
     }
 
+    async fn two_keys_in_one_request_are_refused(database) {
+        let server = TestServer::idle(database).await;
+        let keys = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")];
+        for (path, body) in [
+            (CALL, json!({"input": {"index": 90}})),
+            (VALUES, json!({"index": 90})),
+            ("/api/v1/batches", json!({"jobs": []})),
+        ] {
+            let problem = post_with(&server, path, &keys, body).await.problem(400, "invalid_parameter");
+            assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
+        }
+        assert!(server.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().is_empty());
+    }
+
+    async fn a_call_whose_job_was_pruned_is_not_made_again_while_its_key_is_held(database) {
+        let server = TestServer::start(database).await;
+        let key = [("Idempotency-Key", "order-1")];
+        let call = async |body: Value| post_with(&server, CALL, &key, body).await;
+        let id = call(json!({"input": {"index": 90}})).await.json()["id"].as_str().unwrap().to_owned();
+        server.job_in_state(&id, "completed").await;
+        let store = server.database.store().await;
+        store.job_prune(None, chrono::Utc::now() + chrono::TimeDelta::minutes(1), 500).await.unwrap();
+        let problem = call(json!({"input": {"index": 90}})).await.problem(410, "key_outlives_job");
+        assert!(problem["detail"].as_str().unwrap().contains(&id), "{problem}");
+        call(json!({"input": {"index": 91}})).await.problem(422, "idempotency_key_reused");
+    }
+
     async fn waiting_gives_the_value_in_one_call(database) {
         let server = TestServer::start(database).await;
         let answer = server.post("/api/values?wait=10s", "{\"index\":90}").await;

@@ -76,7 +76,6 @@ fn failed(id: JobId, attempt: u32, dead: bool) -> JobEvent {
 }
 
 async fn apply(store: &Store, batches: &[EventBatch]) {
-    store.failure_record(batches).await.unwrap();
     store.job_apply_events(batches).await.unwrap();
 }
 

@@ -40,7 +40,6 @@ on_both_databases! {
             finished(new[4].id, 2),
         ])];
         for _ in 0..2 {
-            store.failure_record(&batches).await.unwrap();
             store.job_apply_events(&batches).await.unwrap();
         }
         let failures = store.failure_list(10).await.unwrap();

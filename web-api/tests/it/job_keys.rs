@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use jobs::job::JobId;
 use sea_orm::ConnectionTrait;
 use web_api::store::{
     Store,
+    batch::{
+        BatchId,
+        insert::{BatchInserted, NewBatch},
+    },
     job::{Idempotency, Inserted, NewJob, Unique},
 };
 
@@ -172,17 +177,90 @@ on_both_databases! {
         assert_made(&store, &unique("never looked at", None)).await;
     }
 
-    async fn a_key_whose_job_is_gone_is_free(kind) {
+    async fn a_key_without_a_time_goes_with_its_job(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let first = unique("u", None);
+        assert_made(&store, &first).await;
+        let admin = database.connect().await;
+        admin.execute_unprepared("DELETE FROM jobs").await.unwrap();
+        let second = unique("u", None);
+        assert_made(&store, &second).await;
+        assert_same(&store, &unique("u", None), second.id).await;
+    }
+
+    async fn a_key_with_a_time_is_held_for_it_though_its_job_was_pruned(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let (first, second) = (request("k", "h", HOUR, new_job(90)), unique("u", HOUR));
+        let forever = unique("until the end", None);
+        for job in [&first, &second, &forever] {
+            assert_made(&store, job).await;
+            finish(&store, job).await;
+        }
+        let later = Utc::now() + TimeDelta::minutes(1);
+        assert_eq!(store.job_prune(None, later, 500).await.unwrap().deleted, 3);
+        assert_eq!(store.job_key_prune(Utc::now(), 500).await.unwrap(), 0);
+        assert_eq!(inserted(&store, &request("k", "h", HOUR, new_job(90))).await, Inserted::Gone(first.id));
+        assert_eq!(inserted(&store, &request("k", "other", HOUR, new_job(91))).await, Inserted::KeyReused(first.id));
+        assert_eq!(inserted(&store, &unique("u", None)).await, Inserted::Gone(second.id));
+        assert!(store.job_is_known(&unique("u", None)).await.unwrap());
+        assert_made(&store, &unique("until the end", None)).await;
+        // Its time over, it is free.
+        assert_eq!(store.job_key_prune(Utc::now() + TimeDelta::hours(2), 500).await.unwrap(), 2);
+        assert_made(&store, &request("k", "other", HOUR, unique("u", HOUR))).await;
+    }
+
+    async fn a_job_that_is_deleted_by_hand_frees_its_keys(kind) {
         let database = Database::new(kind).await;
         let store = database.store().await;
         let first = request("k", "h", HOUR, unique("u", HOUR));
         assert_made(&store, &first).await;
-        let admin = database.connect().await;
-        admin.execute_unprepared("DELETE FROM jobs").await.unwrap();
-        let second = request("k", "other", HOUR, unique("u", None));
+        finish(&store, &first).await;
+        assert_eq!(store.job_delete_many(&[first.id]).await.unwrap(), 1);
+        assert_made(&store, &request("k", "other", HOUR, unique("u", HOUR))).await;
+    }
+
+    async fn the_key_of_a_batch_is_held_for_its_time_though_the_batch_was_pruned(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let keyed = || NewBatch {
+            id: BatchId::new(),
+            jobs: Vec::new(),
+            on_finish: None,
+            idempotency: request("k", "h", HOUR, new_job(1)).idempotency,
+        };
+        let first = keyed();
+        assert!(matches!(store.batch_insert(&first).await.unwrap(), BatchInserted::Created { .. }));
+        store.batch_close(first.id).await.unwrap();
+        let later = Utc::now() + TimeDelta::minutes(1);
+        assert_eq!(store.batch_prune(None, later, 500).await.unwrap().deleted, 1);
+        assert_eq!(store.batch_insert(&keyed()).await.unwrap(), BatchInserted::Gone(first.id));
+    }
+
+    async fn a_job_whose_unique_key_another_one_has_does_not_run_again(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let (first, second) = (unique("u", None), unique("u", None));
+        let again = async |job: &NewJob| {
+            let jobs = store.job_run_again(&job.queue, &[job.id], Utc::now()).await.unwrap();
+            jobs.len()
+        };
+        assert_made(&store, &first).await;
+        finish(&store, &first).await;
         assert_made(&store, &second).await;
-        assert_same(&store, &unique("u", None), second.id).await;
-        assert_eq!(inserted(&store, &first).await, Inserted::KeyReused(second.id));
+        assert_eq!(again(&first).await, 0, "two with one key would wait");
+        let row = store.job_get(first.id).await.unwrap().unwrap();
+        assert!(row.state.is_final());
+        assert_eq!(store.job_key_holder(&row).await.unwrap(), Some(second.id));
+        // Both have ended: one of them runs again, and has the key until it ends once more.
+        finish(&store, &second).await;
+        let both = [first.id, second.id];
+        let jobs = store.job_run_again(&first.queue, &both, Utc::now()).await.unwrap();
+        assert_eq!(jobs.len(), 1);
+        let (runs, other) = if jobs[0].id == first.id { (&first, &second) } else { (&second, &first) };
+        assert_same(&store, &unique("u", None), runs.id).await;
+        assert_eq!(again(other).await, 0);
     }
 
     async fn many_callers_at_once_with_keys_of_both_kinds_make_one_job_each(kind) {

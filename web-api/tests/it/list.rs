@@ -2,11 +2,13 @@
 
 use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
+use sea_orm::ConnectionTrait as _;
 use web_api::store::{
     Store,
     job::{Job, JobFilter, NewJob},
 };
 
+use crate::support::binary::Running;
 use crate::support::{Database, batch, new_job, on_both_databases};
 
 /// Walks all pages of a list.
@@ -77,4 +79,65 @@ on_both_databases! {
         assert!(ids(Some(JobState::Dead), None).await.is_empty());
         assert!(ids(None, Some("a' OR '1'='1")).await.is_empty());
     }
+
+    async fn a_list_leaves_out_large_inputs_and_a_job_has_all_of_its_own(kind) {
+        let database = Database::new(kind).await;
+        let store = database.store().await;
+        let large = serde_json::json!({"text": "ä".repeat(500_000)});
+        let with_input = |input: &serde_json::Value| NewJob { input: input.clone(), ..new_job(1) };
+        let new = [with_input(&large), with_input(&serde_json::json!({"small": 1})), with_input(&serde_json::Value::Null)];
+        store.job_insert_many(&new).await.unwrap();
+        // As an older version has written it.
+        let admin = database.connect().await;
+        let old = with_input(&large);
+        store.job_insert_many(std::slice::from_ref(&old)).await.unwrap();
+        let forget = format!("UPDATE jobs SET input_size = NULL, input_preview = NULL WHERE id = '{}'", old.id);
+        admin.execute_unprepared(&forget).await.unwrap();
+
+        let jobs = walk(&store, &JobFilter::default(), 10).await;
+        let bytes = large.to_string().len() as u64;
+        for (listed, measured) in [(&jobs[0], bytes..=bytes + 1), (&jobs[3], bytes..=bytes)] {
+            let cut = listed.input_cut.as_ref().unwrap();
+            assert_eq!(listed.input, serde_json::Value::Null);
+            // PostgreSQL writes a space behind the colon.
+            assert!(measured.contains(&cut.size), "{}", cut.size);
+            assert_eq!(cut.preview.chars().count(), 200);
+            assert!(cut.preview.starts_with("{\"text\":"), "{}", cut.preview);
+            assert_eq!(store.job_get(listed.id).await.unwrap().unwrap().input, large);
+        }
+        assert_eq!((&jobs[1].input, &jobs[1].input_cut), (&serde_json::Value::Null, &None));
+        assert_eq!((&jobs[2].input, &jobs[2].input_cut), (&serde_json::json!({"small": 1}), &None));
+    }
+}
+
+/// Bytes of memory that the process had at most since its peak was set back.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kilobytes * 1024
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_lists_of_a_hundred_large_inputs_at_once_need_little_memory() {
+    let data = tempfile::TempDir::new().unwrap();
+    let server = Running::start(data.path(), &[]).await;
+    let input = serde_json::json!({"text": "x".repeat(900_000)});
+    for _ in 0..100 {
+        let body = serde_json::json!({"input": input, "delay_seconds": 3_600});
+        let answer = server.post("/api/v1/functions/echo/jobs", &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    }
+    std::fs::write(format!("/proc/{}/clear_refs", server.id()), "5").unwrap();
+    let before = peak(server.id());
+    let lists = futures::future::join_all((0..8).map(|_| server.get("/api/v1/jobs?limit=100"))).await;
+    for list in lists {
+        assert!(list.text.len() < 200_000, "{}", list.text.len());
+        let jobs = list.json()["jobs"].clone();
+        assert_eq!(jobs.as_array().unwrap().len(), 100);
+        assert_eq!((&jobs[0]["input"], &jobs[0]["input_size"]), (&serde_json::Value::Null, &serde_json::json!(900_011)));
+        assert!(jobs[0]["input_preview"].as_str().unwrap().starts_with("{\"text\":\"xxx"));
+    }
+    let grown = peak(server.id()) - before;
+    assert!(grown < 50_000_000, "{grown} bytes more than before");
 }

@@ -120,6 +120,29 @@ async fn a_client_that_was_away_gets_what_happened_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_clients_that_come_back_need_no_connections_to_redis() {
+    let server = live().await;
+    let mut client = EventClient::begin(&server).await;
+    let last = client.last_id.clone();
+    let id = ask(&server, 90).await;
+    server.job_in_state(&id, "completed").await;
+    client.states_of(&id, "completed").await;
+    let connections = || {
+        let ever = server.redis.ask("INFO stats");
+        let line = ever.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let before = connections();
+    for _ in 0..50 {
+        let mut back = EventClient::resume(&server, &last).await;
+        assert_eq!(back.states_of(&id, "completed").await, ["queued", "completed"]);
+    }
+    // Those of the test itself, and a few of roles that come and go.
+    let new = connections() - before;
+    assert!(new < 20, "{new} connections for 50 clients");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_position_that_is_not_known_any_more_asks_to_read_again() {
     let server = live().await;
     ask(&server, 1).await;

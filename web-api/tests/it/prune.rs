@@ -170,7 +170,10 @@ on_both_databases! {
         let mut batches = [under_way.to_string(), done.to_string()];
         batches.sort();
         assert_eq!(column(&admin, "SELECT id FROM batches ORDER BY id").await, batches);
-        let mut keys = vec!["unfinished".to_owned(), "young".to_owned(), under_way.to_string(), done.to_string()];
+        // A key is held for its time, though its job has gone.
+        let mut keys = ["unfinished", "young"].map(str::to_owned).to_vec();
+        keys.extend([under_way, done, old_done].map(|batch| batch.to_string()));
+        keys.extend((0..20).map(|n| format!("gone-{n}")));
         keys.sort();
         let mut left = column(&admin, "SELECT key FROM job_keys").await;
         left.sort();
@@ -191,8 +194,6 @@ on_both_databases! {
             let notes = Notes { progress: None, lines: vec![line(1), line(2)] };
             let events = vec![ended(id, 1, failed), JobEvent::Noted { id, attempt: 2, notes }, finished(id, 2)];
             let batches = [batch(events)];
-            store.attempt_record(&batches).await.unwrap();
-            store.log_line_record(&batches).await.unwrap();
             store.job_apply_events(&batches).await.unwrap();
         }
         finish_jobs(&admin, std::slice::from_ref(&gone), long_ago(0)).await;
@@ -297,7 +298,11 @@ async fn postgres_pruners_and_callers_do_not_wait_in_a_circle() {
     let database = Database::new(TestDatabase::Postgres).await;
     let store = database.store().await;
     let admin = database.connect().await;
-    let call = |n: i64, job: NewJob| keyed(&format!("key-{n:02}"), Duration::from_hours(1), job);
+    let call = |n: i64, job: NewJob| {
+        let key = format!("key-{n:02}");
+        let unique = Some(Unique { key, held_for: None });
+        NewJob { unique, ..job }
+    };
     let old_jobs: Vec<NewJob> = (0..=20).map(|n| call(20 - n, old(n))).collect();
     for job in &old_jobs {
         store.job_insert_many(std::slice::from_ref(job)).await.unwrap();

@@ -1,6 +1,7 @@
 //! SQL and the queue come into agreement again: what was lost runs, what has finished does not run again.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use futures::future::join_all;
@@ -39,7 +40,61 @@ fn old(number: u64) -> NewJob {
     }
 }
 
+/// Records what happens, each time only after a while.
+async fn record_late(env: &TestEnv, late: Duration) {
+    let mut recorder = env.queues.recorder(std::slice::from_ref(&env.queue), "late");
+    let mut read = VecDeque::new();
+    loop {
+        let batches = recorder.read(Duration::from_millis(100)).await.unwrap();
+        read.push_back((Instant::now(), batches));
+        while read.front().is_some_and(|(at, _)| at.elapsed() > late) {
+            let (_, batches) = read.pop_front().unwrap();
+            env.store.job_apply_events(&batches).await.unwrap();
+            env.pulse.beat();
+            recorder.ack(&batches).await.unwrap();
+        }
+    }
+}
+
 on_both_databases! {
+    async fn a_recorder_that_stays_far_behind_does_not_stop_the_reconciler(kind) {
+        let env = TestEnv::new(kind).await;
+        let lost = old(1);
+        env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
+        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        // Longer than a round waits, and something new happens all the time.
+        let recording = record_late(&env, Duration::from_secs(13));
+        let telling = async {
+            loop {
+                env.queues.announce_many(&env.queue, 1).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let taken_back = eventually("the lost job waits again", || async {
+            let job = env.store.job_get(lost.id).await.unwrap().unwrap();
+            (job.place == Place::Backlog).then_some(())
+        });
+        tokio::select! {
+            () = recording => {}
+            () = telling => {}
+            () = taken_back => {}
+        }
+    }
+
+    async fn what_was_dispatched_by_a_clock_that_was_a_year_ahead_is_not_lost(kind) {
+        let env = TestEnv::new(kind).await;
+        let mut lost = old(1);
+        lost.place = Place::Window((Utc::now() + TimeDelta::days(365)).trunc_subsecs(3));
+        env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
+        let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
+        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        eventually("the lost job waits again", || async {
+            let job = env.store.job_get(lost.id).await.unwrap().unwrap();
+            (job.place == Place::Backlog).then_some(())
+        })
+        .await;
+    }
+
     async fn what_was_enqueued_while_redis_was_away_runs_when_it_is_back(kind) {
         let env = TestEnv::new(kind).await;
         let wake = Wake::new();

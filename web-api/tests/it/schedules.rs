@@ -42,6 +42,7 @@ pub(crate) fn schedule(name: &str, cron: &str, catch_up: CatchUp) -> Schedule {
         time_zone: "UTC".to_owned(),
         function: "fibonacci".to_owned(),
         input: json!({ "index": 90 }),
+        input_cut: None,
         max_attempts: None,
         catch_up,
         paused: false,
@@ -73,7 +74,7 @@ async fn fire(store: &Store, catalog: &Catalog, now: DateTime<Utc>) -> Vec<Job> 
         let page = fire_page(store, catalog, now, now, from).await.unwrap();
         jobs.extend(page.jobs.into_iter().map(|inserted| match inserted {
             Inserted::Created(job) => job,
-            Inserted::Existing(_) | Inserted::KeyReused(_) => panic!("a schedule's job has no key"),
+            Inserted::Existing(_) | Inserted::KeyReused(_) | Inserted::Gone(_) => panic!("a schedule's job has no key"),
         }));
         from = page.next;
         if from.is_none() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{SubsecRound, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::catalog::Catalog;
 use jobs::job::JobState;
 use serde_json::json;
@@ -42,6 +42,41 @@ async fn completed(store: &Store) -> Vec<Job> {
 }
 
 on_both_databases! {
+    async fn schedules_that_a_clock_of_next_year_has_moved_go_on_now(kind) {
+        let env = TestEnv::new(kind).await;
+        let counted = Counted::default();
+        let now = Utc::now().trunc_subsecs(0);
+        let year = TimeDelta::days(365);
+        let moved = |name: &str, cron: &str| Schedule {
+            function: "counted".to_owned(),
+            input: json!({ "number": 7 }),
+            next_at: Some(now + year + TimeDelta::seconds(3)),
+            last_at: Some(now + year),
+            ..schedule(name, cron, CatchUp::Skip)
+        };
+        let (every, cron) = (moved("every", "@every 3s"), moved("cron", "* * * * * *"));
+        let yearly = Schedule { last_at: None, ..moved("far but right", "@every 9000h") };
+        for schedule in [&every, &cron, &yearly] {
+            assert_eq!(env.store.schedule_insert(schedule).await.unwrap(), Written::Done);
+        }
+        let _scheduler = env.schedule(&env.store, catalog(&counted));
+        for (id, step) in [(every.id, 3), (cron.id, 1)] {
+            let made = eventually("two runs", async || {
+                let filter = JobFilter { schedule: Some(id), ..JobFilter::default() };
+                let jobs = env.store.job_list(&filter, None, 1_000).await.unwrap().jobs;
+                (jobs.len() >= 2).then_some(jobs)
+            })
+            .await;
+            assert!(made.iter().all(|job| job.created_at < now + TimeDelta::minutes(5)));
+            let schedule = env.store.schedule_get(id).await.unwrap().unwrap();
+            assert!(schedule.next_at.unwrap() < Utc::now() + TimeDelta::seconds(step + 1));
+            assert!(schedule.last_at.unwrap() <= Utc::now());
+            assert!(schedule.notice.unwrap().contains("a wrong clock"));
+        }
+        let right = env.store.schedule_get(yearly.id).await.unwrap().unwrap();
+        assert_eq!((right.next_at, right.notice), (yearly.next_at, None));
+    }
+
     async fn two_schedulers_share_the_due_times_and_the_jobs_run(kind) {
         let env = TestEnv::new(kind).await;
         let counted = Counted::default();

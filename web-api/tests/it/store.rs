@@ -141,7 +141,7 @@ on_both_databases! {
                 match answer {
                     Inserted::Created(_) => created += 1,
                     Inserted::Existing(_) => {}
-                    Inserted::KeyReused(_) => panic!("the requests are the same"),
+                    Inserted::KeyReused(_) | Inserted::Gone(_) => panic!("the requests are the same"),
                 }
             }
         }

@@ -211,7 +211,7 @@ const Row = memo(function Row({ job, index, columns, selected, onSelect, measure
       {cell(
         'input',
         <Link to="/jobs/$id" params={{ id: job.id }} data-row>
-          {shortenMiddle(jsonText(job.input), 20).text}
+          {shortenMiddle(job.input_preview ?? jsonText(job.input), 20).text}
         </Link>,
         classes.input,
       )}

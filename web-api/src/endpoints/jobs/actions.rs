@@ -37,7 +37,7 @@ const TRIES: usize = 5;
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job has not ended, or its queue is no longer there.", body = Problem,
+        (status_code = 409, description = "The job has not ended, its queue is no longer there, or another job has its `unique_key`.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -48,10 +48,16 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
     let job = find(state, req).await?;
     check_queue(state, &job, "run again")?;
     let mut again = again::run(&state.store, &state.queues, &state.windows, &job.queue, &[job.id]).await?;
-    match again.pop() {
-        Some(job) => accepted(&job),
-        // Of several who want it at once, one has it run again.
-        None => Err(wrong_state(&find(state, req).await?, "run again")),
+    let now = find(state, req).await?;
+    if again.pop().is_some() {
+        return accepted(&now);
+    }
+    // Of several who want it at once, one has it run again.
+    match state.store.job_key_holder(&now).await? {
+        Some(holder) if now.state.is_final() => Err(ApiError::UniqueKeyTaken {
+            holder: holder.to_string(),
+        }),
+        Some(_) | None => Err(wrong_state(&now, "run again")),
     }
 }
 

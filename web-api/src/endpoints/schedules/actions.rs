@@ -1,6 +1,7 @@
 //! What one does with a schedule: pause it, resume it, run it now.
 
-use chrono::{SubsecRound as _, Utc};
+use chrono::SubsecRound as _;
+use ::jobs::clock;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -34,7 +35,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
         if !schedule.paused {
             schedule.paused = true;
             schedule.next_at = None;
-            schedule.updated_at = Utc::now().trunc_subsecs(3);
+            schedule.updated_at = clock::now().trunc_subsecs(3);
         }
         Ok(())
     })
@@ -61,7 +62,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
 pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     edit(AppState::of(depot)?, req, |schedule| {
         if schedule.paused {
-            let now = Utc::now();
+            let now = clock::now();
             let timing = fire::timing(schedule).map_err(|problem| ApiError::ScheduleBroken { problem })?;
             schedule.paused = false;
             schedule.next_at = timing.first(schedule.begin(now));
@@ -99,7 +100,7 @@ pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     let job = fire::job(&schedule, &state.catalog).map_err(|problem| ApiError::ScheduleBroken { problem })?;
     let job = state.enqueuer.enqueue(job).await?.job;
     // The job is recorded; that the schedule does not tell of it is no reason to call for another one.
-    if let Err(error) = state.store.schedule_ran(schedule.id, Utc::now(), job.id).await {
+    if let Err(error) = state.store.schedule_ran(schedule.id, clock::now(), job.id).await {
         tracing::warn!(schedule = %schedule.name, job = %job.id, error = %chain(&error), "the run could not be noted");
     }
     let location = format!("/api/v1/jobs/{}", job.id);

@@ -1,7 +1,7 @@
 //! What a cron text would mean, before there is a schedule.
 
-use chrono::Utc;
 use chrono_tz::Tz;
+use ::jobs::clock;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
@@ -42,7 +42,7 @@ pub async fn preview(req: &mut Request) -> Result<Answer, ApiError> {
             time_zone,
             description: timing.describe(),
             next_times: timing
-                .times_from(timing.first(Utc::now()), SHOWN)
+                .times_from(timing.first(clock::now()), SHOWN)
                 .into_iter()
                 .map(Into::into)
                 .collect(),

@@ -30,6 +30,7 @@ pub(super) fn new(
         time_zone: "UTC".to_owned(),
         function: String::new(),
         input: Value::Null,
+        input_cut: None,
         max_attempts: None,
         catch_up: CatchUp::Once,
         paused: false,

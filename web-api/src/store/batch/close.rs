@@ -1,7 +1,8 @@
 //! The end of a batch: its counts, the time, and the job that it calls for, in one transaction. Any number of processes
 //! may try; one of them does it.
 
-use chrono::{SubsecRound, Utc};
+use chrono::SubsecRound;
+use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -87,7 +88,7 @@ impl Store {
                 return Ok(Ok(None));
             }
             let insertion = match job {
-                Some(job) => Some(insert(&transaction, &[job], Utc::now()).await?),
+                Some(job) => Some(insert(&transaction, &[job], clock::now()).await?),
                 None => None,
             };
             transaction.commit().await?;
@@ -150,7 +151,7 @@ fn close(id: BatchId, counts: &Counts, job: Option<JobId>) -> UpdateStatement {
     let mut close = Query::update();
     close
         .table(row::Entity)
-        .value(row::Column::FinishedAt, Utc::now().trunc_subsecs(3))
+        .value(row::Column::FinishedAt, clock::now().trunc_subsecs(3))
         .value(row::Column::OnFinishJobId, job.map(|id| id.to_string()))
         .value(row::Column::Completed, number(counts.completed))
         .value(row::Column::Dead, number(counts.dead))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::Utc;
+use jobs::clock;
 use jobs::job::QueueName;
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub enum BatchInserted {
     Existing(Batch),
     /// The key belongs to another request, whose batch this is.
     KeyReused(BatchId),
+    /// The same as [`BatchInserted::Existing`], of a batch that was deleted while its key is still held.
+    Gone(BatchId),
 }
 
 /// A call that is yet to become a job, as it lies in its batch's row.
@@ -83,18 +85,13 @@ impl Store {
                     return Ok(BatchInserted::KeyReused(id));
                 }
                 let first = self.batch_get(id).await?;
-                first.map(BatchInserted::Existing).ok_or_else(|| {
-                    StoreError::new(
-                        "batch_insert",
-                        DbErr::RecordNotFound("the batch of a key".to_owned()),
-                    )
-                })
+                Ok(first.map_or(BatchInserted::Gone(id), BatchInserted::Existing))
             }
         }
     }
 
     async fn insert_batch(&self, new: &NewBatch) -> Result<Done, DbErr> {
-        let now = Utc::now();
+        let now = clock::now();
         let transaction = self.begin().await?;
         if let Some(idempotency) = &new.idempotency {
             let name = job_key::of_batch(&idempotency.key);

@@ -1,18 +1,23 @@
 //! What an operator does to jobs: run again what had ended, run now what waits for its time, another input. Each is one
 //! guarded statement: a row that is not in the state it takes is left as it is.
 
+use std::collections::{BTreeMap, HashSet};
+
 use chrono::{DateTime, SubsecRound, Utc};
+use jobs::clock;
 use jobs::job::{JobId, JobState, QueueName};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, UpdateMany,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, UpdateMany,
+    sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::Value;
 
 use super::{
-    FINAL, Job,
+    FINAL, Job, light,
     row::{Column, Entity},
 };
+use crate::store::job_key::{self, Hold, Kind};
 use crate::store::{Store, StoreError};
 
 /// The states in which a job waits for a time.
@@ -30,8 +35,78 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let statement = run_again(queue, ids, now);
-        self.changed("job_run_again", statement).await
+        let _turn = self.write_turn().await;
+        let running = async {
+            let transaction = self.begin().await?;
+            let taken = self.take_keys_again(&transaction, queue, ids).await?;
+            let ids = ids.iter().filter(|id| !taken.contains(&id.to_string()));
+            let ids: Vec<String> = ids.map(JobId::to_string).collect();
+            let mut statement = run_again(queue, ids).into_query();
+            statement.value(Column::AgainAt, now);
+            statement.returning(Query::returning().column(Column::Id));
+            let rows = transaction.query_all(&statement).await?;
+            let ids = rows.iter().map(|row| row.try_get_by_index::<String>(0));
+            let ids = ids.collect::<Result<Vec<_>, _>>()?;
+            let query = Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Id);
+            let rows = light::without_inputs(query, self.backend()).all(&transaction).await?;
+            transaction.commit().await?;
+            Ok::<_, DbErr>(rows)
+        };
+        let rows = self.bounded("job_run_again", running).await?;
+        rows.into_iter().map(light::job).collect()
+    }
+
+    /// Takes the unique keys of those of `ids` that have ended and had one, until they end once more. Answers the ids of
+    /// those whose key another job has now. Rows are locked before keys, as where they are deleted.
+    async fn take_keys_again(
+        &self,
+        transaction: &DatabaseTransaction,
+        queue: &QueueName,
+        ids: &[JobId],
+    ) -> Result<HashSet<String>, DbErr> {
+        let mut query = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::Function, Column::UniqueKey])
+            .filter(Column::Id.is_in(ids.iter().map(JobId::to_string)))
+            .filter(Column::Queue.eq(queue.as_str()))
+            .filter(Column::State.is_in(FINAL.map(JobState::as_str)))
+            .filter(Column::UniqueKey.is_not_null())
+            .order_by_asc(Column::Id);
+        if self.backend() == DbBackend::Postgres {
+            query = query.lock_exclusive();
+        }
+        let keyed = query.into_tuple::<(String, String, String)>().all(transaction).await?;
+        let mut wanted = BTreeMap::new();
+        for (id, function, key) in &keyed {
+            let hold = Hold {
+                holder: id.clone(),
+                request_hash: None,
+                expires_at: None,
+            };
+            wanted.entry((function.clone(), key.clone())).or_insert(hold);
+        }
+        let holds = job_key::claim(transaction, Kind::Unique, &wanted, clock::now()).await?;
+        let others = keyed.into_iter().filter(|(id, function, key)| {
+            let hold = holds.get(&(function.clone(), key.clone()));
+            hold.is_some_and(|hold| hold.holder != *id)
+        });
+        Ok(others.map(|(id, ..)| id).collect())
+    }
+
+    /// The other job that has the unique key of this one, and holds it still.
+    pub async fn job_key_holder(&self, job: &Job) -> Result<Option<JobId>, StoreError> {
+        let Some(key) = &job.unique_key else {
+            return Ok(None);
+        };
+        let name = (job.function.clone(), key.clone());
+        let looking = async {
+            let transaction = self.snapshot().await?;
+            job_key::holder(&transaction, Kind::Unique, &name, clock::now()).await
+        };
+        let holder = self.bounded("job_key_holder", looking).await?;
+        Ok(holder
+            .and_then(|holder| holder.parse().ok())
+            .filter(|holder| *holder != job.id))
     }
 
     /// Makes a job that SQL keeps and that waits for its time due now. `None` when it is not such a job any more.
@@ -75,7 +150,7 @@ impl Store {
     }
 }
 
-fn run_again(queue: &QueueName, ids: &[JobId], now: DateTime<Utc>) -> UpdateMany<Entity> {
+fn run_again(queue: &QueueName, ids: Vec<String>) -> UpdateMany<Entity> {
     let no_time = || Expr::value(Option::<DateTime<Utc>>::None);
     let no_number = || Expr::value(Option::<i64>::None);
     // Attempts are counted on, so that each has a number of its own in the history and in Redis.
@@ -84,7 +159,6 @@ fn run_again(queue: &QueueName, ids: &[JobId], now: DateTime<Utc>) -> UpdateMany
         .col_expr(Column::State, Expr::value(JobState::Queued.as_str()))
         .col_expr(Column::MaxAttempts, Expr::col(Column::Attempt).add(attempts))
         .col_expr(Column::AttemptsBefore, Expr::col(Column::Attempt))
-        .col_expr(Column::AgainAt, Expr::value(now))
         .col_expr(Column::RunAt, no_time())
         .col_expr(Column::StartedAt, no_time())
         .col_expr(Column::FinishedAt, no_time())
@@ -96,7 +170,7 @@ fn run_again(queue: &QueueName, ids: &[JobId], now: DateTime<Utc>) -> UpdateMany
         .col_expr(Column::OutputLength, no_number())
         .col_expr(Column::OutputPreview, Expr::value(Option::<String>::None))
         .col_expr(Column::Progress, Expr::value(Option::<f64>::None))
-        .filter(Column::Id.is_in(ids.iter().map(JobId::to_string)))
+        .filter(Column::Id.is_in(ids))
         .filter(Column::Queue.eq(queue.as_str()))
         .filter(Column::State.is_in(FINAL.map(JobState::as_str)))
 }
@@ -104,13 +178,16 @@ fn run_again(queue: &QueueName, ids: &[JobId], now: DateTime<Utc>) -> UpdateMany
 fn due_now(id: JobId) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(JobState::Queued.as_str()))
-        .col_expr(Column::RunAt, Expr::value(Utc::now().trunc_subsecs(3)))
+        .col_expr(Column::RunAt, Expr::value(clock::now().trunc_subsecs(3)))
         .filter(Column::Id.eq(id.to_string()))
         .filter(Column::State.is_in(FOR_A_TIME))
 }
 
 fn edit(id: JobId, input: Value) -> UpdateMany<Entity> {
+    let (size, preview) = light::measured(&input);
     Entity::update_many()
         .col_expr(Column::Input, Expr::value(input))
+        .col_expr(Column::InputSize, Expr::value(size))
+        .col_expr(Column::InputPreview, Expr::value(preview))
         .filter(Column::Id.eq(id.to_string()))
 }

@@ -3,7 +3,8 @@
 //! A row is in one of three places (see [`Place`](super::Place)). Each move is one guarded statement, so that of several processes
 //! exactly one makes it.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use jobs::clock;
 use jobs::job::{JobId, JobState, Priority, QueueName};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -33,6 +34,9 @@ pub struct DispatchedJob {
     pub dispatched_at: DateTime<Utc>,
 }
 
+/// What was dispatched so far ahead of now was written by a wrong clock: it is as old as can be.
+pub const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
 impl Store {
     /// The first lane of a queue, after `after`, that has jobs in the backlog.
     pub async fn job_next_lane(
@@ -59,7 +63,7 @@ impl Store {
         lane: &Lane,
         most: u64,
     ) -> Result<Vec<Job>, StoreError> {
-        let statement = dispatch(self.backend(), queue, lane, most, Utc::now().trunc_subsecs(3));
+        let statement = dispatch(self.backend(), queue, lane, most, clock::now().trunc_subsecs(3));
         let _turn = self.write_turn().await;
         let rows = self
             .bounded("job_dispatch", statement.exec_with_returning(&self.database))
@@ -111,7 +115,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        let statement = take_back(ids, before, Utc::now());
+        let statement = take_back(ids, before, clock::now());
         let _turn = self.write_turn().await;
         let result = self
             .bounded("job_take_back", statement.exec(&self.database))
@@ -209,7 +213,11 @@ fn take_back(ids: &[JobId], before: DateTime<Utc>, now: DateTime<Utc>) -> Update
         .col_expr(Column::Attempt, attempts.into())
         .filter(Column::Id.is_in(ids.iter().map(JobId::to_string)))
         .filter(Column::FinishedAt.is_null())
-        .filter(Column::DispatchedAt.lte(before))
+        .filter(
+            Column::DispatchedAt
+                .lte(before)
+                .or(Column::DispatchedAt.gt(now + AHEAD)),
+        )
 }
 
 /// The rows of the subquery, on PostgreSQL without those that another process is taking at this moment. On SQLite

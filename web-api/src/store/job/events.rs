@@ -4,6 +4,7 @@
 //! change has a guard that its row must pass, and a row in a final state passes none.
 
 mod change;
+mod history;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,6 +12,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::{
     job::{JobId, JobState},
     queue::events::EventBatch,
@@ -22,7 +24,7 @@ use sea_orm::{
     },
 };
 
-use super::{FINAL, UnfinishedJob, parsed, row::Column};
+use super::{FINAL, UnfinishedJob, dispatch::AHEAD, parsed, row::Column};
 use crate::store::{
     Store, StoreError,
     batch::BatchId,
@@ -30,6 +32,7 @@ use crate::store::{
 };
 
 use change::changes;
+use history::History;
 pub(in crate::store) use change::storable;
 pub use change::{Attempt, Change};
 
@@ -77,6 +80,49 @@ impl AppliedChange {
     }
 }
 
+/// What events mean for one job.
+#[derive(Debug, Clone)]
+struct Piece {
+    id: JobId,
+    /// `None` when they tell of its history alone.
+    change: Option<Change>,
+    history: History,
+}
+
+impl Piece {
+    /// Drops every text that came from outside.
+    fn strip(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.strip();
+        }
+        self.history.strip();
+    }
+}
+
+/// The pieces in the order of their ids, in lists that are to be applied one after the other; see [`changes`]. The history
+/// of a job comes with its first change.
+fn pieces(batches: &[EventBatch]) -> Vec<Vec<Piece>> {
+    let mut histories = history::histories(batches);
+    let mut lists: Vec<Vec<Piece>> = Vec::new();
+    for changes in changes(batches) {
+        let list = changes.into_iter().map(|change| Piece {
+            id: change.id,
+            history: histories.remove(&change.id).unwrap_or_default(),
+            change: Some(change),
+        });
+        lists.push(list.collect());
+    }
+    if let Some(first) = lists.first_mut() {
+        first.extend(histories.into_iter().map(|(id, history)| Piece {
+            id,
+            change: None,
+            history,
+        }));
+        first.sort_by_key(|piece| piece.id);
+    }
+    lists
+}
+
 /// What a row says after a change.
 struct Passed {
     could_run: Option<DateTime<Utc>>,
@@ -85,13 +131,13 @@ struct Passed {
 }
 
 impl Store {
-    /// Brings the rows up to date. The same events once more change nothing.
+    /// Brings the rows up to date, with their history. The same events once more change nothing.
     ///
     /// # Errors
     /// When the database is away; part of the batch may have been applied, so give the whole of it again.
     pub async fn job_apply_events(&self, batches: &[EventBatch]) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
-        for mut left in changes(batches) {
+        for mut left in pieces(batches) {
             while !left.is_empty() {
                 let rest = left.split_off(left.len().min(CHUNK));
                 self.apply_or_split(left, &mut applied).await?;
@@ -111,7 +157,7 @@ impl Store {
         jobs: &[UnfinishedJob],
         arrived: DateTime<Utc>,
     ) -> Result<HashSet<JobId>, StoreError> {
-        let now = Utc::now();
+        let now = clock::now();
         let mut done = HashSet::new();
         let mut cancelled: Vec<Change> = jobs
             .iter()
@@ -121,24 +167,28 @@ impl Store {
         for chunk in cancelled.chunks(CHUNK) {
             let mut statement = update(chunk);
             let dispatched_at = || Expr::col(("jobs", Column::DispatchedAt));
-            statement.and_where(dispatched_at().is_null().or(dispatched_at().lt(arrived)));
+            let settled = dispatched_at()
+                .is_null()
+                .or(dispatched_at().lt(arrived))
+                .or(dispatched_at().gt(now + AHEAD));
+            statement.and_where(settled);
             done.extend(self.carry_out(&statement).await?.into_keys());
         }
         Ok(done)
     }
 
-    /// A change that the database refuses must not sink the others: halves the chunk until it stands alone.
-    async fn apply_or_split(&self, chunk: Vec<Change>, applied: &mut Applied) -> Result<(), StoreError> {
+    /// What the database refuses of one job must not sink the others: halves the chunk until it stands alone.
+    async fn apply_or_split(&self, chunk: Vec<Piece>, applied: &mut Applied) -> Result<(), StoreError> {
         let mut chunks = vec![chunk];
         while let Some(mut chunk) = chunks.pop() {
-            match self.apply(chunk.clone()).await {
+            match self.apply(&chunk).await {
                 Ok(passed) => applied.changes.extend(passed),
                 Err(error @ StoreError::Data { .. }) => {
                     if let [only] = chunk.as_mut_slice() {
                         // The state alone, at least: or the job would be run again and again.
                         let id = only.id;
                         only.strip();
-                        match self.apply(chunk).await {
+                        match self.apply(&chunk).await {
                             Ok(_) | Err(StoreError::Data { .. }) => {}
                             Err(other) => return Err(other),
                         }
@@ -154,24 +204,38 @@ impl Store {
         Ok(())
     }
 
-    /// The changes, and in the same transaction what they mean for the time series: an event that comes again changes no
-    /// row and counts no more.
-    async fn apply(&self, changes: Vec<Change>) -> Result<Vec<AppliedChange>, StoreError> {
-        let statement = update(&changes);
+    /// The changes, and in the same transaction the history of the jobs and what both mean for the time series: an event
+    /// that comes again changes no row and counts no more.
+    async fn apply(&self, pieces: &[Piece]) -> Result<Vec<AppliedChange>, StoreError> {
+        let changes: Vec<Change> = pieces.iter().filter_map(|piece| piece.change.clone()).collect();
+        let told: Vec<&Piece> = pieces.iter().filter(|piece| !piece.history.is_empty()).collect();
         let counts = |change: &Change| !change.ended.is_empty() || !change.vanished.is_empty();
-        if !changes.iter().any(counts) {
-            let mut passed = self.carry_out(&statement).await?;
+        if told.is_empty() && !changes.iter().any(counts) {
+            let mut passed = self.carry_out(&update(&changes)).await?;
             return Ok(applied(changes, &mut passed));
         }
         let _turn = self.write_turn().await;
         let applying = async {
             let transaction = self.begin().await?;
-            let rows = transaction.query_all(&statement).await?;
+            let mut histories: Vec<&History> = Vec::new();
+            if !told.is_empty() {
+                // The history first, so that who sees a job in its new state finds what led to it.
+                let kept = history::kept(&transaction, told.iter().map(|piece| piece.id)).await?;
+                let of_kept = told.iter().filter(|piece| kept.contains(&piece.id.to_string()));
+                histories.extend(of_kept.map(|piece| &piece.history));
+                history::write(&transaction, &histories).await?;
+            }
+            let rows = if changes.is_empty() {
+                Vec::new()
+            } else {
+                transaction.query_all(&update(&changes)).await?
+            };
             let Ok(mut passed) = read(rows) else {
                 // Nothing is written for an answer that makes no sense.
                 return Ok(None);
             };
             let applied = applied(changes, &mut passed);
+            history::write_failures(&transaction, &histories).await?;
             Notes::ended(applied.iter()).write(&transaction).await?;
             transaction.commit().await?;
             Ok::<_, DbErr>(Some(applied))

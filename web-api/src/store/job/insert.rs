@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryTrait, Set,
@@ -10,7 +11,7 @@ use sea_orm::{
 };
 
 use super::{
-    Job, NewJob, Place, millis,
+    Job, NewJob, Place, light, millis,
     once::{self, Verdict},
     row,
 };
@@ -29,6 +30,8 @@ pub enum Inserted {
     Existing(Job),
     /// The key belongs to another request of the same function, whose job this is.
     KeyReused(JobId),
+    /// The same as [`Inserted::Existing`], of a job that was deleted while its key is still held.
+    Gone(JobId),
 }
 
 /// What [`insert`] did, before the rows that were there already are read as jobs.
@@ -47,7 +50,7 @@ impl Store {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let now = Utc::now();
+        let now = clock::now();
         let _turn = self.write_turn().await;
         let inserting = async {
             let transaction = self.begin().await?;
@@ -121,11 +124,10 @@ impl Insertion {
             .collect::<Result<_, _>>()?;
         let answer = |verdict| match verdict {
             Verdict::New => made.next().map(Inserted::Created).ok_or_else(gone),
-            Verdict::Same(id) => existing
+            Verdict::Same(id) => Ok(existing
                 .get(&id)
                 .cloned()
-                .map(Inserted::Existing)
-                .ok_or_else(gone),
+                .map_or(Inserted::Gone(id), Inserted::Existing)),
             Verdict::Reused(first) => Ok(Inserted::KeyReused(first)),
         };
         self.verdicts.into_iter().map(answer).collect()
@@ -133,7 +135,11 @@ impl Insertion {
 }
 
 fn active(job: &Job) -> row::ActiveModel {
+    let (input_size, input_preview) = light::measured(&job.input);
     row::ActiveModel {
+        input_size: Set(input_size),
+        input_preview: Set(input_preview),
+        unique_key: Set(job.unique_key.clone()),
         id: Set(job.id.to_string()),
         function: Set(job.function.clone()),
         queue: Set(job.queue.to_string()),

@@ -16,6 +16,7 @@ use sea_orm::{
 use super::{
     Job, JobFilter,
     filter::{Plan, Source},
+    light,
     row::{Column, Entity, Model},
 };
 use crate::store::{Store, StoreError, job_tag::row as job_tag};
@@ -106,9 +107,10 @@ impl Store {
         };
         let mut jobs = Vec::new();
         for query in pages(&plan, start, searched, limit) {
+            let query = light::without_inputs(query, self.backend());
             let rows: Vec<Model> = self.bounded("job_list", query.all(&self.database)).await?;
             for row in rows {
-                jobs.push(Job::try_from(row)?);
+                jobs.push(light::job(row)?);
             }
         }
         if matches!(start, Start::NewerThan(_)) {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{DatabaseTransaction, DbErr};
 
@@ -89,7 +90,7 @@ pub(in crate::store) async fn settle(
 impl Store {
     /// Whether a call like this one gets the job of an earlier one, by one of its keys.
     pub async fn job_is_known(&self, job: &NewJob) -> Result<bool, StoreError> {
-        let now = Utc::now();
+        let now = clock::now();
         let keys = [
             (Kind::Idempotency, by_request(job, now)),
             (Kind::Unique, by_unique_key(job, now)),
@@ -117,7 +118,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let looking = async {
             let transaction = self.snapshot().await?;
-            job_key::is_held(&transaction, kind, name, Utc::now()).await
+            job_key::is_held(&transaction, kind, name, clock::now()).await
         };
         self.bounded(operation, looking).await
     }

@@ -48,6 +48,11 @@ pub struct Model {
     pub failure: Option<String>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub tags: Option<Json>,
+    /// Bytes of the input's JSON text; nothing in rows of older versions.
+    pub input_size: Option<i64>,
+    /// The beginning of a large input.
+    pub input_preview: Option<String>,
+    pub unique_key: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -75,6 +80,8 @@ impl TryFrom<Model> for Job {
             state: parsed(&row.id, "state", &row.state)?,
             function: row.function,
             input: row.input,
+            input_cut: None,
+            unique_key: row.unique_key,
             attempt: row.attempt.unsigned_abs(),
             max_attempts: row.max_attempts.unsigned_abs(),
             timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use sea_orm::{DbBackend, QueryTrait};
 
-use super::{batch, expired_keys, job, keys_of, old_jobs, page};
+use super::{Keys, batch, expired_keys, job, keys_of, old_jobs, page};
 use crate::store::job::plans::{database, plan};
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_walk_costs_what_it_looks_at() {
             "SEARCH job_keys USING INDEX job_keys_by_expiry (expires_at<?)",
         ),
         (
-            keys_of(&ids).build(DbBackend::Sqlite),
+            keys_of(&ids, Keys::WithoutTime).build(DbBackend::Sqlite),
             "SEARCH job_keys USING INDEX job_keys_by_holder (holder=?)",
         ),
     ] {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
@@ -58,7 +59,21 @@ impl Store {
         after: Option<DueCursor>,
         limit: u64,
     ) -> Result<DuePage, StoreError> {
-        let query = due(horizon, after, limit);
+        self.schedules_of(due(horizon, after, limit), limit).await
+    }
+
+    /// Schedules that are due later than `time`, behind `after`.
+    pub async fn schedule_planned(
+        &self,
+        time: DateTime<Utc>,
+        after: Option<DueCursor>,
+        limit: u64,
+    ) -> Result<DuePage, StoreError> {
+        let later = row::Entity::find().filter(row::Column::NextAt.gt(time));
+        self.schedules_of(in_order(later, after, limit), limit).await
+    }
+
+    async fn schedules_of(&self, query: Select<row::Entity>, limit: u64) -> Result<DuePage, StoreError> {
         let rows = self.bounded("schedule_due", query.all(&self.database)).await?;
         let last = rows.last().filter(|_| rows.len() as u64 == limit);
         let next = last.and_then(|row| Some(DueCursor(row.next_at?, row.id.clone())));
@@ -89,7 +104,14 @@ impl Store {
 }
 
 fn due(horizon: DateTime<Utc>, after: Option<DueCursor>, limit: u64) -> Select<row::Entity> {
-    let mut query = row::Entity::find().filter(row::Column::NextAt.lte(horizon));
+    in_order(row::Entity::find().filter(row::Column::NextAt.lte(horizon)), after, limit)
+}
+
+fn in_order(
+    mut query: Select<row::Entity>,
+    after: Option<DueCursor>,
+    limit: u64,
+) -> Select<row::Entity> {
     if let Some(DueCursor(at, id)) = after {
         let place = Expr::tuple([Expr::col(row::Column::NextAt), Expr::col(row::Column::Id)]);
         query = query.filter(place.gt(Expr::tuple([Expr::value(at), Expr::value(id)])));
@@ -126,7 +148,7 @@ async fn fire_within(transaction: &DatabaseTransaction, firings: &[Firing]) -> R
         .iter()
         .map(|row| row.try_get_by_index::<String>(0))
         .collect::<Result<HashSet<_>, _>>()?;
-    let now = Utc::now();
+    let now = clock::now();
     let jobs: Vec<NewJob> = free
         .into_iter()
         .filter(|firing| won.contains(&firing.id.to_string()))
