@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use crate::stack::Stack;
 
 mod apis;
+mod clocks;
 mod network;
 mod postgres;
 mod redis;
@@ -32,6 +33,7 @@ pub(crate) enum Target {
     Redis,
     Database,
     Network,
+    Clocks,
     /// Processes that are to end in good order, which they need everything else for.
     Everything,
 }
@@ -53,7 +55,7 @@ pub(crate) struct Blow {
 /// What is done when it is over.
 pub(crate) type End = Box<dyn FnOnce(&mut Stack) -> Result<()>>;
 
-pub(crate) const FAULTS: [Fault; 13] = [
+pub(crate) const FAULTS: [Fault; 14] = [
     Fault {
         name: "kill-worker",
         does: "kill -9 a worker, start another one",
@@ -131,6 +133,12 @@ pub(crate) const FAULTS: [Fault; 13] = [
         does: "let nothing pass to Redis and back, of one process or of all, for some seconds",
         strikes: Target::Network,
         strike: network::stall,
+    },
+    Fault {
+        name: "jump-clock",
+        does: "set the clock of one process, or of all, a year or some hours wrong for some seconds",
+        strikes: Target::Clocks,
+        strike: clocks::jump,
     },
 ];
 

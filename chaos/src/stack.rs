@@ -14,10 +14,12 @@ use xtask::{http, process, project, say, server};
 use crate::notes::Notes;
 use crate::options::Options;
 
+pub(crate) mod clocks;
 pub(crate) mod link;
 pub(crate) mod redis;
 pub(crate) mod slot;
 
+use clocks::Clocks;
 use link::Link;
 use redis::Redis;
 use slot::{BadEnd, Slot};
@@ -86,6 +88,7 @@ pub(crate) struct Stack {
     /// APIs that gave up because the database was away when they came up, and were started again.
     pub(crate) starts_in_vain: u32,
     pub(crate) notes: Notes,
+    pub(crate) clocks: Clocks,
     folder: PathBuf,
     programs: Programs,
     database: Database,
@@ -145,6 +148,7 @@ impl Stack {
             bad_ends: Vec::new(),
             starts_in_vain: 0,
             notes: Notes::create(folder, NOTES)?,
+            clocks: Clocks::new(folder),
             folder: folder.to_path_buf(),
             programs: Programs {
                 apis: builds("web-api", &options.web_api_binary)?,
@@ -167,6 +171,11 @@ impl Stack {
         Ok(stack)
     }
 
+    /// Of all places, APIs first.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.apis.iter().chain(&self.workers).map(|slot| slot.name).collect()
+    }
+
     pub(crate) fn database_url(&self) -> String {
         self.postgres.url(DATABASE)
     }
@@ -178,6 +187,7 @@ impl Stack {
         };
         let slot = &mut self.workers[at];
         let mut command = prepared(program, slot);
+        self.clocks.prepare(slot.name, &mut command)?;
         command.env("SPIRAL_WORKER_NAME", slot.next_name());
         slot.fill(&mut command, &self.folder)
     }
@@ -197,6 +207,7 @@ impl Stack {
         };
         let slot = &mut self.apis[at];
         let mut command = prepared(program, slot);
+        self.clocks.prepare(slot.name, &mut command)?;
         command
             .env("SPIRAL_DATABASE_URL", url)
             .env("SPIRAL_LISTEN", format!("127.0.0.1:{port}"));
