@@ -1247,8 +1247,15 @@ export interface components {
              * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
              */
             id: string;
-            /** @description The argument of the function, as it was sent. */
+            /** @description The argument of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the job for the whole of it. */
             input: unknown;
+            /** @description How the input's JSON text begins, in at most 200 characters; there when the input was left out. */
+            input_preview?: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes of the input's JSON text; there when the input was left out.
+             */
+            input_size?: number | null;
             /**
              * Format: uint32
              * @description How often the function is tried before the job is dead.
@@ -1721,10 +1728,12 @@ export interface components {
         /** @description Something that is to be done to many jobs. */
         NewJobAction: {
             action: components["schemas"]["Action"];
+            /** @description With an empty filter: every job is meant. So an action whose filter is empty by mistake does nothing. */
+            all?: boolean | null;
             /** @description Only count the jobs. */
             dry_run?: boolean | null;
             /**
-             * @description A search, as in the parameter `q` of the list of jobs; empty is all jobs. Either this or `ids`.
+             * @description A search, as in the parameter `q` of the list of jobs. Either this or `ids`. An empty one means every job, and is refused without `all`.
              * @example state:dead function:fibonacci
              */
             filter?: string | null;
@@ -2013,8 +2022,15 @@ export interface components {
             function: string;
             /** @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
             id: string;
-            /** @description The argument of the function. */
+            /** @description The argument of the function. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the schedule for the whole of it. */
             input: unknown;
+            /** @description How the input's JSON text begins, in at most 200 characters; there when the input was left out. */
+            input_preview?: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes of the input's JSON text; there when the input was left out.
+             */
+            input_size?: number | null;
             /**
              * Format: date-time
              * @description What the last run was due at, or when somebody started it by hand.
@@ -2210,7 +2226,7 @@ export interface components {
         Waiting: {
             /**
              * Format: date-time
-             * @description When its turn likely comes, by what ended in the last minutes; null when the queue is paused or nothing has ended.
+             * @description When its turn likely comes, by what ended in the last minutes and the queue's rate; null when that tells nothing: the queue is paused, nothing has ended, or its limits were changed in the last minutes.
              * @example 2026-01-02T03:04:05.678Z
              */
             estimated_start: string | null;
@@ -3702,7 +3718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job has not ended, or its queue is no longer there. */
+            /** @description The job has not ended, its queue is no longer there, or another job has its `unique_key`. */
             409: {
                 headers: {
                     [name: string]: unknown;
