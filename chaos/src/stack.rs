@@ -173,7 +173,11 @@ impl Stack {
 
     /// Of all places, APIs first.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.apis.iter().chain(&self.workers).map(|slot| slot.name).collect()
+        self.apis
+            .iter()
+            .chain(&self.workers)
+            .map(|slot| slot.name)
+            .collect()
     }
 
     pub(crate) fn database_url(&self) -> String {

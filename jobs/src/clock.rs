@@ -103,7 +103,8 @@ impl Clock {
             if apart.abs() >= JUMP {
                 return Some(apart);
             }
-            let recent = |(_, at): &(TimeDelta, Instant)| moment.saturating_duration_since(*at) < REMEMBERED_FOR;
+            let recent =
+                |(_, at): &(TimeDelta, Instant)| moment.saturating_duration_since(*at) < REMEMBERED_FOR;
             state.jumped.filter(recent).map(|(by, _)| by)
         })
     }
@@ -177,7 +178,10 @@ mod tests {
 
     /// A clock, and what the machine's clock and the monotonic one say so many seconds after the beginning.
     fn clock() -> (Clock, impl Fn(i64) -> DateTime<Utc>, impl Fn(u64) -> Instant) {
-        let (wall, moment) = (DateTime::from_timestamp(1_800_000_000, 0).unwrap(), Instant::now());
+        let (wall, moment) = (
+            DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+            Instant::now(),
+        );
         (
             Clock::new(),
             move |seconds| wall + TimeDelta::seconds(seconds),
@@ -197,7 +201,11 @@ mod tests {
                 assert_eq!(clock.jump(at + year, then), Some(year));
             }
             assert_eq!(clock.now(wall(4), moment(4)), wall(4));
-            assert_eq!(clock.jump(wall(5), moment(5)), Some(year), "it is told for a while");
+            assert_eq!(
+                clock.jump(wall(5), moment(5)),
+                Some(year),
+                "it is told for a while"
+            );
             assert_eq!(clock.jump(wall(700), moment(700)), None);
         }
     }

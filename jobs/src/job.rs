@@ -25,7 +25,11 @@ impl JobId {
     )]
     pub fn new() -> Self {
         static IDS: Mutex<Ids> = Mutex::new(Ids::new());
-        Self(IDS.lock().unwrap_or_else(PoisonError::into_inner).next(clock::now()))
+        Self(
+            IDS.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next(clock::now()),
+        )
     }
 
     /// No job's id: what stands where an id is yet to be filled in.

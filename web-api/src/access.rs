@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use jobs::clock;
 use jobs::catalog::Catalog;
+use jobs::clock;
 use salvo::http::header::AUTHORIZATION;
 use salvo::prelude::*;
 

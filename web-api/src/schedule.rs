@@ -11,8 +11,8 @@ pub mod timing;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use jobs::clock;
 use jobs::catalog::Catalog;
+use jobs::clock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -117,7 +117,8 @@ impl Store {
         let statement = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp()");
         let asking = async {
             let row = self.database.query_one_raw(statement).await?;
-            row.map(|row| row.try_get_by_index::<DateTime<Utc>>(0)).transpose()
+            row.map(|row| row.try_get_by_index::<DateTime<Utc>>(0))
+                .transpose()
         };
         let time = self.bounded("follow_clock", asking).await?;
         // An answer that was long on its way says little.

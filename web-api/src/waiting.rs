@@ -65,7 +65,9 @@ fn per_second(line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<f64>
     if limits.paused || !measured || line.ended_per_second <= 0.0 {
         return None;
     }
-    let rate = limits.rate.map(|rate| f64::from(rate.jobs) / rate.period.as_secs_f64());
+    let rate = limits
+        .rate
+        .map(|rate| f64::from(rate.jobs) / rate.period.as_secs_f64());
     Some(rate.map_or(line.ended_per_second, |rate| rate.min(line.ended_per_second)))
 }
 
@@ -178,7 +180,11 @@ mod tests {
             ended_per_second: 0.1,
             ..line
         };
-        assert_eq!(wait(&first, &full), Some(6_010), "one of those that run has to end first");
+        assert_eq!(
+            wait(&first, &full),
+            Some(6_010),
+            "one of those that run has to end first"
+        );
         let paused = with(Limits {
             paused: true,
             ..Limits::default()

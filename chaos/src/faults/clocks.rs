@@ -38,10 +38,6 @@ pub(super) fn jump(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
     Ok(Blow {
         what: format!("the clock of {who} is off by {far} for {}", say::time(lasts)),
         lasts,
-        end: Box::new(move |stack| {
-            names
-                .iter()
-                .try_for_each(|name| stack.clocks.set(name, RIGHT))
-        }),
+        end: Box::new(move |stack| names.iter().try_for_each(|name| stack.clocks.set(name, RIGHT))),
     })
 }

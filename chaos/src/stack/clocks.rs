@@ -67,6 +67,7 @@ impl Clocks {
     /// Sets a clock. It is read again within a second.
     pub(crate) fn set(&self, name: &str, off_by: &str) -> Result<()> {
         let file = self.file(name);
-        fs::write(&file, format!("{off_by}\n")).with_context(|| format!("{} cannot be written", file.display()))
+        fs::write(&file, format!("{off_by}\n"))
+            .with_context(|| format!("{} cannot be written", file.display()))
     }
 }

@@ -97,8 +97,16 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
         ..JobFilter::default()
     });
     // To count is harmless; all that follows from a filter that came out empty by mistake is not.
-    if !all && !dry_run && filter.as_ref().is_some_and(|filter| *filter == JobFilter::default()) {
-        fields.wrong("/filter", "is empty, which means every job: send \"all\": true with it to mean that");
+    if !all
+        && !dry_run
+        && filter
+            .as_ref()
+            .is_some_and(|filter| *filter == JobFilter::default())
+    {
+        fields.wrong(
+            "/filter",
+            "is empty, which means every job: send \"all\": true with it to mean that",
+        );
     }
     if all && ids.is_some() {
         fields.wrong("/all", "must not be sent together with ids");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use ::jobs::clock;
+use chrono::{DateTime, Utc};
 use jobs::backoff::Backoff;
 use jobs::job::{Priority, QueueName};
 use serde_json::{Map, Value};

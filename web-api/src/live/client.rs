@@ -39,7 +39,9 @@ enum Stage {
     /// Where it was is not known any more.
     Anew,
     /// Waits for its turn to read the streams by itself.
-    Wait { goal: Position },
+    Wait {
+        goal: Position,
+    },
     /// Reads them until it is where the feed was when it joined.
     CatchUp {
         tail: Box<Tail>,

@@ -119,7 +119,12 @@ impl Ring {
     }
 
     /// Adds an entry, which `write` writes out with the position after it. Drops the oldest ones past the limit.
-    pub(super) fn push(&self, queue: &QueueName, id: EventId, write: impl FnOnce(&Position) -> (Bytes, Bytes)) {
+    pub(super) fn push(
+        &self,
+        queue: &QueueName,
+        id: EventId,
+        write: impl FnOnce(&Position) -> (Bytes, Bytes),
+    ) {
         let mut kept = self.lock();
         let kept = &mut *kept;
         kept.position.advance(queue, id);
@@ -188,7 +193,9 @@ mod tests {
     }
 
     fn push(ring: &Ring, name: &str, ms: u64) {
-        ring.push(&queue(name), id(ms), |_| (Bytes::from(vec![b'x'; 1_000]), Bytes::new()));
+        ring.push(&queue(name), id(ms), |_| {
+            (Bytes::from(vec![b'x'; 1_000]), Bytes::new())
+        });
     }
 
     fn at(text: &str) -> Position {
@@ -226,7 +233,11 @@ mod tests {
             push(&ring, "a", ms);
         }
         let kept = ring.lock();
-        assert!(kept.bytes <= 100_000 && kept.items.len() > 70, "{}", kept.items.len());
+        assert!(
+            kept.bytes <= 100_000 && kept.items.len() > 70,
+            "{}",
+            kept.items.len()
+        );
         drop(kept);
         assert!(matches!(ring.next(&mut slow).await, Found::Behind));
         let (mut reader, position) = ring.join();

@@ -78,8 +78,8 @@ impl Unsettled {
         pulse: &Pulse,
     ) -> Result<bool, RoundError> {
         // The group's progress says nothing of entries that were read from a stream which has been lost since.
-        let settled = pulse.has_beaten_since(self.since)
-            && recorder(queues, &self.queue).recorded(&self.marks).await?;
+        let settled =
+            pulse.has_beaten_since(self.since) && recorder(queues, &self.queue).recorded(&self.marks).await?;
         if settled {
             take_back(store, windows, &self.queue, &self.ids, self.before).await?;
         }

@@ -94,7 +94,10 @@ mod tests {
             }
             assert!(is_too_far(&timing, at(wrong), now), "{rule}");
             let repaired = timing.before(at(wrong), now).unwrap();
-            assert!(repaired > now && repaired <= timing.following(now).unwrap(), "{rule}: {repaired}");
+            assert!(
+                repaired > now && repaired <= timing.following(now).unwrap(),
+                "{rule}: {repaired}"
+            );
         }
     }
 }

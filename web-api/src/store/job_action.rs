@@ -241,7 +241,10 @@ impl Store {
     pub async fn job_action_stop(&self, id: JobId) -> Result<(), StoreError> {
         let update = row::Entity::update_many()
             .col_expr(row::Column::State, Expr::value(ActionState::Stopped.as_str()))
-            .col_expr(row::Column::FinishedAt, Expr::value(clock::now().trunc_subsecs(3)))
+            .col_expr(
+                row::Column::FinishedAt,
+                Expr::value(clock::now().trunc_subsecs(3)),
+            )
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::FinishedAt.is_null());
         let _turn = self.write_turn().await;

@@ -245,8 +245,7 @@ async fn free(
         .into_iter()
         .map(|(id, finished_at)| (id, finished_at.is_some()))
         .collect();
-    let is_free =
-        |hold: &Hold| hold.expires_at.is_none() && found.get(&hold.holder).copied().unwrap_or(true);
+    let is_free = |hold: &Hold| hold.expires_at.is_none() && found.get(&hold.holder).copied().unwrap_or(true);
     Ok(held
         .iter()
         .filter(|(_, hold)| is_free(hold))

@@ -113,7 +113,10 @@ on_both_databases! {
 /// Bytes of memory that the process had at most since its peak was set back.
 fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
     kilobytes * 1024
 }
@@ -135,8 +138,16 @@ async fn eight_lists_of_a_hundred_large_inputs_at_once_need_little_memory() {
         assert!(list.text.len() < 200_000, "{}", list.text.len());
         let jobs = list.json()["jobs"].clone();
         assert_eq!(jobs.as_array().unwrap().len(), 100);
-        assert_eq!((&jobs[0]["input"], &jobs[0]["input_size"]), (&serde_json::Value::Null, &serde_json::json!(900_011)));
-        assert!(jobs[0]["input_preview"].as_str().unwrap().starts_with("{\"text\":\"xxx"));
+        assert_eq!(
+            (&jobs[0]["input"], &jobs[0]["input_size"]),
+            (&serde_json::Value::Null, &serde_json::json!(900_011))
+        );
+        assert!(
+            jobs[0]["input_preview"]
+                .as_str()
+                .unwrap()
+                .starts_with("{\"text\":\"xxx")
+        );
     }
     let grown = peak(server.id()) - before;
     assert!(grown < 50_000_000, "{grown} bytes more than before");

@@ -129,7 +129,9 @@ async fn many_clients_that_come_back_need_no_connections_to_redis() {
     client.states_of(&id, "completed").await;
     let connections = || {
         let ever = server.redis.ask("INFO stats");
-        let line = ever.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        let line = ever
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
         line.unwrap().trim().parse::<u64>().unwrap()
     };
     let before = connections();

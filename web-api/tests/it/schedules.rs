@@ -74,7 +74,9 @@ async fn fire(store: &Store, catalog: &Catalog, now: DateTime<Utc>) -> Vec<Job> 
         let page = fire_page(store, catalog, now, now, from).await.unwrap();
         jobs.extend(page.jobs.into_iter().map(|inserted| match inserted {
             Inserted::Created(job) => job,
-            Inserted::Existing(_) | Inserted::KeyReused(_) | Inserted::Gone(_) => panic!("a schedule's job has no key"),
+            Inserted::Existing(_) | Inserted::KeyReused(_) | Inserted::Gone(_) => {
+                panic!("a schedule's job has no key")
+            }
         }));
         from = page.next;
         if from.is_none() {

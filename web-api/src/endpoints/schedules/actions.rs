@@ -1,7 +1,7 @@
 //! What one does with a schedule: pause it, resume it, run it now.
 
-use chrono::SubsecRound as _;
 use ::jobs::clock;
+use chrono::SubsecRound as _;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;

@@ -1,7 +1,7 @@
 //! What a cron text would mean, before there is a schedule.
 
-use chrono_tz::Tz;
 use ::jobs::clock;
+use chrono_tz::Tz;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, SubsecRound, Utc};
 use jobs::clock;
 use jobs::job::{JobId, JobState, QueueName};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, UpdateMany,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
     sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::Value;
@@ -47,8 +47,12 @@ impl Store {
             let rows = transaction.query_all(&statement).await?;
             let ids = rows.iter().map(|row| row.try_get_by_index::<String>(0));
             let ids = ids.collect::<Result<Vec<_>, _>>()?;
-            let query = Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Id);
-            let rows = light::without_inputs(query, self.backend()).all(&transaction).await?;
+            let query = Entity::find()
+                .filter(Column::Id.is_in(ids))
+                .order_by_asc(Column::Id);
+            let rows = light::without_inputs(query, self.backend())
+                .all(&transaction)
+                .await?;
             transaction.commit().await?;
             Ok::<_, DbErr>(rows)
         };
@@ -75,7 +79,10 @@ impl Store {
         if self.backend() == DbBackend::Postgres {
             query = query.lock_exclusive();
         }
-        let keyed = query.into_tuple::<(String, String, String)>().all(transaction).await?;
+        let keyed = query
+            .into_tuple::<(String, String, String)>()
+            .all(transaction)
+            .await?;
         let mut wanted = BTreeMap::new();
         for (id, function, key) in &keyed {
             let hold = Hold {

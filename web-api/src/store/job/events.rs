@@ -32,9 +32,9 @@ use crate::store::{
 };
 
 use change::changes;
-use history::History;
 pub(in crate::store) use change::storable;
 pub use change::{Attempt, Change};
+use history::History;
 
 /// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
 const CHUNK: usize = 500;

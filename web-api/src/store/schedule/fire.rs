@@ -104,14 +104,14 @@ impl Store {
 }
 
 fn due(horizon: DateTime<Utc>, after: Option<DueCursor>, limit: u64) -> Select<row::Entity> {
-    in_order(row::Entity::find().filter(row::Column::NextAt.lte(horizon)), after, limit)
+    in_order(
+        row::Entity::find().filter(row::Column::NextAt.lte(horizon)),
+        after,
+        limit,
+    )
 }
 
-fn in_order(
-    mut query: Select<row::Entity>,
-    after: Option<DueCursor>,
-    limit: u64,
-) -> Select<row::Entity> {
+fn in_order(mut query: Select<row::Entity>, after: Option<DueCursor>, limit: u64) -> Select<row::Entity> {
     if let Some(DueCursor(at, id)) = after {
         let place = Expr::tuple([Expr::col(row::Column::NextAt), Expr::col(row::Column::Id)]);
         query = query.filter(place.gt(Expr::tuple([Expr::value(at), Expr::value(id)])));

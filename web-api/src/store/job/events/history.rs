@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use jobs::{job::JobId, queue::events::EventBatch};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, sea_query::LockType,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, sea_query::LockType,
 };
 
 use super::super::row::{Column, Entity};
