@@ -35,7 +35,7 @@ mod workers;
 pub use cancel::Cancelled;
 pub use change::Edited;
 pub use clock::Deadline;
-pub use connection::RedisSettings;
+pub use connection::{RedisSettings, RedisTlsSettings};
 pub use depth::Depth;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;

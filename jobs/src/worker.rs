@@ -124,10 +124,14 @@ impl Worker {
             .into_iter()
             .map(|finisher| role(finisher.run()))
             .collect();
-        let _beating = role(self.heartbeat().run());
-        let _cancelling = role(self.canceller().run());
-        let _reporting = role(self.reporter().run());
-        let _recovering = role(self.recoverer().run());
+        let groups = self.groups();
+        let roles = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
+            groups.iter().cloned().map(start).collect()
+        };
+        let _beating = roles(&|queues| role(self.heartbeat(queues).run()));
+        let _cancelling = roles(&|queues| role(self.canceller(queues).run()));
+        let _reporting = roles(&|queues| role(self.reporter(queues).run()));
+        let _recovering = roles(&|queues| role(self.recoverer(queues).run()));
         let _looking = role(look_at_redis(runner.queues.clone()));
         let _grace = role(end_of_grace(
             Arc::clone(&self.held),
@@ -180,6 +184,16 @@ impl Worker {
         }
     }
 
+    /// The queues that a role looks after together: all of them, but on a cluster each alone. A node that is slow then
+    /// slows its own queues and no others.
+    fn groups(&self) -> Vec<Vec<QueueName>> {
+        if self.claims.queues_are_apart() {
+            self.queues.iter().map(|queue| vec![queue.clone()]).collect()
+        } else {
+            vec![self.queues.clone()]
+        }
+    }
+
     fn fetcher(&self, tasks: mpsc::UnboundedSender<RedisTask<Vec<Assignment>>>) -> Fetcher {
         Fetcher {
             claims: self.claims.clone(),
@@ -190,36 +204,36 @@ impl Worker {
         }
     }
 
-    fn heartbeat(&self) -> Heartbeat {
+    fn heartbeat(&self, queues: Vec<QueueName>) -> Heartbeat {
         Heartbeat {
             claims: self.claims.clone(),
-            queues: self.queues.clone(),
+            queues,
             held: Arc::clone(&self.held),
             lease: self.settings.lease,
             about: heartbeat::about(self.settings.concurrency),
         }
     }
 
-    fn canceller(&self) -> Canceller {
+    fn canceller(&self, queues: Vec<QueueName>) -> Canceller {
         Canceller {
             claims: self.claims.clone(),
-            queues: self.queues.clone(),
+            queues,
             held: Arc::clone(&self.held),
         }
     }
 
-    fn reporter(&self) -> Reporter {
+    fn reporter(&self, queues: Vec<QueueName>) -> Reporter {
         Reporter {
             claims: self.claims.clone(),
-            queues: self.queues.clone(),
+            queues,
             held: Arc::clone(&self.held),
         }
     }
 
-    fn recoverer(&self) -> Recoverer {
+    fn recoverer(&self, queues: Vec<QueueName>) -> Recoverer {
         Recoverer {
             claims: self.claims.clone(),
-            queues: self.queues.clone(),
+            queues,
             lease: self.settings.lease,
             stop: self.shutdown.clone(),
         }

@@ -233,7 +233,7 @@ impl Claims {
         let mut call = scripts::HEARTBEAT.key(keys.workers());
         call.key(keys.worker_info()).key(keys.running(&self.worker));
         call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
-        let held: Vec<(String, u32)> = self.queues.connection.script(&call).await?;
+        let held: Vec<(String, u32)> = self.queues.connection.script_twice(&call).await?;
         held.into_iter()
             .map(|(id, attempt)| Ok((id.parse()?, attempt)))
             .collect()

@@ -73,5 +73,5 @@ pub(super) async fn ask(queues: &Queues, queue: &QueueName) -> Result<DateTime<U
 
 async fn ask_ms(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
     let call = scripts::CLOCK.key(queues.keys(queue).jobs());
-    queues.connection.script(&call).await
+    queues.connection.script_twice(&call).await
 }

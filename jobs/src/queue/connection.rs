@@ -17,6 +17,7 @@ use node::Node;
 use own::Place;
 use routed::{Route, Routed};
 use sentinel::Sentinel;
+use tls::BadFile;
 
 mod address;
 mod cluster;
@@ -26,9 +27,11 @@ mod own;
 mod routed;
 mod sentinel;
 mod settings;
+mod tls;
 
 pub(crate) use own::OwnConnection;
 pub use settings::RedisSettings;
+pub use tls::RedisTlsSettings;
 
 #[derive(Clone)]
 pub(crate) struct Connection {
@@ -47,7 +50,15 @@ impl Connection {
     pub(crate) fn new(settings: &RedisSettings) -> Result<Self, Error> {
         let timeout = settings.timeout;
         let refused = |error: RedisError| Error::Address(error.category().to_owned());
-        let servers = match Address::parse(&settings.url).map_err(Error::Address)? {
+        let mut address = Address::parse(&settings.url).map_err(Error::Address)?;
+        let mut tls = None;
+        if address.is_tls() {
+            let bad = |file: BadFile| Error::Address(format!("{}: {}", file.setting, file.message));
+            let loaded = settings.tls.load().map_err(bad)?;
+            address = address.with_tls(&loaded.like);
+            tls = Some(loaded.certificates);
+        }
+        let servers = match address {
             Address::One(info) => Servers::One(Node::new(info, timeout).map_err(refused)?),
             Address::Cluster(seeds) => {
                 let cluster = Cluster::new(&seeds, timeout).map_err(refused)?;
@@ -58,7 +69,7 @@ impl Connection {
                 master,
                 login,
             } => {
-                let sentinel = Sentinel::new(sentinels, master, login, timeout).map_err(refused)?;
+                let sentinel = Sentinel::new(&sentinels, &master, &login, tls, timeout).map_err(refused)?;
                 Servers::Many(Route::Sentinel(Arc::new(sentinel)))
             }
         };
@@ -81,6 +92,17 @@ impl Connection {
                 self.bounded(invocation.invoke_async(&mut Routed::new(route)))
                     .await
             }
+        }
+    }
+
+    /// Runs a script that may run twice: the first call may find a dead connection.
+    pub(crate) async fn script_twice<T: FromRedisValue>(
+        &self,
+        invocation: &ScriptInvocation<'_>,
+    ) -> Result<T, Error> {
+        match self.script(invocation).await {
+            Err(Error::Unavailable(error)) if error.is_connection_dropped() => self.script(invocation).await,
+            result => result,
         }
     }
 

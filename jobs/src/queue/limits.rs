@@ -68,6 +68,6 @@ pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> 
         call.arg("rate_ms").arg(period.max(1));
         call.arg("burst").arg(rate.burst.max(1));
     }
-    queues.connection.script::<u64>(&call).await?;
+    queues.connection.script_twice::<u64>(&call).await?;
     Ok(())
 }

@@ -102,7 +102,7 @@ pub(super) async fn put(
         for entry in batch {
             call.arg(&entry.key).arg(&entry.shown).arg(&entry.whole);
         }
-        queues.connection.script::<u64>(&call).await?;
+        queues.connection.script_twice::<u64>(&call).await?;
     }
     Ok(())
 }

@@ -137,6 +137,6 @@ async fn push_batch(
             .arg(job.lane().unwrap_or_default())
             .arg(event);
     }
-    let (pushed, held): (i64, u64) = queues.connection.script(&call).await?;
+    let (pushed, held): (i64, u64) = queues.connection.script_twice(&call).await?;
     Ok((usize::try_from(pushed).ok(), held))
 }

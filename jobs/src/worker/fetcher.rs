@@ -1,5 +1,6 @@
 //! Fetches jobs while there is room for them, and sleeps until there is work.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +8,31 @@ use apalis_core::task::builder::TaskBuilder;
 use apalis_core::task::task_id::TaskId;
 use apalis_redis::RedisTask;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::held::{Held, HeldJob};
 use super::patience::Patience;
 use super::rota::Rota;
 use crate::error::Error;
+use crate::job::QueueName;
 use crate::queue::claims::{BATCH, Claim, Claims};
 use crate::queue::wake::Wakes;
 
 /// An idle worker asks at least this often: a safety net under the wake list.
 const IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// On a cluster: how long a fetch from one queue may keep the others waiting. It goes on beside them after that.
+const SLOW_AFTER: Duration = Duration::from_millis(100);
+
+/// Fetches that take long, one a queue at most.
+type Slow = HashMap<QueueName, JoinHandle<Result<Got, Error>>>;
+
+/// What came of one fetch.
+struct Got {
+    any: bool,
+    next_due: Option<Duration>,
+}
 
 /// A claim on its way to the function.
 #[derive(Debug)]
@@ -26,6 +41,7 @@ pub(crate) struct Assignment {
     pub(crate) job: Arc<HeldJob>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Fetcher {
     pub(crate) claims: Claims,
     pub(crate) queues: Rota,
@@ -39,13 +55,16 @@ impl Fetcher {
     pub(crate) async fn run(self) {
         let mut patience = Patience::new("fetch");
         let mut wakes = self.claims.wakes(self.queues.names());
+        // Those that are under way at the end are not waited for: a node that is slow must not keep the worker from its
+        // last words to the others. What they bring is taken over by others when the lease lapses.
+        let mut slow = Slow::new();
         while !self.stop.is_cancelled() {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.held.wait_for_room() => {}
             }
             // A fetch that has begun is never dropped: its jobs would be held by nobody until the next heartbeats.
-            let idle_for = match self.fetch_all().await {
+            let idle_for = match self.fetch_all(&mut slow).await {
                 Ok(Some(idle_for)) => idle_for,
                 Ok(None) => {
                     patience.succeeded();
@@ -73,7 +92,7 @@ impl Fetcher {
     }
 
     /// Fetches from every queue, whose turn it is first. When there was nothing: for how long to sleep.
-    async fn fetch_all(&self) -> Result<Option<Duration>, Error> {
+    async fn fetch_all(&self, slow: &mut Slow) -> Result<Option<Duration>, Error> {
         let mut idle_for = IDLE_POLL;
         let mut any = false;
         let mut answered = false;
@@ -84,23 +103,69 @@ impl Fetcher {
             if room == 0 {
                 return Ok(None);
             }
-            let fetched = match self.claims.fetch(queue, room.min(BATCH)).await {
-                Ok(fetched) => fetched,
-                // The other queues may be on nodes that are there.
-                Err(error) if self.claims.queues_are_apart() => {
-                    failed = Some(error);
-                    continue;
+            let got = if self.claims.queues_are_apart() {
+                match self.fetch_beside(slow, queue, room).await {
+                    Some(Ok(got)) => got,
+                    // The other queues may be on nodes that are there.
+                    Some(Err(error)) => {
+                        failed = Some(error);
+                        continue;
+                    }
+                    None => continue,
                 }
-                Err(error) => return Err(error),
+            } else {
+                self.fetch(queue, room).await?
             };
             answered = true;
-            idle_for = idle_for.min(fetched.next_due.unwrap_or(IDLE_POLL));
-            any |= !fetched.claims.is_empty();
-            self.hand_on(fetched.claims);
+            idle_for = idle_for.min(got.next_due.unwrap_or(IDLE_POLL));
+            any |= got.any;
         }
         match failed {
             Some(error) if !answered => Err(error),
             Some(_) | None => Ok((!any).then_some(idle_for)),
+        }
+    }
+
+    /// Fetches from one queue and hands on what it gave.
+    async fn fetch(&self, queue: &QueueName, room: usize) -> Result<Got, Error> {
+        let fetched = self.claims.fetch(queue, room.min(BATCH)).await?;
+        let got = Got {
+            any: !fetched.claims.is_empty(),
+            next_due: fetched.next_due,
+        };
+        self.hand_on(fetched.claims);
+        Ok(got)
+    }
+
+    /// The same in a task of its own, which is waited for a moment. `None` while it is under way. A slow one may bring
+    /// jobs when the room is taken already: one queue's, once.
+    async fn fetch_beside(
+        &self,
+        slow: &mut Slow,
+        queue: &QueueName,
+        room: usize,
+    ) -> Option<Result<Got, Error>> {
+        let mut fetching = match slow.remove(queue) {
+            Some(fetching) if !fetching.is_finished() => {
+                slow.insert(queue.clone(), fetching);
+                return None;
+            }
+            Some(finished) => finished,
+            None => {
+                let (fetcher, queue) = (self.clone(), queue.clone());
+                tokio::spawn(async move { fetcher.fetch(&queue, room).await })
+            }
+        };
+        match tokio::time::timeout(SLOW_AFTER, &mut fetching).await {
+            Ok(Ok(result)) => Some(result),
+            Ok(Err(ended)) => {
+                tracing::error!(%queue, error = %ended, "a fetch ended without a result");
+                None
+            }
+            Err(_elapsed) => {
+                slow.insert(queue.clone(), fetching);
+                None
+            }
         }
     }
 

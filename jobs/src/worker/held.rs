@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::notebook::Notebook;
@@ -35,8 +35,8 @@ pub(crate) struct Held {
     table: Mutex<Table>,
     /// Rings when a job leaves.
     left: Notify,
-    /// Rings when an attempt begins, or says something.
-    news: Notify,
+    /// Rings when an attempt begins, or says something. Several may listen.
+    news: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -115,7 +115,7 @@ impl Held {
             concurrency,
             table: Mutex::new(table),
             left: Notify::new(),
-            news: Notify::new(),
+            news: watch::Sender::new(()),
         }
     }
 
@@ -162,17 +162,17 @@ impl Held {
     /// Notes that an attempt begins to run.
     pub(crate) fn begins(&self, job: &HeldJob, started_ms: i64) {
         job.started_ms.store(started_ms, Ordering::Relaxed);
-        self.news.notify_one();
+        self.noted();
     }
 
     /// An attempt has written into its notebook.
     pub(crate) fn noted(&self) {
-        self.news.notify_one();
+        self.news.send_replace(());
     }
 
-    /// Waits until there may be something to tell.
-    pub(crate) async fn wait_for_news(&self) {
-        self.news.notified().await;
+    /// Changes when there may be something to tell.
+    pub(crate) fn listen(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// What there is to tell of the running attempts of a queue. Rings again for those that began just now.
@@ -199,7 +199,7 @@ impl Held {
             });
         }
         if more {
-            self.news.notify_one();
+            self.noted();
         }
         news
     }

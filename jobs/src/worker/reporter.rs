@@ -24,8 +24,9 @@ impl Reporter {
     /// Runs until it is dropped.
     pub(crate) async fn run(self) {
         let mut patience = Patience::new("report");
-        loop {
-            self.held.wait_for_news().await;
+        let mut news = self.held.listen();
+        // Ends with the worker: the sender is in what this role holds.
+        while news.changed().await.is_ok() {
             tokio::time::sleep(PAUSE).await;
             let (_, result) = at_once(&self.queues, |queue| self.tell(queue)).await;
             match result {

@@ -16,9 +16,12 @@ use crate::functions::{On, Scripted};
 use crate::support::nodes::RedisCluster;
 use crate::support::{TestWorker, Watch, envelope, eventually};
 
+mod moves;
+mod slow;
+
 const BLOCK: Duration = Duration::from_millis(200);
 
-struct ClusterEnv {
+pub(crate) struct ClusterEnv {
     cluster: RedisCluster,
     settings: WorkerSettings,
     queues: Queues,

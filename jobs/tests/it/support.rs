@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) mod monitor;
 pub(crate) mod nodes;
+pub(crate) mod proxy;
 
 /// A redis-server of this test process, on a socket in a folder that goes away with it.
 pub(crate) struct RedisServer {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
+use super::tls;
+
 /// Where sentinels listen unless told.
 const SENTINEL_PORT: u16 = 26379;
 
@@ -26,12 +28,54 @@ impl Address {
     /// What is wrong with it, in words that hold nothing of it.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         match url.split_once("://") {
-            Some(("redis-cluster", rest)) => cluster(&Parts::of(rest)?),
-            Some(("redis-sentinel", rest)) => sentinel(&Parts::of(rest)?),
+            Some(("redis-cluster", rest)) => cluster(PLAIN, &Parts::of(rest)?),
+            Some(("rediss-cluster", rest)) => cluster(TLS, &Parts::of(rest)?),
+            Some(("redis-sentinel", rest)) => sentinel(PLAIN, &Parts::of(rest)?),
+            Some(("rediss-sentinel", rest)) => sentinel(TLS, &Parts::of(rest)?),
+            Some((_, rest)) if rest.contains('#') => Err(HAS_FRAGMENT.to_owned()),
             Some(_) | None => info(url).map(Self::One),
         }
     }
+
+    /// The same with TLS connections made like this one. Plain ones stay as they are.
+    pub(super) fn with_tls(self, like: &ConnectionAddr) -> Self {
+        let with = |info: ConnectionInfo| match info.addr() {
+            ConnectionAddr::TcpTls { host, port, .. } => {
+                let addr = tls::at(like, host, *port);
+                info.set_addr(addr)
+            }
+            ConnectionAddr::Tcp(_, _) | ConnectionAddr::Unix(_) | _ => info,
+        };
+        match self {
+            Self::One(info) => Self::One(with(info)),
+            Self::Cluster(nodes) => Self::Cluster(nodes.into_iter().map(with).collect()),
+            Self::Sentinel {
+                sentinels,
+                master,
+                login,
+            } => Self::Sentinel {
+                sentinels: sentinels.into_iter().map(with).collect(),
+                master,
+                login,
+            },
+        }
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        let infos = match self {
+            Self::One(info) => std::slice::from_ref(info),
+            Self::Cluster(infos) | Self::Sentinel { sentinels: infos, .. } => infos,
+        };
+        infos
+            .iter()
+            .any(|info| matches!(info.addr(), ConnectionAddr::TcpTls { .. }))
+    }
 }
+
+/// The schemes of single servers.
+const PLAIN: &str = "redis";
+const TLS: &str = "rediss";
+const HAS_FRAGMENT: &str = "it must not have a part behind #";
 
 /// `[user:password@]host[:port][,host[:port]...][/path][?options]`. Passwords are percent-encoded, so that the
 /// separators separate.
@@ -45,7 +89,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Result<Self, String> {
         if text.contains('#') {
-            return Err("it must not have a part behind #".to_owned());
+            return Err(HAS_FRAGMENT.to_owned());
         }
         let (text, options) = text.split_once('?').unwrap_or((text, ""));
         let (login, text) = text.rsplit_once('@').unwrap_or(("", text));
@@ -66,18 +110,18 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn cluster(parts: &Parts<'_>) -> Result<Address, String> {
+fn cluster(scheme: &str, parts: &Parts<'_>) -> Result<Address, String> {
     if !matches!(parts.path, "" | "0") {
         return Err("a cluster has no numbered databases".to_owned());
     }
     if !parts.options.is_empty() {
         return Err("a cluster has no options".to_owned());
     }
-    let nodes = parts.hosts.iter().map(|host| server(parts.login, host));
+    let nodes = parts.hosts.iter().map(|host| server(scheme, parts.login, host));
     Ok(Address::Cluster(nodes.collect::<Result<_, _>>()?))
 }
 
-fn sentinel(parts: &Parts<'_>) -> Result<Address, String> {
+fn sentinel(scheme: &str, parts: &Parts<'_>) -> Result<Address, String> {
     let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
     if master.is_empty() {
         return Err("the name of the master is missing: redis-sentinel://host,host/name".to_owned());
@@ -102,7 +146,7 @@ fn sentinel(parts: &Parts<'_>) -> Result<Address, String> {
         } else {
             format!("{host}:{SENTINEL_PORT}")
         };
-        server(&to_sentinels, &host)
+        server(scheme, &to_sentinels, &host)
     });
     // Only the way to log in is taken from it.
     let login = info(&format!("redis://{}@localhost/{database}", parts.login))?;
@@ -121,7 +165,7 @@ pub(super) fn with_password(url: &str, password: &str) -> Result<String, &'stati
     let (scheme, rest) = url
         .split_once("://")
         .filter(|(scheme, _)| scheme.starts_with("redis"))
-        .ok_or("goes with redis://, redis-cluster:// and redis-sentinel:// addresses alone")?;
+        .ok_or("goes with addresses alone that begin with redis or rediss")?;
     let (login, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
     if login.contains(':') {
         return Err("is set, and the address of Redis has a password as well: take one of them");
@@ -138,9 +182,12 @@ pub(super) fn with_password(url: &str, password: &str) -> Result<String, &'stati
     Ok(format!("{scheme}://{login}:{encoded}@{hosts}"))
 }
 
-fn server(login: &str, host: &str) -> Result<ConnectionInfo, String> {
-    let info = info(&format!("redis://{login}@{host}"))?;
-    let is_host = matches!(info.addr(), ConnectionAddr::Tcp(_, _));
+fn server(scheme: &str, login: &str, host: &str) -> Result<ConnectionInfo, String> {
+    let info = info(&format!("{scheme}://{login}@{host}"))?;
+    let is_host = matches!(
+        info.addr(),
+        ConnectionAddr::Tcp(_, _) | ConnectionAddr::TcpTls { .. }
+    );
     is_host
         .then_some(info)
         .ok_or_else(|| "a host is no host".to_owned())

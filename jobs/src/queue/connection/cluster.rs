@@ -14,10 +14,11 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use rand::seq::SliceRandom;
 use redis::aio::ConnectionLike;
-use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, Value, pipe};
+use redis::{ConnectionInfo, ErrorKind, Value, pipe};
 
 use super::fault::{Fault, server_error, told_by};
 use super::node::Node;
+use super::tls;
 
 /// Nodes that are asked at the same time: one that is away must not keep the others from answering.
 const ASKED_AT_ONCE: usize = 4;
@@ -97,6 +98,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// The node that `from` names, for one call.
+    pub(super) fn named(&self, from: &Node, address: &str) -> Result<Node, RedisError> {
+        self.at(&full_address(address, &from.to_string()))
+    }
+
     /// The node answers, but does not serve the slot: ask anew where it is.
     pub(super) fn doubtful(&self, key: &str, node: &Node) {
         let mut map = self.lock();
@@ -157,10 +163,10 @@ impl Cluster {
         let peers = answers.next().map(|slots| addresses(&slots, &address));
         let place = match server_error(&here) {
             None => node,
-            // The slot is here still, and on its way elsewhere.
-            Some(error) if error.code() == Some("ASK") => node,
             Some(error) => match Fault::of(&error) {
                 Fault::Elsewhere(there) => self.at(&full_address(&there, &address))?,
+                // The slot is here still, and on its way elsewhere.
+                Fault::Asked(_) | Fault::Unstable => node,
                 Fault::Doubtful | Fault::Lost | Fault::None => return Err(error),
             },
         };
@@ -185,7 +191,7 @@ impl Cluster {
         let info = self
             .login
             .clone()
-            .set_addr(ConnectionAddr::Tcp(host.to_owned(), port));
+            .set_addr(tls::at(self.login.addr(), host, port));
         let node = Node::new(info, self.timeout)?;
         map.nodes.insert(address.to_owned(), node.clone());
         Ok(node)

@@ -12,6 +12,11 @@ use super::node::Node;
 pub(super) enum Fault {
     /// The slot is at another address.
     Elsewhere(String),
+    /// The slot is on its way to another address, and what was asked for is there already: for this one call.
+    Asked(String),
+    /// The slot is on its way to another address, and some of what was asked for is there: the same call can go through
+    /// in a moment.
+    Unstable,
     /// It answers, but does not serve: no longer master, without its cluster, being taken from.
     Doubtful,
     /// It does not answer.
@@ -28,12 +33,21 @@ impl Fault {
                 Some((address, _)) => Self::Elsewhere(address.to_owned()),
                 None => Self::Doubtful,
             },
+            ErrorKind::Server(ServerErrorKind::Ask) => match error.redirect_node() {
+                Some((address, _)) => Self::Asked(address.to_owned()),
+                None => Self::Unstable,
+            },
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Self::Unstable,
             ErrorKind::Server(
-                ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown,
+                ServerErrorKind::ReadOnly
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::BusyLoading,
             ) => Self::Doubtful,
             // A connection that could not log in does not try again by itself.
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => Self::Lost,
-            _ if error.code() == Some("UNBLOCKED") => Self::Doubtful,
+            // NOAUTH: this connection is older than the password.
+            _ if matches!(error.code(), Some("UNBLOCKED" | "NOAUTH")) => Self::Doubtful,
             _ => Self::None,
         }
     }

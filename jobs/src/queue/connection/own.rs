@@ -9,6 +9,7 @@ use redis::{Cmd, FromRedisValue};
 use super::fault::told_by;
 use super::node::Node;
 use super::routed::Route;
+use super::tls;
 use crate::error::Error;
 
 /// The node on which a reader blocks, and how it was found.
@@ -45,7 +46,7 @@ impl Place {
                 route.learn(key, &self.node, &error);
                 told_by(&self.node, error)
             }
-            None => error,
+            None => tls::explained(error),
         }
     }
 }

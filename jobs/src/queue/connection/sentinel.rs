@@ -4,10 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apalis_redis::RedisError;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{ConnectionInfo, RedisConnectionInfo};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{ConnectionInfo, RedisConnectionInfo, TlsCertificates, TlsMode};
 
 use super::node::Node;
+use super::tls;
 
 pub(super) struct Sentinel {
     /// Locked while somebody asks; the others then find the answer.
@@ -18,15 +19,36 @@ pub(super) struct Sentinel {
 
 impl Sentinel {
     pub(super) fn new(
-        sentinels: Vec<ConnectionInfo>,
-        master: String,
-        login: RedisConnectionInfo,
+        sentinels: &[ConnectionInfo],
+        master: &str,
+        login: &RedisConnectionInfo,
+        tls: Option<TlsCertificates>,
         timeout: Duration,
     ) -> Result<Self, RedisError> {
-        let login = SentinelNodeConnectionInfo::default().set_redis_connection_info(login);
-        let client = SentinelClient::build(sentinels, master, Some(login), SentinelServerType::Master)?;
+        let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
+        let mut client = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
+            .set_client_to_redis_db(login.db());
+        if let Some(user) = login.username() {
+            client = client.set_client_to_redis_username(user);
+        }
+        if let Some(password) = login.password() {
+            client = client.set_client_to_redis_password(password);
+        }
+        // One login for all sentinels.
+        let to_sentinels = sentinels.first().map(ConnectionInfo::redis_settings);
+        if let Some(user) = to_sentinels.and_then(RedisConnectionInfo::username) {
+            client = client.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = to_sentinels.and_then(RedisConnectionInfo::password) {
+            client = client.set_client_to_sentinel_password(password);
+        }
+        if let Some(certificates) = tls {
+            client = client
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_redis_certificates(certificates);
+        }
         Ok(Self {
-            sentinels: tokio::sync::Mutex::new(client),
+            sentinels: tokio::sync::Mutex::new(client.build()?),
             master: Mutex::default(),
             timeout,
         })
@@ -40,7 +62,8 @@ impl Sentinel {
         if let Some(master) = self.known() {
             return Ok(master);
         }
-        let master = Node::of(sentinels.async_get_client().await?, self.timeout)?;
+        let client = sentinels.async_get_client().await.map_err(tls::explained)?;
+        let master = Node::new(client.get_connection_info().clone(), self.timeout)?;
         tracing::debug!(%master, "the sentinels named the master");
         *self.lock() = Some(master.clone());
         Ok(master)

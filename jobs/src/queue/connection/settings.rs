@@ -1,16 +1,20 @@
 //! Where Redis is and how it is used: read from the environment, checked before anything starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Address, with_password};
+use super::tls::{CA_FILE, CERTIFICATE_FILE, KEY_FILE, RedisTlsSettings};
 use crate::settings::{Lookup, Problem, Reader};
 
 /// Where Redis is and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSettings {
     /// `redis://[:password@]host:port/db`, `unix:///path`, `redis-cluster://host:port,host:port` or
-    /// `redis-sentinel://host:port,host:port/master`.
+    /// `redis-sentinel://host:port,host:port/master`; with TLS `rediss`, `rediss-cluster` and `rediss-sentinel`.
     pub url: String,
+    /// For addresses with TLS alone.
+    pub tls: RedisTlsSettings,
     /// The longest wait for one answer.
     pub timeout: Duration,
     /// What every key begins with.
@@ -27,6 +31,7 @@ impl Default for RedisSettings {
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
+            tls: RedisTlsSettings::default(),
             timeout: Duration::from_secs(3),
             key_prefix: "spiral".to_owned(),
             result_ttl: Duration::from_hours(24),
@@ -52,16 +57,33 @@ impl RedisSettings {
                 Err(reason) => reader.problem("SPIRAL_REDIS_PASSWORD", reason.to_owned()),
             }
         }
+        let tls = RedisTlsSettings {
+            ca_file: reader.optional(CA_FILE).map(PathBuf::from),
+            certificate_file: reader.optional(CERTIFICATE_FILE).map(PathBuf::from),
+            key_file: reader.optional(KEY_FILE).map(PathBuf::from),
+        };
         let settings = Self {
             url,
+            tls,
             timeout: reader.duration("SPIRAL_REDIS_TIMEOUT", default.timeout),
             key_prefix: reader.text("SPIRAL_REDIS_PREFIX", &default.key_prefix),
             result_ttl: reader.duration("SPIRAL_RESULT_TTL", default.result_ttl),
             memo_max_bytes: reader.number("SPIRAL_MEMO_MAX_BYTES", default.memo_max_bytes, 0..=1 << 40),
             horizon: reader.duration("SPIRAL_DISPATCH_HORIZON", default.horizon),
         };
-        if let Err(reason) = Address::parse(&settings.url) {
-            reader.problem("SPIRAL_REDIS_URL", format!("is no Redis address ({reason})"));
+        match Address::parse(&settings.url) {
+            Err(reason) => reader.problem("SPIRAL_REDIS_URL", format!("is no Redis address ({reason})")),
+            Ok(address) if address.is_tls() => {
+                if let Err(bad) = settings.tls.load() {
+                    reader.problem(bad.setting, bad.message);
+                }
+            }
+            Ok(_) => {
+                if let Some(name) = settings.tls.first_set() {
+                    let message = "is set, but the address of Redis is one without TLS: write rediss:// for it";
+                    reader.problem(name, message.to_owned());
+                }
+            }
         }
         if settings.timeout.is_zero() {
             reader.problem("SPIRAL_REDIS_TIMEOUT", "must be longer than nothing".to_owned());

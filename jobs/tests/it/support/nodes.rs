@@ -103,6 +103,19 @@ impl ServerNode {
         comes_up
     }
 
+    /// Where the nodes of a cluster talk to each other.
+    pub(crate) fn bus_port(&self) -> &str {
+        self.options.last().unwrap()
+    }
+
+    /// STOP or CONT.
+    pub(crate) fn signal(&self, signal: &str) {
+        let process = self.process.lock().unwrap();
+        let id = process.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// kill -9.
     pub(crate) fn kill(&self) {
         if let Some(mut process) = self.process.lock().unwrap().take() {
@@ -154,7 +167,7 @@ impl Drop for ServerNode {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0))
         .unwrap()
         .local_addr()
@@ -211,7 +224,7 @@ impl RedisCluster {
     /// Makes a node that has joined known to all.
     fn introduce(&self, node: &ServerNode) {
         let first = &self.masters[0];
-        let bus = first.options.last().unwrap();
+        let bus = first.bus_port();
         node.tell(&["CLUSTER", "MEET", "127.0.0.1", &first.port.to_string(), bus]);
     }
 
@@ -272,10 +285,28 @@ impl RedisCluster {
         to: usize,
         halfway: impl FnOnce() -> F,
     ) {
+        self.begin_move(slot, from, to);
+        self.move_keys(slot, from, to, halfway).await;
+        self.end_move(slot, from, to);
+    }
+
+    /// Keys of this slot that are not there any more are looked for at `to`.
+    pub(crate) fn begin_move(&self, slot: usize, from: usize, to: usize) {
         let (from, to) = (&self.masters[from], &self.masters[to]);
         let slot = slot.to_string();
         to.tell(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id_of(from)]);
         from.tell(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id_of(to)]);
+    }
+
+    pub(crate) async fn move_keys<F: Future<Output = ()>>(
+        &self,
+        slot: usize,
+        from: usize,
+        to: usize,
+        halfway: impl FnOnce() -> F,
+    ) {
+        let (from, to) = (&self.masters[from], &self.masters[to]);
+        let slot = slot.to_string();
         let mut halfway = Some(halfway);
         loop {
             let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "1"]).unwrap();
@@ -287,12 +318,17 @@ impl RedisCluster {
                 halfway().await;
             }
         }
+    }
+
+    pub(crate) fn end_move(&self, slot: usize, from: usize, to: usize) {
+        let slot = slot.to_string();
+        let new = id_of(&self.masters[to]);
         for node in [to, from] {
-            node.tell(&["CLUSTER", "SETSLOT", &slot, "NODE", &id_of(to)]);
+            self.masters[node].tell(&["CLUSTER", "SETSLOT", &slot, "NODE", &new]);
         }
     }
 }
 
-fn id_of(node: &ServerNode) -> String {
+pub(crate) fn id_of(node: &ServerNode) -> String {
     node.ask(&["CLUSTER", "MYID"]).unwrap()
 }
