@@ -73,6 +73,11 @@ impl Queues {
         })
     }
 
+    /// True when one queue may be away while another is there: on a cluster.
+    pub fn are_apart(&self) -> bool {
+        self.connection.is_apart()
+    }
+
     /// Asks Redis whether it is there; on a cluster, whether it serves every queue that was used so far.
     ///
     /// # Errors

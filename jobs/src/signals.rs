@@ -1,12 +1,14 @@
-//! The signals that end a process: the first asks it to stop in order, the second to stop at once.
+//! The signals that end a process: the first asks it to stop in order, the second to stop at once. SIGHUP does not: it
+//! comes when a terminal closes, or from who expects that settings are read again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// SIGTERM and SIGINT, heard from now on.
+/// SIGTERM, SIGINT and SIGHUP, heard from now on.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -16,13 +18,19 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    tracing::info!("SIGHUP changes nothing: settings are read at the start alone");
+                }
+            }
         }
     }
 

@@ -213,7 +213,10 @@ impl AllInOneConfig {
             "SPIRAL_DATABASE_PASSWORD"
             | "SPIRAL_DATABASE_PASSWORD_FILE"
             | "SPIRAL_REDIS_PASSWORD"
-            | "SPIRAL_REDIS_PASSWORD_FILE" => None,
+            | "SPIRAL_REDIS_PASSWORD_FILE"
+            | "SPIRAL_REDIS_TLS_CA_FILE"
+            | "SPIRAL_REDIS_TLS_CERTIFICATE_FILE"
+            | "SPIRAL_REDIS_TLS_KEY_FILE" => None,
             _ => lookup(name),
         };
         let mut problems = Vec::new();

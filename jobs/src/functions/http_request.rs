@@ -9,7 +9,7 @@ use crate::context::JobContext;
 use crate::function::{Function, JobError, Policy};
 
 use addresses::not_public;
-use answer::conclude;
+use answer::{Redirect, conclude};
 use client::Client;
 use guard::{LookUp, Rule};
 use hop::{Hop, shown};
@@ -17,6 +17,7 @@ use hop::{Hop, shown};
 mod addresses;
 mod answer;
 mod client;
+mod decode;
 mod guard;
 mod hop;
 mod input;
@@ -93,7 +94,7 @@ impl HttpRequest {
         fail_on_status: bool,
     ) -> Result<HttpRequestOutput, JobError> {
         let client = self.client()?;
-        let mut redirects = 0;
+        let mut redirects: Vec<Redirect> = Vec::new();
         loop {
             let answer = client.send(&hop).await?;
             let redirect = match max_redirects {
@@ -103,16 +104,20 @@ impl HttpRequest {
                     .map_err(|leads| JobError::fatal(format!("{} was redirected to {leads}", hop.shown())))?,
             };
             let Some(next) = redirect else {
-                return conclude(&hop, answer, fail_on_status, self.max_response_bytes).await;
+                return conclude(&hop, answer, redirects, fail_on_status, self.max_response_bytes).await;
             };
-            if redirects == max_redirects {
+            if redirects.len() == usize::from(max_redirects) {
                 return Err(JobError::fatal(format!(
                     "{} leads to {}, one redirect more than max_redirects allows ({max_redirects})",
                     hop.shown(),
                     shown(&next.url)
                 )));
             }
-            redirects += 1;
+            redirects.push(Redirect {
+                status: answer.status().as_u16(),
+                method: next.method().to_string(),
+                url: next.url.to_string(),
+            });
             hop = next;
         }
     }

@@ -32,11 +32,11 @@ impl Wakes {
         }
     }
 
-    /// Waits until somebody says that one of the queues has work, or for `longest`.
+    /// Waits until somebody says that a queue has work (which one is told), or for `longest`.
     ///
     /// # Errors
     /// When Redis fails for all of them.
-    pub(crate) async fn wait(&mut self, longest: Duration) -> Result<(), Error> {
+    pub(crate) async fn wait(&mut self, longest: Duration) -> Result<Option<QueueName>, Error> {
         let Self {
             listeners,
             queues,
@@ -45,11 +45,10 @@ impl Wakes {
         if listeners.several() {
             // One that went out earlier may come back later than that.
             let next = tokio::time::timeout(longest, listeners.next(longest));
-            next.await.unwrap_or(Ok(None))?;
-            return Ok(());
+            return next.await.unwrap_or(Ok(None));
         }
         tokio::select! {
-            heard = listeners.next(longest) => heard.map(drop),
+            heard = listeners.next(longest) => heard,
             never = remind(queues, first.as_ref(), longest) => match never {},
         }
     }
@@ -74,14 +73,14 @@ async fn remind(queues: &Queues, queue: Option<&QueueName>, longest: Duration) -
 struct WakeListener(Group);
 
 impl Listener for WakeListener {
-    /// The token: whose queue it was does not matter, since a worker then looks into all.
-    type News = ();
+    /// The queue whose token it was.
+    type News = QueueName;
 
     fn group(&self) -> &Group {
         &self.0
     }
 
-    async fn listen(&mut self, longest: Duration) -> Result<Option<()>, Error> {
+    async fn listen(&mut self, longest: Duration) -> Result<Option<QueueName>, Error> {
         let Self(group) = self;
         group.connect().await?;
         let mut pop = cmd("BLPOP");
@@ -89,7 +88,10 @@ impl Listener for WakeListener {
             pop.arg(group.queues.keys(name).wake());
         }
         pop.arg(longest.as_secs_f64().max(0.001));
-        let token: Option<Value> = group.query(&pop, longest).await?;
-        Ok(token.filter(|token| *token != Value::Nil).map(drop))
+        let token: Option<Option<(String, Value)>> = group.query(&pop, longest).await?;
+        Ok(token.flatten().and_then(|(list, _)| {
+            let mut names = group.names.iter();
+            names.find(|name| group.queues.keys(name).wake() == list).cloned()
+        }))
     }
 }

@@ -1,6 +1,6 @@
 //! Fetches jobs while there is room for them, and sleeps until there is work.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use apalis_core::task::task_id::TaskId;
 use apalis_redis::RedisTask;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::held::{Held, HeldJob};
@@ -19,14 +20,56 @@ use crate::job::QueueName;
 use crate::queue::claims::{BATCH, Claim, Claims};
 use crate::queue::wake::Wakes;
 
-/// An idle worker asks at least this often: a safety net under the wake list.
+/// An idle worker asks a queue at least this often: a safety net under the wake lists. With many queues less often, so
+/// that a worker of a hundred idle ones costs no more than one of twenty.
 const IDLE_POLL: Duration = Duration::from_secs(1);
+const IDLE_POLL_FOR_EACH: Duration = Duration::from_millis(50);
+/// A busy worker of many queues, which does not hear the wake lists, does not ask an idle one in every round.
+const FEW_QUEUES: usize = 16;
+const BUSY_POLL_FOR_EACH: Duration = Duration::from_millis(2);
 
 /// On a cluster: how long a fetch from one queue may keep the others waiting. It goes on beside them after that.
 const SLOW_AFTER: Duration = Duration::from_millis(100);
 
-/// Fetches that take long, one a queue at most.
-type Slow = HashMap<QueueName, JoinHandle<Result<Got, Error>>>;
+/// What is known of each queue between two rounds.
+#[derive(Default)]
+struct Rounds {
+    /// Fetches that take long, one a queue at most.
+    slow: HashMap<QueueName, JoinHandle<Result<Got, Error>>>,
+    /// Queues that had nothing the last time. One that is not in it is asked at once.
+    idle: HashMap<QueueName, Idle>,
+    /// The last round brought jobs.
+    busy: bool,
+    /// On a cluster: queues that could not be asked the last time.
+    failing: HashSet<QueueName>,
+}
+
+/// When a queue was asked last, and when it is to be asked again if nobody calls before.
+#[derive(Clone, Copy)]
+struct Idle {
+    since: Instant,
+    until: Instant,
+}
+
+impl Rounds {
+    fn skips(&self, queue: &QueueName, busy_poll: Duration) -> bool {
+        let now = Instant::now();
+        self.idle.get(queue).is_some_and(|idle| {
+            let until = if self.busy {
+                idle.since + busy_poll
+            } else {
+                idle.until
+            };
+            until > now
+        })
+    }
+
+    fn rests(&mut self, queue: &QueueName, length: Duration) {
+        let since = Instant::now();
+        let until = since + length;
+        self.idle.insert(queue.clone(), Idle { since, until });
+    }
+}
 
 /// What came of one fetch.
 struct Got {
@@ -57,14 +100,14 @@ impl Fetcher {
         let mut wakes = self.claims.wakes(self.queues.names());
         // Those that are under way at the end are not waited for: a node that is slow must not keep the worker from its
         // last words to the others. What they bring is taken over by others when the lease lapses.
-        let mut slow = Slow::new();
+        let mut rounds = Rounds::default();
         while !self.stop.is_cancelled() {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.held.wait_for_room() => {}
             }
             // A fetch that has begun is never dropped: its jobs would be held by nobody until the next heartbeats.
-            let idle_for = match self.fetch_all(&mut slow).await {
+            let idle_for = match self.fetch_all(&mut rounds).await {
                 Ok(Some(idle_for)) => idle_for,
                 Ok(None) => {
                     patience.succeeded();
@@ -82,33 +125,50 @@ impl Fetcher {
                 () = self.stop.cancelled() => break,
                 woken = sleep(&mut wakes, idle_for) => woken,
             };
-            if let Err(error) = woken {
-                tokio::select! {
-                    () = self.stop.cancelled() => break,
-                    () = patience.failed(&error) => {}
+            match woken {
+                Ok(None) => {}
+                Ok(Some(queue)) => drop(rounds.idle.remove(&queue)),
+                Err(error) => {
+                    // What was heard meanwhile is lost.
+                    rounds.idle.clear();
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = patience.failed(&error) => {}
+                    }
                 }
             }
         }
     }
 
-    /// Fetches from every queue, whose turn it is first. When there was nothing: for how long to sleep.
-    async fn fetch_all(&self, slow: &mut Slow) -> Result<Option<Duration>, Error> {
-        let mut idle_for = IDLE_POLL;
+    /// Fetches from every queue that is to be asked, whose turn it is first. When there was nothing: for how long to
+    /// sleep.
+    async fn fetch_all(&self, rounds: &mut Rounds) -> Result<Option<Duration>, Error> {
+        let many = u32::try_from(self.queues.names().len()).unwrap_or(u32::MAX);
+        let idle_poll = IDLE_POLL.max(IDLE_POLL_FOR_EACH.saturating_mul(many));
+        let busy_poll = match self.queues.names().len() {
+            ..=FEW_QUEUES => Duration::ZERO,
+            _ => BUSY_POLL_FOR_EACH.saturating_mul(many),
+        };
         let mut any = false;
-        let mut answered = false;
         let mut failed = None;
         let round = self.queues.next_round(&mut rand::rng());
         for queue in round {
+            if rounds.skips(queue, busy_poll) {
+                continue;
+            }
             let room = self.held.room();
             if room == 0 {
+                rounds.busy = true;
                 return Ok(None);
             }
             let got = if self.claims.queues_are_apart() {
-                match self.fetch_beside(slow, queue, room).await {
+                match self.fetch_beside(rounds, queue, room).await {
                     Some(Ok(got)) => got,
                     // The other queues may be on nodes that are there.
                     Some(Err(error)) => {
                         failed = Some(error);
+                        rounds.failing.insert(queue.clone());
+                        rounds.rests(queue, IDLE_POLL);
                         continue;
                     }
                     None => continue,
@@ -116,13 +176,26 @@ impl Fetcher {
             } else {
                 self.fetch(queue, room).await?
             };
-            answered = true;
-            idle_for = idle_for.min(got.next_due.unwrap_or(IDLE_POLL));
             any |= got.any;
+            rounds.failing.remove(queue);
+            if got.any {
+                rounds.idle.remove(queue);
+            } else {
+                rounds.rests(queue, got.next_due.unwrap_or(idle_poll).min(idle_poll));
+            }
         }
+        rounds.busy = any;
         match failed {
-            Some(error) if !answered => Err(error),
-            Some(_) | None => Ok((!any).then_some(idle_for)),
+            Some(error) if rounds.failing.len() == self.queues.names().len() => {
+                rounds.idle.clear();
+                Err(error)
+            }
+            Some(_) | None if any => Ok(None),
+            Some(_) | None => {
+                let next = rounds.idle.values().map(|idle| idle.until).min();
+                let next = next.map(|at| at.saturating_duration_since(Instant::now()));
+                Ok(Some(next.unwrap_or(IDLE_POLL).min(idle_poll)))
+            }
         }
     }
 
@@ -141,13 +214,13 @@ impl Fetcher {
     /// jobs when the room is taken already: one queue's, once.
     async fn fetch_beside(
         &self,
-        slow: &mut Slow,
+        rounds: &mut Rounds,
         queue: &QueueName,
         room: usize,
     ) -> Option<Result<Got, Error>> {
-        let mut fetching = match slow.remove(queue) {
+        let mut fetching = match rounds.slow.remove(queue) {
             Some(fetching) if !fetching.is_finished() => {
-                slow.insert(queue.clone(), fetching);
+                rounds.slow.insert(queue.clone(), fetching);
                 return None;
             }
             Some(finished) => finished,
@@ -163,7 +236,7 @@ impl Fetcher {
                 None
             }
             Err(_elapsed) => {
-                slow.insert(queue.clone(), fetching);
+                rounds.slow.insert(queue.clone(), fetching);
                 None
             }
         }
@@ -186,9 +259,9 @@ impl Fetcher {
     }
 }
 
-async fn sleep(wakes: &mut Wakes, longest: Duration) -> Result<(), Error> {
+async fn sleep(wakes: &mut Wakes, longest: Duration) -> Result<Option<QueueName>, Error> {
     if longest.is_zero() {
-        return Ok(());
+        return Ok(None);
     }
     wakes.wait(longest).await
 }

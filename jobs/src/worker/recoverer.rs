@@ -11,6 +11,11 @@ use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::claims::Claims;
 
+/// Between two looks.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_FOR_EACH: Duration = Duration::from_millis(50);
+
 pub(crate) struct Recoverer {
     pub(crate) claims: Claims,
     pub(crate) queues: Vec<QueueName>,
@@ -21,7 +26,12 @@ pub(crate) struct Recoverer {
 impl Recoverer {
     pub(crate) async fn run(self) {
         let mut patience = Patience::new("recover");
-        let pause = (self.lease / 20).clamp(Duration::from_millis(50), Duration::from_secs(1));
+        let many = u32::try_from(self.queues.len()).unwrap_or(u32::MAX);
+        // With many queues less often: what is lost is seconds of a lease, and only when a worker vanishes.
+        let pause = (self.lease / 20).clamp(
+            SHORTEST_PAUSE,
+            LONGEST_PAUSE.max(PAUSE_FOR_EACH.saturating_mul(many)),
+        );
         loop {
             // Jitter, so that workers that started together do not look together.
             let wait = pause.mul_f64(rand::rng().random_range(0.5..=1.0));

@@ -55,7 +55,10 @@ async fn a_flow_that_died_in_silence_is_replaced() {
         direct.push(&queue, &[job()]).await.unwrap();
         // The first call finds out, and is not sent again. None of the others does.
         let first = queues.ping().await;
-        assert!(first.is_err() || died.elapsed() > settings.redis.timeout, "{first:?}");
+        assert!(
+            first.is_err() || died.elapsed() > settings.redis.timeout,
+            "{first:?}"
+        );
         eventually("the next call goes through", async || {
             queues.push(&queue, &[job()]).await.is_ok()
         })
@@ -100,7 +103,10 @@ async fn a_job_does_not_wait_when_all_connections_are_killed() {
         waits.push(begin.elapsed());
     }
     // On a busy machine one may be late for another reason.
-    let quick = waits.iter().filter(|wait| **wait < Duration::from_secs(2)).count();
+    let quick = waits
+        .iter()
+        .filter(|wait| **wait < Duration::from_secs(2))
+        .count();
     assert!(quick >= 3, "{waits:?}");
     worker.stop().await;
 }

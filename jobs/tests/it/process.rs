@@ -95,6 +95,24 @@ fn assert_one_outcome_each(watch: &Watch, jobs: &[Envelope]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_does_not_end_a_worker() {
+    let env = TestEnv::new().await;
+    let mut watch = env.watch().await;
+    let mut worker = Process::start(&env, "steady");
+    for round in 1..=2 {
+        let jobs = big_jobs(1);
+        env.push(&jobs).await;
+        worker.runs_something(&mut watch).await;
+        // In the middle of a job.
+        worker.signal("-HUP");
+        watch.until_finished(round).await;
+        assert_one_outcome_each(&watch, &jobs);
+    }
+    worker.signal("-TERM");
+    assert_eq!(worker.exit_code().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_loses_no_job_and_doubles_none() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;

@@ -126,10 +126,10 @@ async fn refusal(redis: &RedisSettings) -> String {
     };
     let error = queues.ping().await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
-    match error {
-        Error::Unavailable(error) => error.to_string(),
-        other => panic!("{other:?}"),
-    }
+    let Error::Unavailable(cause) = error else {
+        panic!("{error:?}")
+    };
+    cause.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +165,9 @@ async fn a_cluster_is_used_over_tls_wherever_it_leads() {
     let id = id_of(&second);
     eventually("the first one knows who has the slot", async || {
         let nodes: String = first.ask(&["CLUSTER", "NODES"]).unwrap();
-        nodes.lines().any(|line| line.starts_with(&id) && line.contains(&format!(" {slot}")))
+        nodes
+            .lines()
+            .any(|line| line.starts_with(&id) && line.contains(&format!(" {slot}")))
             && first.says(&["CLUSTER", "INFO"], "cluster_state:ok")
             && second.says(&["CLUSTER", "INFO"], "cluster_state:ok")
     })
@@ -241,10 +243,30 @@ fn a_worker_says_at_its_start_which_file_it_cannot_use() {
     let key = authority.file("client.key").display().to_string();
     let empty = authority.file("empty").display().to_string();
     for (url, name, value, message) in [
-        ("rediss://a", "SPIRAL_REDIS_TLS_CA_FILE", &missing, "cannot be read"),
-        ("rediss://a", "SPIRAL_REDIS_TLS_CA_FILE", &empty, "holds no certificate"),
-        ("rediss-cluster://a", "SPIRAL_REDIS_TLS_CERTIFICATE_FILE", &certificate, "needs its key"),
-        ("rediss-sentinel://a/b", "SPIRAL_REDIS_TLS_KEY_FILE", &key, "needs its certificate"),
+        (
+            "rediss://a",
+            "SPIRAL_REDIS_TLS_CA_FILE",
+            &missing,
+            "cannot be read",
+        ),
+        (
+            "rediss://a",
+            "SPIRAL_REDIS_TLS_CA_FILE",
+            &empty,
+            "holds no certificate",
+        ),
+        (
+            "rediss-cluster://a",
+            "SPIRAL_REDIS_TLS_CERTIFICATE_FILE",
+            &certificate,
+            "needs its key",
+        ),
+        (
+            "rediss-sentinel://a/b",
+            "SPIRAL_REDIS_TLS_KEY_FILE",
+            &key,
+            "needs its certificate",
+        ),
         ("redis://a", "SPIRAL_REDIS_TLS_CA_FILE", &missing, "without TLS"),
     ] {
         let ended = Command::new(env!("CARGO_BIN_EXE_worker"))
@@ -260,6 +282,9 @@ fn a_worker_says_at_its_start_which_file_it_cannot_use() {
             String::from_utf8_lossy(&ended.stderr)
         );
         assert!(!ended.status.success());
-        assert!(said.contains("SPIRAL_REDIS_TLS_") && said.contains(message), "{name}: {said}");
+        assert!(
+            said.contains("SPIRAL_REDIS_TLS_") && said.contains(message),
+            "{name}: {said}"
+        );
     }
 }

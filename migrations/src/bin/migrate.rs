@@ -61,6 +61,8 @@ enum Command {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // A terminal that closes does not end a migration: caught by somebody, SIGHUP does nothing.
+    let _hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     match run(&arguments).await {
         Ok(code) => code,
         Err(error) => {

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::decode::{Decompressed, beginning, decompress, text};
 use super::hop::Hop;
 use super::retry_after;
 use crate::function::{JobError, chain};
@@ -41,9 +42,26 @@ pub struct HttpRequestOutput {
     /// As `body_encoding` says.
     #[schemars(with = "serde_json::Value")]
     body: Box<RawValue>,
-    /// `json`: the body is JSON by its content-type, and stands here as such. `text`: it is UTF-8. `base64`: it is
-    /// neither, or compressed.
+    /// `json`: the body is JSON by its content-type, and stands here as such. `text`: it is a text, in UTF-8 or in the
+    /// charset that the content-type names. `base64`: it is neither, or compressed in a way that is not known. What came
+    /// with gzip, deflate or zstd is unpacked; the headers stay as they came.
     body_encoding: BodyEncoding,
+    /// The redirects that were followed, in their order. Where the input says POST, one of 301, 302 or 303 leads to a
+    /// GET without the body, as browsers do it. Not there when there were none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redirects: Vec<Redirect>,
+}
+
+/// A redirect, and the request that it led to.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Redirect {
+    /// The status code of the redirect.
+    pub(super) status: u16,
+    /// The method of the next request.
+    pub(super) method: String,
+    /// The address of the next request.
+    pub(super) url: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -76,6 +94,7 @@ fn verdict(status: StatusCode, fail_on_status: bool) -> Verdict {
 pub(super) async fn conclude(
     hop: &Hop,
     answer: Response<Incoming>,
+    redirects: Vec<Redirect>,
     fail_on_status: bool,
     body_max: u64,
 ) -> Result<HttpRequestOutput, JobError> {
@@ -84,20 +103,25 @@ pub(super) async fn conclude(
     let verdict = verdict(status, fail_on_status);
     if verdict == Verdict::Output {
         let body = read(hop, body, body_max).await?;
-        let (body, body_encoding) = encode(&head.headers, &body)?;
+        let (body, body_encoding) = match decompress(&head.headers, body, body_max).await {
+            Decompressed::Body(body) => encode(&head.headers, &body)?,
+            Decompressed::Unreadable(body) => in_base64(&body)?,
+            Decompressed::TooLarge => return Err(too_large(hop, body_max)),
+        };
         return Ok(HttpRequestOutput {
             status: status.as_u16(),
             url: hop.url.to_string(),
             headers: texts(&head.headers),
             body,
             body_encoding,
+            redirects,
         });
     }
     let mut message = format!("{} answered {status}", hop.shown());
     if verdict == Verdict::Fatal {
         message.push_str(" (not tried again; with fail_on_status false such an answer is an output)");
     }
-    let excerpt = excerpt(body).await;
+    let excerpt = excerpt(&head.headers, body).await;
     if !excerpt.is_empty() {
         message = format!("{message}: {excerpt}");
     }
@@ -116,18 +140,19 @@ pub(super) async fn conclude(
     )
 }
 
+fn too_large(hop: &Hop, limit: u64) -> JobError {
+    JobError::fatal(format!(
+        "the answer to {} is larger than {limit} bytes: ask for less of it, or raise \
+         SPIRAL_HTTP_MAX_RESPONSE_BYTES on the workers",
+        hop.shown()
+    ))
+}
+
 /// The body, of at most `limit` bytes. No more than that is ever held.
 async fn read(hop: &Hop, mut body: Incoming, limit: u64) -> Result<Bytes, JobError> {
-    let too_large = || {
-        JobError::fatal(format!(
-            "the answer to {} is larger than {limit} bytes: ask for less of it, or raise \
-             SPIRAL_HTTP_MAX_RESPONSE_BYTES on the workers",
-            hop.shown()
-        ))
-    };
     // What the server announces need not be read to be refused.
     if body.size_hint().lower() > limit {
-        return Err(too_large());
+        return Err(too_large(hop, limit));
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -141,7 +166,7 @@ async fn read(hop: &Hop, mut body: Incoming, limit: u64) -> Result<Bytes, JobErr
         })?;
         if let Some(data) = frame.data_ref() {
             if (bytes.len() + data.len()) as u64 > limit {
-                return Err(too_large());
+                return Err(too_large(hop, limit));
             }
             bytes.extend_from_slice(data);
         }
@@ -150,7 +175,7 @@ async fn read(hop: &Hop, mut body: Incoming, limit: u64) -> Result<Bytes, JobErr
 }
 
 /// The beginning of an error's body as one line; nothing when it cannot be had.
-async fn excerpt(mut body: Incoming) -> String {
+async fn excerpt(headers: &HeaderMap, mut body: Incoming) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         while bytes.len() < EXCERPT_READ
@@ -164,7 +189,7 @@ async fn excerpt(mut body: Incoming) -> String {
     };
     // What came until then is better than nothing.
     tokio::time::timeout(EXCERPT_WITHIN, reading).await.ok();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = beginning(headers, &bytes, EXCERPT_READ);
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
@@ -174,16 +199,20 @@ async fn excerpt(mut body: Incoming) -> String {
 
 /// A body as JSON of its own where it is that, else as a text.
 fn encode(headers: &HeaderMap, body: &[u8]) -> Result<(Box<RawValue>, BodyEncoding), JobError> {
-    let Ok(text) = std::str::from_utf8(body) else {
-        return Ok((to_raw_value(&STANDARD.encode(body))?, BodyEncoding::Base64));
+    let Some(text) = text(headers, body) else {
+        return in_base64(body);
     };
     if is_json(headers)
-        && !is_deep(text)
-        && let Ok(json) = serde_json::from_str::<Box<RawValue>>(text)
+        && !is_deep(&text)
+        && let Ok(json) = serde_json::from_str::<Box<RawValue>>(&text)
     {
         return Ok((json, BodyEncoding::Json));
     }
-    Ok((to_raw_value(text)?, BodyEncoding::Text))
+    Ok((to_raw_value(&*text)?, BodyEncoding::Text))
+}
+
+fn in_base64(body: &[u8]) -> Result<(Box<RawValue>, BodyEncoding), JobError> {
+    Ok((to_raw_value(&STANDARD.encode(body))?, BodyEncoding::Base64))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

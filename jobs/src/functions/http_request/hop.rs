@@ -34,7 +34,7 @@ pub(super) struct Hop {
     headers: HeaderMap,
     body: Bytes,
     /// Where the call began, when this is not its first request.
-    redirected_from: Option<Url>,
+    redirected_from: Option<(Method, Url)>,
 }
 
 impl Hop {
@@ -122,8 +122,13 @@ impl Hop {
                 .collect();
         }
         let before = std::mem::replace(&mut next.url, url);
-        next.redirected_from.get_or_insert(before);
+        next.redirected_from
+            .get_or_insert_with(|| (self.method.clone(), before));
         Ok(Some(next))
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
     }
 
     /// The request in a message: without the query, which may hold what is nobody's business.
@@ -131,7 +136,14 @@ impl Hop {
         let Self { method, url, .. } = self;
         match &self.redirected_from {
             None => format!("{method} {}", shown(url)),
-            Some(first) => format!("{method} {} (redirected from {})", shown(url), shown(first)),
+            Some((first, from)) if first == method => {
+                format!("{method} {} (redirected from {})", shown(url), shown(from))
+            }
+            Some((first, from)) => format!(
+                "{method} {} (redirected from {first} {})",
+                shown(url),
+                shown(from)
+            ),
         }
     }
 }
@@ -315,7 +327,7 @@ mod tests {
         let third = redirect(&second, 303, "https://two.example/#x").unwrap().unwrap();
         assert_eq!(
             third.shown(),
-            "GET https://two.example/ (redirected from https://one.example/a/b)"
+            "GET https://two.example/ (redirected from POST https://one.example/a/b)"
         );
     }
 }

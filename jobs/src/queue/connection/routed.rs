@@ -102,7 +102,10 @@ impl Sent<'_> {
             asking.cmd("ASKING");
             asking.add_command((*command).clone());
         }
-        let answers = node.shared().req_packed_commands(&asking, 0, commands.len() * 2).await?;
+        let answers = node
+            .shared()
+            .req_packed_commands(&asking, 0, commands.len() * 2)
+            .await?;
         Ok(answers.into_iter().skip(1).step_by(2).collect())
     }
 }

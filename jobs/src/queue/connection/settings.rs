@@ -80,7 +80,8 @@ impl RedisSettings {
             }
             Ok(_) => {
                 if let Some(name) = settings.tls.first_set() {
-                    let message = "is set, but the address of Redis is one without TLS: write rediss:// for it";
+                    let message =
+                        "is set, but the address of Redis is one without TLS: write rediss:// for it";
                     reader.problem(name, message.to_owned());
                 }
             }

@@ -64,9 +64,17 @@ impl RedisTlsSettings {
         let client_tls = match (&self.certificate_file, &self.key_file) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some(identity(certificate, key)?),
-            (Some(_), None) => return Err(bad(KEY_FILE, "is missing: the certificate needs its key".to_owned())),
+            (Some(_), None) => {
+                return Err(bad(
+                    KEY_FILE,
+                    "is missing: the certificate needs its key".to_owned(),
+                ));
+            }
             (None, Some(_)) => {
-                return Err(bad(CERTIFICATE_FILE, "is missing: the key needs its certificate".to_owned()));
+                return Err(bad(
+                    CERTIFICATE_FILE,
+                    "is missing: the key needs its certificate".to_owned(),
+                ));
             }
         };
         let certificates = TlsCertificates {
@@ -94,7 +102,10 @@ fn read(setting: &'static str, file: &Path) -> Result<Vec<u8>, BadFile> {
 }
 
 /// The certificates in a file.
-fn certificates(setting: &'static str, file: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), BadFile> {
+fn certificates(
+    setting: &'static str,
+    file: &Path,
+) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), BadFile> {
     let text = read(setting, file)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let shown = file.display();
@@ -114,7 +125,10 @@ fn authorities_of(file: &Path) -> Result<Vec<u8>, BadFile> {
     for certificate in found {
         store.add(certificate).map_err(|error| {
             let file = file.display();
-            bad(CA_FILE, format!("a certificate in {file} cannot be used: {error}"))
+            bad(
+                CA_FILE,
+                format!("a certificate in {file} cannot be used: {error}"),
+            )
         })?;
     }
     Ok(text)
@@ -125,11 +139,20 @@ fn identity(certificate: &Path, key: &Path) -> Result<ClientTlsConfig, BadFile> 
     let client_key = read(KEY_FILE, key)?;
     let parsed = PrivateKeyDer::from_pem_slice(&client_key).map_err(|error| {
         let key = key.display();
-        bad(KEY_FILE, format!("the file {key} holds no private key in PEM form: {error}"))
+        bad(
+            KEY_FILE,
+            format!("the file {key} holds no private key in PEM form: {error}"),
+        )
     })?;
     // Also finds a key that belongs to another certificate.
-    rustls::sign::CertifiedKey::from_der(chain, parsed, &rustls::crypto::ring::default_provider())
-        .map_err(|error| bad(KEY_FILE, format!("the key and the certificate do not fit: {error}")))?;
+    rustls::sign::CertifiedKey::from_der(chain, parsed, &rustls::crypto::ring::default_provider()).map_err(
+        |error| {
+            bad(
+                KEY_FILE,
+                format!("the key and the certificate do not fit: {error}"),
+            )
+        },
+    )?;
     Ok(ClientTlsConfig {
         client_cert,
         client_key,
@@ -186,7 +209,10 @@ fn explain(error: &io::Error) -> Option<String> {
             None => inner.source(),
         };
     };
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's own list of errors grows")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's own list of errors grows"
+    )]
     let what_to_do = match found {
         // A bad signature: an authority of the same name as one that is trusted.
         rustls::Error::InvalidCertificate(
@@ -210,7 +236,9 @@ fn explain(error: &io::Error) -> Option<String> {
 
 /// The error with what it means, if TLS is to blame.
 pub(super) fn explained(error: RedisError) -> RedisError {
-    let inner = error.source().and_then(<dyn Error>::downcast_ref::<Arc<dyn Error + Send + Sync>>);
+    let inner = error
+        .source()
+        .and_then(<dyn Error>::downcast_ref::<Arc<dyn Error + Send + Sync>>);
     let io = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
     match io.and_then(|io| Some((io.kind(), explain(io)?))) {
         Some((kind, text)) => io::Error::new(kind, text).into(),

@@ -18,7 +18,10 @@ async fn calls_go_through_while_an_empty_queue_moves() {
     let events: u64 = env.cluster.masters[1]
         .ask(&["EXISTS", &format!("test:{{{name}}}:events")])
         .unwrap_or_default();
-    assert_eq!(events, 0, "without ASKING nobody gets to the keys of a slot on its way");
+    assert_eq!(
+        events, 0,
+        "without ASKING nobody gets to the keys of a slot on its way"
+    );
 
     let pushed = jobs(0, 3);
     let pushing = {

@@ -43,7 +43,10 @@ async fn a_node_that_does_not_answer_does_not_slow_the_queues_of_the_others() {
     waits.sort();
     let median = waits[waits.len() / 2];
     // Calls to the node that is stopped take two seconds and more.
-    assert!(median < Duration::from_millis(500), "half of the jobs took {median:?}: {waits:?}");
+    assert!(
+        median < Duration::from_millis(500),
+        "half of the jobs took {median:?}: {waits:?}"
+    );
     assert_eq!(watch.story(held.id), [""; 0], "its lease was not renewed");
 
     let begin = Instant::now();

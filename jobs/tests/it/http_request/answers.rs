@@ -1,6 +1,10 @@
 //! What a server answers, and what becomes of the job.
 
+use std::io::Write;
+
 use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::{Caller, FIRST_BACKOFF};
@@ -174,5 +178,74 @@ async fn an_answer_that_is_too_large_ends_the_job_and_is_not_read_to_its_end() {
     .await;
     // What the sockets' buffers took, and not more.
     assert!(server.sent() < 64 << 20, "{} bytes were taken", server.sent());
+    caller.worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_a_text_whatever_its_charset_and_compression() {
+    let mut caller = Caller::new().await;
+    let server = HttpServer::start(|asked, _| {
+        let gzip = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let packed = ("content-encoding", "gzip");
+        let latin1 = ("content-type", "text/plain; charset=latin1");
+        let json = ("content-type", "application/json");
+        match asked.what.as_str() {
+            "GET /latin1" => answer("200 OK", &[latin1], b"gr\xfc\xdfe"),
+            "GET /both" => answer("200 OK", &[latin1, packed], gzip(b"gr\xfc\xdfe")),
+            "GET /json" => answer("200 OK", &[json, packed], gzip(b"{\"id\": 12345678901234567890}")),
+            "GET /failing" => answer("404 Not Found", &[packed], gzip(b"nobody is here")),
+            // A hundred megabytes in less than the ten kilobytes that an answer may have: two layers.
+            "GET /bomb" => answer(
+                "200 OK",
+                &[("content-encoding", "gzip, gzip")],
+                gzip(&gzip(&vec![b' '; 100 << 20])),
+            ),
+            _ => answer("200 OK", &[packed], b"no gzip at all"),
+        }
+    })
+    .await;
+    let body = async |caller: &mut Caller, path: &str| {
+        let output = caller.call(json!({ "url": server.url(path) })).await.output();
+        (output["body"].clone(), output["body_encoding"].clone())
+    };
+    assert_eq!(
+        body(&mut caller, "/latin1").await,
+        (json!("grüße"), json!("text"))
+    );
+    assert_eq!(body(&mut caller, "/both").await, (json!("grüße"), json!("text")));
+    let (id, encoding) = body(&mut caller, "/json").await;
+    assert_eq!(
+        (&id["id"], encoding),
+        (&json!(12_345_678_901_234_567_890_u64), json!("json"))
+    );
+    assert_eq!(body(&mut caller, "/damaged").await.1, "base64");
+    let message = caller.call(json!({ "url": server.url("/failing") })).await.dead();
+    assert!(message.ends_with(": nobody is here"), "{message}");
+    let message = caller.call(json!({ "url": server.url("/bomb") })).await.dead();
+    assert!(message.contains("is larger than 10000 bytes"), "{message}");
+    caller.worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_tells_that_a_redirect_made_a_get_of_a_post() {
+    let mut caller = Caller::new().await;
+    let server = HttpServer::start(|asked, _| match asked.what.as_str() {
+        "POST /moved" => answer("301 Moved Permanently", &[("location", "/end")], ""),
+        "POST /kept" => answer("308 Permanent Redirect", &[("location", "/end")], ""),
+        _ => answer("200 OK", &[], ""),
+    })
+    .await;
+    for (path, status, method) in [("/moved", 301, "GET"), ("/kept", 308, "POST")] {
+        let input = json!({ "url": server.url(path), "method": "POST", "body": { "n": 1 } });
+        let output = caller.call(input).await.output();
+        let redirect = json!({ "status": status, "method": method, "url": server.url("/end") });
+        assert_eq!(output["redirects"], json!([redirect]));
+    }
+    let output = caller.call(json!({ "url": server.url("/end") })).await.output();
+    assert_eq!(output.get("redirects"), None);
     caller.worker.stop().await;
 }
