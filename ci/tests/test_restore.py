@@ -129,7 +129,7 @@ def test_a_dump_and_an_empty_redis_are_enough(tmp_path):
         )
         old.kill()
         sql(f"DROP DATABASE {old_name} WITH (FORCE)")
-        restore = [postgres_program("pg_restore"), "--exit-on-error", "--no-owner", "--dbname", database(new_name), dump]
+        restore = [postgres_program("pg_restore"), "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", database(new_name), dump]
         subprocess.run(restore, check=True)
 
         new = Spiral(tmp_path / "new", new_name)

@@ -6,6 +6,7 @@ use chrono::{SubsecRound as _, Utc};
 use jobs::job::{JobId, QueueName};
 use reqwest::Method;
 use serde_json::{Value, json};
+use web_api::store::batch::{BatchId, insert::NewBatch};
 use web_api::store::job::{NewJob, Place};
 
 use crate::support::server::{Answer, TestServer};
@@ -13,20 +14,23 @@ use crate::support::{eventually, on_both_databases};
 
 const OLD: &str = "mail";
 
-/// What the setting before has left: jobs that Redis holds, jobs that it has lost, and jobs that SQL keeps.
-async fn leave(server: &TestServer, in_redis: usize, lost: usize, kept: usize) -> Vec<JobId> {
-    let queue: QueueName = OLD.parse().unwrap();
-    let dispatched = Utc::now().trunc_subsecs(3);
-    let job = |number: usize, place: Place| NewJob {
+fn job(number: usize, place: Place) -> NewJob {
+    NewJob {
         place,
         ..NewJob::new(
             "echo".to_owned(),
-            queue.clone(),
+            OLD.parse().unwrap(),
             json!(number),
             3,
             Duration::from_mins(5),
         )
-    };
+    }
+}
+
+/// What the setting before has left: jobs that Redis holds, jobs that it has lost, and jobs that SQL keeps.
+async fn leave(server: &TestServer, in_redis: usize, lost: usize, kept: usize) -> Vec<JobId> {
+    let queue: QueueName = OLD.parse().unwrap();
+    let dispatched = Utc::now().trunc_subsecs(3);
     let window = (0..in_redis + lost).map(|number| job(number, Place::Window(dispatched)));
     let jobs: Vec<NewJob> = window
         .chain((0..kept).map(|number| job(number, Place::Backlog)))
@@ -113,5 +117,30 @@ on_both_databases! {
             .await;
             assert_eq!(cancelled["state"], "cancelled");
         }
+    }
+
+    async fn a_batch_whose_queue_left_the_settings_can_be_cancelled(database) {
+        let server = TestServer::idle(database).await;
+        let queue: QueueName = OLD.parse().unwrap();
+        let id = BatchId::new();
+        let dispatched = Utc::now().trunc_subsecs(3);
+        let of_batch = |number: usize| NewJob {
+            batch: Some(id),
+            ..job(number, if number < 4 { Place::Window(dispatched) } else { Place::Backlog })
+        };
+        let jobs: Vec<NewJob> = (0..6).map(of_batch).collect();
+        let in_redis: Vec<JobId> = jobs[..4].iter().map(|job| job.id).collect();
+        let new = NewBatch { id, jobs, on_finish: None, idempotency: None };
+        let store = server.database.store().await;
+        store.batch_insert(&new).await.unwrap();
+        let rows = store.job_get_many(&in_redis).await.unwrap();
+        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope().unwrap()).collect();
+        server.queues().await.push(&queue, &envelopes).await.unwrap();
+        let batch = eventually("the batch is finished", || async {
+            let answer = server.post(&format!("/api/v1/batches/{id}/cancel"), "").await;
+            (answer.status == 200).then(|| answer.json())
+        })
+        .await;
+        assert_eq!(batch["counts"]["cancelled"], 6, "{batch}");
     }
 }
