@@ -3,7 +3,7 @@
 --
 -- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 workers
 --       10 running:{worker}  11 cancelling  12 counts  13 limits  14 bucket
--- ARGV  1 worker  2 how many at most (<= 500)  3 lease in ms
+-- ARGV  1 worker  2 how many at most (<= 500)  3 lease in ms  4 bytes of envelopes at most; one job is always allowed
 -- Returns { time in ms until something may be there to fetch or -1, then id, attempt, envelope for each job }
 -- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted; O(log l) a turn for l lanes.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -11,6 +11,10 @@ local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local workers, running, cancelling = KEYS[9], KEYS[10], KEYS[11]
 local counts, limits, bucket = KEYS[12], KEYS[13], KEYS[14]
 local worker, most, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local bytes_left = tonumber(ARGV[4])
+-- How long jobs wait for limits that nobody sets: by then whoever promised them is gone, and an API of a release that
+-- promises nothing would have set them.
+local LIMITS_AWAITED = 60000
 local MOST_PROMOTED = 500
 -- Turns of lanes in one call.
 local MOST_TURNS = 50
@@ -49,17 +53,42 @@ if redis.call('EXISTS', limits) == 1 then
   end
 end
 
+local awaited = tonumber(redis.call('HGET', counts, 'limits_awaited'))
+if awaited and now - awaited < LIMITS_AWAITED and redis.call('EXISTS', limits) == 0 then
+  allowed = 0
+end
+
+-- How many of the next `length` ids of a lane fit into the bytes that are left, when so many are `taken` already.
+local function fitting(lane, length, taken)
+  for at, id in ipairs(redis.call('LRANGE', waiting .. lane, 0, length - 1)) do
+    local size = redis.call('HSTRLEN', jobs, id)
+    if size > bytes_left and taken + at > 1 then
+      return at - 1
+    end
+    bytes_left = bytes_left - size
+  end
+  return length
+end
+
 -- The ids whose turn it is.
 local function take(wanted)
-  local ids = {}
+  local ids, full = {}, false
   local open = redis.call('ZCARD', lanes)
   local turn_length = math.max(1, math.floor(wanted / math.max(1, math.min(open, MOST_TURNS))))
   for _ = 1, MOST_TURNS do
     local first = redis.call('ZRANGE', lanes, 0, 0, 'WITHSCORES')
     local lane, turn = first[1], first[2]
     local length = math.min(turn_length, wanted - #ids)
-    if not lane or length == 0 then
+    if not lane or length == 0 or full then
       break
+    end
+    if wanted > 1 then
+      local fit = fitting(lane, length, #ids)
+      if fit == 0 then
+        break
+      end
+      full = fit < length
+      length = fit
     end
     local some = redis.call('LPOP', waiting .. lane, length) or {}
     for _, id in ipairs(some) do
@@ -95,7 +124,7 @@ for _ = 1, MOST_ROUNDS do
       cancelled[#cancelled + 1] = id .. ':' .. (made[at] or 0) .. ':' .. function_of(envelope)
     elseif envelope then
       -- As a text: Redis takes long to write a number of Lua's out.
-      local attempt = made[at] and tostring(made[at] + 1) or '1'
+      local attempt = made[at] and tostring((tonumber(made[at]) or 0) + 1) or '1'
       reply[#reply + 1] = id
       reply[#reply + 1] = attempt
       reply[#reply + 1] = envelope

@@ -50,8 +50,12 @@ for n, id in ipairs(ids) do
   end
 end
 
+-- What may be refused goes first: a script that breaks off is not undone.
+if #kept > 0 then
+  redis.call('HSET', outputs, unpack(kept))
+  redis.call('PEXPIRE', outputs, time_to_live)
+end
 if #counted < #ids then
-  redis.call('HINCRBY', counts, 'stale_results', #ids - #counted)
   -- The array as it came is the rule: putting it together here would cost more than all the rest.
   local some, begins = {}, 2
   for n in ipairs(ids) do
@@ -62,6 +66,12 @@ if #counted < #ids then
     begins = ends + 2
   end
   told = '[' .. table.concat(some, ',') .. ']'
+end
+if #counted > 0 then
+  redis.call('XADD', events, '*', 't', 'finished', 'w', worker, 'd', told)
+end
+if #counted < #ids then
+  redis.call('HINCRBY', counts, 'stale_results', #ids - #counted)
 end
 if #counted == 0 then
   return reply
@@ -80,10 +90,6 @@ end
 if #failed_before > 0 then
   redis.call('HDEL', attempts, unpack(failed_before))
 end
-if #kept > 0 then
-  redis.call('HSET', outputs, unpack(kept))
-  redis.call('PEXPIRE', outputs, time_to_live)
-end
 if #due > 0 then
   redis.call('HSET', attempts, unpack(made))
   redis.call('ZADD', scheduled, unpack(due))
@@ -92,5 +98,4 @@ elseif redis.call('EXISTS', limits) == 1 and redis.call('EXISTS', lanes) == 1 th
   -- A place is free under the queue's limit.
   call_somebody(wake)
 end
-redis.call('XADD', events, '*', 't', 'finished', 'w', worker, 'd', told)
 return reply

@@ -1,15 +1,18 @@
--- Sets the limits of a queue, all at once, and calls somebody: what waited may be allowed now.
+-- Sets the limits of a queue, all at once, and calls somebody: what waited may be allowed now, also because nobody had
+-- said before what is.
 --
--- KEYS  1 limits  2 bucket  3 lanes  4 wake
+-- KEYS  1 limits  2 bucket  3 lanes  4 wake  5 counts
 -- ARGV  two for each limit: name (paused, concurrency, rate, rate_ms, burst), value
 -- Returns 1
 -- Cost  O(1)
-local limits, bucket, lanes, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local limits, bucket, lanes, wake, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local before = redis.call('HMGET', limits, 'rate', 'rate_ms', 'burst')
 redis.call('DEL', limits)
 if #ARGV > 0 then
   redis.call('HSET', limits, unpack(ARGV))
 end
+redis.call('HSET', counts, 'limits_known', 1)
+redis.call('HDEL', counts, 'limits_awaited')
 local after = redis.call('HMGET', limits, 'rate', 'rate_ms', 'burst')
 for at = 1, 3 do
   -- A bucket of another size begins full.

@@ -1,4 +1,5 @@
--- What several scripts share. It stands in front of each of them.
+-- What several scripts share. It stands in front of each of them, behind the line that says whether Redis runs the
+-- script also when its memory is full (`scripts.rs`).
 --
 -- Waiting jobs are in lanes. A lane is a list of ids, named by a digit for the priority (1 runs first), a colon, and
 -- the fairness key (empty for jobs that have none). The sorted set of lanes holds each one that is not empty, by
@@ -47,8 +48,18 @@ local function call_somebody(wake)
   end
 end
 
--- The function that an envelope names, for events about jobs that no worker speaks for.
-local function function_of(envelope)
+-- The job in an envelope, or nil when there is none in it.
+local function job_in(envelope)
   local readable, job = pcall(cjson.decode, envelope)
-  return readable and tostring(job['function']) or ''
+  return readable and type(job) == 'table' and job or nil
+end
+
+-- The function of a job, for events about jobs that no worker speaks for. Blanks separate the jobs of such an event.
+local function function_in(job)
+  local name = job and job['function']
+  return type(name) == 'string' and (string.gsub(name, '%s', '_')) or ''
+end
+
+local function function_of(envelope)
+  return function_in(job_in(envelope))
 end

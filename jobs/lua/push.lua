@@ -1,6 +1,6 @@
 -- Puts jobs into a queue. An id that the queue knows already is left as it is.
 --
--- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake
+-- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 limits  10 counts
 -- ARGV  1 time in ms after which the push comes too late and does nothing (0: never), then six for each job: id,
 --       envelope, time in ms at which it is due (0: at once), attempts made so far, lane (empty: the standard one),
 --       event (JSON; all empty when there are too many to name); at most 500 jobs
@@ -8,6 +8,7 @@
 -- Cost  O(n), and O(log m) for each one that is scheduled among m.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local limits, counts = KEYS[9], KEYS[10]
 
 local deadline = tonumber(ARGV[1])
 if deadline > 0 and now > deadline then
@@ -59,6 +60,11 @@ end
 local pushed = #named
 if pushed == 0 then
   return { 0, redis.call('HLEN', jobs) }
+end
+-- Who pushes with a deadline keeps the limits, and has not set them here yet: Redis is new, or came back empty. Nothing is
+-- handed out until they are there, or until it has taken too long (`fetch.lua`).
+if deadline > 0 and redis.call('HEXISTS', counts, 'limits_known') == 0 and redis.call('EXISTS', limits) == 0 then
+  redis.call('HSETNX', counts, 'limits_awaited', now)
 end
 redis.call('HSET', jobs, unpack(fresh))
 if #made > 0 then

@@ -4,7 +4,7 @@
 --       10 running:{worker}  11 cancelling  12 counts
 -- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
 -- Returns { orphans queued again, orphans dead, 1 when some are left }, or {} when the lease has not lapsed.
--- Cost  O(n) for n jobs taken, with one parse of an envelope each.
+-- Cost  O(n) for n jobs taken, with one parse of an envelope each; fewer jobs than asked for when they are large.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local attempts, events, wake = KEYS[5], KEYS[6], KEYS[7]
 local workers, worker_info, running, cancelling, counts = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -15,21 +15,29 @@ if not lapses or tonumber(lapses) > now then
   return {}
 end
 
+-- Bytes of envelopes that are parsed in one call, about.
+local MOST_BYTES = 4194304
+
 local held = redis.call('HRANDFIELD', running, most, 'WITHVALUES')
+local bytes = 0
 local taken, again, returned, made, over, ended = {}, {}, {}, {}, {}, {}
 for at = 1, #held, 2 do
-  local id, attempt = held[at], tonumber(held[at + 1])
+  if bytes > MOST_BYTES then
+    break
+  end
+  local id, attempt = held[at], tonumber(held[at + 1]) or 1
   taken[#taken + 1] = id
   local envelope = redis.call('HGET', jobs, id)
-  local readable, job = pcall(cjson.decode, envelope or '')
-  if envelope and readable and attempt < (tonumber(job.max_attempts) or 1) then
+  bytes = bytes + #(envelope or '')
+  local job = job_in(envelope)
+  if envelope and job and attempt < (tonumber(job.max_attempts) or 1) then
     again[#again + 1] = id
     returned[#returned + 1] = id .. ':' .. attempt
     made[#made + 1] = id
     made[#made + 1] = attempt
   elseif envelope then
     over[#over + 1] = id
-    ended[#ended + 1] = id .. ':' .. attempt .. ':' .. (readable and tostring(job['function']) or '')
+    ended[#ended + 1] = id .. ':' .. attempt .. ':' .. function_in(job)
   end
 end
 

@@ -8,9 +8,12 @@ use crate::job::ParseError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Redis cannot be reached, or refuses to serve (loading, read-only, out of memory, cluster down).
+    /// Redis cannot be reached, or refuses to serve (loading, read-only, cluster down).
     #[error("Redis is not available")]
     Unavailable(#[source] RedisError),
+    /// The memory of Redis is full (`maxmemory`): it takes no more, and goes on with what it has.
+    #[error("the memory of Redis is full")]
+    Full(#[source] RedisError),
     /// Redis did not answer in time.
     #[error("Redis did not answer within {0:?}")]
     Timeout(Duration),
@@ -36,7 +39,12 @@ pub enum Error {
 impl Error {
     /// True when waiting may help: the same call can go through later.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout(_))
+        matches!(self, Self::Unavailable(_) | Self::Timeout(_) | Self::Full(_))
+    }
+
+    /// True when Redis has no room for what should come in.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
     }
 }
 
@@ -58,10 +66,11 @@ impl From<RedisError> for Error {
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ReadOnly,
             ) => Self::Unavailable(error),
+            _ if error.code() == Some("OOM") => Self::Full(error),
             // UNBLOCKED: the node that a reader waited on is no longer the one to wait on.
             _ if matches!(
                 error.code(),
-                Some("OOM" | "MISCONF" | "NOREPLICAS" | "UNBLOCKED" | "UNKILLABLE" | "BUSY")
+                Some("MISCONF" | "NOREPLICAS" | "UNBLOCKED" | "UNKILLABLE" | "BUSY")
             ) =>
             {
                 Self::Unavailable(error)

@@ -39,7 +39,7 @@ pub use connection::{RedisSettings, RedisTlsSettings};
 pub use depth::Depth;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
-pub use server::{ServerWarning, ServerWarningKind};
+pub use server::{ServerMemory, ServerWarning, ServerWarningKind};
 pub use workers::{About, Worker};
 
 use clock::Clocks;
@@ -95,6 +95,14 @@ impl Queues {
     /// When Redis fails.
     pub async fn server_warnings(&self) -> Result<Vec<ServerWarning>, Error> {
         server::warnings(self).await
+    }
+
+    /// How much memory those servers use, and how much they may.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn memory_of_servers(&self) -> Result<Vec<ServerMemory>, Error> {
+        server::memory(self).await
     }
 
     /// Puts jobs into a queue, any number of them, in bounded calls. Doing it twice changes nothing.
@@ -168,6 +176,22 @@ impl Queues {
         depth::waiting(self, queue, lanes).await
     }
 
+    /// Bytes that the jobs of a queue take in Redis, about; `None` where it may not be asked.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn bytes(&self, queue: &QueueName) -> Result<Option<u64>, Error> {
+        depth::bytes(self, queue).await
+    }
+
+    /// Whether Redis has room for more jobs of a queue.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn has_room(&self, queue: &QueueName) -> Result<bool, Error> {
+        depth::has_room(self, queue).await
+    }
+
     /// The moment in the queue's time that is `within` from now.
     ///
     /// # Errors
@@ -190,6 +214,15 @@ impl Queues {
     /// When Redis fails.
     pub async fn limits(&self, queue: &QueueName) -> Result<Limits, Error> {
         limits::get(self, queue).await
+    }
+
+    /// The same; `None` when nobody has set it since the queue came into being, or came back empty. What is pushed with
+    /// a deadline until then is handed out when it is set.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn limits_if_set(&self, queue: &QueueName) -> Result<Option<Limits>, Error> {
+        limits::get_if_set(self, queue).await
     }
 
     /// Sets what the queue allows, for all workers and from now on.

@@ -106,6 +106,11 @@ impl ServerSettings {
             event_clients: usize::try_from(clients).unwrap_or(default.event_clients),
             window: WindowSettings {
                 size: reader.number("SPIRAL_DISPATCH_WINDOW", default.window.size, 100..=10_000_000),
+                bytes: reader.number(
+                    "SPIRAL_DISPATCH_WINDOW_BYTES",
+                    default.window.bytes,
+                    (1 << 20)..=(1 << 40),
+                ),
                 // Read, and its problems told, with the settings of Redis: the workers use it as well.
                 horizon: RedisSettings::from_lookup(lookup)
                     .map_or(default.window.horizon, |redis| redis.horizon),

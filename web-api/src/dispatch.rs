@@ -26,7 +26,7 @@ use crate::{
         Store, StoreError,
         job::{Job, dispatch::Lane},
     },
-    windows::Windows,
+    windows::{WindowSettings, Windows},
 };
 use share::{Share, shares};
 
@@ -37,6 +37,10 @@ const TICK: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(20);
 /// Rows in one statement.
 const BATCH: u64 = 500;
+/// Bytes of inputs that are read for one statement, about.
+const BATCH_BYTES: u64 = 16 << 20;
+/// What a job is taken for before the first ones of its queue have been seen.
+const FIRST_BYTES: u64 = 512 << 10;
 /// Lanes served in one look; the next look goes on behind them.
 const LANES: usize = 64;
 /// Parked rows that one look brings back.
@@ -93,6 +97,8 @@ struct Line {
     behind: Option<Lane>,
     /// The last look left jobs in the backlog, because the window was full.
     waits_for_room: bool,
+    /// Bytes of a job, as far as is known: by it the next rows are counted before they are read.
+    job_bytes: u64,
 }
 
 impl Line {
@@ -101,6 +107,19 @@ impl Line {
             queue,
             behind: None,
             waits_for_room: false,
+            job_bytes: FIRST_BYTES,
+        }
+    }
+
+    /// How many of the next rows to take, when the window has room for so many bytes.
+    fn fitting(&self, bytes: u64) -> u64 {
+        (bytes.min(BATCH_BYTES) / self.job_bytes).clamp(1, BATCH)
+    }
+
+    /// Learns from the rows that were taken. Larger ones are believed at once.
+    fn saw(&mut self, jobs: u64, bytes: u64) {
+        if let Some(mean) = bytes.checked_div(jobs) {
+            self.job_bytes = mean.max(u64::midpoint(self.job_bytes, mean)).max(1);
         }
     }
 
@@ -126,13 +145,18 @@ impl Line {
 /// Waits until a window that was full has room again, so that it is filled up long before it runs dry. Asks Redis alone,
 /// and gives up when that is away.
 async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
-    let size = windows.settings().size;
+    let WindowSettings { size, bytes, .. } = windows.settings();
     let worth_a_look = size - share::allowance(size);
+    let light = bytes - share::allowance(bytes);
     while lines.iter().any(|line| line.waits_for_room) {
         tokio::time::sleep(BREATH).await;
         for line in lines.iter().filter(|line| line.waits_for_room) {
             match queues.waiting(&line.queue, &[]).await {
-                Ok((held, _)) if held <= worth_a_look => return,
+                Ok((held, _)) if held <= worth_a_look => match queues.bytes(&line.queue).await {
+                    Ok(bytes) if bytes.unwrap_or_default() <= light => return,
+                    Ok(_) => {}
+                    Err(_away) => std::future::pending::<()>().await,
+                },
                 Ok(_) => {}
                 Err(_away) => std::future::pending::<()>().await,
             }
@@ -188,7 +212,8 @@ async fn fill(store: &Store, queues: &Queues, windows: &Windows, line: &mut Line
     // Only a look that saw the end of the backlog may say that nobody waits.
     let emptied = matches!(result, Ok(Filled { emptied: true, .. }));
     windows.end_look(&queue, emptied);
-    line.waits_for_room = !emptied && result.is_ok();
+    // A Redis that is full is asked again at the next tick.
+    line.waits_for_room = !emptied && result.is_ok() && !windows.is_full(&queue);
     result.map(|filled| filled.moved)
 }
 
@@ -198,16 +223,26 @@ struct Filled {
     emptied: bool,
 }
 
+impl Filled {
+    const NOTHING: Self = Self {
+        moved: false,
+        emptied: false,
+    };
+}
+
 async fn fill_window(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
     line: &mut Line,
 ) -> Result<Filled, PartError> {
+    if windows.is_full(&line.queue) && !has_room(queues, windows, &line.queue).await? {
+        return Ok(Filled::NOTHING);
+    }
     let (lanes, all) = line.lanes(store).await?;
     if lanes.is_empty() {
         let (held, _) = queues.waiting(&line.queue, &[]).await?;
-        windows.held(&line.queue, held);
+        weigh(queues, windows, &line.queue, held).await?;
         return Ok(Filled {
             moved: !all,
             emptied: all,
@@ -217,22 +252,33 @@ async fn fill_window(
         .iter()
         .map(|lane| (lane.priority, lane.fairness_key.as_str()))
         .collect();
+    // Before rows are taken: they would be on their way to a Redis that takes none.
+    if !has_room(queues, windows, &line.queue).await? {
+        return Ok(Filled::NOTHING);
+    }
     let (held, waiting) = queues.waiting(&line.queue, &names).await?;
-    windows.held(&line.queue, held);
-    let size = windows.settings().size;
+    weigh(queues, windows, &line.queue, held).await?;
+    let WindowSettings { size, bytes: most_bytes, .. } = windows.settings();
     // This process may be about to push some more.
     let held = held + windows.on_their_way(&line.queue);
     let mut moved = false;
     let mut emptied = all;
-    for (lane, Share(share)) in lanes.iter().zip(shares(size, held, &waiting)) {
+    for ((lane, waiting), Share(share)) in lanes.iter().zip(&waiting).zip(shares(size, held, &waiting)) {
         let mut left = share;
         loop {
-            let most = left.min(BATCH);
+            let bytes_left = most_bytes.saturating_sub(windows.bytes(&line.queue));
+            let fitting = match bytes_left {
+                // One of a lane that has nobody in Redis, however large the jobs of others are.
+                0 => u64::from(*waiting == 0 && left == share),
+                bytes => line.fitting(bytes),
+            };
+            let most = left.min(BATCH).min(fitting);
             if most == 0 {
                 emptied = false;
                 break;
             }
-            let taken = hand_over(store, queues, windows, &line.queue, lane, most).await?;
+            let (taken, bytes) = hand_over(store, queues, windows, &line.queue, lane, most).await?;
+            line.saw(taken, bytes);
             moved |= taken > 0;
             if taken < most {
                 break;
@@ -243,7 +289,29 @@ async fn fill_window(
     Ok(Filled { moved, emptied })
 }
 
-/// Moves jobs of one lane from the backlog into Redis. Returns how many there were, up to `most`.
+/// Whether Redis takes more jobs of a queue. New ones line up while it does not.
+async fn has_room(queues: &Queues, windows: &Windows, queue: &QueueName) -> Result<bool, PartError> {
+    let has_room = queues.has_room(queue).await?;
+    if windows.is_full(queue) == has_room {
+        windows.set_full(queue, !has_room);
+        if has_room {
+            tracing::info!(%queue, "Redis has room again");
+        } else {
+            tracing::warn!(%queue, "Redis is full; new jobs wait in the database");
+        }
+    }
+    Ok(has_room)
+}
+
+/// Notes how much of a queue Redis holds.
+async fn weigh(queues: &Queues, windows: &Windows, queue: &QueueName, held: u64) -> Result<(), PartError> {
+    windows.held(queue, held);
+    let bytes = if held == 0 { None } else { queues.bytes(queue).await? };
+    windows.weighs(queue, bytes.unwrap_or_default());
+    Ok(())
+}
+
+/// Moves jobs of one lane from the backlog into Redis. Returns how many there were, up to `most`, and their bytes.
 async fn hand_over(
     store: &Store,
     queues: &Queues,
@@ -251,16 +319,33 @@ async fn hand_over(
     queue: &QueueName,
     lane: &Lane,
     most: u64,
-) -> Result<u64, PartError> {
+) -> Result<(u64, u64), PartError> {
     // Before the rows are taken: whoever finds them dispatched and unknown later on knows that this push is over.
     let deadline = queues.deadline(queue, PUSH_WITHIN).await?;
     let jobs = store.job_dispatch(queue, lane, most).await?;
     let envelopes = envelopes(&jobs);
+    let bytes = envelopes.iter().map(bytes_of).sum();
     if !envelopes.is_empty() {
-        let pushed = queues.push_before(deadline, queue, &envelopes).await?;
-        windows.held(queue, pushed.held);
+        match queues.push_before(deadline, queue, &envelopes).await {
+            Ok(pushed) => {
+                windows.held(queue, pushed.held);
+                windows.came_in(queue, bytes);
+            }
+            Err(error) => {
+                // `reconcile` brings them back.
+                if error.is_full() {
+                    windows.set_full(queue, true);
+                }
+                return Err(error.into());
+            }
+        }
     }
-    Ok(jobs.len() as u64)
+    Ok((jobs.len() as u64, bytes))
+}
+
+/// Bytes of a job in Redis, about.
+pub(crate) fn bytes_of(job: &Envelope) -> u64 {
+    job.input.get().len() as u64 + 256
 }
 
 /// What a worker needs of each job.

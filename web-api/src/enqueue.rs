@@ -22,7 +22,7 @@ use jobs::{
     queue::{Deadline, Queues},
 };
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -41,6 +41,10 @@ pub use request_hash::request_hash;
 const BATCH: usize = 500;
 /// Jobs that may wait for their commit. At that point the database is seconds behind, and "try later" is kinder.
 const WAITING: usize = 5_000;
+/// And bytes of their inputs, about.
+const WAITING_BYTES: usize = 128 << 20;
+/// Bytes of inputs in one commit, about; one job is always allowed.
+const BATCH_BYTES: usize = 4 << 20;
 /// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index would take ten times as much.
 pub const KEY_MAX: usize = 255;
 /// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
@@ -107,10 +111,14 @@ impl EnqueueError {
 #[derive(Clone)]
 pub struct Enqueuer {
     waiting: mpsc::Sender<Waiting>,
+    bytes: Arc<Semaphore>,
 }
 
 struct Waiting {
     job: NewJob,
+    /// Bytes of its input, about, which nobody else may have while it waits.
+    bytes: u32,
+    _weight: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Enqueued, EnqueueError>>,
 }
 
@@ -126,7 +134,10 @@ impl Enqueuer {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (waiting, arrivals) = mpsc::channel(WAITING);
         (
-            Self { waiting },
+            Self {
+                waiting,
+                bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
+            },
             run(store, queues, windows, wake, arrivals, shutdown),
         )
     }
@@ -148,9 +159,17 @@ impl Enqueuer {
         if let Some(pointer) = nul_in(&job.input) {
             return Err(EnqueueError::Unstorable { pointer });
         }
+        let bytes = u32::try_from(size_of(&job.input).min(WAITING_BYTES)).unwrap_or(u32::MAX);
+        let weight = Arc::clone(&self.bytes).try_acquire_many_owned(bytes);
+        let weight = weight.map_err(|_none_left| EnqueueError::Full)?;
         let (answer, outcome) = oneshot::channel();
         self.waiting
-            .try_send(Waiting { job, answer })
+            .try_send(Waiting {
+                job,
+                bytes,
+                _weight: weight,
+                answer,
+            })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => EnqueueError::Full,
                 mpsc::error::TrySendError::Closed(_) => EnqueueError::Stopping,
@@ -183,9 +202,15 @@ async fn run(
                     if taken == 0 {
                         break;
                     }
-                    let batch = std::mem::take(&mut batch);
-                    if let Err(error) = desk.commit(batch).await {
-                        // Those that came meanwhile would wait as long for the same answer.
+                    let mut portions = portions(std::mem::take(&mut batch)).into_iter();
+                    while let Some(portion) = portions.next() {
+                        let Err(error) = desk.commit(portion).await else {
+                            continue;
+                        };
+                        // Those behind them, and those that came meanwhile, would wait as long for the same answer.
+                        for waiting in portions.by_ref().flatten() {
+                            answer(waiting, Err(error.clone()));
+                        }
                         while let Ok(waiting) = arrivals.try_recv() {
                             answer(waiting, Err(error.clone()));
                         }
@@ -264,11 +289,11 @@ impl Desk {
         let now = clock::now().trunc_subsecs(3);
         let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
         let mut places = self.windows.places();
-        for Waiting { job, .. } in batch {
+        for Waiting { job, bytes, .. } in batch {
             job.place = Place::Backlog;
             if self.windows.is_far_off(job.run_at, now) {
                 job.place = Place::Parked;
-            } else if places.take(&job.queue) {
+            } else if places.take(&job.queue, u64::from(*bytes) + 256) {
                 if !deadlines.contains_key(&job.queue) {
                     let deadline = self.queues.deadline(&job.queue, PUSH_WITHIN).await.ok();
                     deadlines.insert(job.queue.clone(), deadline);
@@ -284,6 +309,39 @@ impl Desk {
         Seats {
             deadlines: known.collect(),
             _places: places,
+        }
+    }
+}
+
+/// In commits of so many bytes.
+fn portions(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    let mut portions: Vec<Vec<Waiting>> = Vec::new();
+    let mut bytes = 0;
+    for waiting in batch {
+        let size = usize::try_from(waiting.bytes).unwrap_or(usize::MAX);
+        match portions.last_mut() {
+            Some(portion) if bytes + size <= BATCH_BYTES => {
+                bytes += size;
+                portion.push(waiting);
+            }
+            _ => {
+                bytes = size;
+                portions.push(vec![waiting]);
+            }
+        }
+    }
+    portions
+}
+
+/// Bytes of a value as JSON, about.
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size_of(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| name.len() + size_of(value) + 4);
+            fields.sum::<usize>() + 2
         }
     }
 }

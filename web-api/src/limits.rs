@@ -54,7 +54,7 @@ async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<
     let mut away = None;
     let mut present = Vec::with_capacity(names.len());
     for queue in names {
-        match queues.limits(queue).await {
+        match queues.limits_if_set(queue).await {
             Ok(limits) => present.push((queue, limits)),
             // The other queues may be on nodes that are there.
             Err(error) => away = Some(error),
@@ -64,7 +64,9 @@ async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<
     let wanted = store.queue_limits_all().await?;
     for (queue, present) in present {
         let wanted = wanted.get(queue.as_str()).copied().unwrap_or_default();
-        if present == wanted {
+        // Also those that allow everything are set: until then workers are given nothing (an emptied Redis must not forget
+        // a pause, not even for a moment).
+        if present == Some(wanted) {
             continue;
         }
         match queues.set_limits(queue, &wanted).await {

@@ -53,6 +53,18 @@ fn describe() {
         "spiral_redis_warnings",
         "Settings of Redis that will cost jobs one day; `/readyz` names them."
     );
+    describe_gauge!(
+        "spiral_redis_memory_used_bytes",
+        "Memory that Redis uses, by server."
+    );
+    describe_gauge!(
+        "spiral_redis_memory_max_bytes",
+        "Memory that Redis may use (maxmemory), by server; 0 is no limit."
+    );
+    describe_gauge!(
+        "spiral_redis_full",
+        "1 while a Redis takes no new jobs because its memory is full, else 0."
+    );
     describe_counter!(
         "spiral_stale_results_total",
         "Results that came too late and were dropped, by queue."
@@ -104,6 +116,8 @@ pub async fn render(state: &Inner) -> String {
     let number = |count: u64| count as f64;
     metrics::gauge!("spiral_event_clients").set(number(state.feed.clients() as u64));
     metrics::gauge!("spiral_redis_warnings").set(number(state.redis_warnings.current().len() as u64));
+    let full = Box::pin(redis_memory(state)).await;
+    metrics::gauge!("spiral_redis_full").set(full);
     for queue in state.catalog.queues() {
         let depth = state.queues.depth(&queue).await;
         if let Err(error) = &depth {
@@ -131,4 +145,21 @@ pub async fn render(state: &Inner) -> String {
         }
     }
     state.metrics.render()
+}
+
+/// Tells the memory of the Redis servers. 1 when one of them is full, and no number when it is not known.
+async fn redis_memory(state: &Inner) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "no server has 2^53 bytes")]
+    let number = |count: u64| count as f64;
+    let Ok(servers) = state.queues.memory_of_servers().await else {
+        return f64::NAN;
+    };
+    for memory in &servers {
+        let server = memory.server.clone();
+        metrics::gauge!("spiral_redis_memory_used_bytes", "server" => server.clone())
+            .set(number(memory.used));
+        metrics::gauge!("spiral_redis_memory_max_bytes", "server" => server).set(number(memory.most));
+    }
+    let full = servers.iter().any(|memory| memory.most > 0 && memory.used >= memory.most);
+    f64::from(u8::from(full))
 }

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::outage::{Outage, jittered};
 
-/// Between two looks: an operator who sets a policy right sees it soon.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Between two looks: an operator who sets a policy right sees it soon, and so does who waits for a full Redis.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What is wrong with Redis's settings, as of the last look. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -50,10 +50,13 @@ pub async fn watch(queues: Queues, warnings: RedisWarnings, shutdown: Cancellati
 }
 
 fn tell(before: &[ServerWarning], now: &[ServerWarning]) {
-    for warning in now.iter().filter(|warning| !before.contains(warning)) {
+    let new = |warning: &&ServerWarning, among: &[ServerWarning]| {
+        !among.iter().any(|other| warning.is_about_the_same(other))
+    };
+    for warning in now.iter().filter(|warning| new(warning, before)) {
         tracing::warn!("{warning}");
     }
-    for warning in before.iter().filter(|warning| !now.contains(warning)) {
+    for warning in before.iter().filter(|warning| new(warning, now)) {
         tracing::info!(server = warning.server, kind = ?warning.kind, "no longer so");
     }
 }

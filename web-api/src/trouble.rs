@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::numbers::grouped;
-use jobs::queue::ServerWarning;
+use jobs::queue::{ServerWarning, ServerWarningKind};
 
 use crate::wire::overview::{QueueOverview, Trouble};
 
@@ -71,6 +71,13 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
                 time_in_words(by.abs())
             ),
         );
+    }
+    let (full, settings): (Vec<_>, Vec<_>) = seen
+        .warnings
+        .iter()
+        .partition(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
+    for warning in full {
+        add("redis_full", None, format!("{warning}."));
     }
     if seen.database_took > SLOW {
         let millis = seen.database_took.as_millis();
@@ -141,7 +148,7 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
             format!("{jobs} gave up in the last 5 minutes."),
         );
     }
-    for warning in &seen.warnings {
+    for warning in settings {
         add("redis_setting", None, format!("{warning}."));
     }
     troubles
@@ -220,6 +227,27 @@ mod tests {
             ..queue("mail", 0, 90)
         };
         assert!(told(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
+    }
+
+    #[test]
+    fn a_full_redis_is_told_before_what_comes_of_it() {
+        let alone = QueueOverview {
+            workers: Some(0),
+            ..queue("reports", 1, 1)
+        };
+        let troubles = told(&[alone], |seen| {
+            let server = "cache:6379".to_owned();
+            let kind = ServerWarningKind::Full {
+                used: 1_100_000,
+                most: 1_000_000,
+            };
+            seen.warnings.push(ServerWarning { server, kind });
+        });
+        assert_eq!(troubles.len(), 2);
+        assert!(
+            troubles[0].starts_with("Redis at cache:6379 is full: it uses 1.1 of 1.0 MB"),
+            "{troubles:?}"
+        );
     }
 
     #[test]

@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 pub struct WindowSettings {
     /// Jobs of one queue, about: several processes fill it at the same time.
     pub size: u64,
+    /// And bytes of their inputs, about.
+    pub bytes: u64,
     /// A job whose time is further off than this is kept by SQL until then.
     pub horizon: Duration,
 }
@@ -24,6 +26,7 @@ impl Default for WindowSettings {
     fn default() -> Self {
         Self {
             size: 50_000,
+            bytes: 256 << 20,
             horizon: Duration::from_mins(1),
         }
     }
@@ -43,6 +46,11 @@ struct Window {
     held: u64,
     /// Jobs that have been promised a place and are not counted there yet.
     on_their_way: u64,
+    /// Bytes of the jobs in Redis when it was last heard of, and of those that have come since.
+    bytes: u64,
+    bytes_on_their_way: u64,
+    /// The memory of Redis is full.
+    full: bool,
     /// Rows of this queue wait in the backlog, as far as is known: a new job must not overtake them.
     backlog: bool,
     /// Some have lined up since the dispatcher began to look.
@@ -55,19 +63,28 @@ struct Window {
 /// how many jobs it holds, or the push has failed.
 pub struct Places {
     windows: Windows,
-    taken: HashMap<QueueName, u64>,
+    taken: HashMap<QueueName, Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    jobs: u64,
+    bytes: u64,
 }
 
 impl Places {
-    /// Takes one more place, if the queue has one for a new job.
-    pub fn take(&mut self, queue: &QueueName) -> bool {
-        let size = self.windows.settings.size;
+    /// Takes one more place, if the queue has one for a new job of so many bytes.
+    pub fn take(&mut self, queue: &QueueName, bytes: u64) -> bool {
+        let settings = self.windows.settings;
         let mut queues = self.windows.queues();
-        let Some(window) = queues.get_mut(queue).filter(|window| window.is_open(size)) else {
+        let Some(window) = queues.get_mut(queue).filter(|window| window.is_open(settings)) else {
             return false;
         };
         window.on_their_way += 1;
-        *self.taken.entry(queue.clone()).or_default() += 1;
+        window.bytes_on_their_way += bytes;
+        let taken = self.taken.entry(queue.clone()).or_default();
+        taken.jobs += 1;
+        taken.bytes += bytes;
         true
     }
 }
@@ -77,15 +94,18 @@ impl Drop for Places {
         let mut queues = self.windows.queues();
         for (queue, taken) in self.taken.drain() {
             if let Some(window) = queues.get_mut(&queue) {
-                window.on_their_way = window.on_their_way.saturating_sub(taken);
+                window.on_their_way = window.on_their_way.saturating_sub(taken.jobs);
+                window.bytes_on_their_way = window.bytes_on_their_way.saturating_sub(taken.bytes);
             }
         }
     }
 }
 
 impl Window {
-    fn is_open(&self, size: u64) -> bool {
-        self.seen && !self.backlog && self.held + self.on_their_way < size
+    fn is_open(&self, settings: WindowSettings) -> bool {
+        let has_room = self.held + self.on_their_way < settings.size
+            && self.bytes + self.bytes_on_their_way < settings.bytes;
+        self.seen && !self.backlog && !self.full && has_room
     }
 }
 
@@ -123,6 +143,34 @@ impl Windows {
     /// Redis said how many jobs it holds.
     pub fn held(&self, queue: &QueueName, held: u64) {
         self.queues().entry(queue.clone()).or_default().held = held;
+    }
+
+    /// Redis said how many bytes they have.
+    pub fn weighs(&self, queue: &QueueName, bytes: u64) {
+        self.queues().entry(queue.clone()).or_default().bytes = bytes;
+    }
+
+    /// So many bytes have come into Redis since.
+    pub fn came_in(&self, queue: &QueueName, bytes: u64) {
+        let mut queues = self.queues();
+        let window = queues.entry(queue.clone()).or_default();
+        window.bytes = window.bytes.saturating_add(bytes);
+    }
+
+    /// Bytes of jobs that Redis holds, about, or is about to.
+    pub(crate) fn bytes(&self, queue: &QueueName) -> u64 {
+        self.queues()
+            .get(queue)
+            .map_or(0, |window| window.bytes + window.bytes_on_their_way)
+    }
+
+    /// Redis takes no more jobs because its memory is full, or does again.
+    pub fn set_full(&self, queue: &QueueName, full: bool) {
+        self.queues().entry(queue.clone()).or_default().full = full;
+    }
+
+    pub(crate) fn is_full(&self, queue: &QueueName) -> bool {
+        self.queues().get(queue).is_some_and(|window| window.full)
     }
 
     /// Jobs have come into the backlog: calls the dispatcher.
@@ -174,7 +222,7 @@ mod tests {
     }
 
     fn is_open(windows: &Windows, queue: &QueueName) -> bool {
-        windows.places().take(queue)
+        windows.places().take(queue, 1)
     }
 
     #[test]
@@ -201,6 +249,27 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_closed_when_its_bytes_are_used_up_or_redis_is_full() {
+        let (windows, queue) = windows();
+        windows.begin_look(&queue);
+        windows.end_look(&queue, true);
+        let most = windows.settings().bytes;
+        let mut places = windows.places();
+        assert!(places.take(&queue, most));
+        assert!(!is_open(&windows, &queue), "all bytes are promised");
+        drop(places);
+        assert!(is_open(&windows, &queue));
+        windows.came_in(&queue, most);
+        assert!(!is_open(&windows, &queue));
+        windows.weighs(&queue, most - 1);
+        assert!(is_open(&windows, &queue));
+        windows.set_full(&queue, true);
+        assert!(!is_open(&windows, &queue));
+        windows.set_full(&queue, false);
+        assert!(is_open(&windows, &queue));
+    }
+
+    #[test]
     fn what_lines_up_during_a_look_is_not_forgotten() {
         let (windows, queue) = windows();
         windows.begin_look(&queue);
@@ -219,13 +288,13 @@ mod tests {
         windows.end_look(&queue, true);
         windows.held(&queue, 4);
         let (mut some, mut others) = (windows.places(), windows.places());
-        assert!((0..4).all(|_| some.take(&queue)));
-        assert!(others.take(&queue) && others.take(&queue));
-        assert!(!some.take(&queue) && !others.take(&queue));
+        assert!((0..4).all(|_| some.take(&queue, 1)));
+        assert!(others.take(&queue, 1) && others.take(&queue, 1));
+        assert!(!some.take(&queue, 1) && !others.take(&queue, 1));
         // The first ones have arrived, and one job has left.
         windows.held(&queue, 7);
         drop(some);
-        assert!(others.take(&queue) && !others.take(&queue));
+        assert!(others.take(&queue, 1) && !others.take(&queue, 1));
         drop(others);
         assert_eq!(
             (0..20).filter(|_| is_open(&windows, &queue)).count(),

@@ -2196,7 +2196,7 @@ export interface components {
         /** @description Something that a person should look at. */
         Trouble: {
             /**
-             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`, `redis_setting`, `recorder_behind` or `database_slow`.
+             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`, `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
              * @example queue_paused
              */
             kind: string;

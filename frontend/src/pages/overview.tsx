@@ -68,7 +68,7 @@ function Troubles({ overview }: { readonly overview: Overview }) {
       ) : (
         <ul>
           {troubles.map(({ kind, queue, message }) => (
-            <li key={`${kind} ${queue ?? ''} ${kind === 'redis_setting' ? message : ''}`} data-kind={kind}>
+            <li key={`${kind} ${queue ?? ''} ${kind === 'redis_setting' || kind === 'redis_full' ? message : ''}`} data-kind={kind}>
               {message}{' '}
               {queue != null && <Link to="/queues">Queues</Link>}
               {kind === 'jobs_died' && (

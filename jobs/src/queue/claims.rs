@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use redis::{FromRedisValue, Value, cmd};
 
-use super::events::Finished;
+use super::events::{Finished, Outcome};
 use super::events::wire::{EndedOnWire, ReportOnWire};
 use super::memo::{self, MemoEntry};
 use super::outputs;
@@ -14,8 +14,12 @@ use super::wake::Wakes;
 use super::{Queues, json, millis, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
+use crate::output::{OutputSummary, shorten};
 
 pub(crate) use super::scripts::BATCH;
+
+/// Bytes that an attempt may cost a full Redis beside what it gives back.
+const SPARE: usize = 256;
 
 /// A job in the hands of this worker.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Claim {
     pub(crate) attempt: u32,
     /// `Err` when what lies in Redis is no envelope that this version can read.
     pub(crate) envelope: Result<Envelope, String>,
+    /// The length of the envelope as it lies in Redis.
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +47,8 @@ pub(crate) struct Ended {
     pub(crate) finished: Finished,
     pub(crate) follows: Follows,
     pub(crate) keep: Keep,
+    /// Bytes that Redis has back when it forgets the job, about.
+    pub(crate) frees: usize,
 }
 
 /// What Redis does with a job of which an attempt ended.
@@ -67,10 +75,38 @@ pub(crate) enum Keep {
 impl Ended {
     /// Bytes that it sends to Redis, about.
     pub(crate) fn size(&self) -> usize {
-        512 + match &self.keep {
-            Keep::Nothing => 0,
-            Keep::Output(bytes) => bytes.len(),
-            Keep::Memo(entry) => entry.size(),
+        let said: usize = self.finished.notes.lines.iter().map(|line| line.text.len()).sum();
+        512 + self.keep.size() + said
+    }
+
+    /// Redis has more afterwards than before, so it must not be full.
+    pub(crate) fn needs_room(&self) -> bool {
+        matches!(self.keep, Keep::Output(_)) && self.keep.size() > self.frees + SPARE
+    }
+
+    /// Its output goes into the memo, which takes nothing when Redis is full.
+    pub(crate) fn is_for_memo(&self) -> bool {
+        matches!(self.keep, Keep::Memo(_))
+    }
+
+    /// The event tells the output but for its middle: the whole is in what Redis keeps.
+    pub(crate) fn is_more_than_its_event(&self) -> bool {
+        let large = matches!(
+            self.finished.outcome,
+            Outcome::Completed {
+                output: OutputSummary::Measured(_)
+            }
+        );
+        large && !matches!(self.keep, Keep::Nothing)
+    }
+}
+
+impl Keep {
+    fn size(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Output(bytes) => bytes.len(),
+            Self::Memo(entry) => entry.size(),
         }
     }
 }
@@ -116,16 +152,24 @@ impl Claims {
         call.key(keys.counts()).key(keys.limits()).key(keys.bucket());
         call.arg(&*self.worker)
             .arg(most.min(BATCH))
-            .arg(millis(self.lease));
+            .arg(millis(self.lease))
+            .arg(self.queues.settings.call_bytes);
         let reply: Vec<Value> = self.queues.connection.script(&call).await?;
 
         let mut reply = reply.into_iter();
         let next_due: i64 = read(reply.next())?;
         let mut claims = Vec::with_capacity(reply.len() / 3);
+        let mut nobodys = Vec::new();
         while let Some(id) = reply.next() {
-            let id: JobId = read::<String>(Some(id))?.parse()?;
-            let attempt = read(reply.next())?;
+            let id: Vec<u8> = read(Some(id))?;
+            let attempt: Vec<u8> = read(reply.next())?;
             let envelope: Vec<u8> = read(reply.next())?;
+            // One that cannot be read must not keep the others from being run.
+            let Some((id, attempt)) = number_of(&id, &attempt) else {
+                nobodys.push(id);
+                continue;
+            };
+            let bytes = envelope.len();
             let envelope = Envelope::read(id, &envelope)
                 .map_err(|error| format!("the job in Redis cannot be read: {error}"));
             claims.push(Claim {
@@ -133,8 +177,10 @@ impl Claims {
                 id,
                 attempt,
                 envelope,
+                bytes,
             });
         }
+        self.discard(queue, nobodys).await;
         Ok(Fetched {
             claims,
             next_due: u64::try_from(next_due).ok().map(Duration::from_millis),
@@ -143,9 +189,17 @@ impl Claims {
 
     /// Tells how attempts of one queue ended, at most [`BATCH`] of them. For each: whether it counted, or came too
     /// late. May be called again when it failed: what counted the first time is then "too late".
+    ///
+    /// # Errors
+    /// [`Error::Full`] when one of them needs room; nothing has happened then.
     pub(crate) async fn finish(&self, queue: &QueueName, ended: &[Ended]) -> Result<Vec<bool>, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::FINISH.key(keys.jobs());
+        let script = if ended.iter().any(Ended::needs_room) {
+            &scripts::FINISH_WITH_ROOM
+        } else {
+            &scripts::FINISH
+        };
+        let mut call = script.key(keys.jobs());
         call.key(keys.lanes()).key(keys.lane_of());
         call.key(keys.scheduled()).key(keys.attempts());
         call.key(keys.events()).key(keys.wake()).key(keys.counts());
@@ -216,11 +270,18 @@ impl Claims {
     /// Tells what running attempts of one queue have to say. What they say after this worker has lost them is dropped.
     pub(crate) async fn report(&self, queue: &QueueName, reports: &[ReportOnWire]) -> Result<(), Error> {
         let keys = self.queues.keys(queue);
-        for batch in reports.chunks(BATCH) {
+        let mut reports = reports.iter().peekable();
+        while reports.peek().is_some() {
             let mut call = scripts::REPORT.key(keys.events());
             call.key(keys.running(&self.worker)).arg(&*self.worker);
-            for report in batch {
-                call.arg(report.0.to_string()).arg(report.1).arg(json(report)?);
+            let mut bytes = 0;
+            for report in reports.by_ref().take(BATCH) {
+                let text = json(report)?;
+                bytes += text.len();
+                call.arg(report.0.to_string()).arg(report.1).arg(text);
+                if bytes >= self.queues.settings.call_bytes {
+                    break;
+                }
             }
             self.queues.connection.script::<u64>(&call).await?;
         }
@@ -233,18 +294,50 @@ impl Claims {
         let mut call = scripts::HEARTBEAT.key(keys.workers());
         call.key(keys.worker_info()).key(keys.running(&self.worker));
         call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
-        let held: Vec<(String, u32)> = self.queues.connection.script_twice(&call).await?;
-        held.into_iter()
-            .map(|(id, attempt)| Ok((id.parse()?, attempt)))
-            .collect()
+        let reply: Vec<(Vec<u8>, Vec<u8>)> = self.queues.connection.script_twice(&call).await?;
+        let mut held = Vec::with_capacity(reply.len());
+        let mut nobodys = Vec::new();
+        for (id, attempt) in reply {
+            match number_of(&id, &attempt) {
+                Some(job) => held.push(job),
+                None => nobodys.push(id),
+            }
+        }
+        self.discard(queue, nobodys).await;
+        Ok(held)
+    }
+
+    /// Takes ids that cannot be read out of the queue: nobody could run or end them, and each fetch and heartbeat would
+    /// meet them again. The log alone tells of them.
+    async fn discard(&self, queue: &QueueName, ids: Vec<Vec<u8>>) {
+        let keys = self.queues.keys(queue);
+        for ids in ids.chunks(BATCH) {
+            for id in ids {
+                let id = shorten(&String::from_utf8_lossy(id), 100, 40);
+                tracing::error!(%queue, id, "threw away an entry of the queue that is no job: its id or attempt cannot be read");
+            }
+            let mut call = scripts::DISCARD.key(keys.jobs());
+            call.key(keys.lane_of()).key(keys.attempts());
+            call.key(keys.running(&self.worker))
+                .key(keys.cancelling())
+                .key(keys.counts());
+            for id in ids {
+                call.arg(id);
+            }
+            if let Err(error) = self.queues.connection.script::<u64>(&call).await {
+                // The next heartbeat meets them again.
+                tracing::debug!(%queue, %error, "could not throw them away");
+            }
+        }
     }
 
     /// The jobs of a queue that were called off while they ran.
     pub(crate) async fn called_off(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
         let mut keys = cmd("HKEYS");
         keys.arg(self.queues.keys(queue).cancelling());
-        let ids: Vec<String> = self.queues.connection.command(&keys).await?;
-        ids.iter().map(|id| Ok(id.parse()?)).collect()
+        let ids: Vec<Vec<u8>> = self.queues.connection.command(&keys).await?;
+        // Of what is no id there is no job to stop.
+        Ok(ids.iter().filter_map(|id| std::str::from_utf8(id).ok()?.parse().ok()).collect())
     }
 
     /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
@@ -292,6 +385,11 @@ impl Claims {
         })
     }
 
+    /// Bytes that one call carries, about.
+    pub(crate) fn call_bytes(&self) -> usize {
+        self.queues.settings.call_bytes
+    }
+
     /// True when one queue may be away while another is there.
     pub(crate) fn queues_are_apart(&self) -> bool {
         self.queues.connection.is_apart()
@@ -315,6 +413,13 @@ fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
     }
     events.push(b']');
     Ok((events, ends))
+}
+
+/// The id and the attempt of a job as they lie in Redis.
+fn number_of(id: &[u8], attempt: &[u8]) -> Option<(JobId, u32)> {
+    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+    let attempt = std::str::from_utf8(attempt).ok()?.parse().ok()?;
+    Some((id, attempt))
 }
 
 fn read<T: FromRedisValue>(value: Option<Value>) -> Result<T, Error> {

@@ -1,8 +1,8 @@
 //! How much there is in a queue, and what is not.
 
-use redis::pipe;
+use redis::{cmd, pipe};
 
-use super::{BATCH, Queues, now_ms};
+use super::{BATCH, Queues, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{JobId, Priority, QueueName, lane_name};
 
@@ -61,6 +61,30 @@ pub(super) async fn waiting(
     let mut counts: Vec<u64> = queues.connection.pipeline(&calls).await?;
     let held = counts.remove(0);
     Ok((held, counts))
+}
+
+/// Of so many jobs the size is looked at.
+const SAMPLES: usize = 500;
+
+pub(super) async fn bytes(queues: &Queues, queue: &QueueName) -> Result<Option<u64>, Error> {
+    let mut usage = cmd("MEMORY");
+    usage.arg("USAGE").arg(queues.keys(queue).jobs());
+    usage.arg("SAMPLES").arg(SAMPLES);
+    match queues.connection.command::<Option<u64>>(&usage).await {
+        Ok(bytes) => Ok(Some(bytes.unwrap_or_default())),
+        // Some providers forbid the command.
+        Err(Error::Command(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) async fn has_room(queues: &Queues, queue: &QueueName) -> Result<bool, Error> {
+    let call = scripts::ROOM.key(queues.keys(queue).jobs());
+    match queues.connection.script::<u64>(&call).await {
+        Ok(_) => Ok(true),
+        Err(Error::Full(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn unknown(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Result<Vec<JobId>, Error> {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use crate::job::{JobId, JobState, ParseError, Priority, QueueName};
 use crate::output::OutputSummary;
 
+mod paging;
 mod position;
 mod read;
 mod recorder;

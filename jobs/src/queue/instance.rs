@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use redis::{Cmd, cmd, pipe};
+use redis::pipe;
 use ulid::Ulid;
 
-use super::Queues;
+use super::{Queues, scripts};
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -17,18 +17,22 @@ pub(super) async fn of_all(
 ) -> Result<BTreeMap<QueueName, String>, Error> {
     if !queues.connection.is_apart() {
         let mut together = pipe();
-        let fresh = Ulid::generate().to_string();
         for name in names {
-            together.add_command(question(queues, name, &fresh));
+            together.get(queues.keys(name).instance());
         }
         if names.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let before: Vec<Option<String>> = queues.connection.pipeline(&together).await?;
-        let instances = before
-            .into_iter()
-            .map(|before| before.unwrap_or_else(|| fresh.clone()));
-        return Ok(names.iter().cloned().zip(instances).collect());
+        let known: Vec<Option<String>> = queues.connection.pipeline(&together).await?;
+        let mut instances = BTreeMap::new();
+        for (name, known) in names.iter().zip(known) {
+            let instance = match known {
+                Some(instance) => instance,
+                None => of(queues, name).await?,
+            };
+            instances.insert(name.clone(), instance);
+        }
+        return Ok(instances);
     }
     let mut found = BTreeMap::new();
     let mut failed = None;
@@ -49,19 +53,7 @@ pub(super) async fn of_all(
 
 async fn of(queues: &Queues, queue: &QueueName) -> Result<String, Error> {
     let fresh = Ulid::generate().to_string();
-    let before: Option<String> = queues
-        .connection
-        .command(&question(queues, queue, &fresh))
-        .await?;
-    Ok(before.unwrap_or(fresh))
-}
-
-/// What it is, or `fresh` from now on.
-fn question(queues: &Queues, queue: &QueueName, fresh: &str) -> Cmd {
-    let mut set = cmd("SET");
-    set.arg(queues.keys(queue).instance())
-        .arg(fresh)
-        .arg("NX")
-        .arg("GET");
-    set
+    let mut call = scripts::INSTANCE.key(queues.keys(queue).instance());
+    call.arg(&fresh);
+    queues.connection.script(&call).await
 }

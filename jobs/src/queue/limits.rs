@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::cmd;
+use redis::{cmd, pipe};
 
 use super::{Queues, millis, scripts};
 use crate::error::Error;
@@ -52,10 +52,24 @@ pub(super) async fn get(queues: &Queues, queue: &QueueName) -> Result<Limits, Er
     })
 }
 
+/// The limits, unless nobody has set them since the queue came into being: it may have lost them.
+pub(super) async fn get_if_set(queues: &Queues, queue: &QueueName) -> Result<Option<Limits>, Error> {
+    let keys = queues.keys(queue);
+    let mut look = pipe();
+    look.hexists(keys.counts(), "limits_known").exists(keys.limits());
+    let (known, some): (bool, bool) = queues.connection.pipeline(&look).await?;
+    if known || some {
+        get(queues, queue).await.map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> Result<(), Error> {
     let keys = queues.keys(queue);
     let mut call = scripts::LIMIT.key(keys.limits());
-    call.key(keys.bucket()).key(keys.lanes()).key(keys.wake());
+    call.key(keys.bucket()).key(keys.lanes());
+    call.key(keys.wake()).key(keys.counts());
     if limits.paused {
         call.arg("paused").arg(1);
     }

@@ -22,6 +22,17 @@ pub(crate) struct MemoEntry {
     whole: Vec<u8>,
 }
 
+impl From<MemoEntry> for Vec<u8> {
+    /// The whole output, packed.
+    fn from(entry: MemoEntry) -> Self {
+        if entry.whole.is_empty() {
+            output::pack(&entry.shown)
+        } else {
+            entry.whole
+        }
+    }
+}
+
 impl MemoEntry {
     pub(crate) fn new(key: String, output: &RawValue) -> Self {
         let shown = output::shortened_json(output, SHOWN_MAX);
@@ -58,6 +69,9 @@ pub(super) async fn get(
     whole.or(shown).map(unpacked).transpose()
 }
 
+/// A key and what lies there, which may be anything.
+type Pair = (Vec<u8>, Vec<u8>);
+
 pub(super) async fn list(
     queues: &Queues,
     queue: &QueueName,
@@ -70,11 +84,14 @@ pub(super) async fn list(
     while values.len() < limit {
         let mut scan = cmd("HSCAN");
         scan.arg(&memo).arg(cursor).arg("COUNT").arg(BATCH);
-        let (next, page): (u64, Vec<(String, String)>) = queues.connection.command(&scan).await?;
+        let (next, page): (u64, Vec<Pair>) = queues.connection.command(&scan).await?;
         for (key, shown) in page {
-            let shown = RawValue::from_string(shown)
-                .map_err(|error| Error::Protocol(format!("a memo value that is no JSON: {error}")))?;
-            values.push((key, shown));
+            // One that cannot be shown does not hide the others.
+            let text = |bytes| String::from_utf8(bytes).ok();
+            match (text(key), text(shown).and_then(|shown| RawValue::from_string(shown).ok())) {
+                (Some(key), Some(shown)) => values.push((key, shown)),
+                (key, _) => tracing::warn!(%queue, function, ?key, "skipped a memo value that is no JSON"),
+            }
         }
         cursor = next;
         if cursor == 0 {
@@ -93,7 +110,16 @@ pub(super) async fn put(
     entries: &[MemoEntry],
 ) -> Result<(), Error> {
     let keys = queues.keys(queue);
-    for batch in entries.chunks(BATCH) {
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take(BATCH).take_while(|entry| {
+            let first = bytes == 0;
+            bytes += entry.size() + 1;
+            first || bytes <= queues.settings.call_bytes
+        });
+        let (batch, after) = rest.split_at(fits.count());
+        rest = after;
         let mut call = scripts::MEMO.key(keys.memo(function));
         call.key(keys.memo_large(function))
             .key(keys.memo_written(function))

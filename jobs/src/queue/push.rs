@@ -10,8 +10,6 @@ use super::{Queues, json, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 
-/// Bytes of envelopes that go out in one call, so that large inputs do not hold up Redis.
-const BYTES_MAX: usize = 4 << 20;
 /// Events that name more jobs than this are of no use to anybody: who follows reads the lists again.
 const NAMED_MAX: usize = 50;
 
@@ -42,7 +40,7 @@ pub(super) async fn push(
         let fits = rest.iter().take(BATCH).take_while(|job| {
             let first = bytes == 0;
             bytes += job.input.get().len() + 256;
-            first || bytes <= BYTES_MAX
+            first || bytes <= queues.settings.call_bytes
         });
         let (batch, after) = rest.split_at(fits.count());
         let (pushed, held) = push_batch(queues, &keys, batch, deadline).await?;
@@ -65,7 +63,12 @@ pub(super) async fn announce(queues: &Queues, queue: &QueueName, jobs: &[Envelop
         return announce_many(queues, queue, jobs.len()).await;
     }
     let named: Vec<Queued> = jobs.iter().map(Queued::of).collect();
-    append(queues, queue, "queued", &json(&named)?).await
+    let mut add = cmd("XADD");
+    add.arg(queues.keys(queue).events())
+        .arg(&["*", "t", "queued", "d", &json(&named)?]);
+    // What tells of new jobs comes in, as they do: a full Redis refuses it.
+    queues.connection.command::<String>(&add).await?;
+    Ok(())
 }
 
 /// Appends the event that calling these jobs off in Redis would append, and nothing else.
@@ -103,10 +106,9 @@ fn told(jobs: &[(JobId, u32, &str)]) -> String {
 }
 
 async fn append(queues: &Queues, queue: &QueueName, kind: &str, data: &str) -> Result<(), Error> {
-    let mut add = cmd("XADD");
-    add.arg(queues.keys(queue).events())
-        .arg(&["*", "t", kind, "d", data]);
-    queues.connection.command::<String>(&add).await?;
+    let mut call = scripts::ANNOUNCE.key(queues.keys(queue).events());
+    call.arg(kind).arg(data);
+    queues.connection.script::<u64>(&call).await?;
     Ok(())
 }
 
@@ -121,6 +123,7 @@ async fn push_batch(
     call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
     call.key(keys.scheduled()).key(keys.attempts());
     call.key(keys.events()).key(keys.wake());
+    call.key(keys.limits()).key(keys.counts());
     call.arg(deadline.map_or(0, Deadline::ms));
     let named = jobs.len() <= NAMED_MAX;
     for job in jobs {

@@ -1,5 +1,9 @@
 //! The Lua scripts, one file each in `jobs/lua/`; each file's header names its keys, arguments, answer and cost.
 //! What they share is in `prelude.lua`, which stands in front of each.
+//!
+//! The first line of a script tells Redis whether to run it when its memory is full (`maxmemory`). What takes jobs,
+//! renews leases, ends attempts and records them runs always: that is how a full Redis empties itself. What puts
+//! something in is refused before it begins.
 
 use std::sync::LazyLock;
 
@@ -8,10 +12,20 @@ use redis::Script;
 /// Jobs that one script handles at most: what keeps Redis free for others.
 pub(crate) const BATCH: usize = 500;
 
+macro_rules! first_line {
+    (always) => {
+        "#!lua flags=allow-oom\n"
+    };
+    (with_room) => {
+        "#!lua\n"
+    };
+}
+
 macro_rules! scripts {
-    ($($name:ident = $file:literal),* $(,)?) => {
+    ($($name:ident = $when:ident $file:literal),* $(,)?) => {
         $(pub(crate) static $name: LazyLock<Script> =
             LazyLock::new(|| Script::new(concat!(
+                first_line!($when),
                 include_str!("../../lua/prelude.lua"),
                 include_str!(concat!("../../lua/", $file)),
             )));)*
@@ -19,20 +33,26 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CANCEL = "cancel.lua",
-    CLOCK = "clock.lua",
-    EDIT = "edit.lua",
-    FETCH = "fetch.lua",
-    FINISH = "finish.lua",
-    FORGET = "forget.lua",
-    GIVE_BACK = "give_back.lua",
-    HEARTBEAT = "heartbeat.lua",
-    LEAVE = "leave.lua",
-    LIMIT = "limit.lua",
-    MEMO = "memo.lua",
-    PUSH = "push.lua",
-    RECOVER = "recover.lua",
-    REPORT = "report.lua",
-    RUN_NOW = "run_now.lua",
-    TRIM = "trim.lua",
+    ANNOUNCE = always "announce.lua",
+    CANCEL = always "cancel.lua",
+    CLOCK = always "clock.lua",
+    DISCARD = always "discard.lua",
+    EDIT = always "edit.lua",
+    FETCH = always "fetch.lua",
+    FINISH = always "finish.lua",
+    FINISH_WITH_ROOM = with_room "finish.lua",
+    FORGET = always "forget.lua",
+    GIVE_BACK = always "give_back.lua",
+    HEARTBEAT = always "heartbeat.lua",
+    INSTANCE = always "instance.lua",
+    JOIN = always "join.lua",
+    LEAVE = always "leave.lua",
+    LIMIT = always "limit.lua",
+    MEMO = with_room "memo.lua",
+    PUSH = with_room "push.lua",
+    RECOVER = always "recover.lua",
+    REPORT = always "report.lua",
+    ROOM = with_room "room.lua",
+    RUN_NOW = always "run_now.lua",
+    TRIM = always "trim.lua",
 }

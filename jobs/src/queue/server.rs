@@ -27,8 +27,29 @@ pub enum ServerWarningKind {
     Evicts { policy: String },
     /// There is no append-only file: a restart forgets what happened since the last snapshot, or everything.
     KeepsNoLog,
+    /// Its memory is full, in bytes: no job comes in.
+    Full { used: u64, most: u64 },
     /// The last write of this file failed.
     CannotWrite { file: &'static str },
+}
+
+/// The memory of a Redis server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerMemory {
+    /// The address of the server.
+    pub server: String,
+    /// Bytes.
+    pub used: u64,
+    /// `maxmemory`; 0 is no limit.
+    pub most: u64,
+}
+
+impl ServerWarning {
+    /// The same thing is wrong with the same server, whatever its numbers are by now.
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        let full = |warning: &Self| matches!(warning.kind, ServerWarningKind::Full { .. });
+        self.server == other.server && (self.kind == other.kind || (full(self) && full(other)))
+    }
 }
 
 impl fmt::Display for ServerWarning {
@@ -38,6 +59,12 @@ impl fmt::Display for ServerWarning {
             ServerWarningKind::Evicts { policy } => write!(
                 f,
                 "Redis at {server} will evict keys when its memory is full: maxmemory-policy is {policy}; set it to {SAFE_POLICY}"
+            ),
+            ServerWarningKind::Full { used, most } => write!(
+                f,
+                "Redis at {server} is full: it uses {} of {} MB (maxmemory); jobs that it holds go on, and new ones wait in the database until it has room; raise maxmemory, or add workers",
+                megabytes(*used),
+                megabytes(*most)
             ),
             ServerWarningKind::KeepsNoLog => write!(
                 f,
@@ -65,6 +92,23 @@ pub(super) async fn warnings(queues: &Queues) -> Result<Vec<ServerWarning>, Erro
         .collect())
 }
 
+fn megabytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    let megabytes = bytes as f64 / 1_000_000.0;
+    format!("{megabytes:.1}")
+}
+
+pub(super) async fn memory(queues: &Queues) -> Result<Vec<ServerMemory>, Error> {
+    let key = queues.keys(&QueueName::standard()).jobs();
+    let servers = queues.connection.info(&key).await?.into_iter();
+    let memory = servers.filter_map(|(server, info)| {
+        let used = info.get("used_memory")?;
+        let most = info.get("maxmemory").unwrap_or_default();
+        Some(ServerMemory { server, used, most })
+    });
+    Ok(memory.collect())
+}
+
 /// What the answer to `INFO` says. A field that a server leaves out (some providers do) is no reason to warn.
 fn kinds(info: &InfoDict) -> Vec<ServerWarningKind> {
     let is = |field: &str, value: &str| info.get::<String>(field).is_some_and(|found| found == value);
@@ -73,6 +117,11 @@ fn kinds(info: &InfoDict) -> Vec<ServerWarningKind> {
         && policy != SAFE_POLICY
     {
         kinds.push(ServerWarningKind::Evicts { policy });
+    }
+    if let (Some(used), Some(most @ 1..)) = (info.get("used_memory"), info.get("maxmemory"))
+        && used >= most
+    {
+        kinds.push(ServerWarningKind::Full { used, most });
     }
     if is("aof_enabled", "0") {
         kinds.push(ServerWarningKind::KeepsNoLog);
@@ -98,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_server_that_keeps_everything_is_no_reason_to_warn() {
-        let info = "maxmemory_policy:noeviction\r\naof_enabled:1\r\naof_last_write_status:ok\r\nrdb_last_bgsave_status:ok\r\n";
+        let info = "used_memory:999\r\nmaxmemory:1000\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\naof_last_write_status:ok\r\nrdb_last_bgsave_status:ok\r\n";
         assert_eq!(kinds_of(info), []);
     }
 
@@ -109,7 +158,7 @@ mod tests {
 
     #[test]
     fn each_trouble_is_told_in_words_that_name_the_setting() {
-        let info = "maxmemory_policy:allkeys-lru\r\naof_enabled:0\r\naof_last_write_status:err\r\nrdb_last_bgsave_status:err\r\n";
+        let info = "used_memory:3450000\r\nmaxmemory:3000000\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\naof_last_write_status:err\r\nrdb_last_bgsave_status:err\r\n";
         let told: Vec<String> = kinds_of(info)
             .into_iter()
             .map(|kind| {
@@ -119,6 +168,7 @@ mod tests {
             .collect();
         let named = [
             "maxmemory-policy is allkeys-lru",
+            "is full: it uses 3.5 of 3.0 MB (maxmemory)",
             "appendonly",
             "append-only file",
             "snapshot",

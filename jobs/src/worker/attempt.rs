@@ -29,6 +29,9 @@ use crate::queue::memo::MemoEntry;
 /// The longest error message that is kept, in characters.
 const MESSAGE_MAX: usize = 2_000;
 
+/// The longest output, in bytes of JSON: Redis takes no more than this in one piece, and nobody would read it back.
+const OUTPUT_MAX: usize = 256 << 20;
+
 /// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).
 const UNKNOWN_FUNCTION_WAIT: Duration = Duration::from_secs(10);
 
@@ -124,6 +127,7 @@ impl Runner {
             id,
             attempt,
             envelope,
+            bytes: frees,
         } = assignment.claim;
         let job = assignment.job;
         let started_at = now();
@@ -203,6 +207,7 @@ impl Runner {
             finished,
             follows,
             keep,
+            frees,
         })
     }
 
@@ -250,6 +255,11 @@ impl Runner {
             () = stop.cancelled() => return Ran::Stopped,
         };
         match result {
+            Ok(Ok(Ok(output))) if output.get().len() > OUTPUT_MAX => {
+                let bytes = output.get().len();
+                let message = format!("the output has {bytes} bytes; at most {OUTPUT_MAX} can be kept");
+                failed(ErrorKind::Error, &message, Next::Dead)
+            }
             Ok(Ok(Ok(output))) => {
                 let keep = keep(&output, memo_key);
                 Ran::Output(output, keep)

@@ -287,6 +287,7 @@ mod tests {
             id,
             attempt,
             envelope: Err(String::new()),
+            bytes: 0,
         }
     }
 

@@ -40,11 +40,12 @@ impl Patience {
     pub(crate) async fn failed(&mut self, error: &Error) {
         if self.since.is_none() {
             self.since = Some(Instant::now());
-            tracing::warn!(
-                role = self.role,
-                error = chain(error),
+            let message = if error.is_full() {
+                "Redis is full; waiting for room"
+            } else {
                 "Redis does not answer; waiting for it"
-            );
+            };
+            tracing::warn!(role = self.role, error = chain(error), message);
         } else {
             tracing::debug!(
                 role = self.role,

@@ -28,6 +28,7 @@ fn due_at(time: DateTime<Utc>, function: &str) -> Envelope {
 /// The fetches among these calls, of the queue `name`.
 fn fetches<'a>(calls: &'a [Call], name: &str) -> Vec<&'a Call> {
     let script = Script::new(concat!(
+        "#!lua flags=allow-oom\n",
         include_str!("../../lua/prelude.lua"),
         include_str!("../../lua/fetch.lua")
     ));

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) mod monitor;
 pub(crate) mod nodes;
 pub(crate) mod proxy;
+pub(crate) mod slow_link;
 
 /// A redis-server of this test process, on a socket in a folder that goes away with it.
 pub(crate) struct RedisServer {
@@ -60,7 +61,7 @@ impl RedisServer {
         format!("unix://{}", self.socket().display())
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }
 
@@ -183,6 +184,19 @@ impl TestEnv {
     /// Follows the events from now on.
     pub(crate) async fn watch(&self) -> Watch {
         Watch::begin(&self.queues, std::slice::from_ref(&self.queue)).await
+    }
+
+    /// Asks Redis something.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut self.raw().await).await.unwrap()
+    }
+
+    /// A number that Redis tells of itself.
+    pub(crate) async fn info(&self, name: &str) -> u64 {
+        let info: redis::InfoDict = self.ask(&["INFO"]).await;
+        info.get(name).unwrap()
     }
 
     /// A raw connection, for looking into Redis.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jobs::queue::ServerWarningKind;
 use jobs::version;
 use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use salvo::http::{ResBody, StatusCode};
@@ -53,7 +54,13 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
         tokio::time::timeout(PATIENCE, state.queues.ping()),
     );
     let sql = told("sql", sql.map(|ping| ping.map_err(|error| chain(&error))));
-    let redis = told("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
+    let mut redis = told("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
+    let warnings: Vec<_> = state.redis_warnings.current();
+    // It is no reason to take this process away from its callers: their jobs are kept in the database.
+    let full = warnings.iter().find(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
+    if let Some(full) = full.filter(|_| redis.ok) {
+        redis.message = full.to_string();
+    }
     let checks = vec![sql, redis, recorder(state)];
     let ready = checks.iter().all(|check| check.ok);
     let (status, word) = if ready {
@@ -66,12 +73,7 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
         &Readiness {
             status: word.to_owned(),
             checks,
-            warnings: state
-                .redis_warnings
-                .current()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
         },
     )
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Seats;
 
 use crate::{
-    dispatch::envelopes,
+    dispatch::{bytes_of, envelopes},
     outage::Outage,
     reconcile::Wake,
     store::job::{Job, Place},
@@ -72,6 +72,7 @@ async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Re
     while let Some(Batch { seats, jobs }) = batches.recv().await {
         for (queue, jobs) in by_queue(jobs) {
             let deadline = seats.deadlines.get(&queue).copied();
+            let pushes = jobs.iter().any(|job| matches!(job.place, Place::Window(_)));
             match hand_over(&queues, &windows, &queue, jobs, deadline).await {
                 Ok(late) => {
                     outage.over();
@@ -82,7 +83,12 @@ async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Re
                 Err(error) => {
                     // No pause: what comes next is the reconciler's by then.
                     outage.failed(&error);
-                    wake.wake();
+                    if error.is_full() {
+                        windows.set_full(&queue, true);
+                    }
+                    if pushes {
+                        wake.wake();
+                    }
                 }
             }
         }
@@ -102,8 +108,10 @@ async fn hand_over(
         .partition(|job| matches!(job.place, Place::Window(_)));
     let mut late = 0;
     if let Some(deadline) = deadline.filter(|_| !to_push.is_empty()) {
-        let pushed = queues.push_before(deadline, queue, &envelopes(&to_push)).await?;
+        let envelopes = envelopes(&to_push);
+        let pushed = queues.push_before(deadline, queue, &envelopes).await?;
         windows.held(queue, pushed.held);
+        windows.came_in(queue, envelopes.iter().map(bytes_of).sum());
         late = pushed.late;
     }
     if !to_announce.is_empty() {

@@ -108,7 +108,8 @@ pub(super) async fn round(
     loop {
         let page = store.job_dispatched(after, PAGE).await?;
         after = page.last().map(|job| job.id);
-        let more = page.len() as u64 == PAGE;
+        // A page may be short of rows that cannot be read.
+        let more = !page.is_empty();
         let ahead = clock::now() + AHEAD;
         let is_old = |at: DateTime<Utc>| at <= before || at > ahead;
         let old = page.into_iter().filter(|job| is_old(job.dispatched_at));

@@ -60,7 +60,7 @@ pub struct QueueOverview {
 #[salvo(schema(name = "Trouble"))]
 pub struct Trouble {
     /// The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`,
-    /// `redis_setting`, `recorder_behind` or `database_slow`.
+    /// `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
     #[salvo(schema(example = "queue_paused"))]
     pub kind: String,
     /// The queue that it is about; null when it is about all.

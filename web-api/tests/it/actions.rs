@@ -227,6 +227,7 @@ on_both_databases! {
         let wake = Wake::new();
         let reconciling = env.reconcile(&wake, Duration::from_millis(200));
         env.redis.wipe();
+        env.no_limits().await;
         eventually("it is in Redis again", || async {
             env.queues.unknown(&env.queue, &[new.id]).await.ok()?.is_empty().then_some(())
         })

@@ -27,7 +27,11 @@ async fn small(kind: TestDatabase) -> TestEnv {
 }
 
 fn windows(size: u64, horizon: Duration) -> Windows {
-    Windows::new(WindowSettings { size, horizon })
+    Windows::new(WindowSettings {
+        size,
+        horizon,
+        ..WindowSettings::default()
+    })
 }
 
 /// Rows of the backlog, which no process has heard of.

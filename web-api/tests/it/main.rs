@@ -2,8 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 #![expect(clippy::panic, reason = "a failed expectation ends the test")]
 
-mod support;
-
 mod access;
 mod actions;
 mod all_in_one;
@@ -21,14 +19,17 @@ mod cluster;
 mod counts;
 mod database_role;
 mod dispatch;
+mod emptied_redis;
 mod enqueue;
 mod env_example;
 mod failures;
+mod full_redis;
 mod guard;
 mod health;
 mod hosts;
 mod job_detail;
 mod job_keys;
+mod large_inputs;
 mod list;
 mod live;
 mod monitoring;
@@ -50,4 +51,5 @@ mod search;
 mod session;
 mod shutdown;
 mod store;
+mod support;
 mod workers;

@@ -20,7 +20,7 @@ use jobs::{
     job::{JobId, QueueName},
     output::OutputSummary,
     queue::{
-        Queues,
+        Limits, Queues,
         events::{EventBatch, EventId, Finished, JobEvent, Notes, Outcome},
     },
 };
@@ -55,7 +55,7 @@ impl TestEnv {
     pub(crate) async fn new(kind: TestDatabase) -> Self {
         let redis = RedisServer::start();
         let database = Database::new(kind).await;
-        Self {
+        let env = Self {
             store: database.store().await,
             queues: Queues::connect(&redis.settings()).await.unwrap(),
             queue: QueueName::standard(),
@@ -63,7 +63,18 @@ impl TestEnv {
             pulse: Pulse::default(),
             database,
             redis,
-        }
+        };
+        env.no_limits().await;
+        env
+    }
+
+    /// Says, as a process of the API does, that the queue has no limits: until then workers are given nothing.
+    pub(crate) async fn no_limits(&self) {
+        let limits = Limits::default();
+        eventually("the queue has its limits", async || {
+            self.queues.set_limits(&self.queue, &limits).await.ok()
+        })
+        .await;
     }
 }
 

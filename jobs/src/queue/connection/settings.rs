@@ -23,6 +23,8 @@ pub struct RedisSettings {
     pub result_ttl: Duration,
     /// Bytes that the memo of one function may hold.
     pub memo_max_bytes: u64,
+    /// Bytes of inputs and outputs that go to or come from Redis in one call, about; one job is always allowed.
+    pub call_bytes: usize,
     /// Jobs that wait longer than this for their time are kept by SQL alone, and come back into Redis in time.
     pub horizon: Duration,
 }
@@ -36,6 +38,7 @@ impl Default for RedisSettings {
             key_prefix: "spiral".to_owned(),
             result_ttl: Duration::from_hours(24),
             memo_max_bytes: 256 << 20,
+            call_bytes: 1 << 20,
             horizon: Duration::from_mins(1),
         }
     }
@@ -69,6 +72,12 @@ impl RedisSettings {
             key_prefix: reader.text("SPIRAL_REDIS_PREFIX", &default.key_prefix),
             result_ttl: reader.duration("SPIRAL_RESULT_TTL", default.result_ttl),
             memo_max_bytes: reader.number("SPIRAL_MEMO_MAX_BYTES", default.memo_max_bytes, 0..=1 << 40),
+            call_bytes: usize::try_from(reader.number(
+                "SPIRAL_REDIS_CALL_BYTES",
+                default.call_bytes as u64,
+                (64 << 10)..=(256 << 20),
+            ))
+            .unwrap_or(default.call_bytes),
             horizon: reader.duration("SPIRAL_DISPATCH_HORIZON", default.horizon),
         };
         match Address::parse(&settings.url) {

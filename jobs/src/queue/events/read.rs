@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use redis::Cmd;
-use redis::streams::StreamReadReply;
+use redis::streams::{StreamId, StreamReadReply};
+use redis::{Cmd, Value};
 
+use super::paging::Paging;
 use super::{EventBatch, wire};
 use crate::error::Error;
 use crate::queue::blocking::Group;
@@ -14,20 +15,35 @@ pub(super) async fn read(
     group: &mut Group,
     command: &Cmd,
     longest: Duration,
+    paging: &mut Paging,
 ) -> Result<Vec<EventBatch>, Error> {
-    let reply: Option<Option<StreamReadReply>> = group.query(command, longest).await?;
+    let reply = group.query::<Option<StreamReadReply>>(command, longest).await;
+    let reply = reply.inspect_err(|_| paging.failed())?;
     let mut batches = Vec::new();
+    let mut bytes = 0;
     for stream in reply.flatten().map(|reply| reply.keys).unwrap_or_default() {
         let is_it = |name: &&_| group.queues.keys(name).events() == stream.key;
         let Some(name) = group.names.iter().find(is_it) else {
             continue;
         };
         for entry in &stream.ids {
+            bytes += bytes_of(entry);
             batches.push(wire::read_or_skip(name, entry)?);
         }
     }
+    paging.read(batches.len(), bytes);
     batches.sort_by_key(|batch| batch.id);
     Ok(batches)
+}
+
+/// Bytes of an entry's values.
+pub(super) fn bytes_of(entry: &StreamId) -> usize {
+    let bytes = |value: &Value| match value {
+        Value::BulkString(bytes) => Some(bytes.len()),
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the values of an entry are strings")]
+        _ => None,
+    };
+    entry.map.values().filter_map(bytes).sum()
 }
 
 /// Adds the streams of the group to a command, and where to read on in each.

@@ -10,6 +10,7 @@ use redis::streams::{
 use redis::{FromRedisValue, RedisError, cmd};
 use tokio::time::Instant;
 
+use super::paging::Paging;
 use super::{EventBatch, EventId, read, wire};
 use crate::error::Error;
 use crate::function::chain;
@@ -82,6 +83,7 @@ impl Recorder {
                 backlog_after: None,
                 claimed_at: None,
                 forget_after: self.forget_after,
+                paging: Paging::new(ENTRIES, self.queues.settings.call_bytes),
             }))
         });
         let batches = members.next(block).await?.unwrap_or_default();
@@ -204,6 +206,7 @@ struct Member {
     backlog_after: Option<Vec<EventId>>,
     claimed_at: Option<Instant>,
     forget_after: Duration,
+    paging: Paging,
 }
 
 impl Listener for Member {
@@ -261,12 +264,18 @@ impl Member {
             .arg(GROUP)
             .arg(&self.consumer)
             .arg("COUNT")
-            .arg(ENTRIES);
+            .arg(self.paging.entries());
         if let Some(block) = block {
             command.arg("BLOCK").arg(block.as_millis().max(1).to_string());
         }
         read::streams(&mut command, &self.group, after.into_iter());
-        read::read(&mut self.group, &command, block.unwrap_or_default()).await
+        read::read(
+            &mut self.group,
+            &command,
+            block.unwrap_or_default(),
+            &mut self.paging,
+        )
+        .await
     }
 
     /// Takes over entries of processes that are gone.
@@ -288,8 +297,11 @@ impl Member {
                 .arg(CLAIM_AFTER.as_millis().to_string())
                 .arg("0-0")
                 .arg("COUNT")
-                .arg(ENTRIES);
-            let reply: StreamAutoClaimReply = self.group.queues.connection.command(&claim).await?;
+                .arg(self.paging.entries());
+            let reply = self.group.queues.connection.command(&claim).await;
+            let reply: StreamAutoClaimReply = reply.inspect_err(|_| self.paging.failed())?;
+            let bytes = reply.claimed.iter().map(read::bytes_of).sum();
+            self.paging.read(reply.claimed.len(), bytes);
             for entry in &reply.claimed {
                 batches.push(wire::read_or_skip(name, entry)?);
             }
@@ -320,17 +332,9 @@ impl Member {
 
     async fn create_groups(&self) -> Result<(), Error> {
         for name in &self.group.names {
-            let mut create = cmd("XGROUP");
-            create
-                .arg("CREATE")
-                .arg(self.group.queues.keys(name).events())
-                .arg(GROUP)
-                .arg("0")
-                .arg("MKSTREAM");
-            match self.group.queues.connection.command::<()>(&create).await {
-                Err(Error::Command(error)) if error.code() == Some("BUSYGROUP") => {}
-                result => result?,
-            }
+            let mut join = scripts::JOIN.key(self.group.queues.keys(name).events());
+            join.arg(GROUP);
+            self.group.queues.connection.script::<u64>(&join).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::cmd;
 use redis::streams::StreamRangeReply;
 
+use super::paging::Paging;
 use super::{EventBatch, EventId, Position, read};
 use crate::error::Error;
 use crate::job::QueueName;
@@ -86,6 +87,7 @@ impl Tail {
                 position: self.position.clone(),
                 was_connected: false,
                 unproven: self.is_back,
+                paging: Paging::new(ENTRIES, self.queues.settings.call_bytes),
             }));
             // Who catches up takes "nothing" for "up to date": it must not miss a queue.
             if self.is_back {
@@ -109,6 +111,7 @@ struct Follower {
     was_connected: bool,
     /// The stream may not be the one that the position is of.
     unproven: bool,
+    paging: Paging,
 }
 
 impl Listener for Follower {
@@ -143,13 +146,13 @@ impl Follower {
         let mut command = cmd("XREAD");
         command
             .arg("COUNT")
-            .arg(ENTRIES)
+            .arg(self.paging.entries())
             .arg("BLOCK")
             .arg(block.as_millis().max(1).to_string());
         let names = self.group.names.iter();
         let after = names.map(|name| self.position.get(name).unwrap_or_default().to_string());
         read::streams(&mut command, &self.group, after);
-        let batches = read::read(&mut self.group, &command, block).await?;
+        let batches = read::read(&mut self.group, &command, block, &mut self.paging).await?;
         for batch in &batches {
             self.position.advance(&batch.queue, batch.id);
         }

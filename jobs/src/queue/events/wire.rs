@@ -224,18 +224,18 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
     let data = field("d");
 
     let events = match field("t") {
-        "queued" => from_json::<Queued>(data)?
+        "queued" => from_json::<Queued>(id, data)?
             .into_iter()
             .map(JobEvent::from)
             .collect(),
         "queued_many" => vec![JobEvent::QueuedMany {
             count: data.parse().unwrap_or_default(),
         }],
-        "finished" => from_json::<EndedOnWire<'_>>(data)?
+        "finished" => from_json::<EndedOnWire<'_>>(id, data)?
             .into_iter()
             .map(|ended| JobEvent::Finished(Box::new(ended.read(field("w")))))
             .collect(),
-        "reported" => from_json::<ReportOnWire>(data)?
+        "reported" => from_json::<ReportOnWire>(id, data)?
             .into_iter()
             .flat_map(|report| report.events(field("w")))
             .collect(),
@@ -245,8 +245,8 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
             } else {
                 ReturnReason::Stopped
             };
-            let returned = attempts(data)?.into_iter();
-            returned
+            attempts(id, data)
+                .into_iter()
                 .map(|(id, attempt, _)| JobEvent::Returned {
                     id,
                     attempt,
@@ -257,9 +257,10 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
         }
         "promoted" => data
             .split_whitespace()
-            .map(|id| Ok(JobEvent::Promoted { id: id.parse()? }))
-            .collect::<Result<_, Error>>()?,
-        "cancelled" => attempts(data)?
+            .filter_map(|item| or_skip(id, item.parse().map_err(Error::from)))
+            .map(|id| JobEvent::Promoted { id })
+            .collect(),
+        "cancelled" => attempts(id, data)
             .into_iter()
             .map(|(id, attempt, function)| JobEvent::Cancelled {
                 id,
@@ -267,7 +268,7 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
                 function: function.to_owned(),
             })
             .collect(),
-        "again" => attempts(data)?
+        "again" => attempts(id, data)
             .into_iter()
             .map(|(id, attempt, function)| JobEvent::Again {
                 id,
@@ -275,7 +276,7 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
                 function: function.to_owned(),
             })
             .collect(),
-        "crashed" => attempts(data)?
+        "crashed" => attempts(id, data)
             .into_iter()
             .map(|(id, attempt, function)| crashed(id, attempt, function, field("w"), at))
             .collect(),
@@ -296,22 +297,39 @@ fn text(value: &redis::Value) -> Option<String> {
     redis::from_redis_value_ref(value).ok()
 }
 
-fn from_json<'a, T: Deserialize<'a>>(data: &'a str) -> Result<Vec<T>, Error> {
-    serde_json::from_str(data).map_err(|error| Error::Protocol(format!("an event that is no JSON: {error}")))
+/// Reads a JSON array. Items that cannot be read are left out and told to the log: each is of another job.
+fn from_json<'a, T: Deserialize<'a>>(id: EventId, data: &'a str) -> Result<Vec<T>, Error> {
+    let no_json = |error| Error::Protocol(format!("an event that is no JSON: {error}"));
+    if let Ok(all) = serde_json::from_str(data) {
+        return Ok(all);
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(data).map_err(no_json)?;
+    let read = items.into_iter().map(|item| serde_json::from_str(item.get()));
+    Ok(read.filter_map(|item| or_skip(id, item.map_err(no_json))).collect())
+}
+
+/// One item of an entry. It must not take along the others.
+fn or_skip<T>(id: EventId, item: Result<T, Error>) -> Option<T> {
+    item.inspect_err(|error| {
+        tracing::error!(event = %id, error = chain(error), "skipped one job of an event that cannot be read");
+    })
+    .ok()
 }
 
 /// Reads `id:attempt` or `id:attempt:function`, separated by blanks.
-fn attempts(data: &str) -> Result<Vec<(JobId, u32, &str)>, Error> {
+fn attempts(id: EventId, data: &str) -> Vec<(JobId, u32, &str)> {
     data.split_whitespace()
-        .map(|item| {
-            let mut parts = item.splitn(3, ':');
-            let id = parts.next().unwrap_or_default().parse()?;
-            let attempt = parts.next().and_then(|attempt| attempt.parse().ok());
-            let attempt =
-                attempt.ok_or_else(|| Error::Protocol(format!("an event without an attempt: {item:?}")))?;
-            Ok((id, attempt, parts.next().unwrap_or_default()))
-        })
+        .filter_map(|item| or_skip(id, attempt(item)))
         .collect()
+}
+
+fn attempt(item: &str) -> Result<(JobId, u32, &str), Error> {
+    let mut parts = item.splitn(3, ':');
+    let id = parts.next().unwrap_or_default().parse()?;
+    let attempt = parts.next().and_then(|attempt| attempt.parse().ok());
+    let attempt =
+        attempt.ok_or_else(|| Error::Protocol(format!("an event without an attempt: {item:?}")))?;
+    Ok((id, attempt, parts.next().unwrap_or_default()))
 }
 
 /// A job whose last attempt ended with its worker.

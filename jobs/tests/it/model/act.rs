@@ -56,7 +56,7 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         Step::Edit { job } => edit(job, model, real)?,
         Step::Limit { most } => {
             let mut call = real.limit.key("limits");
-            call.key("bucket").key("lanes").key("wake");
+            call.key("bucket").key("lanes").key("wake").key("counts");
             match most {
                 0 => call.arg("paused").arg(1),
                 1..=3 => call.arg("concurrency").arg(most),
@@ -86,6 +86,7 @@ fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) ->
     let mut call = real.push.key("jobs");
     call.key("waiting:").key("lanes").key("lane-of");
     call.key("scheduled").key("attempts").key("events").key("wake");
+    call.key("limits").key("counts");
     let own_lane = if lane(job) == LANES[0] { "" } else { lane(job) };
     call.arg(u8::from(late)).arg(job).arg(envelope).arg(due);
     let event = json!({ "id": job, "later": later });

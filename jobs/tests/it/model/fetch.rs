@@ -38,7 +38,7 @@ pub(super) fn fetch(worker: u8, most: u8, model: &mut Model, real: &mut Real) ->
     call.key("attempts").key("events").key("wake").key("workers");
     call.key(running_key(worker)).key("cancelling").key("counts");
     call.key("limits").key("bucket");
-    call.arg(worker_name(worker)).arg(most).arg(60_000);
+    call.arg(worker_name(worker)).arg(most).arg(60_000).arg(1 << 20);
     let reply: Vec<Value> = call.invoke(&mut real.connection).unwrap();
     let next_due: i64 = redis::from_redis_value(reply[0].clone()).unwrap();
     prop_assert_eq!(next_due >= 0, !model.scheduled.is_empty());

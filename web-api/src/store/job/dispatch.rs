@@ -16,6 +16,7 @@ use super::{
     Job, parsed,
     row::{Column, Entity},
 };
+use crate::error::chain;
 use crate::store::{Store, StoreError};
 
 /// Jobs of one queue, priority and fairness key: among them the oldest is first.
@@ -68,10 +69,11 @@ impl Store {
         let rows = self
             .bounded("job_dispatch", statement.exec_with_returning(&self.database))
             .await?;
-        let mut jobs = rows
+        // One that cannot be read must not keep the others back.
+        let mut jobs: Vec<Job> = rows
             .into_iter()
-            .map(Job::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
+            .filter_map(|row| or_skip(Job::try_from(row)))
+            .collect();
         // A statement chooses the oldest, and returns them in any order.
         jobs.sort_unstable_by_key(|job| job.id);
         Ok(jobs)
@@ -85,9 +87,8 @@ impl Store {
         let rows = self
             .bounded("job_unpark", statement.exec_with_returning(&self.database))
             .await?;
-        rows.into_iter()
-            .map(|row| parsed(&row.id, "queue", &row.queue))
-            .collect()
+        let queues = rows.into_iter().filter_map(|row| or_skip(parsed(&row.id, "queue", &row.queue)));
+        Ok(queues.collect())
     }
 
     /// Unfinished jobs that Redis should hold, with ids greater than `after`, in their order.
@@ -98,15 +99,17 @@ impl Store {
     ) -> Result<Vec<DispatchedJob>, StoreError> {
         let query = dispatched(after, limit).into_tuple::<(String, String, DateTime<Utc>)>();
         let rows = self.bounded("job_dispatched", query.all(&self.database)).await?;
-        rows.into_iter()
-            .map(|(id, queue, dispatched_at)| {
+        let jobs = rows.into_iter().filter_map(|(id, queue, dispatched_at)| {
+            let job = || {
                 Ok(DispatchedJob {
                     id: parsed(&id, "id", &id)?,
                     queue: parsed(&id, "queue", &queue)?,
                     dispatched_at,
                 })
-            })
-            .collect()
+            };
+            or_skip(job())
+        });
+        Ok(jobs.collect())
     }
 
     /// Moves those of `ids` back to the backlog that are unfinished and in the window since `before` or longer: Redis
@@ -122,6 +125,12 @@ impl Store {
             .await?;
         Ok(result.rows_affected)
     }
+}
+
+/// A row; one that cannot be read is left out and told to the log.
+fn or_skip<T>(row: Result<T, StoreError>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(error = %chain(error), "left out a row that cannot be read"))
+        .ok()
 }
 
 /// Rows that wait in the backlog. By the time at which they finished and not by the states: the index is made for it.

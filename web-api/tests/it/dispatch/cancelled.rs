@@ -31,7 +31,7 @@ on_both_databases! {
     async fn in_the_backlog_parked_and_on_the_way_jobs_are_cancelled_and_never_run(database) {
         let counted = Counted::default();
         let catalog = Catalog::empty().with(counted.clone()).unwrap();
-        let window = WindowSettings { size: 5, horizon: Duration::from_secs(1) };
+        let window = WindowSettings { size: 5, horizon: Duration::from_secs(1), ..WindowSettings::default() };
         let server = TestServer::with_functions(database, catalog, |config| config.server.window = window).await;
         let store = server.database.store().await;
         let place = async |id| store.job_get(id).await.unwrap().unwrap().place;
