@@ -55,7 +55,7 @@ pub(crate) struct Blow {
 /// What is done when it is over.
 pub(crate) type End = Box<dyn FnOnce(&mut Stack) -> Result<()>>;
 
-pub(crate) const FAULTS: [Fault; 14] = [
+pub(crate) const FAULTS: [Fault; 17] = [
     Fault {
         name: "kill-worker",
         does: "kill -9 a worker, start another one",
@@ -73,6 +73,12 @@ pub(crate) const FAULTS: [Fault; 14] = [
         does: "SIGSTOP a worker past its lease, then SIGCONT",
         strikes: Target::Workers,
         strike: workers::freeze,
+    },
+    Fault {
+        name: "slow-worker",
+        does: "let a worker run at a tenth of its speed, then as before",
+        strikes: Target::Workers,
+        strike: workers::slow,
     },
     Fault {
         name: "deploy-workers",
@@ -103,6 +109,12 @@ pub(crate) const FAULTS: [Fault; 14] = [
         does: "kill -9 Redis, start it with its log",
         strikes: Target::Redis,
         strike: redis::restart,
+    },
+    Fault {
+        name: "fill-redis",
+        does: "allow Redis less memory than it uses, for some seconds",
+        strikes: Target::Redis,
+        strike: redis::fill,
     },
     Fault {
         name: "flush-redis",
@@ -139,6 +151,12 @@ pub(crate) const FAULTS: [Fault; 14] = [
         does: "set the clock of one process, or of all, a year or some hours wrong for some seconds",
         strikes: Target::Clocks,
         strike: clocks::jump,
+    },
+    Fault {
+        name: "slow-network",
+        does: "let three megabytes a second pass to Redis and back, of one process or of all",
+        strikes: Target::Network,
+        strike: network::slow,
     },
 ];
 

@@ -44,14 +44,16 @@ const START_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 
 /// Settings that differ from the defaults, for all processes; what one kind does not know it does not read.
-pub(crate) const SETTINGS: [(&str, &str); 6] = [
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("SPIRAL_LEASE", "3s"),
     ("SPIRAL_REDIS_TIMEOUT", "2s"),
     ("SPIRAL_GRACE", "3s"),
-    ("SPIRAL_CONCURRENCY", "20"),
     ("SPIRAL_LOG_FORMAT", "text"),
     ("NO_COLOR", "1"),
 ];
+
+/// How many jobs each of the workers runs at the same time: they differ in speed.
+const CONCURRENCY: [u32; 3] = [2, 20, 60];
 
 /// Where the APIs can be reached at the moment, as a load balancer knows it.
 #[derive(Debug, Clone, Default)]
@@ -193,6 +195,7 @@ impl Stack {
         let mut command = prepared(program, slot);
         self.clocks.prepare(slot.name, &mut command)?;
         command.env("SPIRAL_WORKER_NAME", slot.next_name());
+        command.env("SPIRAL_CONCURRENCY", CONCURRENCY[at % CONCURRENCY.len()].to_string());
         slot.fill(&mut command, &self.folder)
     }
 

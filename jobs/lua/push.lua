@@ -61,6 +61,13 @@ local pushed = #named
 if pushed == 0 then
   return { 0, redis.call('HLEN', jobs) }
 end
+-- Before anything is written: a script that breaks off is not undone.
+for _, lane in ipairs(lane_names) do
+  local kind = redis.call('TYPE', waiting .. lane).ok
+  if kind ~= 'list' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE the key of the lane ' .. lane .. ' holds a ' .. kind)
+  end
+end
 -- Who pushes with a deadline keeps the limits, and has not set them here yet: Redis is new, or came back empty. Nothing is
 -- handed out until they are there, or until it has taken too long (`fetch.lua`).
 if deadline > 0 and redis.call('HEXISTS', counts, 'limits_known') == 0 and redis.call('EXISTS', limits) == 0 then

@@ -147,6 +147,19 @@ impl Queues {
         push::announce_cancelled(self, queue, jobs).await
     }
 
+    /// Ends a job that Redis refuses (see [`Pushed::refused`]): tells the events that it is dead, and why.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn announce_refused(
+        &self,
+        queue: &QueueName,
+        job: &Envelope,
+        reason: &str,
+    ) -> Result<(), Error> {
+        push::announce_refused(self, queue, job, reason).await
+    }
+
     /// Tells who follows the events that these jobs (with their attempts and functions), which had ended, are to be run
     /// again; of very many, only how many they are.
     ///

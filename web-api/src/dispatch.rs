@@ -15,7 +15,7 @@ use std::time::Duration;
 use jobs::clock;
 use jobs::{
     job::{Envelope, QueueName},
-    queue::Queues,
+    queue::{Pushed, Queues},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -330,6 +330,7 @@ async fn hand_over(
             Ok(pushed) => {
                 windows.held(queue, pushed.held);
                 windows.came_in(queue, bytes);
+                end_refused(queues, queue, &envelopes, &pushed).await?;
             }
             Err(error) => {
                 // `reconcile` brings them back.
@@ -341,6 +342,22 @@ async fn hand_over(
         }
     }
     Ok((jobs.len() as u64, bytes))
+}
+
+/// Ends the jobs of a push that Redis refuses.
+pub(crate) async fn end_refused(
+    queues: &Queues,
+    queue: &QueueName,
+    jobs: &[Envelope],
+    pushed: &Pushed,
+) -> Result<(), jobs::error::Error> {
+    for (id, reason) in &pushed.refused {
+        tracing::error!(%queue, job = %id, reason, "Redis refuses this job; it is dead");
+        for job in jobs.iter().filter(|job| job.id == *id) {
+            queues.announce_refused(queue, job, reason).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of a job in Redis, about.

@@ -60,6 +60,25 @@ pub(super) fn stall(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other faults can fail")]
+pub(super) fn slow(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
+    let whose = draw(stack, dice);
+    set(stack, whose, Weather::Slow);
+    let lasts = between(dice, seconds(5), seconds(12));
+    Ok(Blow {
+        what: format!(
+            "the network of {} is slow for {}",
+            name(stack, whose),
+            say::time(lasts)
+        ),
+        lasts,
+        end: Box::new(move |stack| {
+            set(stack, whose, Weather::Open);
+            Ok(())
+        }),
+    })
+}
+
 fn draw(stack: &Stack, dice: &mut StdRng) -> Whose {
     let one = one_of(dice, links(stack).count());
     dice.random_bool(0.6).then_some(one)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rand::rngs::StdRng;
+use xtask::say;
 
 use super::{Blow, between, seconds};
 use crate::stack::Stack;
@@ -24,6 +25,17 @@ pub(super) fn wipe(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
         what: "Redis killed, back empty".to_owned(),
         lasts: between(dice, Duration::ZERO, seconds(3)),
         end: Box::new(|stack| stack.redis.start_again()),
+    })
+}
+
+/// What is in it already is too much: nothing comes in until it has become less.
+pub(super) fn fill(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
+    let lasts = between(dice, seconds(5), seconds(12));
+    let most = stack.redis.fill()?;
+    Ok(Blow {
+        what: format!("Redis full, with {} kB, for {}", most / 1_000, say::time(lasts)),
+        lasts,
+        end: Box::new(|stack| stack.redis.make_room()),
     })
 }
 

@@ -1,14 +1,19 @@
 //! What happens to workers: they are killed, stand still past their lease, are replaced by a new build.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
 use rand::rngs::StdRng;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use xtask::say;
 
 use super::{Blow, between, one_of, seconds};
 use crate::stack::{LEASE, Stack};
+
+/// Of a worker that is slow.
+const MOMENT: Duration = Duration::from_millis(20);
 
 pub(super) fn kill(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
     let at = one_of(dice, stack.workers.len());
@@ -41,6 +46,44 @@ pub(super) fn freeze(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
         what: format!("{} stands still for {}", worker.process_name(), say::time(lasts)),
         lasts,
         end: Box::new(move |stack| {
+            stack.workers[at].signal(Signal::CONT);
+            Ok(())
+        }),
+    })
+}
+
+/// As on a machine with much else to do: it has one moment of ten for itself, so that others take most of the jobs.
+#[expect(clippy::unnecessary_wraps, reason = "other faults can fail")]
+pub(super) fn slow(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
+    let at = one_of(dice, stack.workers.len());
+    let worker = &stack.workers[at];
+    let lasts = between(dice, seconds(6), seconds(12));
+    let what = format!(
+        "{} runs at a tenth of its speed for {}",
+        worker.process_name(),
+        say::time(lasts)
+    );
+    let over = Arc::new(AtomicBool::new(false));
+    let stutter = worker.process_id().map(|process| {
+        let over = Arc::clone(&over);
+        std::thread::spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                for (signal, moments) in [(Signal::STOP, 9), (Signal::CONT, 1)] {
+                    kill_process(process, signal).ok();
+                    std::thread::park_timeout(MOMENT * moments);
+                }
+            }
+        })
+    });
+    Ok(Blow {
+        what,
+        lasts,
+        end: Box::new(move |stack| {
+            over.store(true, Ordering::SeqCst);
+            if let Some(stutter) = stutter {
+                stutter.thread().unpark();
+                stutter.join().ok();
+            }
             stack.workers[at].signal(Signal::CONT);
             Ok(())
         }),

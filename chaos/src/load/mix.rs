@@ -31,11 +31,13 @@ pub(crate) struct Output {
 }
 
 #[rustfmt::skip]
-pub(crate) const KINDS: [Kind; 7] = [
-    Kind { function: "fibonacci", share: 40, input: |dice| index(dice, 0, 5_000), ends: JobState::Completed, is_right: is_fibonacci },
+pub(crate) const KINDS: [Kind; 8] = [
+    Kind { function: "fibonacci", share: 39, input: |dice| index(dice, 0, 5_000), ends: JobState::Completed, is_right: is_fibonacci },
     Kind { function: "fibonacci", share: 24, input: |dice| index(dice, 5_000, 20_000), ends: JobState::Completed, is_right: is_fibonacci },
     Kind { function: "fibonacci", share: 3, input: |dice| index(dice, 300_000, 300_400), ends: JobState::Completed, is_right: is_fibonacci },
     Kind { function: "echo", share: 12, input: |dice| json!({ "echo": dice.random::<u32>() }), ends: JobState::Completed, is_right: |input, output| is_json(output, input) },
+    // As large as the API takes it.
+    Kind { function: "echo", share: 1, input: large, ends: JobState::Completed, is_right: |input, output| output.length == input.as_str().map(|text| text.len() as u64) },
     Kind { function: "sleep", share: 11, input: |dice| json!({ "seconds": thousandths(dice, 20, 1_500) }), ends: JobState::Completed, is_right: |input, output| is_json(output, &input["seconds"]) },
     // Longer than a worker's grace: these are given back.
     Kind { function: "sleep", share: 1, input: |dice| json!({ "seconds": thousandths(dice, 3_500, 6_000) }), ends: JobState::Completed, is_right: |input, output| is_json(output, &input["seconds"]) },
@@ -85,6 +87,12 @@ impl Mix {
 /// So many seconds, to the thousandth.
 fn thousandths(dice: &mut StdRng, from: u32, to: u32) -> f64 {
     f64::from(dice.random_range(from..to)) / 1_000.0
+}
+
+/// A text of about a megabyte, which the API takes as a whole.
+fn large(dice: &mut StdRng) -> Value {
+    let word = format!("{:016x}", dice.random::<u64>());
+    Value::String(word.repeat(62_500))
 }
 
 fn is_json(output: &Output, expected: &Value) -> bool {

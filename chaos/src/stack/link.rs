@@ -14,6 +14,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+/// For a block, in each direction of each connection, while the way is slow: about three megabytes a second.
+const SLOW_BLOCK: Duration = Duration::from_millis(10);
+
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
@@ -24,6 +27,14 @@ pub(crate) enum Weather {
     Cut,
     /// Connections are taken, and nothing passes.
     Still,
+    /// Everything passes, a block at a time.
+    Slow,
+}
+
+impl Weather {
+    fn passes(self) -> bool {
+        matches!(self, Self::Open | Self::Slow)
+    }
 }
 
 /// One process's way to Redis.
@@ -113,7 +124,7 @@ async fn accept(listener: &TcpListener, redis: &Path, state: &watch::Receiver<St
 async fn pass(client: TcpStream, redis: PathBuf, state: watch::Receiver<State>) {
     let drops = state.borrow().drops;
     let both_ways = async {
-        if !reaches(&state, |state| state.weather == Weather::Open).await {
+        if !reaches(&state, |state| state.weather.passes()).await {
             return;
         }
         let Ok(server) = UnixStream::connect(redis).await else {
@@ -147,10 +158,13 @@ async fn pump(
         };
         let read = &block[..length];
         if read.is_empty()
-            || !reaches(state, |state| state.weather == Weather::Open).await
+            || !reaches(state, |state| state.weather.passes()).await
             || to.write_all(read).await.is_err()
         {
             return;
+        }
+        if state.borrow().weather == Weather::Slow {
+            tokio::time::sleep(SLOW_BLOCK).await;
         }
     }
 }
@@ -225,6 +239,19 @@ mod tests {
         link.set(Weather::Cut);
         link.set(Weather::Open);
         assert!(stream.read_u8().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_slow_link_lets_everything_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = Link::open(&echo(folder.path()), &Handle::current()).unwrap();
+        link.set(Weather::Slow);
+        let mut stream = TcpStream::connect(link.address).await.unwrap();
+        let begin = std::time::Instant::now();
+        for question in 1..=20 {
+            assert_eq!(ask(&mut stream, question).await.unwrap(), question);
+        }
+        assert!(begin.elapsed() >= SLOW_BLOCK * 19, "it was not slow");
     }
 
     #[tokio::test]

@@ -132,6 +132,29 @@ impl Redis {
         Ok(())
     }
 
+    /// Takes its room away: it may use a part of what it uses now. Returns how many bytes.
+    pub(crate) fn fill(&mut self) -> Result<u64> {
+        let mut connection = self.connect()?;
+        let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut connection)?;
+        let used: u64 = info.get("used_memory").context("Redis does not tell its memory")?;
+        let most = used / 10 * 9;
+        self.set_most(most)?;
+        Ok(most)
+    }
+
+    pub(crate) fn make_room(&mut self) -> Result<()> {
+        self.set_most(0)
+    }
+
+    fn set_most(&self, bytes: u64) -> Result<()> {
+        redis::cmd("CONFIG")
+            .arg("SET")
+            .arg("maxmemory")
+            .arg(bytes)
+            .exec(&mut self.connect()?)
+            .context("the memory of Redis was not limited")
+    }
+
     /// How it ended, when it did so by itself.
     pub(crate) fn check(&mut self) -> Result<()> {
         match &mut self.server {
@@ -166,6 +189,17 @@ mod tests {
             .arg("b")
             .exec(&mut redis.connect().unwrap())
             .unwrap();
+    }
+
+    #[test]
+    fn it_takes_nothing_while_it_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut redis = Redis::start(folder.path(), Fsync::Always).unwrap();
+        redis.fill().unwrap();
+        let set = |redis: &Redis| redis::cmd("SET").arg("c").arg("d").exec(&mut redis.connect().unwrap());
+        assert_eq!(set(&redis).unwrap_err().code(), Some("OOM"));
+        redis.make_room().unwrap();
+        set(&redis).unwrap();
     }
 
     #[test]

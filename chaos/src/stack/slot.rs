@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use xtask::server::Server;
 
 use super::link::Link;
@@ -70,6 +70,12 @@ impl Slot {
         if let Some(process) = &self.process {
             process.signal(signal);
         }
+    }
+
+    /// The process that is there.
+    pub(crate) fn process_id(&self) -> Option<Pid> {
+        let id = self.process.as_ref()?.id();
+        i32::try_from(id).ok().and_then(Pid::from_raw)
     }
 
     /// Notices when its process has ended by itself; the place is empty then.

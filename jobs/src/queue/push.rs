@@ -3,18 +3,20 @@
 use redis::cmd;
 
 use super::clock::Deadline;
-use super::events::wire::Queued;
+use super::events::wire::{EndedOnWire, Queued};
+use super::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};
 use super::keys::Keys;
 use super::scripts::BATCH;
-use super::{Queues, json, scripts};
+use super::{Queues, claims, json, scripts};
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::{Envelope, JobId, QueueName};
 
 /// Events that name more jobs than this are of no use to anybody: who follows reads the lists again.
 const NAMED_MAX: usize = 50;
 
 /// What a push did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pushed {
     /// Jobs that were put in.
     pub pushed: usize,
@@ -22,6 +24,8 @@ pub struct Pushed {
     pub known: usize,
     /// Jobs that were not put in because the deadline had passed.
     pub late: usize,
+    /// Jobs that Redis refuses for ever, and why.
+    pub refused: Vec<(JobId, String)>,
     /// Jobs that the queue holds in Redis now: waiting, scheduled and running.
     pub held: u64,
 }
@@ -43,18 +47,72 @@ pub(super) async fn push(
             first || bytes <= queues.settings.call_bytes
         });
         let (batch, after) = rest.split_at(fits.count());
-        let (pushed, held) = push_batch(queues, &keys, batch, deadline).await?;
-        match pushed {
-            Some(pushed) => {
-                done.pushed += pushed;
-                done.known += batch.len() - pushed;
-            }
-            None => done.late += batch.len(),
-        }
-        done.held = held;
+        push_or_halve(queues, &keys, batch, deadline, &mut done).await?;
         rest = after;
     }
     Ok(done)
+}
+
+/// Pushes in one call. When Redis refuses that, and not because it is away or full, in halves: one job that it does not
+/// take must not keep the others back.
+async fn push_or_halve(
+    queues: &Queues,
+    keys: &Keys,
+    batch: &[Envelope],
+    deadline: Option<Deadline>,
+    done: &mut Pushed,
+) -> Result<(), Error> {
+    let mut batches = vec![batch];
+    while let Some(batch) = batches.pop() {
+        match push_batch(queues, keys, batch, deadline).await {
+            Ok((pushed, held)) => {
+                match pushed {
+                    Some(pushed) => {
+                        done.pushed += pushed;
+                        done.known += batch.len() - pushed;
+                    }
+                    None => done.late += batch.len(),
+                }
+                done.held = held;
+            }
+            Err(Error::Command(_)) if batch.len() > 1 => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                batches.extend([second, first]);
+            }
+            Err(error @ Error::Command(_)) => {
+                let refused = batch.iter().map(|job| (job.id, chain(&error)));
+                done.refused.extend(refused);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Tells that a job which Redis refuses has ended.
+pub(super) async fn announce_refused(
+    queues: &Queues,
+    queue: &QueueName,
+    job: &Envelope,
+    reason: &str,
+) -> Result<(), Error> {
+    let now = claims::now();
+    let finished = Finished {
+        id: job.id,
+        attempt: job.attempt + 1,
+        function: job.function.clone(),
+        worker: String::new(),
+        started_at: now,
+        finished_at: now,
+        outcome: Outcome::Dead {
+            error: AttemptError {
+                kind: ErrorKind::Error,
+                message: format!("Redis refuses the job: {reason}"),
+            },
+        },
+        notes: Notes::default(),
+    };
+    append(queues, queue, "finished", &json(&[EndedOnWire::of(&finished)])?).await
 }
 
 /// Appends the event that a push would append, and nothing else.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Seats;
 
 use crate::{
-    dispatch::{bytes_of, envelopes},
+    dispatch::{bytes_of, end_refused, envelopes},
     outage::Outage,
     reconcile::Wake,
     store::job::{Job, Place},
@@ -112,6 +112,7 @@ async fn hand_over(
         let pushed = queues.push_before(deadline, queue, &envelopes).await?;
         windows.held(queue, pushed.held);
         windows.came_in(queue, envelopes.iter().map(bytes_of).sum());
+        end_refused(queues, queue, &envelopes, &pushed).await?;
         late = pushed.late;
     }
     if !to_announce.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use jobs::{
     job::{JobId, JobState},
     queue::events::JobEvent,
@@ -12,6 +13,7 @@ use serde_json::json;
 use web_api::{
     calling_off::{self, CallOffError},
     outcomes::Outcomes,
+    reconcile::Wake,
     store::{
         DatabaseSettings, Store,
         job::{JobFilter, NewJob, UnfinishedJob},
@@ -19,7 +21,7 @@ use web_api::{
 };
 
 use crate::{
-    store::refuse,
+    store::{refuse, refuse_in},
     support::{
         TestDatabase, TestEnv, batch, dispatched, eventually, finished, on_both_databases,
         proxy::Proxy,
@@ -174,6 +176,41 @@ on_both_databases! {
         all_in(&env.store, JobState::Dead, 1).await;
         let job = env.store.job_get(ids[50]).await.unwrap().unwrap();
         assert_eq!(job.error.unwrap().message, "the database refused the message");
+        drained(&env).await;
+    }
+
+    async fn a_job_that_redis_refuses_is_dead_and_the_others_run(kind) {
+        let env = TestEnv::new(kind).await;
+        // Where the jobs of this key are to wait is something else.
+        env.redis.ask("SET spiral:{default}:waiting:5:odd x");
+        let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
+        let _dispatcher = env.dispatch();
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let _worker = env.worker(&Counted::default());
+        let mut new: Vec<NewJob> = (0..20).map(Counted::job).collect();
+        new[7].fairness_key = Some("odd".to_owned());
+        let answers = join_all(new.into_iter().map(|new| enqueuer.enqueue(new))).await;
+        let refused = answers[7].as_ref().unwrap().job.id;
+        all_in(&env.store, JobState::Completed, 19).await;
+        all_in(&env.store, JobState::Dead, 1).await;
+        let error = env.store.job_get(refused).await.unwrap().unwrap().error.unwrap();
+        assert!(error.message.contains("Redis refuses the job") && error.message.contains("WRONGTYPE"), "{error:?}");
+    }
+
+    async fn history_that_the_database_refuses_does_not_block_the_others(kind) {
+        let env = TestEnv::new(kind).await;
+        refuse_in("attempts", &env.database, kind, "BEFORE INSERT", "error_message", "poison").await;
+        let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
+        let _worker = env.worker(&Counted::default());
+        let mut new: Vec<NewJob> = (0..30).map(Counted::job).collect();
+        for at in [5, 6] {
+            new[at].input = json!({"number": at, "give_up": if at == 5 { "poison" } else { "enough" }});
+        }
+        let ids = added(&env, &new).await;
+        all_in(&env.store, JobState::Completed, 28).await;
+        all_in(&env.store, JobState::Dead, 2).await;
+        assert_eq!(env.store.attempt_list(ids[6]).await.unwrap().len(), 1);
+        assert!(env.store.attempt_list(ids[5]).await.unwrap().is_empty());
         drained(&env).await;
     }
 

@@ -254,6 +254,18 @@ async fn scans(database: &DatabaseConnection) -> i64 {
 
 /// Makes the database refuse rows of `jobs` with `value` in `column`, as it would refuse bad data.
 pub(crate) async fn refuse(database: &Database, kind: TestDatabase, when: &str, column: &str, value: &str) {
+    refuse_in("jobs", database, kind, when, column, value).await;
+}
+
+/// The same with another table.
+pub(crate) async fn refuse_in(
+    table: &str,
+    database: &Database,
+    kind: TestDatabase,
+    when: &str,
+    column: &str,
+    value: &str,
+) {
     let connection = database.connect().await;
     let statements = match kind {
         TestDatabase::Postgres => vec![
@@ -261,12 +273,12 @@ pub(crate) async fn refuse(database: &Database, kind: TestDatabase, when: &str, 
              'BEGIN RAISE check_violation USING MESSAGE = ''refused''; END'"
                 .to_owned(),
             format!(
-                "CREATE TRIGGER refuse {when} ON jobs FOR EACH ROW WHEN (NEW.{column} = '{value}') \
+                "CREATE TRIGGER refuse {when} ON {table} FOR EACH ROW WHEN (NEW.{column} = '{value}') \
                  EXECUTE FUNCTION refuse()"
             ),
         ],
         TestDatabase::Sqlite => vec![format!(
-            "CREATE TRIGGER refuse {when} ON jobs WHEN NEW.{column} = '{value}' \
+            "CREATE TRIGGER refuse {when} ON {table} WHEN NEW.{column} = '{value}' \
              BEGIN SELECT RAISE(ABORT, 'refused'); END"
         )],
     };
