@@ -2,6 +2,7 @@
 
 use redis::{cmd, pipe};
 
+use super::keys::Keys;
 use super::{BATCH, Queues, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{JobId, Priority, QueueName, lane_name};
@@ -58,8 +59,34 @@ pub(super) async fn waiting(
     for (priority, fairness_key) in lanes {
         calls.llen(keys.lane(&lane_name(*priority, fairness_key)));
     }
-    let mut counts: Vec<u64> = queues.connection.pipeline(&calls).await?;
-    let held = counts.remove(0);
+    match queues.connection.pipeline::<Vec<u64>>(&calls).await {
+        Ok(mut counts) => {
+            let held = counts.remove(0);
+            Ok((held, counts))
+        }
+        // One of the lanes is none: the push of its jobs says so, and the others have their lengths.
+        Err(Error::Command(_)) => one_by_one(queues, &keys, lanes).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn one_by_one(
+    queues: &Queues,
+    keys: &Keys,
+    lanes: &[(Priority, &str)],
+) -> Result<(u64, Vec<u64>), Error> {
+    let mut length = cmd("HLEN");
+    length.arg(keys.jobs());
+    let held = queues.connection.command(&length).await?;
+    let mut counts = Vec::with_capacity(lanes.len());
+    for (priority, fairness_key) in lanes {
+        let mut length = cmd("LLEN");
+        length.arg(keys.lane(&lane_name(*priority, fairness_key)));
+        counts.push(match queues.connection.command(&length).await {
+            Err(Error::Command(_)) => 0,
+            length => length?,
+        });
+    }
     Ok((held, counts))
 }
 
