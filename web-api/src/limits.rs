@@ -70,6 +70,8 @@ async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<
             continue;
         }
         match queues.set_limits(queue, &wanted).await {
+            // A queue without limits is new to Redis at the first start.
+            Ok(()) if present.is_none() && wanted == Limits::default() => {}
             Ok(()) => tracing::info!(%queue, limits = ?wanted, "Redis has the limits of the queue again"),
             Err(error) => away = Some(error),
         }

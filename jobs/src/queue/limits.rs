@@ -29,14 +29,18 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+const NAMES: [&str; 5] = ["paused", "concurrency", "rate", "rate_ms", "burst"];
+
 /// As they lie in Redis: paused, concurrency, and the rate's jobs, period in ms, burst.
 type Fields = (Option<u8>, Option<u32>, Option<u32>, Option<u64>, Option<u32>);
 
 pub(super) async fn get(queues: &Queues, queue: &QueueName) -> Result<Limits, Error> {
     let mut get = cmd("HMGET");
-    get.arg(queues.keys(queue).limits())
-        .arg(&["paused", "concurrency", "rate", "rate_ms", "burst"]);
-    let (paused, concurrency, jobs, period, burst): Fields = queues.connection.command(&get).await?;
+    get.arg(queues.keys(queue).limits()).arg(&NAMES);
+    queues.connection.command(&get).await.map(limits_of)
+}
+
+fn limits_of((paused, concurrency, jobs, period, burst): Fields) -> Limits {
     let rate = jobs
         .zip(period)
         .zip(burst)
@@ -45,11 +49,11 @@ pub(super) async fn get(queues: &Queues, queue: &QueueName) -> Result<Limits, Er
             period: Duration::from_millis(period),
             burst,
         });
-    Ok(Limits {
+    Limits {
         paused: paused.is_some(),
         concurrency,
         rate,
-    })
+    }
 }
 
 /// The limits, unless nobody has set them since the queue came into being: it may have lost them.
@@ -57,12 +61,9 @@ pub(super) async fn get_if_set(queues: &Queues, queue: &QueueName) -> Result<Opt
     let keys = queues.keys(queue);
     let mut look = pipe();
     look.hexists(keys.counts(), "limits_known").exists(keys.limits());
-    let (known, some): (bool, bool) = queues.connection.pipeline(&look).await?;
-    if known || some {
-        get(queues, queue).await.map(Some)
-    } else {
-        Ok(None)
-    }
+    look.cmd("HMGET").arg(keys.limits()).arg(&NAMES);
+    let (known, some, fields): (bool, bool, Fields) = queues.connection.pipeline(&look).await?;
+    Ok((known || some).then(|| limits_of(fields)))
 }
 
 pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> Result<(), Error> {
