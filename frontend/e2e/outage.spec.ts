@@ -78,7 +78,7 @@ test('a call while it is away gets a clear error, and the same call again works'
 test('a page that is opened while it is away says so, and fills itself when it is back', async ({ page }) => {
   await api.kill();
   await page.goto('/jobs');
-  await expect(page.getByRole('heading', { name: 'Jobs', level: 1 })).toBeVisible();
+  await expect(page.getByText('Spiral could not be read')).toBeVisible({ timeout: 60_000 });
   const away = page.getByRole('main').getByText('The API does not answer at the moment. Try again in a few seconds.');
   await expect(away).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText('Not live', { exact: true })).toBeVisible();

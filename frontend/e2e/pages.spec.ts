@@ -10,7 +10,8 @@ test('a link to the jobs works when it is opened directly, with its filters', as
   await page.goto('/jobs?state=cancelled&function=nothing');
   await expect(page.getByText('No job fits these filters')).toBeVisible();
   await states.getByRole('link', { name: 'dead' }).click();
-  await expect(page).toHaveURL(/state=dead/u);
+  await expect(page).toHaveURL(/q=state%3Adead/u);
+  await expect(page.getByRole('combobox', { name: 'Search the jobs' })).toHaveValue('state:dead function:nothing');
   await page.reload();
   await expect(states.getByRole('link', { name: 'dead' })).toHaveAttribute('aria-current', 'page');
   await expect(page.getByRole('combobox', { name: 'Function' })).toHaveValue('nothing');

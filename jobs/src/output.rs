@@ -7,6 +7,7 @@ use std::io::Read;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use unicode_segmentation::GraphemeCursor;
 
 /// Outputs up to this size, in bytes of JSON text, are kept and shown whole everywhere; larger ones are
 /// compressed, and events and SQL hold a preview alone.
@@ -108,7 +109,8 @@ fn string_content(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// `text` as it is up to `longest` characters, else its first and last `end` characters around an ellipsis.
+/// `text` as it is up to `longest` code points, else its first and last `end` around an ellipsis; fewer where a character
+/// would be cut in two that consists of several, such as a letter with its accents or an emoji.
 pub fn shorten(text: &str, longest: usize, end: usize) -> String {
     if text.len() <= longest || text.chars().nth(longest).is_none() {
         return text.to_owned();
@@ -119,7 +121,35 @@ pub fn shorten(text: &str, longest: usize, end: usize) -> String {
         .rev()
         .nth(end.saturating_sub(1))
         .map_or(0, |(at, _)| at);
+    let (head_end, tail_start) = (whole_before(text, head_end), whole_after(text, tail_start));
     format!("{}…{}", &text[..head_end], &text[tail_start..])
+}
+
+/// Bytes within which a character has to end: longer ones are cut in two.
+const LONGEST_CHARACTER: usize = 256;
+
+/// The last place at or before `at` where a character ends.
+fn whole_before(text: &str, at: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(at, text.len(), true);
+    if cursor.is_boundary(text, 0) != Ok(false) {
+        return at;
+    }
+    match cursor.prev_boundary(text, 0) {
+        Ok(Some(before)) if at - before <= LONGEST_CHARACTER => before,
+        _ => at,
+    }
+}
+
+/// The first place at or after `at` where a character ends.
+fn whole_after(text: &str, at: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(at, text.len(), true);
+    if cursor.is_boundary(text, 0) != Ok(false) {
+        return at;
+    }
+    match cursor.next_boundary(text, 0) {
+        Ok(Some(after)) if after - at <= LONGEST_CHARACTER => after,
+        _ => at,
+    }
 }
 
 /// The same JSON with a long string shortened as in a preview: what the list of values shows.
@@ -195,6 +225,25 @@ mod tests {
         assert_eq!(shorten("äöüßé", 5, 2), "äöüßé");
         assert_eq!(shorten("äöüßéx", 5, 2), "äö…éx");
         assert_eq!(shorten("", 5, 2), "");
+    }
+
+    #[test]
+    fn shortening_cuts_no_character_in_two() {
+        let family = "👨\u{200d}👩\u{200d}👧";
+        for character in [family, "e\u{301}", "🇩🇪", "नि", "👍🏽"] {
+            let text = character.repeat(40);
+            for end in 1..20 {
+                let short = shorten(&text, 39, end);
+                let (head, tail) = short.split_once('…').unwrap();
+                for part in [head, tail] {
+                    assert_eq!(part.len() % character.len(), 0, "{character} {end}: {short}");
+                    assert!(part.chars().count() <= end, "{short}");
+                }
+            }
+        }
+        // One that never ends is cut all the same.
+        let endless = format!("a{}", "\u{301}".repeat(5_000));
+        assert_eq!(shorten(&endless, 201, 100).chars().count(), 201);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod m20261124_000052_backlog_limits;
 mod m20261124_000053_create_audit;
 mod m20261130_000060_tags;
 mod m20261130_000070_input_previews;
+mod m20261130_000075_job_history;
 mod runner;
 
 pub use api_role::{ApiRole, ApiRoleError, grant_api_role};
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000053_create_audit::Migration),
             Box::new(m20261130_000060_tags::Migration),
             Box::new(m20261130_000070_input_previews::Migration),
+            Box::new(m20261130_000075_job_history::Migration),
         ]
     }
 }

@@ -12,7 +12,7 @@ use jobs::queue::Queues;
 
 use crate::error::chain;
 use crate::outage::PartError;
-use crate::store::{Store, job::Job};
+use crate::store::{Store, job::Job, job_history::Cause};
 use crate::windows::Windows;
 
 /// Runs those of `ids`, all of one queue, again that have ended, and returns them.
@@ -25,11 +25,12 @@ pub async fn run(
     windows: &Windows,
     queue: &QueueName,
     ids: &[JobId],
+    cause: &Cause,
 ) -> Result<Vec<Job>, PartError> {
     // Asked first: all that is told of them from here on is of their new life.
     let now = queues.now(queue).await?;
     queues.forget(queue, ids).await?;
-    let jobs = store.job_run_again(queue, ids, now).await?;
+    let jobs = store.job_run_again_by(queue, ids, now, cause).await?;
     if jobs.is_empty() {
         return Ok(jobs);
     }

@@ -23,6 +23,7 @@ use crate::error::chain;
 use crate::outage::{Outage, PartError, jittered};
 use crate::store::job::{Counted, Job, JobFilter, UnfinishedJob};
 use crate::store::job_action::{Action, ActionState, JobAction, Step};
+use crate::store::job_history::{Actor, Cause};
 use crate::store::{Store, StoreError};
 use crate::windows::Windows;
 
@@ -110,10 +111,21 @@ impl Actions {
 
     /// Records an action, which begins at once. `None` when too many are under way.
     pub async fn start(&self, action: Action, filter: &JobFilter) -> Result<Option<JobAction>, StoreError> {
+        let total = self.count(action, filter).await?;
+        self.start_by(action, filter, total, None).await
+    }
+
+    /// The same, with how many jobs were counted before, and who wants it.
+    pub async fn start_by(
+        &self,
+        action: Action,
+        filter: &JobFilter,
+        total: Counted,
+        actor: Option<Actor>,
+    ) -> Result<Option<JobAction>, StoreError> {
         if self.store.job_action_running().await? >= MOST {
             return Ok(None);
         }
-        let total = self.count(action, filter).await?;
         // Where nothing fits there is nothing to walk through.
         let none = narrowed(action, filter).is_none();
         let now = clock::now().trunc_subsecs(3);
@@ -132,6 +144,7 @@ impl Actions {
             cursor: begin(),
             created_at: now,
             finished_at: none.then_some(now),
+            actor,
         };
         self.store.job_action_insert(&action).await?;
         self.notify.notify_one();
@@ -225,7 +238,7 @@ impl Bulk {
                 .store
                 .job_list(&action.filter, Some(cursor), self.settings.chunk)
                 .await?;
-            let changed = self.act(action.action, &page.jobs).await?;
+            let changed = self.act(action, &page.jobs).await?;
             let step = Step {
                 seen: page.jobs.len() as u64,
                 changed,
@@ -244,20 +257,26 @@ impl Bulk {
     }
 
     /// Returns how many of them it has changed.
-    async fn act(&self, action: Action, jobs: &[Job]) -> Result<u64, BulkError> {
+    async fn act(&self, action: &JobAction, jobs: &[Job]) -> Result<u64, BulkError> {
         let mut by_queue = BTreeMap::<&QueueName, Vec<&Job>>::new();
         for job in jobs {
             by_queue.entry(&job.queue).or_default().push(job);
         }
+        // One cause for all chunks: what is done once more is not told twice.
+        let cause = Cause {
+            id: action.id,
+            actor: action.actor.clone(),
+            job_action: Some(action.id),
+        };
         let mut changed = 0;
         for (queue, jobs) in by_queue {
             let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-            changed += match action {
+            changed += match action.action {
                 Action::Retry if !self.names.contains(queue) => 0,
-                Action::Retry => again::run(&self.store, &self.queues, &self.windows, queue, &ids)
+                Action::Retry => again::run(&self.store, &self.queues, &self.windows, queue, &ids, &cause)
                     .await?
                     .len() as u64,
-                Action::Cancel => self.cancel(&jobs).await?,
+                Action::Cancel => self.cancel(&jobs, &cause).await?,
                 Action::Delete => {
                     let deleted = self.store.job_delete_many(&ids).await?;
                     if deleted > 0 {
@@ -270,9 +289,10 @@ impl Bulk {
         Ok(changed)
     }
 
-    async fn cancel(&self, jobs: &[&Job]) -> Result<u64, BulkError> {
+    async fn cancel(&self, jobs: &[&Job], cause: &Cause) -> Result<u64, BulkError> {
         let unfinished: Vec<UnfinishedJob> = jobs.iter().map(|job| (*job).into()).collect();
         let all = unfinished.len() as u64;
+        self.store.job_history_cancel(&unfinished, cause).await?;
         let elsewhere = calling_off::in_queue(&self.queues, unfinished).await?;
         let in_queue = all - elsewhere.len() as u64;
         let in_sql = calling_off::elsewhere(&self.store, &self.queues, elsewhere).await?;

@@ -120,7 +120,7 @@ fn v1() -> Vec<Place> {
         at("jobs:batch").post(Enqueue, many_calls::make),
         at("jobs/actions")
             .get(Read, job_actions::list)
-            .post(Change("begin_job_action"), job_actions::begin),
+            .post_told(Change("begin_job_action"), job_actions::begin),
         at("jobs/actions/{id}")
             .get(Read, job_actions::get)
             .delete(Change("stop_job_action"), job_actions::stop),
@@ -240,6 +240,11 @@ impl Place {
         self.with(Method::POST, access, handler)
     }
 
+    /// A POST that may change nothing: its handler says what is told to the audit log.
+    fn post_told(self, access: Access, handler: impl Handler) -> Self {
+        self.told(Method::POST, access, Audit::by_handler, handler)
+    }
+
     fn patch(self, access: Access, handler: impl Handler) -> Self {
         self.with(Method::PATCH, access, handler)
     }
@@ -248,11 +253,21 @@ impl Place {
         self.with(Method::DELETE, access, handler)
     }
 
-    fn with(mut self, method: Method, access: Access, handler: impl Handler) -> Self {
+    fn with(self, method: Method, access: Access, handler: impl Handler) -> Self {
+        self.told(method, access, Audit::new, handler)
+    }
+
+    fn told(
+        mut self,
+        method: Method,
+        access: Access,
+        audit: fn(&'static str) -> Audit,
+        handler: impl Handler,
+    ) -> Self {
         let guarded = Router::with_filter(filters::MethodFilter(method.clone()))
             .hoop(Guard::new(access, self.any_host));
         let router = match access {
-            Change(action) => guarded.hoop(Audit::new(action)),
+            Change(action) => guarded.hoop(audit(action)),
             Open | Read | ReadPublic(_) | Call(_) | Enqueue => guarded,
         };
         self.routes.push(Route {

@@ -11,10 +11,11 @@
 //! | `failure:` | the latest error is of this kind (see `fingerprint`) |
 //! | `created>TIME`, `created<TIME`, `finished>`, `finished<` | from that time on; before it (RFC 3339) |
 //! | `index:90`, `index>1000`, `user.age<=18` | a value in the input, by the path to it |
-//! | `input.state:open` | the same for fields that have the name of another term |
+//! | `input.state:open` | the same for fields that have the name of another term, or nearly so |
 //!
 //! It knows no SQL and no HTTP.
 
+mod near;
 mod parse;
 mod print;
 mod terms;

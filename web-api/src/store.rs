@@ -11,6 +11,7 @@ pub mod index;
 pub mod job;
 pub mod job_action;
 pub mod job_count;
+pub mod job_history;
 pub mod log_line;
 pub mod prune;
 pub mod queue;

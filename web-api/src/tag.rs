@@ -3,12 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 /// The longest tag, in characters.
 pub const LONGEST: usize = 64;
 /// Tags of one job.
 pub const MOST: usize = 10;
+/// Of a character as it may be sent, with its marks apart.
+const MOST_BYTES: usize = 16;
 
-/// 1 to 64 letters, digits and `_ - . : / @ + # =`: what a search takes without quotes, and a list parts with commas.
+/// 1 to 64 letters and digits of any script and `_ - . : / @ + # =`: what a search takes without quotes, and a list parts
+/// with commas. A letter that can be written in two ways is one letter: tags are kept in Unicode's normal form C.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
@@ -27,12 +33,18 @@ impl FromStr for Tag {
     type Err = TagError;
 
     fn from_str(text: &str) -> Result<Self, TagError> {
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/@+#=".contains(&byte);
-        if (1..=LONGEST).contains(&text.len()) && text.bytes().all(good) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(TagError(text.chars().take(LONGEST).collect()))
+        let good = |character: char| {
+            // Many scripts write vowels as marks on letters.
+            character.is_alphanumeric() || is_combining_mark(character) || "_-.:/@+#=".contains(character)
+        };
+        // Normal forms change the length: what is far too long needs none.
+        if text.len() <= LONGEST * MOST_BYTES {
+            let tag: String = text.nfc().collect();
+            if (1..=LONGEST).contains(&tag.chars().count()) && tag.chars().all(good) {
+                return Ok(Self(tag));
+            }
         }
+        Err(TagError(text.chars().take(LONGEST).collect()))
     }
 }
 
@@ -59,8 +71,44 @@ mod tests {
         ] {
             assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
         }
-        for bad in ["", "a b", "a,b", "\"", "ü", "a\0", &"x".repeat(LONGEST + 1)] {
+        for bad in [
+            "",
+            "a b",
+            "a,b",
+            "\"",
+            "a\0",
+            "💥",
+            "a\u{200b}b",
+            &"x".repeat(LONGEST + 1),
+            &"é".repeat(LONGEST + 1),
+        ] {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn letters_of_every_script_are_letters() {
+        for good in [
+            "über",
+            "kunde:müller",
+            "клиент-17",
+            "顧客",
+            "고객",
+            "לקוח",
+            "عميل",
+            "ग्राहक",
+            "ลูกค้า",
+            "ΑΒΓ",
+            &"é".repeat(LONGEST),
+        ] {
+            assert_eq!(good.parse::<Tag>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_letter_that_is_written_in_two_ways_is_one_tag() {
+        let apart: Tag = "u\u{308}ber".parse().unwrap();
+        assert_eq!(apart, "über".parse().unwrap());
+        assert!("u\u{308}".repeat(LONGEST).parse::<Tag>().is_ok());
     }
 }

@@ -9,6 +9,7 @@ pub mod function;
 pub mod health;
 pub mod job;
 pub mod job_action;
+pub mod job_history;
 pub mod many_calls;
 pub mod overview;
 pub mod queue;

@@ -56,6 +56,11 @@ function patchShown(queryClient: QueryClient, incoming: readonly JobPatch[]): vo
     if (shown === undefined) continue;
     const next = incoming.reduce((job, patch) => (patch.id === job.id ? patchDetail(job, patch) : job), shown);
     if (next !== shown) queryClient.setQueryData(key, next);
+    // The stream does not say who did it.
+    const byHand = incoming.some(
+      (patch) => patch.id === shown.id && (patch.run_again === true || patch.state === 'cancelled'),
+    );
+    if (byHand) void queryClient.invalidateQueries({ queryKey: key });
   }
 }
 

@@ -7,10 +7,10 @@ const error = { kind: 'error', message: 'broken' };
 
 test('an attempt begins, fails, and the next one succeeds', () => {
   const begun = patchDetail(detail(1), patch(1, { attempt: 1, worker: 'w1', started_at: AT }));
-  expect(begun.attempts).toEqual([{ number: 1, worker: 'w1', started_at: AT, finished_at: null, error: null }]);
+  expect(begun.attempts).toEqual([{ number: 1, worker: 'w1', started_at: AT, finished_at: null, error: null, outcome: null }]);
 
   const failed = patchDetail(begun, patch(1, { state: 'retrying', attempt: 1, worker: 'w1', at: LATER, error }));
-  expect(failed.attempts).toEqual([{ number: 1, worker: 'w1', started_at: AT, finished_at: LATER, error }]);
+  expect(failed.attempts).toEqual([{ number: 1, worker: 'w1', started_at: AT, finished_at: LATER, error, outcome: 'failed' }]);
 
   const again = patchDetail(failed, patch(1, { attempt: 2, worker: 'w2', started_at: LATER }));
   const done = patchDetail(
@@ -19,8 +19,8 @@ test('an attempt begins, fails, and the next one succeeds', () => {
   );
   expect(done).toMatchObject({ state: 'completed', output: 1, error: null });
   expect(done.attempts).toEqual([
-    { number: 1, worker: 'w1', started_at: AT, finished_at: LATER, error },
-    { number: 2, worker: 'w2', started_at: LATER, finished_at: LATER, error: null },
+    { number: 1, worker: 'w1', started_at: AT, finished_at: LATER, error, outcome: 'failed' },
+    { number: 2, worker: 'w2', started_at: LATER, finished_at: LATER, error: null, outcome: 'completed' },
   ]);
 });
 

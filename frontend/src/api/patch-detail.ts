@@ -1,10 +1,35 @@
 /** How patches change a job that is shown with its attempts. Pure, like patch.ts. */
 import { isFinal, patchJob } from './patch';
-import type { Attempt, JobDetail, JobPatch } from './types';
+import type { Attempt, HistoryEntry, JobDetail, JobPatch } from './types';
 
 export function patchDetail(job: JobDetail, patch: JobPatch): JobDetail {
   const next = patchJob(job, patch);
-  return next === job ? job : { ...job, ...next, attempts: patchAttempts(job.attempts, patch), waiting: next.state === 'queued' ? job.waiting : null };
+  if (next === job) return job;
+  return {
+    ...job,
+    ...next,
+    attempts: patchAttempts(job.attempts, patch),
+    history: patchHistory(job, patch),
+    waiting: next.state === 'queued' ? job.waiting : null,
+  };
+}
+
+/** Who has retried it is read from the API; until then it is known that somebody has. */
+function patchHistory(job: JobDetail, patch: JobPatch): HistoryEntry[] {
+  const history = job.history;
+  if (patch.run_again !== true || !isFinal(job.state)) return history;
+  const known = history.some(({ action, attempt }) => action === 'retry' && attempt === job.attempt);
+  if (known) return history;
+  const entry: HistoryEntry = {
+    at: patch.at,
+    action: 'retry',
+    by: null,
+    job_action_id: null,
+    attempt: job.attempt,
+    state: job.state,
+    ended_at: job.finished_at ?? null,
+  };
+  return [...history, entry];
 }
 
 function patchAttempts(attempts: readonly Attempt[], patch: JobPatch): Attempt[] {
@@ -20,13 +45,18 @@ function patchAttempts(attempts: readonly Attempt[], patch: JobPatch): Attempt[]
     started_at: patch.started_at ?? known?.started_at ?? null,
     finished_at: null,
     error: null,
+    outcome: null,
     ...(patch.state === 'retrying' || isFinal(patch.state) ? ended(patch) : {}),
   };
   return [...attempts.filter((other) => other !== known), attempt].sort((a, b) => a.number - b.number);
 }
 
 /** Only the job's own end has a time of its own; an attempt that is tried again ended when the event says so. */
-function ended(patch: JobPatch): Pick<Attempt, 'finished_at' | 'error'> {
+function ended(patch: JobPatch): Pick<Attempt, 'finished_at' | 'error' | 'outcome'> {
   const failed = patch.state === 'retrying' || patch.state === 'dead';
-  return { finished_at: patch.finished_at ?? patch.at, error: failed ? (patch.error ?? null) : null };
+  return {
+    finished_at: patch.finished_at ?? patch.at,
+    error: failed ? (patch.error ?? null) : null,
+    outcome: failed ? 'failed' : patch.state === 'completed' ? 'completed' : 'cancelled',
+  };
 }

@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Read a job
-         * @description With every attempt that was made, and, while it is queued, with its place in the line.
+         * @description With every attempt that was made, what people have done to it, and, while it is queued, its place in the line. Visitors are not told from which address something was done.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -912,6 +912,19 @@ export interface components {
          * @enum {string}
          */
         ActionState: "running" | "finished" | "stopped";
+        /** @description Somebody, as far as it is known who. */
+        Actor: {
+            /**
+             * @description The address that the request came from; null for visitors.
+             * @example 192.0.2.7
+             */
+            address: string | null;
+            /**
+             * @description `admin`; also where there are no tokens, so that everybody is one.
+             * @example admin
+             */
+            role: string;
+        };
         /** @description An attempt to run a job. */
         Attempt: {
             /** @description Why it failed; null when it did not. */
@@ -927,6 +940,8 @@ export interface components {
              * @description Counted from 1.
              */
             number: number;
+            /** @description How it ended; null while it runs. */
+            outcome: null | components["schemas"]["AttemptOutcome"];
             /**
              * Format: date-time
              * @description When it began; null when its worker vanished before it told.
@@ -936,6 +951,11 @@ export interface components {
             /** @description Who ran it. */
             worker: string | null;
         };
+        /**
+         * @description How an attempt ended.
+         * @enum {string}
+         */
+        AttemptOutcome: "completed" | "failed" | "cancelled";
         /** @description A change that somebody made, or tried to make. */
         AuditEntry: {
             /**
@@ -954,6 +974,8 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             at: string;
+            /** @description What was asked for, where the path does not say it: of an action on many jobs what is done to how many, by which filter. */
+            detail: unknown;
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
@@ -1189,6 +1211,32 @@ export interface components {
             /** @example 0.1.0 */
             version: string;
         };
+        /** @description Something that somebody has done to a job. */
+        HistoryEntry: {
+            action: components["schemas"]["ManualAction"];
+            /**
+             * Format: date-time
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            at: string;
+            /**
+             * Format: uint32
+             * @description Attempts that had been made until then.
+             */
+            attempt: number;
+            /** @description Who did it; null when that is not known. */
+            by: null | components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the job had reached it.
+             * @example 2026-01-02T03:04:05.678Z
+             */
+            ended_at: string | null;
+            /** @description The action on many jobs that it was a part of. */
+            job_action_id: string | null;
+            /** @description The state that a retry has ended. */
+            state: null | components["schemas"]["JobState"];
+        };
         /** @description One index that was asked for. */
         Index: {
             /**
@@ -1395,6 +1443,8 @@ export interface components {
         JobDetail: components["schemas"]["Job"] & {
             /** @description Every attempt that counts, in their order; the last one may be running. */
             attempts: components["schemas"]["Attempt"][];
+            /** @description What people have done to it, the first thing first. It goes with the job. */
+            history: components["schemas"]["HistoryEntry"][];
             /** @description Where it stands in its queue; null unless it is queued. */
             waiting: null | components["schemas"]["Waiting"];
         };
@@ -1505,6 +1555,11 @@ export interface components {
         LogLineList: {
             lines: components["schemas"]["LogLine"][];
         };
+        /**
+         * @description What was done. `cancel`: it was asked for; a job that ended meanwhile stays as it is.
+         * @enum {string}
+         */
+        ManualAction: "retry" | "run_now" | "change" | "cancel";
         /** @description One of many calls: the fields of a call, and these. */
         ManyCallsItem: {
             /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
@@ -1544,7 +1599,7 @@ export interface components {
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1649,7 +1704,7 @@ export interface components {
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1703,7 +1758,7 @@ export interface components {
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1897,11 +1952,16 @@ export interface components {
             paused: boolean;
             /**
              * Format: uint64
-             * @description Jobs that wait for a worker in Redis.
+             * @description Jobs that wait for a worker, in Redis or in the database.
              */
             queued: number;
             /** @description Jobs that may start in a time, over all workers; null is no limit. */
             rate: null | components["schemas"]["RateLimit"];
+            /**
+             * Format: uint64
+             * @description Jobs that wait for their next attempt.
+             */
+            retrying: number;
             /**
              * Format: uint64
              * @description Jobs in the hands of workers.
@@ -1909,7 +1969,7 @@ export interface components {
             running: number;
             /**
              * Format: uint64
-             * @description Jobs that wait for their time in Redis.
+             * @description Jobs that wait for the time that their caller asked for.
              */
             scheduled: number;
             /**

@@ -7,6 +7,8 @@ export type Job = Schemas['Job'];
 /** A job with its attempts. */
 export type JobDetail = Schemas['JobDetail'];
 export type Attempt = Schemas['Attempt'];
+/** Something that a person did to a job. */
+export type HistoryEntry = Schemas['HistoryEntry'];
 export type LogLine = Schemas['LogLine'];
 export type JobState = Schemas['JobState'];
 export type JobPage = Schemas['JobPage'];

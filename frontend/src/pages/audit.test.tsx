@@ -19,6 +19,7 @@ function entry(number: number, changes: Partial<AuditEntry> = {}): AuditEntry {
     outcome: 'done',
     status: 200,
     finished_at: '2026-01-02T03:04:05Z',
+    detail: null,
     request_id: `request-${number}`,
     ...changes,
   };

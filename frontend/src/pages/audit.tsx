@@ -9,6 +9,7 @@ import { Age } from '../components/age';
 import { Heading } from '../components/heading';
 import { More } from '../components/more';
 import { Empty, Failed, LoadingRows } from '../components/notice';
+import { formatJobs } from '../components/numbers';
 import { AuditFilters } from './audit/audit-filters';
 import classes from './audit/audit.module.css';
 
@@ -81,6 +82,7 @@ function Row({ entry }: { readonly entry: AuditEntry }) {
       </td>
       <td role="cell" className={classes.subject}>
         {entry.subject ?? '–'}
+        {entry.detail != null && <span className={classes.quiet}>{` ${detailText(entry.detail)}`}</span>}
       </td>
       <td role="cell" title={`Request ${entry.request_id}`}>
         <span className={classes.outcome} data-outcome={entry.outcome}>
@@ -98,6 +100,15 @@ const OUTCOMES: Readonly<Record<AuditOutcome, string>> = {
   failed: 'Failed',
   unknown: 'Not known',
 };
+
+/** What an action on many jobs was: `retry state:dead (12 jobs)`. */
+function detailText(detail: unknown): string {
+  if (typeof detail !== 'object' || detail === null) return '';
+  const { action, filter, jobs, jobs_are_exact: exact } = detail as Partial<Record<string, unknown>>;
+  if (typeof action !== 'string' || typeof filter !== 'string') return JSON.stringify(detail);
+  const count = typeof jobs === 'number' ? ` (${exact === false ? 'more than ' : ''}${formatJobs(jobs)})` : '';
+  return `${action} ${filter === '' ? 'all' : filter}${count}`;
+}
 
 /** `pause_queue` as people say it. */
 function actionText(action: string): string {

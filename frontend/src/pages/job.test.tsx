@@ -59,7 +59,7 @@ test('attempts are told with their worker and error, and the next one comes live
     detail(2, {
       state: 'retrying',
       attempt: 1,
-      attempts: [{ number: 1, worker: 'w1', started_at: AT, finished_at: '2026-01-02T03:04:07.500Z', error }],
+      attempts: [{ number: 1, worker: 'w1', started_at: AT, finished_at: '2026-01-02T03:04:07.500Z', error, outcome: 'failed' }],
     }),
   ];
   open(`/jobs/${id(2)}`);
@@ -85,6 +85,7 @@ test('of very many attempts only the first and the last show until all are asked
     started_at: AT,
     finished_at: AT,
     error,
+    outcome: 'failed' as const,
   }));
   spiral.jobs = [detail(8, { state: 'retrying', attempt: 20, attempts })];
   open(`/jobs/${id(8)}`);
@@ -93,7 +94,7 @@ test('of very many attempts only the first and the last show until all are asked
   expect(timeline.getByText('Attempt 20')).toBeVisible();
   expect(timeline.queryByText('Attempt 10')).toBeNull();
   const shown = timeline.getAllByText(/^Attempt \d+$/u).length;
-  await userEvent.setup().click(timeline.getByRole('button', { name: `Show ${20 - shown} more attempts` }));
+  await userEvent.setup().click(timeline.getByRole('button', { name: `Show ${20 - shown} more steps` }));
   expect(timeline.getAllByText(/^Attempt \d+$/u)).toHaveLength(20);
 });
 

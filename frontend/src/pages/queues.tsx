@@ -19,7 +19,7 @@ export default function QueuesPage(): ReactElement {
   return (
     <>
       <Heading title="Queues">
-        The lanes that jobs wait in. The counts are of what Redis holds; the rest of a long backlog waits in the database.
+        The lanes that jobs wait in, with every job that waits, wherever it is kept.
       </Heading>
       {queues.data !== undefined && queues.data.length > 0 ? (
         <ul className={classes.queues}>
@@ -64,6 +64,7 @@ function QueueCard({ queue }: { readonly queue: Queue }) {
         <Figure name="Waiting" value={queue.queued} />
         <Figure name="Running" value={queue.running} />
         <Figure name="Scheduled" value={queue.scheduled} />
+        <Figure name="Retrying" value={queue.retrying} />
         <Figure name="Workers" value={queue.workers} />
       </dl>
       <div className={classes.remarks}>

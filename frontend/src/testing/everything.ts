@@ -24,6 +24,7 @@ const ENTRY: AuditEntry = {
   outcome: 'done',
   status: 200,
   finished_at: '2026-01-02T03:04:05Z',
+  detail: null,
   request_id: 'request-1',
 };
 

@@ -52,7 +52,7 @@ export function completed(number: number, value: string, changes: Partial<Job> =
 }
 
 export function detail(number: number, changes: Partial<JobDetail> = {}): JobDetail {
-  return { ...job(number), attempts: [], waiting: null, ...changes };
+  return { ...job(number), attempts: [], history: [], waiting: null, ...changes };
 }
 
 export function patch(number: number, changes: Partial<JobPatch> = {}): JobPatch {

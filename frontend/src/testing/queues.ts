@@ -10,6 +10,7 @@ export function queue(name: string, changes: Partial<Queue> = {}): Queue {
     rate: null,
     backlog_limit: null,
     queued: 0,
+    retrying: 0,
     scheduled: 0,
     running: 0,
     workers: 1,

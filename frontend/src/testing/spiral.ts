@@ -96,7 +96,7 @@ export function startSpiral(): Spiral {
     api.get('/api/v1/jobs/actions', ({ response }) => response(200).json({ actions: spiral.actions })),
     api.get('/api/v1/jobs/{id}', ({ params, response }) => {
       const job = spiral.jobs.find(({ id }) => id === params.id);
-      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], waiting: null, ...job });
+      return job === undefined ? response.untyped(HttpResponse.json({}, { status: 404 })) : response(200).json({ attempts: [], history: [], waiting: null, ...job });
     }),
     api.get('/api/v1/jobs/{id}/logs', ({ params, response }) =>
       response(200).json({ lines: spiral.logs[params.id] ?? [] }),

@@ -6,12 +6,12 @@ mod reading;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jobs::job::QueueName;
+use ::jobs::job::QueueName;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use super::call;
+use super::{call, jobs};
 use crate::answer::Answer;
 use crate::batches::Made;
 use crate::body;
@@ -21,6 +21,7 @@ use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::batch as record;
 use crate::store::batch::insert::NewBatch as Wanted;
+use crate::store::job_history::Cause;
 use crate::wire::batch::{Batch, BatchPage, NewBatch};
 use crate::wire::text::{Id, Key};
 
@@ -196,7 +197,7 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let state = AppState::of(depot)?;
     let batch = find(state, req).await?;
     if batch.finished_at.is_none() {
-        calling_off::cancel(state, batch.id).await?;
+        calling_off::cancel(state, batch.id, &Cause::by(jobs::actor(depot)?)).await?;
     }
     let batch = find(state, req).await?;
     let status = if batch.counts.unfinished() == 0 {

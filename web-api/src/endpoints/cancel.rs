@@ -15,6 +15,7 @@ use crate::calling_off;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::store::job_history::Cause;
 use crate::wire::job::Job;
 
 /// How long the answer waits for the worker of a running job, which looks more often than once a second.
@@ -46,6 +47,8 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let mut job = jobs::find(state, req).await?;
     if !job.state.is_final() {
         let mut waiter = state.outcomes.wait_for(job.id);
+        let cause = Cause::by(jobs::actor(depot)?);
+        state.store.job_history_cancel(&[(&job).into()], &cause).await?;
         let done = state.queues.cancel(&job.queue, &[job.id]).await?;
         if done == [Cancelled::NotHere] {
             calling_off::elsewhere(&state.store, &state.queues, vec![(&job).into()]).await?;

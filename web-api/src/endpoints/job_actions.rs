@@ -4,9 +4,11 @@ use ::jobs::job::JobId;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::jobs;
 use crate::answer::Answer;
+use crate::audit;
 use crate::body::{self, Fields};
 use crate::bulk;
 use crate::error::ApiError;
@@ -15,7 +17,7 @@ use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::job::JobFilter;
 use crate::store::job_action::{self as record, Action};
-use crate::wire::job_action::{JobAction, JobActionList, JobCount, NewJobAction};
+use crate::wire::job_action::{self as wire, JobAction, JobActionList, JobCount, NewJobAction};
 
 /// Jobs that are picked one by one. Who wants more has a search for it.
 const MOST_IDS: usize = 1_000;
@@ -54,12 +56,28 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
+    if body.get("dry_run") == Some(&Value::Bool(true)) {
+        audit::changes_nothing(depot)?;
+    }
     let (action, filter, dry_run) = read(body)?;
+    let state = AppState::of(depot)?;
     if dry_run {
         let counted = state.actions.count(action, &filter).await?;
         return Answer::ok(&JobCount::from(counted));
     }
-    let begun = state.actions.start(action, &filter).await?;
+    let counted = state.actions.count(action, &filter).await?;
+    let detail = json!({
+        "action": action.as_str(),
+        "filter": wire::shortened(filter.to_string()),
+        "jobs": counted.jobs,
+        "jobs_are_exact": counted.exact,
+    });
+    audit::begin(depot, &detail).await?;
+    let actor = jobs::actor(depot)?;
+    let begun = AppState::of(depot)?
+        .actions
+        .start_by(action, &filter, counted, Some(actor))
+        .await?;
     let action = begun.ok_or(ApiError::TooManyActions { limit: bulk::MOST })?;
     let path = format!("/api/v1/jobs/actions/{}", action.id);
     Ok(Answer::json(StatusCode::ACCEPTED, &JobAction::from(action))?.location(&path))

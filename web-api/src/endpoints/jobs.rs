@@ -8,12 +8,14 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use super::filter;
+use crate::access::Caller;
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::{AppState, Inner};
 use crate::store::job as record;
+use crate::store::job_history::Actor;
 use crate::waiting::{self, Standing};
 use crate::wire::job::{JobDetail, JobPage, LogLineList};
 use crate::wire::scalar::Timestamp;
@@ -92,7 +94,8 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
 /// Read a job
 ///
-/// With every attempt that was made, and, while it is queued, with its place in the line.
+/// With every attempt that was made, what people have done to it, and, while it is queued, its place in the line.
+/// Visitors are not told from which address something was done.
 #[endpoint(
     operation_id = "get_job",
     tags("jobs"),
@@ -113,8 +116,14 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     } else {
         state.store.attempt_list(job.id).await?
     };
+    let mut history = state.store.job_history_list(job.id).await?;
+    if Caller::of(depot)?.is_visitor() {
+        for actor in history.iter_mut().filter_map(|entry| entry.actor.as_mut()) {
+            actor.address.clear();
+        }
+    }
     let waiting = waiting(state, &job).await?;
-    Ok(Answer::ok(&JobDetail::new(&job, failed, waiting))?.tagged())
+    Ok(Answer::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
 }
 
 /// Where a queued job stands; nothing of others.
@@ -155,6 +164,15 @@ pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let lines = state.store.log_line_list(job.id, MOST_LINES).await?;
     let lines = lines.into_iter().map(Into::into).collect();
     Ok(Answer::ok(&LogLineList { lines })?.tagged())
+}
+
+/// Who sent the request.
+pub(super) fn actor(depot: &Depot) -> Result<Actor, ApiError> {
+    let caller = Caller::of(depot)?;
+    Ok(Actor {
+        role: caller.role.as_str().to_owned(),
+        address: caller.address.to_string(),
+    })
 }
 
 /// The job that the path names. A text that is no id names no job.

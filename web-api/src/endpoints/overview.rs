@@ -132,7 +132,7 @@ async fn add_workers(
     }
 }
 
-fn tally<'c>(counts: impl IntoIterator<Item = &'c JobCount>) -> JobCounts {
+pub(super) fn tally<'c>(counts: impl IntoIterator<Item = &'c JobCount>) -> JobCounts {
     let mut tally = JobCounts::default();
     for count in counts {
         let sum = match count.state {

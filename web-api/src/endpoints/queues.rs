@@ -8,6 +8,7 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde_json::{Map, Value};
 
+use super::overview::tally;
 use crate::answer::Answer;
 use crate::body::{self, Fields};
 use crate::config::MOST_BACKLOG;
@@ -15,7 +16,9 @@ use crate::error::ApiError;
 use crate::limits;
 use crate::problem::Problem;
 use crate::state::{AppState, Inner};
+use crate::store::job_count::JobCount;
 use crate::store::queue::Limit;
+use crate::wire::overview::JobCounts;
 use crate::wire::queue::{Queue, QueueLimits, QueueList};
 
 const EXAMPLE: &str = "{\"concurrency\": 10}";
@@ -35,9 +38,10 @@ const LONGEST_PERIOD: f64 = 86_400.0;
 )]
 pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
+    let counts = state.store.job_counts().await?;
     let mut queues = Vec::new();
     for (name, weight) in state.catalog.weighted_queues() {
-        queues.push(read(state, &name, weight).await?);
+        queues.push(read(state, &name, weight, &counts).await?);
     }
     Answer::ok(&QueueList { queues })
 }
@@ -58,7 +62,8 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
 pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
-    Answer::ok(&read(state, &name, weight).await?)
+    let counts = state.store.job_counts().await?;
+    Answer::ok(&read(state, &name, weight, &counts).await?)
 }
 
 /// Set the limits of a queue
@@ -168,15 +173,22 @@ async fn set(
     let backlog_limit = state.store.queue_backlog_limits().await?;
     let backlog_limit = backlog_limit.get(name.as_str()).copied();
     let depth = state.queues.depth(name).await?;
-    Answer::ok(&Queue::new(name, weight, &limits, backlog_limit, &depth))
+    let counts = of_queue(&state.store.job_counts().await?, name);
+    Answer::ok(&Queue::new(name, weight, &limits, backlog_limit, &counts, &depth))
 }
 
-async fn read(state: &Inner, name: &QueueName, weight: u32) -> Result<Queue, ApiError> {
+async fn read(state: &Inner, name: &QueueName, weight: u32, counts: &[JobCount]) -> Result<Queue, ApiError> {
     let limits = state.store.queue_limits(name).await?;
     let backlog_limit = state.store.queue_backlog_limits().await?;
     let backlog_limit = backlog_limit.get(name.as_str()).copied();
     let depth = state.queues.depth(name).await?;
-    Ok(Queue::new(name, weight, &limits, backlog_limit, &depth))
+    let counts = of_queue(counts, name);
+    Ok(Queue::new(name, weight, &limits, backlog_limit, &counts, &depth))
+}
+
+/// By the record: Redis holds a window of a long backlog, and what is far off not at all.
+fn of_queue(counts: &[JobCount], name: &QueueName) -> JobCounts {
+    tally(counts.iter().filter(|count| count.queue == *name))
 }
 
 fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {

@@ -5,6 +5,7 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 use jobs::job::{JobId, JobState, Priority};
 use jobs::json::decimal::Decimal;
 
+use super::near::near;
 use super::terms::{Placed, Term, Terms, wrong};
 use super::{DEEPEST, LONGEST, MOST_TERMS, NAMES, SearchError, Sign, begins_name, is_of_name};
 use crate::store::job::{InputTest, JobFilter, Span, Test};
@@ -23,21 +24,33 @@ impl FromStr for JobFilter {
                 format!("a search has at most {LONGEST} characters"),
             ));
         }
-        stored(text)
+        read(text, Names::AsTyped)
     }
+}
+
+/// Whose names the terms have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// A person's, who may have mistyped one.
+    AsTyped,
+    AsStored,
 }
 
 /// Reads a filter that was written by this program: it may be longer than what it was made from.
 pub(crate) fn stored(text: &str) -> Result<JobFilter, SearchError> {
+    read(text, Names::AsStored)
+}
+
+fn read(text: &str, names: Names) -> Result<JobFilter, SearchError> {
     let mut terms = Terms::of(text)?;
     let mut filter = JobFilter::default();
     while let Some(term) = terms.next()? {
-        take(&mut filter, term)?;
+        take(&mut filter, term, names)?;
     }
     Ok(filter)
 }
 
-fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
+fn take(filter: &mut JobFilter, term: Term, names: Names) -> Result<(), SearchError> {
     let (name, sign, value) = match term {
         Term::Word(word) => {
             // People paste ids.
@@ -60,6 +73,13 @@ fn take(filter: &mut JobFilter, term: Term) -> Result<(), SearchError> {
         return take_time(span, &name, sign, &value);
     }
     if !NAMES.contains(&name.text.as_str()) || name.text == "input" {
+        if let Some(meant) = near(&name.text).filter(|_| names == Names::AsTyped) {
+            let message = format!(
+                "there is no field {:?}: did you mean {meant}? A value in the input is looked for with input.{}",
+                name.text, name.text
+            );
+            return Err(wrong(name.at - 1, message));
+        }
         return take_input(filter, &name, sign, value);
     }
     if sign != Sign::Is {
@@ -238,7 +258,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> JobFilter {
-        text.parse().unwrap()
+        text.parse::<JobFilter>().unwrap()
     }
 
     #[test]
@@ -280,6 +300,16 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_the_input_may_have_nearly_the_name_of_a_term() {
+        let filter = read("input.satte:dead stage.name:x");
+        assert_eq!(filter.input[0].path, ["satte"]);
+        // As it is kept, also by a version that did not look so closely.
+        assert_eq!(stored(&filter.to_string()).unwrap(), filter);
+        assert_eq!(read(&filter.to_string()), filter);
+        assert_eq!(stored("stage:prod").unwrap().input[0].path, ["stage"]);
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (text, at, says) in [
             ("state:done", 7, "is not a state"),
@@ -302,6 +332,12 @@ mod tests {
             ("priority:0", 10, "from 1 to 9"),
             ("queue:Mail", 7, "queue name"),
             ("tag:a tag:b,c", 11, "not a tag"),
+            (
+                "ok satte:dead",
+                4,
+                "did you mean state? A value in the input is looked for with input.satte",
+            ),
+            ("prioirty>3", 1, "did you mean priority?"),
             ("id:x", 4, "job id"),
             ("failure:x", 9, "fingerprint"),
             ("a..b:1", 1, "no path"),

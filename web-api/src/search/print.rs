@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use jobs::job::JobId;
 use jobs::json::decimal::Decimal;
 
+use super::near::near;
 use super::{NAMES, Sign};
 use crate::store::job::{InputTest, JobFilter, Span, Test};
 
@@ -53,7 +54,9 @@ fn span(name: &str, span: Span) -> impl Iterator<Item = String> {
 
 fn input(InputTest { path, test }: &InputTest) -> String {
     let name = path.join(".");
-    let reserved = path.first().is_some_and(|first| first == "input") || NAMES.contains(&name.as_str());
+    let reserved = path.first().is_some_and(|first| first == "input") || NAMES.contains(&name.as_str())
+        // It is nearly the name of a term.
+        || near(&name).is_some();
     let prefix = if reserved { "input." } else { "" };
     let number = |sign: Sign, number: &Decimal| {
         let written = Sign::ALL.into_iter().find(|(_, same)| *same == sign);

@@ -1,4 +1,5 @@
-//! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job.
+//! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job, until
+//! the job is run again.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
@@ -33,6 +34,8 @@ pub(super) mod row {
         pub finished_at: DateTimeUtc,
         pub error_kind: String,
         pub error_message: String,
+        /// The state in which it left the job, when it did not fail.
+        pub outcome: Option<String>,
     }
 
     #[expect(unreachable_pub, reason = "the derived entity, which is public, names it")]
@@ -42,40 +45,52 @@ pub(super) mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// An attempt that failed.
+/// An attempt that ended before the latest one, or failed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FailedAttempt {
+pub struct PastAttempt {
     /// Counted from 1.
     pub number: u32,
     pub worker: String,
     /// Unknown when its worker vanished before it told.
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: DateTime<Utc>,
-    pub error: JobError,
+    pub outcome: PastOutcome,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PastOutcome {
+    Failed(JobError),
+    Completed,
+    Cancelled,
 }
 
 impl Store {
-    /// The failed attempts of a job, in their order.
-    pub async fn attempt_list(&self, job: JobId) -> Result<Vec<FailedAttempt>, StoreError> {
+    /// The failed attempts of a job, and those of its earlier lives, in their order.
+    pub async fn attempt_list(&self, job: JobId) -> Result<Vec<PastAttempt>, StoreError> {
         let query = row::Entity::find()
             .filter(row::Column::JobId.eq(job.to_string()))
             .order_by_asc(row::Column::Attempt);
         let rows = self.bounded("attempt_list", query.all(&self.database)).await?;
-        let attempts = rows.into_iter().map(|row| FailedAttempt {
+        let attempts = rows.into_iter().map(|row| PastAttempt {
             number: row.attempt.unsigned_abs(),
             worker: row.worker,
             started_at: row.started_at,
             finished_at: row.finished_at,
-            error: JobError {
-                kind: row.error_kind,
-                message: row.error_message,
+            outcome: match row.outcome.as_deref() {
+                Some("completed") => PastOutcome::Completed,
+                Some(_) => PastOutcome::Cancelled,
+                None => PastOutcome::Failed(JobError {
+                    kind: row.error_kind,
+                    message: row.error_message,
+                }),
             },
         });
         Ok(attempts.collect())
     }
 }
 
-/// Writes attempts that failed. The same once more change nothing.
+/// Writes attempts. The same once more change nothing.
 pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
     for chunk in rows.chunks(CHUNK) {
         row::Entity::insert_many(chunk.iter().cloned().map(active))
@@ -101,6 +116,7 @@ pub(super) fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<(JobId, row:
                 finished_at: finished.finished_at.trunc_subsecs(3),
                 error_kind: error.kind.as_str().to_owned(),
                 error_message: storable(&error.message),
+                outcome: None,
             };
             (finished.id, row)
         }
@@ -118,6 +134,7 @@ pub(super) fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<(JobId, row:
                 finished_at: at.trunc_subsecs(3),
                 error_kind: "crash".to_owned(),
                 error_message: format!("the worker {} vanished during this attempt", storable(worker)),
+                outcome: None,
             };
             (*id, row)
         }
@@ -146,5 +163,6 @@ fn active(row: row::Model) -> row::ActiveModel {
         finished_at: Set(row.finished_at),
         error_kind: Set(row.error_kind),
         error_message: Set(row.error_message),
+        outcome: Set(row.outcome),
     }
 }

@@ -30,6 +30,7 @@ mod row {
         pub request_id: String,
         pub status: Option<i32>,
         pub finished_at: Option<DateTimeUtc>,
+        pub detail: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -55,6 +56,8 @@ pub struct Entry {
     /// The HTTP status of the answer; `None` as long as there is none.
     pub status: Option<u16>,
     pub finished_at: Option<DateTime<Utc>>,
+    /// What was asked for, where the path does not say it: a JSON text.
+    pub detail: Option<String>,
 }
 
 /// What became of a change.
@@ -116,6 +119,7 @@ impl Store {
             request_id: Set(storable(&entry.request_id)),
             status: Set(entry.status.map(i32::from)),
             finished_at: Set(entry.finished_at),
+            detail: Set(entry.detail.as_deref().map(storable)),
         };
         let insert = row::Entity::insert(row);
         let _turn = self.write_turn().await;
@@ -225,6 +229,7 @@ impl TryFrom<row::Model> for Entry {
             request_id: row.request_id,
             status: row.status.and_then(|status| u16::try_from(status).ok()),
             finished_at: row.finished_at,
+            detail: row.detail,
         })
     }
 }

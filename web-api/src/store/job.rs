@@ -37,7 +37,7 @@ pub(in crate::store) use light::InputSql;
 pub use list::Page;
 
 /// The states that a job never leaves by itself.
-const FINAL: [JobState; 3] = [JobState::Completed, JobState::Dead, JobState::Cancelled];
+pub(in crate::store) const FINAL: [JobState; 3] = [JobState::Completed, JobState::Dead, JobState::Cancelled];
 
 /// One call of a function: what users see of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -17,6 +17,7 @@ use sea_orm::{
 use super::{
     Store, StoreError,
     job::{Counted, JobFilter, parsed, unreadable},
+    job_history::Actor,
 };
 use crate::{error::chain, search};
 
@@ -40,6 +41,8 @@ mod row {
         pub leased_until: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
         pub finished_at: Option<DateTimeUtc>,
+        pub role: Option<String>,
+        pub address: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -88,6 +91,8 @@ pub struct JobAction {
     pub cursor: JobId,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
+    /// Who has begun it.
+    pub actor: Option<Actor>,
 }
 
 /// What a chunk has brought.
@@ -116,6 +121,8 @@ impl Store {
             leased_until: Set(None),
             created_at: Set(action.created_at),
             finished_at: Set(action.finished_at),
+            role: Set(action.actor.as_ref().map(|actor| actor.role.clone())),
+            address: Set(action.actor.as_ref().map(|actor| actor.address.clone())),
         };
         let insert = row::Entity::insert(row);
         let _turn = self.write_turn().await;
@@ -326,6 +333,10 @@ impl TryFrom<row::Model> for JobAction {
             cursor: parsed(&row.id, "cursor", &row.cursor)?,
             created_at: row.created_at,
             finished_at: row.finished_at,
+            actor: row
+                .role
+                .zip(row.address)
+                .map(|(role, address)| Actor { role, address }),
         })
     }
 }

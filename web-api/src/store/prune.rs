@@ -1,5 +1,5 @@
 //! Deletes what is no longer wanted, a bounded piece at a time: finished jobs (with their attempts,
-//! log lines and tags) and batches of some age, and keys whose time
+//! history, log lines and tags) and batches of some age, and keys whose time
 //! is over. Walks by the primary key, which rises with time, so that no index is needed for it.
 //!
 //! Several processes may do it at once: rows that another one is deleting are passed over.
@@ -20,6 +20,7 @@ use super::{
     attempt::row as attempt,
     batch::row as batch,
     job::row as job,
+    job_history,
     job_key::{any_of, row as key},
     job_tag,
     log_line::row as log_line,
@@ -214,6 +215,7 @@ async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String], keys: Ke
         .filter(log_line::Column::JobId.is_in(ids))
         .exec(transaction)
         .await?;
+    job_history::delete(transaction, ids).await?;
     job_tag::delete(transaction, ids).await?;
     delete_keys_of(transaction, ids, keys).await?;
     Ok(deleted.rows_affected)

@@ -3,7 +3,7 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::scalar::Timestamp;
+use super::scalar::{AnyJson, Timestamp};
 use crate::store::audit::{self as record, Outcome};
 
 /// A change that somebody made, or tried to make.
@@ -34,6 +34,10 @@ pub struct AuditEntry {
     #[salvo(schema(minimum = 100, maximum = 599, example = 200))]
     pub status: Option<u16>,
     pub finished_at: Option<Timestamp>,
+    /// What was asked for, where the path does not say it: of an action on many jobs what is done to how many, by which
+    /// filter.
+    #[salvo(schema(required = true))]
+    pub detail: Option<AnyJson>,
     /// The id of the request, as in the log.
     pub request_id: String,
 }
@@ -84,6 +88,10 @@ impl From<record::Entry> for AuditEntry {
             outcome: Outcome::of(entry.status).into(),
             status: entry.status,
             finished_at: entry.finished_at.map(Into::into),
+            detail: entry
+                .detail
+                .and_then(|detail| serde_json::from_str::<serde_json::Value>(&detail).ok())
+                .map(Into::into),
             request_id: entry.request_id,
         }
     }

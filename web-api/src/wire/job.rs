@@ -4,9 +4,11 @@ use jobs::job::JobState;
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
+use super::job_history::HistoryEntry;
 use super::scalar::{AnyJson, Timestamp};
 use crate::base_path;
-use crate::store::attempt::FailedAttempt;
+use crate::store::attempt::{PastAttempt, PastOutcome};
+use crate::store::job_history as record_history;
 use crate::store::{job as record, log_line};
 use crate::waiting::Standing;
 
@@ -88,6 +90,19 @@ pub struct Attempt {
     /// Why it failed; null when it did not.
     #[salvo(schema(required = true))]
     pub error: Option<AttemptError>,
+    /// How it ended; null while it runs.
+    #[salvo(schema(required = true))]
+    pub outcome: Option<AttemptOutcome>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[salvo(schema(name = "AttemptOutcome"))]
+pub enum AttemptOutcome {
+    Completed,
+    Failed,
+    Cancelled,
 }
 
 /// One call of a function.
@@ -210,6 +225,8 @@ pub struct JobDetail {
     pub job: Job,
     /// Every attempt that counts, in their order; the last one may be running.
     pub attempts: Vec<Attempt>,
+    /// What people have done to it, the first thing first. It goes with the job.
+    pub history: Vec<HistoryEntry>,
     /// Where it stands in its queue; null unless it is queued.
     #[salvo(schema(required = true))]
     pub waiting: Option<Waiting>,
@@ -241,8 +258,13 @@ impl From<Standing> for Waiting {
 }
 
 impl JobDetail {
-    pub fn new(job: &record::Job, failed: Vec<FailedAttempt>, waiting: Option<Standing>) -> Self {
-        let mut attempts: Vec<Attempt> = failed.into_iter().map(Into::into).collect();
+    pub fn new(
+        job: &record::Job,
+        past: Vec<PastAttempt>,
+        history: Vec<record_history::HistoryEntry>,
+        waiting: Option<Standing>,
+    ) -> Self {
+        let mut attempts: Vec<Attempt> = past.into_iter().map(Into::into).collect();
         // The row of a job tells of its latest attempt, when that did not fail or is under way.
         let latest = job.attempt > 0 && attempts.last().is_none_or(|last| last.number < job.attempt);
         let told = matches!(
@@ -257,24 +279,40 @@ impl JobDetail {
                 started_at: job.started_at.map(Into::into),
                 finished_at: job.finished_at.map(Into::into),
                 error: None,
+                outcome: match job.state {
+                    JobState::Completed => Some(AttemptOutcome::Completed),
+                    JobState::Cancelled => Some(AttemptOutcome::Cancelled),
+                    JobState::Scheduled
+                    | JobState::Queued
+                    | JobState::Running
+                    | JobState::Retrying
+                    | JobState::Dead => None,
+                },
             });
         }
         Self {
             job: job.into(),
             attempts,
+            history: history.into_iter().map(Into::into).collect(),
             waiting: waiting.map(Into::into),
         }
     }
 }
 
-impl From<FailedAttempt> for Attempt {
-    fn from(attempt: FailedAttempt) -> Self {
+impl From<PastAttempt> for Attempt {
+    fn from(attempt: PastAttempt) -> Self {
+        let (error, outcome) = match &attempt.outcome {
+            PastOutcome::Failed(error) => (Some(error.into()), AttemptOutcome::Failed),
+            PastOutcome::Completed => (None, AttemptOutcome::Completed),
+            PastOutcome::Cancelled => (None, AttemptOutcome::Cancelled),
+        };
         Self {
             number: attempt.number,
             worker: Some(attempt.worker),
             started_at: attempt.started_at.map(Into::into),
             finished_at: Some(attempt.finished_at.into()),
-            error: Some((&attempt.error).into()),
+            error,
+            outcome: Some(outcome),
         }
     }
 }
@@ -353,7 +391,8 @@ pub struct NewJob {
     /// delay the few of another.
     #[salvo(schema(min_length = 1, max_length = 128))]
     pub fairness_key: Option<String>,
-    /// Marks by which the job is found again: each 1 to 64 letters, digits and `_ - . : / @ + # =`.
+    /// Marks by which the job is found again: each 1 to 64 letters and digits of any script and
+    /// `_ - . : / @ + # =`.
     #[salvo(schema(max_items = 10, example = json!(["customer:17"])))]
     pub tags: Option<Vec<String>>,
     /// While a job of this function has the same key, it is the answer and no other is made, whatever the input.

@@ -124,7 +124,7 @@ impl From<record::JobAction> for JobAction {
 }
 
 /// Lists of actions are read again and again.
-fn shortened(filter: String) -> String {
+pub fn shortened(filter: String) -> String {
     match filter.char_indices().nth(search::LONGEST) {
         Some((end, _)) => format!("{}…", &filter[..end]),
         None => filter,

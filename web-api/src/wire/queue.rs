@@ -5,6 +5,8 @@ use jobs::queue::{Depth, Limits, RateLimit};
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
+use super::overview::JobCounts;
+
 /// So many jobs in a time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "RateLimit"))]
@@ -39,12 +41,15 @@ pub struct Queue {
     /// How many jobs may wait before new ones are refused with `429`; null leaves it to `SPIRAL_BACKLOG_LIMIT`.
     #[salvo(schema(required = true, minimum = 1))]
     pub backlog_limit: Option<u64>,
-    /// Jobs that wait for a worker in Redis.
+    /// Jobs that wait for a worker, in Redis or in the database.
     #[salvo(schema(minimum = 0))]
     pub queued: u64,
-    /// Jobs that wait for their time in Redis.
+    /// Jobs that wait for the time that their caller asked for.
     #[salvo(schema(minimum = 0))]
     pub scheduled: u64,
+    /// Jobs that wait for their next attempt.
+    #[salvo(schema(minimum = 0))]
+    pub retrying: u64,
     /// Jobs in the hands of workers.
     #[salvo(schema(minimum = 0))]
     pub running: u64,
@@ -59,8 +64,11 @@ impl Queue {
         weight: u32,
         limits: &Limits,
         backlog_limit: Option<u64>,
+        counts: &JobCounts,
         depth: &Depth,
     ) -> Self {
+        // The record says that a job runs when it has run for a moment; Redis knows at once.
+        let due = counts.queued + counts.running;
         Self {
             name: name.to_string(),
             weight,
@@ -68,8 +76,9 @@ impl Queue {
             concurrency: limits.concurrency,
             rate: limits.rate.as_ref().map(Into::into),
             backlog_limit,
-            queued: depth.queued,
-            scheduled: depth.scheduled,
+            queued: due.saturating_sub(depth.running),
+            scheduled: counts.scheduled,
+            retrying: counts.retrying,
             running: depth.running,
             workers: depth.workers,
         }

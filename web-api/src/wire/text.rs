@@ -22,7 +22,8 @@ texts! {
     /// The id of a job, a batch, a schedule or an entry.
     Id: "^[0-7][0-9A-HJKMNP-TV-Z]{25}$";
     QueueText: "^[a-z0-9-]{1,64}$";
-    TagText: "^[A-Za-z0-9_.:/@+#=-]{1,64}$";
+    /// Letters and digits of any script and a few signs: regular expressions have no common word for the former.
+    TagText: "^[^\\s,\"]{1,64}$";
     FingerprintText: "^[0-9a-f]{16}$";
     /// One state, or several.
     States: "^(scheduled|queued|running|retrying|completed|dead|cancelled)(,(scheduled|queued|running|retrying|completed|dead|cancelled))*$";

@@ -38,6 +38,7 @@ fn entry(action: &str, at: chrono::DateTime<Utc>) -> Entry {
         request_id: "a-request".to_owned(),
         status: None,
         finished_at: None,
+        detail: None,
     }
 }
 

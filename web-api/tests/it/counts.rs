@@ -6,6 +6,7 @@ use jobs::queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use web_api::store::Store;
 use web_api::store::job::UnfinishedJob;
+use web_api::store::job_history::Cause;
 use web_api::store::stat::{Happened, StatFilter, Step};
 
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};
@@ -120,7 +121,7 @@ on_both_databases! {
         let queue = QueueName::standard();
         store.job_run_again(&queue, &ids[5..15], Utc::now()).await.unwrap();
         agree(&store, &connection, "run again").await;
-        store.job_run_now(ids[20]).await.unwrap();
+        store.job_run_now(ids[20], &Cause::unknown()).await.unwrap();
         agree(&store, &connection, "run now").await;
         let unfinished: Vec<UnfinishedJob> = ids[30..].iter().map(|id| UnfinishedJob {
             id: *id,

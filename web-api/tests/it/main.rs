@@ -26,6 +26,7 @@ mod failures;
 mod full_redis;
 mod guard;
 mod health;
+mod history;
 mod hosts;
 mod job_detail;
 mod job_keys;

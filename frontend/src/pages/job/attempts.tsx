@@ -27,7 +27,7 @@ export function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }
   );
 }
 
-function Row({ attempt: { number, started_at: began, finished_at: ended, worker, error } }: { readonly attempt: Attempt }) {
+function Row({ attempt: { number, started_at: began, finished_at: ended, worker, error, outcome } }: { readonly attempt: Attempt }) {
   return (
     <tr role="row">
       <td role="cell" className={classes.number}>
@@ -41,7 +41,7 @@ function Row({ attempt: { number, started_at: began, finished_at: ended, worker,
         {worker ?? 'Not known'}
       </td>
       <td role="cell" className={classes.error} data-none={error == null || undefined}>
-        {error == null ? (ended == null ? 'Runs' : 'No error') : `${error.kind}: ${error.message}`}
+        {error == null ? (ended == null ? 'Runs' : outcome === 'cancelled' ? 'Cancelled' : 'No error') : `${error.kind}: ${error.message}`}
       </td>
     </tr>
   );

@@ -1,4 +1,4 @@
-/** The timeline of a job, on the screen. Of very many attempts only the first and the last show until all are asked for. */
+/** The timeline of a job, on the screen. Of very many steps only the first and the last show until all are asked for. */
 import { useState } from 'react';
 import type { JobDetail } from '../../api/types';
 import { Elapsed } from '../../components/age';
@@ -19,7 +19,7 @@ export function TimelineList({ job }: { readonly job: JobDetail }) {
       {steps.map((step, place) =>
         hidden > 0 && place >= FIRST && place < FIRST + hidden ? (
           place === FIRST && (
-            <li key={step.name} className={classes.step}>
+            <li key={place} className={classes.step}>
               <button
                 type="button"
                 className={classes.more}
@@ -27,12 +27,12 @@ export function TimelineList({ job }: { readonly job: JobDetail }) {
                   setAll(true);
                 }}
               >
-                {`Show ${hidden} more attempts`}
+                {`Show ${hidden} more steps`}
               </button>
             </li>
           )
         ) : (
-          <StepItem key={step.name} step={step} />
+          <StepItem key={place} step={step} />
         ),
       )}
     </ol>
@@ -51,6 +51,7 @@ function StepItem({ step }: { readonly step: Step }) {
           {clockTime(step.at)}
         </time>
       )}
+      {step.by !== null && <span className={classes.by}>{step.by}</span>}
       {step.spans.map((span) => (
         <SpanLine key={span.what} span={span} />
       ))}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Attempt } from '../../api/types';
+import type { Attempt, HistoryEntry } from '../../api/types';
 import { detail } from '../../testing/jobs';
 import { timelineOf, type Step } from './timeline';
 
@@ -8,7 +8,7 @@ function at(second: number): string {
 }
 
 function attempt(number: number, changes: Partial<Attempt>): Attempt {
-  return { number, worker: `w${number}`, started_at: null, finished_at: null, error: null, ...changes };
+  return { number, worker: `w${number}`, started_at: null, finished_at: null, error: null, outcome: changes.error == null ? null : 'failed', ...changes };
 }
 
 const error = { kind: 'error', message: 'broken' };
@@ -84,4 +84,83 @@ test('an attempt whose worker vanished before it told anything', () => {
     ['Created', 'queued'],
     ['Attempt 1', 'running'],
   ]);
+});
+
+const admin = { role: 'admin', address: '192.0.2.7' };
+
+function entry(action: HistoryEntry['action'], second: number, changes: Partial<HistoryEntry> = {}): HistoryEntry {
+  return { action, at: at(second), by: admin, job_action_id: null, attempt: 0, state: null, ended_at: null, ...changes };
+}
+
+test('a dead job that was retried: its end, who retried it, and no wait for an attempt in between', () => {
+  const steps = timelineOf(
+    detail(1, {
+      state: 'completed',
+      created_at: at(0),
+      finished_at: at(32),
+      attempts: [
+        attempt(1, { started_at: at(1), finished_at: at(2), error }),
+        attempt(2, { started_at: at(31), finished_at: at(32), outcome: 'completed' }),
+      ],
+      history: [entry('retry', 30, { attempt: 1, state: 'dead', ended_at: at(2) })],
+    }),
+  );
+  expect(told(steps)).toEqual([
+    ['Created', 'queued', ['Waited', at(0), at(1)]],
+    ['Attempt 1', 'dead', ['Ran on w1', at(1), at(2)]],
+    ['Dead', 'dead'],
+    ['Retried', 'queued', ['Waited for a worker', at(30), at(31)]],
+    ['Attempt 2', 'completed', ['Ran on w2', at(31), at(32)]],
+    ['Completed', 'completed', ['In all', at(0), at(32)]],
+  ]);
+  expect(steps.map(({ by }) => by)).toEqual([null, null, null, 'by admin from 192.0.2.7', null, null]);
+});
+
+test('a completed job that runs again keeps its first success', () => {
+  const steps = timelineOf(
+    detail(1, {
+      state: 'running',
+      created_at: at(0),
+      attempts: [
+        attempt(1, { started_at: at(1), finished_at: at(2), outcome: 'completed' }),
+        attempt(2, { started_at: at(31) }),
+      ],
+      history: [entry('retry', 30, { attempt: 1, state: 'completed', ended_at: at(2), job_action_id: '01JD', by: null })],
+    }),
+  );
+  expect(steps.map(({ name, state }) => `${name} ${state}`)).toEqual([
+    'Created queued',
+    'Attempt 1 completed',
+    'Completed completed',
+    'Retried queued',
+    'Attempt 2 running',
+  ]);
+  expect(steps[3]?.by).toBe('by somebody who is not known, with an action on many jobs');
+});
+
+test('who asked for its cancellation, and when', () => {
+  const steps = timelineOf(
+    detail(1, {
+      state: 'cancelled',
+      created_at: at(0),
+      finished_at: at(6),
+      attempts: [attempt(1, { started_at: at(1), finished_at: at(6), outcome: 'cancelled' })],
+      history: [entry('cancel', 5, { attempt: 1, by: { role: 'admin', address: null } })],
+    }),
+  );
+  expect(steps.map(({ name, by }) => [name, by])).toEqual([
+    ['Created', null],
+    ['Attempt 1', null],
+    ['Cancel requested', 'by admin'],
+    ['Cancelled', null],
+  ]);
+});
+
+test('a job whose state is dead waits for nothing, whatever comes after', () => {
+  const failed = [attempt(1, { started_at: at(1), finished_at: at(2), error })];
+  const dead = detail(1, { state: 'dead', created_at: at(0), finished_at: at(2), attempts: failed });
+  expect(JSON.stringify(timelineOf(dead))).not.toContain('next attempt');
+  const again = { ...dead, state: 'queued' as const, finished_at: null, history: [entry('retry', 9, { attempt: 1, state: 'dead', ended_at: at(2) })] };
+  expect(JSON.stringify(timelineOf(again))).not.toContain('next attempt');
+  expect(told(timelineOf(again)).at(-1)).toEqual(['Retried', 'queued', ['Waits for a worker', at(9), null]]);
 });

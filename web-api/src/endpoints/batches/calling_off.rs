@@ -4,18 +4,20 @@ use crate::calling_off;
 use crate::error::ApiError;
 use crate::state::Inner;
 use crate::store::batch::BatchId;
+use crate::store::job_history::Cause;
 
 /// Jobs that are called off at once.
 const PAGE: u64 = 500;
 
 /// Cancels what waits, and tells what runs to stop.
-pub(super) async fn cancel(state: &Inner, id: BatchId) -> Result<(), ApiError> {
+pub(super) async fn cancel(state: &Inner, id: BatchId, cause: &Cause) -> Result<(), ApiError> {
     let mut after = None;
     let mut elsewhere = Vec::new();
     loop {
         let page = state.store.batch_unfinished(id, after, PAGE).await?;
         after = page.last().map(|job| job.id);
         let full = page.len() as u64 == PAGE;
+        state.store.job_history_cancel(&page, cause).await?;
         elsewhere.extend(calling_off::in_queue(&state.queues, page).await?);
         if !full {
             break;

@@ -8,7 +8,7 @@ use salvo::prelude::*;
 use serde_json::Value;
 
 use super::super::call;
-use super::find;
+use super::{actor, find};
 use crate::again;
 use crate::answer::Answer;
 use crate::body::{self, Fields};
@@ -16,6 +16,7 @@ use crate::error::{ApiError, chain};
 use crate::problem::Problem;
 use crate::state::{AppState, Inner};
 use crate::store::job::{Job as Record, Place};
+use crate::store::job_history::Cause;
 use crate::wire::job::{Job, JobChange};
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
@@ -47,7 +48,15 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     check_queue(state, &job, "run again")?;
-    let mut again = again::run(&state.store, &state.queues, &state.windows, &job.queue, &[job.id]).await?;
+    let mut again = again::run(
+        &state.store,
+        &state.queues,
+        &state.windows,
+        &job.queue,
+        &[job.id],
+        &cause(depot)?,
+    )
+    .await?;
     let now = find(state, req).await?;
     if again.pop().is_some() {
         return accepted(&now);
@@ -84,6 +93,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
 )]
 pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
+    let cause = cause(depot)?;
     for _ in 0..TRIES {
         let job = find(state, req).await?;
         check_queue(state, &job, "made to run now")?;
@@ -91,7 +101,7 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, Api
             (JobState::Queued, _) => return accepted(&job),
             (JobState::Scheduled | JobState::Retrying, Place::Window(_)) => {
                 if state.queues.run_now(&job.queue, &[job.id]).await? == [true] {
-                    state.store.job_is_due(job.id, job.attempt).await?;
+                    state.store.job_is_due(job.id, job.attempt, &cause).await?;
                     return accepted(&find(state, req).await?);
                 }
                 let now = find(state, req).await?;
@@ -100,7 +110,7 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, Api
                 }
             }
             (JobState::Scheduled | JobState::Retrying, Place::Backlog | Place::Parked) => {
-                if let Some(job) = state.store.job_run_now(job.id).await? {
+                if let Some(job) = state.store.job_run_now(job.id, &cause).await? {
                     state.windows.lined_up(&job.queue);
                     announce(state, &job).await;
                     return accepted(&job);
@@ -147,15 +157,16 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     let job = find(state, req).await?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
     let input = new_input(state, &job, body)?;
+    let cause = cause(depot)?;
     for _ in 0..TRIES {
         let job = find(state, req).await?;
         if job.state == JobState::Running || job.state.is_final() {
             return Err(wrong_state(&job, "changed"));
         }
         let edited = if let Place::Window(_) = job.place {
-            edit_in_queue(state, &job, &input).await?
+            edit_in_queue(state, &job, &input, &cause).await?
         } else {
-            state.store.job_edit_kept(job.id, input.clone()).await?
+            state.store.job_edit_kept(job.id, input.clone(), &cause).await?
         };
         if let Some(job) = edited {
             announce(state, &job).await;
@@ -194,7 +205,12 @@ fn new_input(state: &Inner, job: &Record, body: serde_json::Map<String, Value>) 
 }
 
 /// `None` when the job has gone elsewhere.
-async fn edit_in_queue(state: &Inner, job: &Record, input: &Value) -> Result<Option<Record>, ApiError> {
+async fn edit_in_queue(
+    state: &Inner,
+    job: &Record,
+    input: &Value,
+    cause: &Cause,
+) -> Result<Option<Record>, ApiError> {
     let changed = Record {
         input: input.clone(),
         ..job.clone()
@@ -202,7 +218,7 @@ async fn edit_in_queue(state: &Inner, job: &Record, input: &Value) -> Result<Opt
     let envelope = changed.envelope().map_err(ApiError::internal)?;
     match state.queues.edit(&job.queue, &envelope).await? {
         // Whatever it does by now, this is what it runs with.
-        Edited::Done => Ok(state.store.job_edited(job.id, input.clone()).await?),
+        Edited::Done => Ok(state.store.job_edited(job.id, input.clone(), cause).await?),
         Edited::Runs => Err(ApiError::WrongState {
             state: JobState::Running.as_str(),
             action: "changed",
@@ -250,6 +266,10 @@ pub async fn delete(req: &mut Request, depot: &mut Depot, res: &mut Response) ->
     announce(state, &job).await;
     res.status_code(StatusCode::NO_CONTENT);
     Ok(())
+}
+
+fn cause(depot: &Depot) -> Result<Cause, ApiError> {
+    Ok(Cause::by(actor(depot)?))
 }
 
 fn accepted(job: &Record) -> Result<Answer, ApiError> {

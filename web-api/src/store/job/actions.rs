@@ -17,6 +17,7 @@ use super::{
     FINAL, Job, light,
     row::{Column, Entity},
 };
+use crate::store::job_history::{self, Cause, ManualAction};
 use crate::store::job_key::{self, Hold, Kind};
 use crate::store::{Store, StoreError};
 
@@ -32,12 +33,24 @@ impl Store {
         ids: &[JobId],
         now: DateTime<Utc>,
     ) -> Result<Vec<Job>, StoreError> {
+        self.job_run_again_by(queue, ids, now, &Cause::unknown()).await
+    }
+
+    /// The same, with who wants it: that is written to the history of the jobs, together with how they had ended.
+    pub async fn job_run_again_by(
+        &self,
+        queue: &QueueName,
+        ids: &[JobId],
+        now: DateTime<Utc>,
+        cause: &Cause,
+    ) -> Result<Vec<Job>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let _turn = self.write_turn().await;
         let running = async {
             let transaction = self.begin().await?;
+            let ended = job_history::ended(&transaction, queue, ids).await?;
             let taken = self.take_keys_again(&transaction, queue, ids).await?;
             let ids = ids.iter().filter(|id| !taken.contains(&id.to_string()));
             let ids: Vec<String> = ids.map(JobId::to_string).collect();
@@ -47,6 +60,8 @@ impl Store {
             let rows = transaction.query_all(&statement).await?;
             let ids = rows.iter().map(|row| row.try_get_by_index::<String>(0));
             let ids = ids.collect::<Result<Vec<_>, _>>()?;
+            let again = ids.iter().cloned().collect();
+            job_history::retried(&transaction, ended, &again, now, cause).await?;
             let query = Entity::find()
                 .filter(Column::Id.is_in(ids))
                 .order_by_asc(Column::Id);
@@ -117,42 +132,64 @@ impl Store {
     }
 
     /// Makes a job that SQL keeps and that waits for its time due now. `None` when it is not such a job any more.
-    pub async fn job_run_now(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    pub async fn job_run_now(&self, id: JobId, cause: &Cause) -> Result<Option<Job>, StoreError> {
         let statement = due_now(id)
             .col_expr(Column::ParkedUntil, Expr::value(Option::<DateTime<Utc>>::None))
             .filter(Column::DispatchedAt.is_null());
-        Ok(self.changed("job_run_now", statement).await?.pop())
+        let told = (id, ManualAction::RunNow, cause);
+        Ok(self.changed("job_run_now", statement, told).await?.pop())
     }
 
     /// Writes that a job, which was seen after `attempt` attempts, has become due in Redis.
-    pub async fn job_is_due(&self, id: JobId, attempt: u32) -> Result<(), StoreError> {
+    pub async fn job_is_due(&self, id: JobId, attempt: u32, cause: &Cause) -> Result<(), StoreError> {
         let statement = due_now(id).filter(Column::Attempt.eq(super::insert::saturated(attempt)));
-        self.changed("job_is_due", statement).await?;
+        self.changed("job_is_due", statement, (id, ManualAction::RunNow, cause))
+            .await?;
         Ok(())
     }
 
     /// Gives a job that SQL keeps another input. `None` when SQL does not keep it any more.
-    pub async fn job_edit_kept(&self, id: JobId, input: Value) -> Result<Option<Job>, StoreError> {
+    pub async fn job_edit_kept(
+        &self,
+        id: JobId,
+        input: Value,
+        cause: &Cause,
+    ) -> Result<Option<Job>, StoreError> {
         let statement = edit(id, input)
             .filter(Column::FinishedAt.is_null())
             .filter(Column::DispatchedAt.is_null());
-        Ok(self.changed("job_edit", statement).await?.pop())
+        let told = (id, ManualAction::Change, cause);
+        Ok(self.changed("job_edit", statement, told).await?.pop())
     }
 
     /// Writes the input that a job has in Redis already.
-    pub async fn job_edited(&self, id: JobId, input: Value) -> Result<Option<Job>, StoreError> {
-        Ok(self.changed("job_edit", edit(id, input)).await?.pop())
+    pub async fn job_edited(
+        &self,
+        id: JobId,
+        input: Value,
+        cause: &Cause,
+    ) -> Result<Option<Job>, StoreError> {
+        let told = (id, ManualAction::Change, cause);
+        Ok(self.changed("job_edit", edit(id, input), told).await?.pop())
     }
 
     async fn changed(
         &self,
         operation: &'static str,
         statement: UpdateMany<Entity>,
+        (id, action, cause): (JobId, ManualAction, &Cause),
     ) -> Result<Vec<Job>, StoreError> {
         let _turn = self.write_turn().await;
-        let rows = self
-            .bounded(operation, statement.exec_with_returning(&self.database))
-            .await?;
+        let changing = async {
+            let transaction = self.begin().await?;
+            let rows = statement.exec_with_returning(&transaction).await?;
+            if let Some(row) = rows.first() {
+                job_history::note(&transaction, id, row.attempt, action, cause).await?;
+            }
+            transaction.commit().await?;
+            Ok::<_, DbErr>(rows)
+        };
+        let rows = self.bounded(operation, changing).await?;
         rows.into_iter().map(Job::try_from).collect()
     }
 }
