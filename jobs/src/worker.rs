@@ -1,10 +1,9 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! The fetcher, heartbeat, canceller, reporter and recoverer are one task each, the finisher one for each queue; apalis
-//! runs the attempts between the first and the last.
+//! The fetcher, heartbeat, canceller, reporter, recoverer and surplus are one task each, the beginner and the finisher one
+//! for each queue; apalis runs the attempts between the first and the last.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use crate::queue::claims::Claims;
 use at_once::at_once;
 use attempt::Runner;
 use backend::SpiralBackend;
+use beginner::{Beginner, Beginnings};
 use canceller::Canceller;
 use fetcher::{Assignment, Fetcher};
 use finisher::{Finisher, Outbox};
@@ -34,11 +34,14 @@ use heartbeat::Heartbeat;
 use held::Held;
 use recoverer::Recoverer;
 use reporter::Reporter;
+use roles::Roles;
 use rota::Rota;
+use surplus::Surplus;
 
 mod at_once;
 mod attempt;
 mod backend;
+mod beginner;
 mod canceller;
 mod fetcher;
 mod finisher;
@@ -50,8 +53,10 @@ pub(crate) mod panics;
 mod patience;
 mod recoverer;
 mod reporter;
+mod roles;
 mod rota;
 mod settings;
+mod surplus;
 mod usage;
 
 pub use healthcheck::{Unwell, healthcheck};
@@ -66,7 +71,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// given back. Dropping the future ends the worker at once, as a crash would.
 ///
 /// # Errors
-/// Only at the start: when the settings cannot be used.
+/// At the start when the settings cannot be used, and later [`Error::Role`]: a part of the worker ended that must not.
 pub async fn run(
     settings: WorkerSettings,
     catalog: Arc<Catalog>,
@@ -82,7 +87,8 @@ pub async fn run(
         rota,
         held: Arc::new(Held::new(settings.concurrency)),
         settings,
-        shutdown,
+        // Of its own, because it also ends when a part of it does.
+        shutdown: shutdown.child_token(),
     };
     tracing::info!(
         worker = name,
@@ -92,6 +98,7 @@ pub async fn run(
         "the worker is ready for jobs"
     );
     let (outbox, finishers) = Outbox::new(&worker.claims, &worker.held, &worker.queues);
+    let (beginnings, beginners) = Beginnings::new(&worker.claims, &worker.queues);
     let runner = Runner {
         catalog,
         queues,
@@ -100,11 +107,12 @@ pub async fn run(
         worker: name,
         horizon: worker.settings.redis.horizon,
         outbox: outbox.clone(),
+        beginnings,
+        fresh_for: worker.claims.fresh_for(),
         places: Arc::new(Semaphore::new(worker.settings.concurrency)),
         shutdown: worker.shutdown.clone(),
     };
-    worker.run(runner, outbox, finishers).await;
-    Ok(())
+    worker.run(runner, outbox, finishers, beginners).await
 }
 
 struct Worker {
@@ -117,34 +125,47 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(&self, runner: Runner, outbox: Outbox, finishers: Vec<Finisher>) {
+    async fn run(
+        &self,
+        runner: Runner,
+        outbox: Outbox,
+        finishers: Vec<Finisher>,
+        beginners: Vec<Beginner>,
+    ) -> Result<(), Error> {
+        let roles = Roles::new(&self.shutdown);
         let (task_sender, tasks) = mpsc::unbounded_channel();
-        let fetching = role(self.fetcher(task_sender).run());
+        let fetching = roles.start("fetcher", self.fetcher(task_sender).run());
+        let finishers = finishers.into_iter();
         let _finishing: Vec<_> = finishers
-            .into_iter()
-            .map(|finisher| role(finisher.run()))
+            .map(|finisher| roles.start("finisher", finisher.run()))
+            .collect();
+        let beginners = beginners.into_iter();
+        let _beginning: Vec<_> = beginners
+            .map(|beginner| roles.start("beginner", beginner.run()))
             .collect();
         let groups = self.groups();
-        let roles = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
+        let for_each = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
             groups.iter().cloned().map(start).collect()
         };
-        let _beating = roles(&|queues| role(self.heartbeat(queues).run()));
-        let _cancelling = roles(&|queues| role(self.canceller(queues).run()));
-        let _reporting = roles(&|queues| role(self.reporter(queues).run()));
-        let _recovering = roles(&|queues| role(self.recoverer(queues).run()));
-        let _looking = role(look_at_redis(runner.queues.clone()));
-        let _grace = role(end_of_grace(
-            Arc::clone(&self.held),
-            self.shutdown.clone(),
-            self.settings.grace,
-        ));
+        let _beating = for_each(&|queues| roles.start("heartbeat", self.heartbeat(queues).run()));
+        let _cancelling = for_each(&|queues| roles.start("canceller", self.canceller(queues).run()));
+        let _reporting = for_each(&|queues| roles.start("reporter", self.reporter(queues).run()));
+        let _recovering = for_each(&|queues| roles.start("recoverer", self.recoverer(queues).run()));
+        let _returning = roles.start("surplus", self.surplus().run());
+        let _looking = roles.start("look at Redis", look_at_redis(runner.queues.clone()));
+        let _grace = roles.start(
+            "grace period",
+            end_of_grace(Arc::clone(&self.held), self.shutdown.clone(), self.settings.grace),
+        );
 
-        self.attempts(runner, tasks).await;
+        if let Err(message) = self.attempts(runner, tasks).await {
+            roles.fail("runtime", &message);
+        }
 
         // The fetcher first: what it fetches last is given back with the rest.
         let last_words = async {
             let _joined = fetching.await;
-            self.farewell(&outbox).await
+            self.farewell(&outbox, roles.has_failed()).await
         };
         let worker = self.claims.worker();
         match tokio::time::timeout(FAREWELL, last_words).await {
@@ -161,10 +182,15 @@ impl Worker {
                 );
             }
         }
+        roles.take_failure().map_or(Ok(()), Err)
     }
 
-    /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt.
-    async fn attempts(&self, runner: Runner, tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>) {
+    /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt. Says why when it ends before.
+    async fn attempts(
+        &self,
+        runner: Runner,
+        tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
+    ) -> Result<(), String> {
         let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
         let worker = WorkerBuilder::new(self.claims.worker())
             .backend(SpiralBackend::new(&first_queue, self.settings.lease, tasks))
@@ -179,8 +205,10 @@ impl Worker {
             shutdown.cancelled().await;
             Ok::<(), std::io::Error>(())
         }));
-        if let Err(error) = running.await {
-            tracing::error!(%error, "apalis's worker ended with an error");
+        match running.await {
+            Err(error) => Err(error.to_string()),
+            Ok(()) if !self.shutdown.is_cancelled() => Err("apalis's worker ended by itself".to_owned()),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -230,6 +258,14 @@ impl Worker {
         }
     }
 
+    fn surplus(&self) -> Surplus {
+        Surplus {
+            claims: self.claims.clone(),
+            held: Arc::clone(&self.held),
+            stop: self.shutdown.clone(),
+        }
+    }
+
     fn recoverer(&self, queues: Vec<QueueName>) -> Recoverer {
         Recoverer {
             claims: self.claims.clone(),
@@ -239,19 +275,19 @@ impl Worker {
         }
     }
 
-    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back.
-    async fn farewell(&self, outbox: &Outbox) -> Result<u64, Error> {
-        let (given_back, result) = at_once(&self.queues, |queue| self.farewell_to(queue, outbox)).await;
+    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back. After
+    /// a failure what has begun may have ended untold: it is left to its lease, so that its attempt counts.
+    async fn farewell(&self, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
+        let (given_back, result) =
+            at_once(&self.queues, |queue| self.farewell_to(queue, outbox, failed)).await;
         result.map(|()| given_back.into_iter().sum())
     }
 
-    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox) -> Result<u64, Error> {
+    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
         outbox.flush(queue).await;
-        let held = self.held.snapshot().into_iter();
-        let left: Vec<_> = held
-            .filter(|(_, job)| job.queue == *queue)
-            .map(|(id, job)| (id, job.attempt))
-            .collect();
+        let left = self
+            .held
+            .in_order(|job| job.queue == *queue && !(failed && job.has_begun()));
         let given_back = self.claims.give_back(queue, &left, Duration::ZERO).await?;
         if !self.claims.leave(queue).await? {
             let worker = self.claims.worker();
@@ -259,11 +295,6 @@ impl Worker {
         }
         Ok(given_back)
     }
-}
-
-/// Starts one of the worker's tasks. It ends with the worker, also when that is dropped.
-fn role(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(work))
 }
 
 /// Warns once of settings of Redis that will cost jobs one day, as soon as it answers.
@@ -274,7 +305,7 @@ async fn look_at_redis(queues: Queues) {
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
-                return;
+                return std::future::pending().await;
             }
             // The other roles tell of it.
             Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
@@ -296,4 +327,53 @@ async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Durat
 /// What apalis calls for each task: one job, or a few that take no time.
 async fn run_attempts(assignments: Vec<Assignment>, runner: Data<Arc<Runner>>) {
     Arc::clone(&runner).run_all(assignments).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_runtime_that_ends_by_itself_ends_the_worker_with_an_error() {
+        // Nobody is there, and nobody is asked.
+        let redis = crate::queue::RedisSettings {
+            url: "unix:///nowhere/redis.sock".to_owned(),
+            ..crate::queue::RedisSettings::default()
+        };
+        let queues = Queues::connect(&redis).await.unwrap();
+        let settings = WorkerSettings {
+            redis,
+            ..WorkerSettings::default()
+        };
+        let held = Arc::new(Held::new(1));
+        let claims = Claims::new(queues.clone(), "worker", settings.lease);
+        let (outbox, _finishers) = Outbox::new(&claims, &held, &[]);
+        let (beginnings, _beginners) = Beginnings::new(&claims, &[]);
+        let shutdown = CancellationToken::new();
+        let worker = Worker {
+            rota: Rota::new(Vec::new(), false),
+            queues: Vec::new(),
+            held: Arc::clone(&held),
+            shutdown: shutdown.clone(),
+            claims,
+            settings,
+        };
+        let runner = Runner {
+            catalog: Arc::new(Catalog::empty()),
+            queues,
+            held,
+            threads: Threads::one_per_processor(),
+            worker: "worker".to_owned(),
+            horizon: Duration::from_secs(60),
+            outbox,
+            beginnings,
+            fresh_for: Duration::from_millis(100),
+            places: Arc::new(Semaphore::new(1)),
+            shutdown,
+        };
+        // As when the fetcher is gone: nothing comes any more.
+        let (_, tasks) = mpsc::unbounded_channel();
+        let message = worker.attempts(runner, tasks).await.unwrap_err();
+        assert!(message.contains("ended by itself"), "{message}");
+    }
 }
