@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::context::Threads;
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::QueueName;
 use crate::queue::Queues;
 use crate::queue::claims::Claims;
@@ -205,11 +206,7 @@ impl Worker {
             shutdown.cancelled().await;
             Ok::<(), std::io::Error>(())
         }));
-        match running.await {
-            Err(error) => Err(error.to_string()),
-            Ok(()) if !self.shutdown.is_cancelled() => Err("apalis's worker ended by itself".to_owned()),
-            Ok(()) => Ok(()),
-        }
+        end_of_runtime(running.await, self.shutdown.is_cancelled())
     }
 
     /// The queues that a role looks after together: all of them, but on a cluster each alone. A node that is slow then
@@ -329,51 +326,25 @@ async fn run_attempts(assignments: Vec<Assignment>, runner: Data<Arc<Runner>>) {
     Arc::clone(&runner).run_all(assignments).await;
 }
 
+/// How apalis's worker ended: before the order to stop it must not.
+fn end_of_runtime(result: Result<(), impl std::error::Error>, is_stopping: bool) -> Result<(), String> {
+    match result {
+        Err(error) => Err(chain(&error)),
+        Ok(()) if is_stopping => Ok(()),
+        Ok(()) => Err("apalis's worker ended by itself".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_runtime_that_ends_by_itself_ends_the_worker_with_an_error() {
-        // Nobody is there, and nobody is asked.
-        let redis = crate::queue::RedisSettings {
-            url: "unix:///nowhere/redis.sock".to_owned(),
-            ..crate::queue::RedisSettings::default()
-        };
-        let queues = Queues::connect(&redis).await.unwrap();
-        let settings = WorkerSettings {
-            redis,
-            ..WorkerSettings::default()
-        };
-        let held = Arc::new(Held::new(1));
-        let claims = Claims::new(queues.clone(), "worker", settings.lease);
-        let (outbox, _finishers) = Outbox::new(&claims, &held, &[]);
-        let (beginnings, _beginners) = Beginnings::new(&claims, &[]);
-        let shutdown = CancellationToken::new();
-        let worker = Worker {
-            rota: Rota::new(Vec::new(), false),
-            queues: Vec::new(),
-            held: Arc::clone(&held),
-            shutdown: shutdown.clone(),
-            claims,
-            settings,
-        };
-        let runner = Runner {
-            catalog: Arc::new(Catalog::empty()),
-            queues,
-            held,
-            threads: Threads::one_per_processor(),
-            worker: "worker".to_owned(),
-            horizon: Duration::from_secs(60),
-            outbox,
-            beginnings,
-            fresh_for: Duration::from_millis(100),
-            places: Arc::new(Semaphore::new(1)),
-            shutdown,
-        };
-        // As when the fetcher is gone: nothing comes any more.
-        let (_, tasks) = mpsc::unbounded_channel();
-        let message = worker.attempts(runner, tasks).await.unwrap_err();
-        assert!(message.contains("ended by itself"), "{message}");
+    #[test]
+    fn a_runtime_that_ends_by_itself_ends_the_worker_with_an_error() {
+        let ended = |is_stopping| end_of_runtime(Ok::<(), std::io::Error>(()), is_stopping);
+        assert_eq!(ended(true), Ok(()));
+        assert!(ended(false).unwrap_err().contains("by itself"));
+        let failed = end_of_runtime(Err(std::io::Error::other("no backend")), true);
+        assert_eq!(failed, Err("no backend".to_owned()));
     }
 }

@@ -11,7 +11,7 @@ use jobs::catalog::{Catalog, FunctionSettings};
 use jobs::context::JobContext;
 use jobs::function::{Function, JobError};
 use jobs::job::{Envelope, JobId, JobState};
-use jobs::queue::events::{ErrorKind, JobEvent, Outcome, ReturnReason};
+use jobs::queue::events::{ErrorKind, Finished, JobEvent, Outcome, ReturnReason};
 use jobs::queue::{Cancelled, Limits};
 use jobs::worker::{self, WorkerSettings};
 use serde_json::{Value, json};
@@ -145,7 +145,8 @@ async fn of_the_only_attempts_of_a_vanished_worker_exactly_those_that_had_begun_
     let finished = watch.finished();
     let (dead, completed) = finished[3_000..]
         .iter()
-        .partition::<Vec<_>, _>(|finished| finished.outcome.state() == JobState::Dead);
+        .copied()
+        .partition::<Vec<&Finished>, _>(|finished| finished.outcome.state() == JobState::Dead);
     assert_eq!(
         (dead.len(), completed.len()),
         (1, 59),
@@ -324,7 +325,9 @@ impl StandsStill {
         }
     }
 
+    /// What it runs by then, and comes to run again, goes on.
     fn end(self) {
+        drop(self.go_on);
         self.stop.cancel();
         self.thread.join().unwrap();
     }
@@ -453,9 +456,9 @@ async fn a_memo_is_read_and_leases_are_judged_in_one_call_by_the_clock_of_redis(
     // So that the scripts are there.
     read().await;
     depth().await;
-    let calls = sent(&env.redis, async { drop(read().await) }).await;
+    let calls = sent(&env.redis, async { assert!(read().await.is_none()) }).await;
     assert_eq!(calls, ["EVALSHA"], "two reads may see two values");
-    let calls = sent(&env.redis, async { drop(depth().await) }).await;
+    let calls = sent(&env.redis, async { assert_eq!(depth().await.queued, 0) }).await;
     assert_eq!(calls, ["EVALSHA"]);
 
     let monitor = Monitor::begin(&env.redis);
