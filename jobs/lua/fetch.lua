@@ -2,16 +2,20 @@
 -- Jobs whose time has come are moved to the end of their lanes first.
 --
 -- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 workers
---       10 running:{worker}  11 cancelling  12 counts  13 limits  14 bucket
+--       10 running:{worker}  11 cancelling  12 counts  13 limits  14 bucket  15 begun:{worker}  16 suspects
 -- ARGV  1 worker  2 how many at most (<= 500)  3 lease in ms  4 bytes of envelopes at most; one job is always allowed
--- Returns { time in ms until something may be there to fetch or -1, then id, attempt, envelope for each job }
+--       5 how many the worker could begin at once  6 1 when it may take a suspect
+-- Returns { time in ms until something may be there to fetch or -1, 1 when the queue has limits, 1 when the first job is
+--         a suspect, then id, attempt, envelope for each job }
 -- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted; O(log l) a turn for l lanes.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local workers, running, cancelling = KEYS[9], KEYS[10], KEYS[11]
 local counts, limits, bucket = KEYS[12], KEYS[13], KEYS[14]
+local begun, suspects = KEYS[15], KEYS[16]
 local worker, most, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local bytes_left = tonumber(ARGV[4])
+local places, may_suspect = tonumber(ARGV[5]), ARGV[6] == '1'
 -- How long jobs wait for limits that nobody sets: by then whoever promised them is gone, and an API of a release that
 -- promises nothing would have set them.
 local LIMITS_AWAITED = 60000
@@ -20,6 +24,8 @@ local MOST_PROMOTED = 500
 local MOST_TURNS = 50
 -- Ids of cancelled jobs are still in the lanes; this many batches of nothing else are skipped in one call.
 local MOST_ROUNDS = 4
+-- How soon a worker that has a suspect comes for the next one, in ms.
+local NEXT_SUSPECT = 10
 
 local promoted = redis.call('ZRANGEBYSCORE', scheduled, '-inf', now, 'LIMIT', 0, MOST_PROMOTED)
 if #promoted > 0 then
@@ -30,13 +36,19 @@ end
 redis.call('ZADD', workers, now + lease, worker)
 
 -- What the queue's limits leave of the wish.
-local allowed = most
+local allowed, limited = most, 0
 -- Of a token bucket (J. Turner, IEEE Communications Magazine 24(10), 1986): what it holds, its rate in jobs a ms.
 local tokens, rate, precise_now
 if redis.call('EXISTS', limits) == 1 then
   local set = redis.call('HMGET', limits, 'paused', 'concurrency', 'rate', 'rate_ms', 'burst')
   if set[1] then
     allowed = 0
+  end
+  -- Limits are for what runs: nothing is handed out to wait for a place while another worker has one free.
+  if set[2] or set[3] then
+    limited = 1
+    most = math.min(most, places)
+    allowed = math.min(allowed, most)
   end
   if set[2] then
     local running_now = tonumber(redis.call('HGET', counts, 'running') or 0)
@@ -73,10 +85,11 @@ end
 -- The ids whose turn it is.
 local function take(wanted)
   local ids, full = {}, false
-  local open = redis.call('ZCARD', lanes)
+  local skipped = redis.call('ZSCORE', lanes, SUSPECT_LANE) and 1 or 0
+  local open = redis.call('ZCARD', lanes) - skipped
   local turn_length = math.max(1, math.floor(wanted / math.max(1, math.min(open, MOST_TURNS))))
   for _ = 1, MOST_TURNS do
-    local first = redis.call('ZRANGE', lanes, 0, 0, 'WITHSCORES')
+    local first = redis.call('ZRANGE', lanes, skipped, skipped, 'WITHSCORES')
     local lane, turn = first[1], first[2]
     local length = math.min(turn_length, wanted - #ids)
     if not lane or length == 0 or full then
@@ -103,11 +116,25 @@ local function take(wanted)
   return ids
 end
 
+local suspect = allowed > 0 and may_suspect and redis.call('LPOP', waiting .. SUSPECT_LANE)
+if suspect then
+  bytes_left = bytes_left - redis.call('HSTRLEN', jobs, suspect)
+  if redis.call('EXISTS', waiting .. SUSPECT_LANE) == 0 then
+    redis.call('ZREM', lanes, SUSPECT_LANE)
+  end
+end
+
 local marks = redis.call('EXISTS', cancelling) == 1
-local reply, held, over, cancelled = { -1 }, {}, {}, {}
+local reply, held, over, cancelled = { -1, limited, 0 }, {}, {}, {}
 local called_off = 0
-for _ = 1, MOST_ROUNDS do
-  local ids = allowed > 0 and take(allowed) or {}
+for round = 1, MOST_ROUNDS do
+  local ids = {}
+  if round == 1 and suspect then
+    ids = take(allowed - 1)
+    table.insert(ids, 1, suspect)
+  elseif allowed > 0 then
+    ids = take(allowed)
+  end
   if #ids == 0 then
     break
   end
@@ -141,6 +168,7 @@ if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
   redis.call('HDEL', lane_of, unpack(over))
+  redis.call('HDEL', suspects, unpack(over))
 end
 if called_off > 0 then
   redis.call('HINCRBY', counts, 'called_off', -called_off)
@@ -151,6 +179,11 @@ end
 if #held > 0 then
   redis.call('HSET', running, unpack(held))
   redis.call('HINCRBY', counts, 'running', #held / 2)
+  reply[3] = held[1] == suspect and 1 or 0
+  if redis.call('EXISTS', begun) == 0 then
+    redis.call('HSET', begun, MARKS_BEGUN, 1)
+    redis.call('PEXPIRE', begun, MARKS_KEPT)
+  end
 end
 
 local function sooner(wait)
@@ -172,6 +205,11 @@ if tokens then
 end
 -- Work that the limits forbid calls nobody: it would come back at once. Who lifts the limit, or frees a place, calls.
 local forbidden = allowed < most and #held / 2 >= allowed
+if work_left and allowed > 0 and redis.call('ZSCORE', lanes, SUSPECT_LANE) then
+  sooner(NEXT_SUSPECT)
+  -- The same for a worker that may take none of what is left; the one that took a suspect calls another one.
+  forbidden = forbidden or (not may_suspect and redis.call('ZCARD', lanes) == 1)
+end
 if work_left and not forbidden then
   call_somebody(wake)
 else

@@ -1,16 +1,17 @@
 -- Ends attempts. Each one counts only if the worker still holds the job with this very attempt: the fence.
 --
 -- KEYS  1 jobs  2 lanes  3 lane-of  4 scheduled  5 attempts  6 events  7 wake  8 counts  9 outputs:{stretch}
---       10 running:{worker}  11 cancelling  12 limits
+--       10 running:{worker}  11 cancelling  12 limits  13 begun:{worker}  14 suspects
 -- ARGV  1 worker  2 time to live of the outputs in ms  3 the events of all attempts (a JSON array), then five for each
 --       attempt: id, attempt, what follows (`end`, `park` when the next attempt is so far off that SQL keeps the job
 --       meanwhile, or the time in ms from now to the next attempt), where its event ends in the array, output to keep
 --       (may be empty); at most 500 attempts
--- Returns one number for each attempt: 1 counted, 0 too late.
+-- Returns one number for each attempt: 1 counted, 0 too late. The same attempt twice counts once.
 -- Cost  O(n), and O(log m) for each retry among m scheduled ones.
 local jobs, lanes, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local events, wake, counts, outputs = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local running, cancelling, limits = KEYS[10], KEYS[11], KEYS[12]
+local begun, suspects = KEYS[13], KEYS[14]
 local worker, time_to_live, told = ARGV[1], ARGV[2], ARGV[3]
 local FIRST = 4
 local marks = redis.call('EXISTS', cancelling) == 1
@@ -22,10 +23,12 @@ end
 local held = redis.call('HMGET', running, unpack(ids))
 
 local reply, counted, over, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}
+local seen = {}
 for n, id in ipairs(ids) do
   local at = (n - 1) * 5 + FIRST
   local attempt, follows = ARGV[at + 1], ARGV[at + 2]
-  if held[n] == attempt then
+  if held[n] == attempt and not seen[id] then
+    seen[id] = true
     reply[n] = 1
     counted[#counted + 1] = id
     -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
@@ -78,6 +81,25 @@ if #counted == 0 then
 end
 redis.call('HDEL', running, unpack(counted))
 redis.call('HINCRBY', counts, 'running', -#counted)
+if redis.call('HLEN', begun) > 1 then
+  redis.call('HDEL', begun, unpack(counted))
+end
+local some_suspects = redis.call('EXISTS', suspects) == 1
+if some_suspects then
+  -- One whose worker lives is no suspect any more, and goes back to the lane that it came from.
+  local entries = redis.call('HMGET', suspects, unpack(counted))
+  for n, id in ipairs(counted) do
+    local _, lane = suspect_of(entries[n])
+    if lane then
+      redis.call('HDEL', suspects, id)
+      if lane == STANDARD_LANE then
+        redis.call('HDEL', lane_of, id)
+      else
+        redis.call('HSET', lane_of, id, lane)
+      end
+    end
+  end
+end
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   if redis.call('EXISTS', lane_of) == 1 then
@@ -94,8 +116,8 @@ if #due > 0 then
   redis.call('HSET', attempts, unpack(made))
   redis.call('ZADD', scheduled, unpack(due))
   call_somebody(wake)
-elseif redis.call('EXISTS', limits) == 1 and redis.call('EXISTS', lanes) == 1 then
-  -- A place is free under the queue's limit.
+elseif (some_suspects or redis.call('EXISTS', limits) == 1) and redis.call('EXISTS', lanes) == 1 then
+  -- A place is free under the queue's limit, or for the next suspect.
   call_somebody(wake)
 end
 return reply

@@ -13,13 +13,13 @@ local most = tonumber(table.remove(ARGV, 1))
 local forgotten = 0
 local envelopes = redis.call('HMGET', jobs, unpack(ARGV))
 for at, id in ipairs(ARGV) do
-  if envelopes[at] == '' and forgotten < most then
+  -- The same id may be named twice.
+  if envelopes[at] == '' and forgotten < most and redis.call('HDEL', jobs, id) == 1 then
     local lane = redis.call('HGET', lane_of, id) or STANDARD_LANE
     redis.call('LREM', waiting .. lane, 1, id)
     if redis.call('EXISTS', waiting .. lane) == 0 then
       redis.call('ZREM', lanes, lane)
     end
-    redis.call('HDEL', jobs, id)
     redis.call('HDEL', lane_of, id)
     redis.call('HDEL', attempts, id)
     forgotten = forgotten + 1

@@ -1,17 +1,17 @@
 -- Gives jobs back unfinished: to the front of their lanes, or, with a wait, to those that are scheduled. The attempt does
--- not count.
+-- not count. One that was called off meanwhile ends with this.
 --
 -- KEYS  1 waiting:  2 lanes  3 lane-of  4 attempts  5 events  6 wake  7 running:{worker}  8 counts  9 scheduled
---       10 cancelling
+--       10 cancelling  11 jobs  12 begun:{worker}  13 suspects
 -- ARGV  1 worker  2 wait in ms, then two for each job: id, attempt; at most 500 jobs
 -- Returns the number of jobs given back.
 -- Cost  O(n), with a wait O(n log m) among m scheduled ones
 local waiting, lanes, lane_of, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local events, wake, running, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local scheduled, cancelling = KEYS[9], KEYS[10]
+local scheduled, cancelling, jobs, begun, suspects = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local worker, wait = ARGV[1], tonumber(ARGV[2])
 local FIRST = 3
-local ids, told = {}, {}
+local given, told, ids, over, cancelled = {}, {}, {}, {}, {}
 -- From the last to the first, so that each push to the front keeps their order.
 for at = #ARGV - 1, FIRST, -2 do
   local id, attempt = ARGV[at], tonumber(ARGV[at + 1])
@@ -20,26 +20,40 @@ for at = #ARGV - 1, FIRST, -2 do
     if attempt > 1 then
       redis.call('HSET', attempts, id, attempt - 1)
     end
-    ids[#ids + 1] = id
+    given[#given + 1] = id
     told[#told + 1] = id .. ':' .. (attempt - 1)
+    local envelope = redis.call('HEXISTS', cancelling, id) == 1 and redis.call('HGET', jobs, id)
+    if envelope then
+      over[#over + 1] = id
+      cancelled[#cancelled + 1] = id .. ':' .. (attempt - 1) .. ':' .. function_of(envelope)
+    else
+      ids[#ids + 1] = id
+    end
   end
 end
-if #ids == 0 then
+if #given == 0 then
   return 0
 end
-redis.call('HINCRBY', counts, 'running', -#ids)
+redis.call('HINCRBY', counts, 'running', -#given)
+redis.call('HDEL', begun, unpack(given))
 local event = { '*', 't', 'returned', 'r', 'stopped', 'w', worker, 'd', table.concat(told, ' ') }
 if wait > 0 then
   for _, id in ipairs(ids) do
-    -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
-    local marked = redis.call('HEXISTS', cancelling, id) == 1
-    redis.call('ZADD', scheduled, marked and now or now + wait, id)
+    redis.call('ZADD', scheduled, now + wait, id)
   end
   event[#event + 1] = 'wait'
   event[#event + 1] = wait
-else
+elseif #ids > 0 then
   line_up_again('LPUSH', waiting, lanes, lane_of, ids)
 end
 call_somebody(wake)
 redis.call('XADD', events, unpack(event))
-return #ids
+if #over > 0 then
+  redis.call('HDEL', jobs, unpack(over))
+  redis.call('HDEL', attempts, unpack(over))
+  redis.call('HDEL', lane_of, unpack(over))
+  redis.call('HDEL', cancelling, unpack(over))
+  redis.call('HDEL', suspects, unpack(over))
+  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
+end
+return #given

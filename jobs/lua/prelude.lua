@@ -10,6 +10,14 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local TURNS = 1e13
 local STANDARD_LANE = '5:'
+-- Of jobs whose worker vanished: each worker takes one of them at a time. No priority is 0, so it is the first lane.
+local SUSPECT_LANE = '0:'
+
+-- A field of begun:{worker} that is no id: this worker marks what it has begun.
+local MARKS_BEGUN = '*'
+-- What should be cleaned up with the job or the worker, and is not when an older version does that, goes by itself: 30
+-- days in ms.
+local MARKS_KEPT = 2592000000
 
 -- Puts ids into a lane: at its end with RPUSH, at its front with LPUSH. A lane that was empty begins with the present
 -- turn of its priority, so that it neither waits for those that were there before nor makes up for its absence.
@@ -62,4 +70,10 @@ end
 
 local function function_of(envelope)
   return function_in(job_in(envelope))
+end
+
+-- How often a job was lost before it had begun, and the lane that it came from, by its entry among the suspects.
+local function suspect_of(entry)
+  local losses, lane = string.match(entry or '', '^(%d+) (.*)$')
+  return tonumber(losses) or 0, lane
 end

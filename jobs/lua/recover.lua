@@ -1,14 +1,20 @@
--- Takes the jobs of a worker whose lease has lapsed. Their attempt counts; those that have none left are dead.
+-- Takes the jobs of a worker whose lease has lapsed. The attempt of one that had begun counts; those that have none left
+-- are dead. One that had not begun goes back as it was, a bounded number of times: a job that ends its process before
+-- anybody can mark it must end all the same. All that go back wait in the lane of suspects, from which each worker
+-- takes one at a time, so that one that ends its process does not take the same neighbours along again.
 --
 -- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 events  7 wake  8 workers  9 worker-info
---       10 running:{worker}  11 cancelling  12 counts
+--       10 running:{worker}  11 cancelling  12 counts  13 begun:{worker}  14 suspects
 -- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
--- Returns { orphans queued again, orphans dead, 1 when some are left }, or {} when the lease has not lapsed.
--- Cost  O(n) for n jobs taken, with one parse of an envelope each; fewer jobs than asked for when they are large.
+-- Returns { orphans queued again, orphans dead, 1 when some are left, orphans that had not begun (and are queued again)
+--         or were cancelled }, or {} when the lease has not lapsed.
+-- Cost  O(n log n) for n jobs taken, with one parse of an envelope each; fewer jobs than asked for when they are large.
 local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local attempts, events, wake = KEYS[5], KEYS[6], KEYS[7]
 local workers, worker_info, running, cancelling, counts = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local begun, suspects = KEYS[13], KEYS[14]
 local worker, most = ARGV[1], tonumber(ARGV[2])
+local MOST_UNCOUNTED = 5
 
 local lapses = redis.call('ZSCORE', workers, worker)
 if not lapses or tonumber(lapses) > now then
@@ -18,9 +24,12 @@ end
 -- Bytes of envelopes that are parsed in one call, about.
 local MOST_BYTES = 4194304
 
+-- A worker of an earlier version marks nothing: all that it held may have begun.
+local marks = redis.call('HEXISTS', begun, MARKS_BEGUN) == 1
 local held = redis.call('HRANDFIELD', running, most, 'WITHVALUES')
 local bytes = 0
-local taken, again, returned, made, over, ended = {}, {}, {}, {}, {}, {}
+local taken, again, over, ended, cancelled = {}, {}, {}, {}, {}
+local counted, uncounted, suspected = {}, {}, {}
 for at = 1, #held, 2 do
   if bytes > MOST_BYTES then
     break
@@ -30,38 +39,70 @@ for at = 1, #held, 2 do
   local envelope = redis.call('HGET', jobs, id)
   bytes = bytes + #(envelope or '')
   local job = job_in(envelope)
-  if envelope and job and attempt < (tonumber(job.max_attempts) or 1) then
-    again[#again + 1] = id
-    returned[#returned + 1] = id .. ':' .. attempt
-    made[#made + 1] = id
-    made[#made + 1] = attempt
-  elseif envelope then
+  local losses, lane = suspect_of(redis.call('HGET', suspects, id))
+  local began = not marks or redis.call('HGET', begun, id) == held[at + 1] or losses >= MOST_UNCOUNTED
+  if envelope and began and not (job and attempt < (tonumber(job.max_attempts) or 1)) then
     over[#over + 1] = id
     ended[#ended + 1] = id .. ':' .. attempt .. ':' .. function_in(job)
+  elseif envelope then
+    local made = began and attempt or attempt - 1
+    local told = began and counted or uncounted
+    told[#told + 1] = id .. ':' .. made
+    if redis.call('HEXISTS', cancelling, id) == 1 then
+      over[#over + 1] = id
+      cancelled[#cancelled + 1] = id .. ':' .. made .. ':' .. function_in(job)
+    else
+      again[#again + 1] = id
+      if made > 0 then
+        redis.call('HSET', attempts, id, made)
+      end
+      lane = lane or redis.call('HGET', lane_of, id) or STANDARD_LANE
+      suspected[#suspected + 1] = id
+      suspected[#suspected + 1] = (began and losses or losses + 1) .. ' ' .. lane
+      redis.call('HSET', lane_of, id, SUSPECT_LANE)
+    end
   end
 end
 
 if #taken > 0 then
   redis.call('HDEL', running, unpack(taken))
+  redis.call('HDEL', begun, unpack(taken))
   redis.call('HINCRBY', counts, 'running', -#taken)
   -- Also when none waits again: a place is free under the queue's limit.
   call_somebody(wake)
 end
 if #again > 0 then
-  redis.call('HSET', attempts, unpack(made))
-  line_up_again('LPUSH', waiting, lanes, lane_of, again)
-  redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'w', worker, 'd', table.concat(returned, ' '))
+  redis.call('HSET', suspects, unpack(suspected))
+  redis.call('PEXPIRE', suspects, MARKS_KEPT)
+  -- Ids are in the order of their making; from the last to the first, so that the first comes to the front.
+  table.sort(again, function(one, other)
+    return one > other
+  end)
+  line_up('LPUSH', waiting, lanes, SUSPECT_LANE, again)
+end
+if #counted > 0 then
+  redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'w', worker, 'd', table.concat(counted, ' '))
+end
+if #uncounted > 0 then
+  redis.call('XADD', events, '*', 't', 'returned', 'r', 'stopped', 'w', worker, 'd', table.concat(uncounted, ' '))
 end
 if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
   redis.call('HDEL', lane_of, unpack(over))
   redis.call('HDEL', cancelling, unpack(over))
+  redis.call('HDEL', suspects, unpack(over))
+end
+if #ended > 0 then
   redis.call('XADD', events, '*', 't', 'crashed', 'w', worker, 'd', table.concat(ended, ' '))
+end
+if #cancelled > 0 then
+  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
 end
 local left = redis.call('EXISTS', running)
 if left == 0 then
   redis.call('ZREM', workers, worker)
   redis.call('HDEL', worker_info, worker)
+  redis.call('DEL', begun)
 end
-return { #again, #over, left }
+return { #counted, #ended, left, #uncounted }

@@ -32,6 +32,9 @@ pub enum Error {
     /// A function of the catalog cannot be used.
     #[error("the function {0:?} cannot be used: {1}")]
     Function(&'static str, String),
+    /// A part of the worker that must not end has ended, and the worker with it.
+    #[error("the worker's {0} ended: {1}")]
+    Role(&'static str, String),
     #[error(transparent)]
     Parse(#[from] ParseError),
 }

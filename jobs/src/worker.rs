@@ -1,10 +1,9 @@
 //! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
 //! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
 //!
-//! The fetcher, heartbeat, canceller, reporter and recoverer are one task each, the finisher one for each queue; apalis
-//! runs the attempts between the first and the last.
+//! The fetcher, heartbeat, canceller, reporter, recoverer and surplus are one task each, the beginner and the finisher one
+//! for each queue; apalis runs the attempts between the first and the last.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::context::Threads;
 use crate::error::Error;
+use crate::function::chain;
 use crate::job::QueueName;
 use crate::queue::Queues;
 use crate::queue::claims::Claims;
@@ -27,6 +27,7 @@ use crate::queue::claims::Claims;
 use at_once::at_once;
 use attempt::Runner;
 use backend::SpiralBackend;
+use beginner::{Beginner, Beginnings};
 use canceller::Canceller;
 use fetcher::{Assignment, Fetcher};
 use finisher::{Finisher, Outbox};
@@ -34,11 +35,14 @@ use heartbeat::Heartbeat;
 use held::Held;
 use recoverer::Recoverer;
 use reporter::Reporter;
+use roles::Roles;
 use rota::Rota;
+use surplus::Surplus;
 
 mod at_once;
 mod attempt;
 mod backend;
+mod beginner;
 mod canceller;
 mod fetcher;
 mod finisher;
@@ -50,8 +54,10 @@ pub(crate) mod panics;
 mod patience;
 mod recoverer;
 mod reporter;
+mod roles;
 mod rota;
 mod settings;
+mod surplus;
 mod usage;
 
 pub use healthcheck::{Unwell, healthcheck};
@@ -66,7 +72,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// given back. Dropping the future ends the worker at once, as a crash would.
 ///
 /// # Errors
-/// Only at the start: when the settings cannot be used.
+/// At the start when the settings cannot be used, and later [`Error::Role`]: a part of the worker ended that must not.
 pub async fn run(
     settings: WorkerSettings,
     catalog: Arc<Catalog>,
@@ -82,7 +88,8 @@ pub async fn run(
         rota,
         held: Arc::new(Held::new(settings.concurrency)),
         settings,
-        shutdown,
+        // Of its own, because it also ends when a part of it does.
+        shutdown: shutdown.child_token(),
     };
     tracing::info!(
         worker = name,
@@ -92,6 +99,7 @@ pub async fn run(
         "the worker is ready for jobs"
     );
     let (outbox, finishers) = Outbox::new(&worker.claims, &worker.held, &worker.queues);
+    let (beginnings, beginners) = Beginnings::new(&worker.claims, &worker.queues);
     let runner = Runner {
         catalog,
         queues,
@@ -100,11 +108,12 @@ pub async fn run(
         worker: name,
         horizon: worker.settings.redis.horizon,
         outbox: outbox.clone(),
+        beginnings,
+        fresh_for: worker.claims.fresh_for(),
         places: Arc::new(Semaphore::new(worker.settings.concurrency)),
         shutdown: worker.shutdown.clone(),
     };
-    worker.run(runner, outbox, finishers).await;
-    Ok(())
+    worker.run(runner, outbox, finishers, beginners).await
 }
 
 struct Worker {
@@ -117,34 +126,47 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(&self, runner: Runner, outbox: Outbox, finishers: Vec<Finisher>) {
+    async fn run(
+        &self,
+        runner: Runner,
+        outbox: Outbox,
+        finishers: Vec<Finisher>,
+        beginners: Vec<Beginner>,
+    ) -> Result<(), Error> {
+        let roles = Roles::new(&self.shutdown);
         let (task_sender, tasks) = mpsc::unbounded_channel();
-        let fetching = role(self.fetcher(task_sender).run());
+        let fetching = roles.start("fetcher", self.fetcher(task_sender).run());
+        let finishers = finishers.into_iter();
         let _finishing: Vec<_> = finishers
-            .into_iter()
-            .map(|finisher| role(finisher.run()))
+            .map(|finisher| roles.start("finisher", finisher.run()))
+            .collect();
+        let beginners = beginners.into_iter();
+        let _beginning: Vec<_> = beginners
+            .map(|beginner| roles.start("beginner", beginner.run()))
             .collect();
         let groups = self.groups();
-        let roles = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
+        let for_each = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
             groups.iter().cloned().map(start).collect()
         };
-        let _beating = roles(&|queues| role(self.heartbeat(queues).run()));
-        let _cancelling = roles(&|queues| role(self.canceller(queues).run()));
-        let _reporting = roles(&|queues| role(self.reporter(queues).run()));
-        let _recovering = roles(&|queues| role(self.recoverer(queues).run()));
-        let _looking = role(look_at_redis(runner.queues.clone()));
-        let _grace = role(end_of_grace(
-            Arc::clone(&self.held),
-            self.shutdown.clone(),
-            self.settings.grace,
-        ));
+        let _beating = for_each(&|queues| roles.start("heartbeat", self.heartbeat(queues).run()));
+        let _cancelling = for_each(&|queues| roles.start("canceller", self.canceller(queues).run()));
+        let _reporting = for_each(&|queues| roles.start("reporter", self.reporter(queues).run()));
+        let _recovering = for_each(&|queues| roles.start("recoverer", self.recoverer(queues).run()));
+        let _returning = roles.start("surplus", self.surplus().run());
+        let _looking = roles.start("look at Redis", look_at_redis(runner.queues.clone()));
+        let _grace = roles.start(
+            "grace period",
+            end_of_grace(Arc::clone(&self.held), self.shutdown.clone(), self.settings.grace),
+        );
 
-        self.attempts(runner, tasks).await;
+        if let Err(message) = self.attempts(runner, tasks).await {
+            roles.fail("runtime", &message);
+        }
 
         // The fetcher first: what it fetches last is given back with the rest.
         let last_words = async {
             let _joined = fetching.await;
-            self.farewell(&outbox).await
+            self.farewell(&outbox, roles.has_failed()).await
         };
         let worker = self.claims.worker();
         match tokio::time::timeout(FAREWELL, last_words).await {
@@ -161,10 +183,15 @@ impl Worker {
                 );
             }
         }
+        roles.take_failure().map_or(Ok(()), Err)
     }
 
-    /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt.
-    async fn attempts(&self, runner: Runner, tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>) {
+    /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt. Says why when it ends before.
+    async fn attempts(
+        &self,
+        runner: Runner,
+        tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
+    ) -> Result<(), String> {
         let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
         let worker = WorkerBuilder::new(self.claims.worker())
             .backend(SpiralBackend::new(&first_queue, self.settings.lease, tasks))
@@ -179,9 +206,7 @@ impl Worker {
             shutdown.cancelled().await;
             Ok::<(), std::io::Error>(())
         }));
-        if let Err(error) = running.await {
-            tracing::error!(%error, "apalis's worker ended with an error");
-        }
+        end_of_runtime(running.await, self.shutdown.is_cancelled())
     }
 
     /// The queues that a role looks after together: all of them, but on a cluster each alone. A node that is slow then
@@ -230,6 +255,14 @@ impl Worker {
         }
     }
 
+    fn surplus(&self) -> Surplus {
+        Surplus {
+            claims: self.claims.clone(),
+            held: Arc::clone(&self.held),
+            stop: self.shutdown.clone(),
+        }
+    }
+
     fn recoverer(&self, queues: Vec<QueueName>) -> Recoverer {
         Recoverer {
             claims: self.claims.clone(),
@@ -239,19 +272,19 @@ impl Worker {
         }
     }
 
-    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back.
-    async fn farewell(&self, outbox: &Outbox) -> Result<u64, Error> {
-        let (given_back, result) = at_once(&self.queues, |queue| self.farewell_to(queue, outbox)).await;
+    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back. After
+    /// a failure what has begun may have ended untold: it is left to its lease, so that its attempt counts.
+    async fn farewell(&self, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
+        let (given_back, result) =
+            at_once(&self.queues, |queue| self.farewell_to(queue, outbox, failed)).await;
         result.map(|()| given_back.into_iter().sum())
     }
 
-    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox) -> Result<u64, Error> {
+    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
         outbox.flush(queue).await;
-        let held = self.held.snapshot().into_iter();
-        let left: Vec<_> = held
-            .filter(|(_, job)| job.queue == *queue)
-            .map(|(id, job)| (id, job.attempt))
-            .collect();
+        let left = self
+            .held
+            .in_order(|job| job.queue == *queue && !(failed && job.has_begun()));
         let given_back = self.claims.give_back(queue, &left, Duration::ZERO).await?;
         if !self.claims.leave(queue).await? {
             let worker = self.claims.worker();
@@ -259,11 +292,6 @@ impl Worker {
         }
         Ok(given_back)
     }
-}
-
-/// Starts one of the worker's tasks. It ends with the worker, also when that is dropped.
-fn role(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(work))
 }
 
 /// Warns once of settings of Redis that will cost jobs one day, as soon as it answers.
@@ -274,7 +302,7 @@ async fn look_at_redis(queues: Queues) {
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
-                return;
+                return std::future::pending().await;
             }
             // The other roles tell of it.
             Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
@@ -296,4 +324,27 @@ async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Durat
 /// What apalis calls for each task: one job, or a few that take no time.
 async fn run_attempts(assignments: Vec<Assignment>, runner: Data<Arc<Runner>>) {
     Arc::clone(&runner).run_all(assignments).await;
+}
+
+/// How apalis's worker ended: before the order to stop it must not.
+fn end_of_runtime(result: Result<(), impl std::error::Error>, is_stopping: bool) -> Result<(), String> {
+    match result {
+        Err(error) => Err(chain(&error)),
+        Ok(()) if is_stopping => Ok(()),
+        Ok(()) => Err("apalis's worker ended by itself".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_ends_by_itself_ends_the_worker_with_an_error() {
+        let ended = |is_stopping| end_of_runtime(Ok::<(), std::io::Error>(()), is_stopping);
+        assert_eq!(ended(true), Ok(()));
+        assert!(ended(false).unwrap_err().contains("by itself"));
+        let failed = end_of_runtime(Err(std::io::Error::other("no backend")), true);
+        assert_eq!(failed, Err("no backend".to_owned()));
+    }
 }

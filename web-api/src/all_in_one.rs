@@ -130,7 +130,7 @@ async fn serve(
         address = %format_args!("http://{}{}", listening.address(), app.state().settings().base_path), version = version::described(),
         data = %folder.path().display(), "Spiral is ready"
     );
-    let result = tokio::select! {
+    let mut result = tokio::select! {
         served = listening.serve(router, app.state(), shutdown.clone()) => served.context("the HTTP server failed"),
         error = app.failed() => Err(error.into()),
         // Before the shutdown no worker ends in order.
@@ -144,8 +144,14 @@ async fn serve(
     shutdown.cancel();
     if !working.is_finished() {
         tracing::info!("stopping: running jobs may finish");
-        if let Err(error) = working.await {
-            tracing::error!(%error, "the worker ended badly");
+        let ended = match working.await {
+            Ok(ended) => ended.map_err(anyhow::Error::new),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = ended {
+            let error = error.context("the worker ended badly");
+            tracing::error!(error = format!("{error:#}"), "the worker ended badly");
+            result = result.and(Err(error));
         }
     }
     record_the_rest(&queues, &catalog).await;

@@ -13,7 +13,7 @@ pub enum Cancelled {
     NotHere,
     /// It waited, and has ended.
     Now,
-    /// It runs; its worker sees the mark within a second.
+    /// A worker holds it and sees the mark within a second: it stops the job, or does not begin it.
     Marked,
 }
 
@@ -44,6 +44,7 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
             .key(keys.attempts());
         call.key(keys.events()).key(keys.workers());
         call.key(keys.cancelling()).key(keys.counts());
+        call.key(keys.suspects());
         for worker in &workers {
             call.key(keys.running(worker));
         }

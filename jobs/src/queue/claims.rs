@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use redis::{FromRedisValue, Value, cmd};
+use tokio::time::Instant;
 
-use super::events::{Finished, Outcome};
 use super::events::wire::{EndedOnWire, ReportOnWire};
+use super::events::{Finished, Outcome};
 use super::memo::{self, MemoEntry};
 use super::outputs;
 use super::wake::Wakes;
@@ -16,7 +17,13 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output::{OutputSummary, shorten};
 
+mod begin;
+
 pub(crate) use super::scripts::BATCH;
+pub(crate) use begin::{Beginning, Room};
+
+/// Workers whose jobs are taken over in one round.
+const LAPSED_AT_ONCE: usize = 10;
 
 /// Bytes that an attempt may cost a full Redis beside what it gives back.
 const SPARE: usize = 256;
@@ -31,6 +38,10 @@ pub(crate) struct Claim {
     pub(crate) envelope: Result<Envelope, String>,
     /// The length of the envelope as it lies in Redis.
     pub(crate) bytes: usize,
+    /// It was held by a worker that vanished, and may have been the reason.
+    pub(crate) suspect: bool,
+    /// Before Redis was asked for it: until a lease after that the job is this worker's for certain.
+    pub(crate) asked_at: Instant,
 }
 
 #[derive(Debug)]
@@ -38,6 +49,8 @@ pub(crate) struct Fetched {
     pub(crate) claims: Vec<Claim>,
     /// How long until the next scheduled job is due.
     pub(crate) next_due: Option<Duration>,
+    /// The queue has limits: it gives no jobs that would have to wait for a place.
+    pub(crate) limited: bool,
 }
 
 /// An attempt that ended, ready to be told.
@@ -113,9 +126,12 @@ impl Keep {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recovered {
+    /// Their attempt counts.
     pub(crate) queued_again: u64,
     pub(crate) dead: u64,
     pub(crate) more: bool,
+    /// They had not begun: their attempt does not count.
+    pub(crate) not_begun: u64,
 }
 
 /// One worker's link to its queues.
@@ -139,8 +155,9 @@ impl Claims {
         &self.worker
     }
 
-    /// Takes up to `most` jobs. When this fails the jobs may be taken all the same: [`Self::heartbeat`] shows them.
-    pub(crate) async fn fetch(&self, queue: &QueueName, most: usize) -> Result<Fetched, Error> {
+    /// Takes jobs. When this fails the jobs may be taken all the same: [`Self::heartbeat`] shows them.
+    pub(crate) async fn fetch(&self, queue: &QueueName, room: Room) -> Result<Fetched, Error> {
+        let asked_at = Instant::now();
         let keys = self.queues.keys(queue);
         let mut call = scripts::FETCH.key(keys.jobs());
         call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
@@ -150,14 +167,19 @@ impl Claims {
             .key(keys.running(&self.worker))
             .key(keys.cancelling());
         call.key(keys.counts()).key(keys.limits()).key(keys.bucket());
+        call.key(keys.begun(&self.worker)).key(keys.suspects());
         call.arg(&*self.worker)
-            .arg(most.min(BATCH))
+            .arg(room.most.min(BATCH))
             .arg(millis(self.lease))
-            .arg(self.queues.settings.call_bytes);
+            .arg(self.queues.settings.call_bytes)
+            .arg(room.places)
+            .arg(u8::from(room.suspect));
         let reply: Vec<Value> = self.queues.connection.script(&call).await?;
 
         let mut reply = reply.into_iter();
         let next_due: i64 = read(reply.next())?;
+        let limited = read(reply.next())?;
+        let mut suspect = read(reply.next())?;
         let mut claims = Vec::with_capacity(reply.len() / 3);
         let mut nobodys = Vec::new();
         while let Some(id) = reply.next() {
@@ -178,12 +200,15 @@ impl Claims {
                 attempt,
                 envelope,
                 bytes,
+                suspect: std::mem::take(&mut suspect),
+                asked_at,
             });
         }
         self.discard(queue, nobodys).await;
         Ok(Fetched {
             claims,
             next_due: u64::try_from(next_due).ok().map(Duration::from_millis),
+            limited,
         })
     }
 
@@ -203,10 +228,12 @@ impl Claims {
         call.key(keys.lanes()).key(keys.lane_of());
         call.key(keys.scheduled()).key(keys.attempts());
         call.key(keys.events()).key(keys.wake()).key(keys.counts());
-        call.key(keys.outputs(outputs::stretch(&self.queues)))
+        let stretch = outputs::stretch(&self.queues, queue).await?;
+        call.key(keys.outputs(stretch))
             .key(keys.running(&self.worker))
             .key(keys.cancelling())
             .key(keys.limits());
+        call.key(keys.begun(&self.worker)).key(keys.suspects());
         let ttl = self.queues.ttl_ms();
         let (events, ends) = events_of(ended)?;
         call.arg(&*self.worker)
@@ -240,7 +267,8 @@ impl Claims {
         memo::put(&self.queues, queue, function, entries).await
     }
 
-    /// Gives jobs back unfinished, to be fetched again after a wait; their attempts do not count. Returns how many this
+    /// Gives jobs back unfinished, to be fetched again after a wait; their attempts do not count. Those without a wait go
+    /// to the front in the order in which they are named; those that were cancelled meanwhile end. Returns how many this
     /// worker still held.
     pub(crate) async fn give_back(
         &self,
@@ -250,7 +278,8 @@ impl Claims {
     ) -> Result<u64, Error> {
         let keys = self.queues.keys(queue);
         let mut given = 0;
-        for batch in jobs.chunks(BATCH) {
+        // Each batch goes before the one that was given back before it.
+        for batch in jobs.chunks(BATCH).rev() {
             let mut call = scripts::GIVE_BACK.key(keys.waiting());
             call.key(keys.lanes()).key(keys.lane_of()).key(keys.attempts());
             call.key(keys.events())
@@ -258,6 +287,9 @@ impl Claims {
                 .key(keys.running(&self.worker))
                 .key(keys.counts());
             call.key(keys.scheduled()).key(keys.cancelling());
+            call.key(keys.jobs())
+                .key(keys.begun(&self.worker))
+                .key(keys.suspects());
             call.arg(&*self.worker).arg(millis(wait));
             for (id, attempt) in batch {
                 call.arg(id.to_string()).arg(attempt);
@@ -273,7 +305,8 @@ impl Claims {
         let mut reports = reports.iter().peekable();
         while reports.peek().is_some() {
             let mut call = scripts::REPORT.key(keys.events());
-            call.key(keys.running(&self.worker)).arg(&*self.worker);
+            call.key(keys.running(&self.worker)).key(keys.begun(&self.worker));
+            call.arg(&*self.worker);
             let mut bytes = 0;
             for report in reports.by_ref().take(BATCH) {
                 let text = json(report)?;
@@ -293,6 +326,7 @@ impl Claims {
         let keys = self.queues.keys(queue);
         let mut call = scripts::HEARTBEAT.key(keys.workers());
         call.key(keys.worker_info()).key(keys.running(&self.worker));
+        call.key(keys.begun(&self.worker));
         call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
         let reply: Vec<(Vec<u8>, Vec<u8>)> = self.queues.connection.script_twice(&call).await?;
         let mut held = Vec::with_capacity(reply.len());
@@ -337,7 +371,10 @@ impl Claims {
         keys.arg(self.queues.keys(queue).cancelling());
         let ids: Vec<Vec<u8>> = self.queues.connection.command(&keys).await?;
         // Of what is no id there is no job to stop.
-        Ok(ids.iter().filter_map(|id| std::str::from_utf8(id).ok()?.parse().ok()).collect())
+        Ok(ids
+            .iter()
+            .filter_map(|id| std::str::from_utf8(id).ok()?.parse().ok())
+            .collect())
     }
 
     /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
@@ -346,19 +383,16 @@ impl Claims {
         let mut call = scripts::LEAVE.key(keys.workers());
         call.key(keys.worker_info())
             .key(keys.running(&self.worker))
+            .key(keys.begun(&self.worker))
             .arg(&*self.worker);
         self.queues.connection.script(&call).await
     }
 
     /// Workers whose lease has lapsed, this one never.
     pub(crate) async fn lapsed(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
-        let mut range = cmd("ZRANGEBYSCORE");
-        range
-            .arg(self.queues.keys(queue).workers())
-            .arg("-inf")
-            .arg(now_ms());
-        range.arg("LIMIT").arg(0).arg(10);
-        let mut lapsed: Vec<String> = self.queues.connection.command(&range).await?;
+        let mut call = scripts::LAPSED.key(self.queues.keys(queue).workers());
+        call.arg(LAPSED_AT_ONCE);
+        let mut lapsed: Vec<String> = self.queues.connection.script(&call).await?;
         lapsed.retain(|worker| **worker != *self.worker);
         Ok(lapsed)
     }
@@ -373,13 +407,15 @@ impl Claims {
             .key(keys.worker_info())
             .key(keys.running(worker));
         call.key(keys.cancelling()).key(keys.counts());
+        call.key(keys.begun(worker)).key(keys.suspects());
         call.arg(worker).arg(BATCH);
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         Ok(match *reply {
-            [queued_again, dead, more] => Some(Recovered {
+            [queued_again, dead, more, not_begun] => Some(Recovered {
                 queued_again,
                 dead,
                 more: more == 1,
+                not_begun,
             }),
             _ => None,
         })

@@ -44,7 +44,8 @@ pub(super) async fn deadline(
     })
 }
 
-async fn now(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
+/// What the clock should say now.
+pub(super) async fn now(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
     let clocks = &queues.clocks.seen;
     let seen = clocks
         .lock()

@@ -3,7 +3,7 @@
 use redis::{cmd, pipe};
 
 use super::keys::Keys;
-use super::{BATCH, Queues, now_ms, scripts};
+use super::{BATCH, Queues, scripts};
 use crate::error::Error;
 use crate::job::{JobId, Priority, QueueName, lane_name};
 
@@ -23,27 +23,16 @@ pub struct Depth {
 
 pub(super) async fn depth(queues: &Queues, queue: &QueueName) -> Result<Depth, Error> {
     let keys = queues.keys(queue);
-    let mut calls = pipe();
-    calls
-        .hlen(keys.jobs())
-        .zcard(keys.scheduled())
-        .cmd("HMGET")
-        .arg(keys.counts())
-        .arg(&["running", "called_off", "stale_results"])
-        .zcount(keys.workers(), now_ms(), "+inf");
-    let (held, scheduled, counts, workers): (u64, u64, Vec<Option<i64>>, u64) =
-        queues.connection.pipeline(&calls).await?;
-    let count = |at: usize| {
-        let count = counts.get(at).copied().flatten().unwrap_or_default();
-        u64::try_from(count).unwrap_or_default()
-    };
-    let (running, called_off) = (count(0), count(1));
+    let mut call = scripts::DEPTH.key(keys.jobs());
+    call.key(keys.scheduled()).key(keys.counts()).key(keys.workers());
+    let reply: (u64, u64, u64, u64, u64, u64) = queues.connection.script(&call).await?;
+    let (held, scheduled, running, called_off, stale_results, workers) = reply;
     Ok(Depth {
         queued: held.saturating_sub(scheduled + running + called_off),
         scheduled,
         running,
         workers,
-        stale_results: count(2),
+        stale_results,
     })
 }
 

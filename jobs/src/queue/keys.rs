@@ -77,6 +77,16 @@ impl Keys {
         self.key(&format!("running:{worker}"))
     }
 
+    /// Hash of one worker: id -> the attempt of it that has begun, as far as the worker has said so.
+    pub(crate) fn begun(&self, worker: &str) -> String {
+        self.key(&format!("begun:{worker}"))
+    }
+
+    /// Hash of jobs whose worker vanished: id -> how often before it had begun, and the lane that the job came from.
+    pub(crate) fn suspects(&self) -> String {
+        self.key("suspects")
+    }
+
     /// List of at most one token: somebody should fetch.
     pub(crate) fn wake(&self) -> String {
         self.key("wake")

@@ -1,7 +1,7 @@
 //! The memo of pure functions: outputs kept for later jobs of the same input, bounded in bytes.
 
 use bytes::Bytes;
-use redis::{cmd, pipe};
+use redis::cmd;
 use serde_json::value::RawValue;
 
 use super::outputs::unpacked;
@@ -61,12 +61,10 @@ pub(super) async fn get(
     key: &str,
 ) -> Result<Option<Bytes>, Error> {
     let keys = queues.keys(queue);
-    let mut calls = pipe();
-    calls
-        .hget(keys.memo_large(function), key)
-        .hget(keys.memo(function), key);
-    let (whole, shown): (Option<Bytes>, Option<Bytes>) = queues.connection.pipeline(&calls).await?;
-    whole.or(shown).map(unpacked).transpose()
+    let mut call = scripts::MEMO_READ.key(keys.memo(function));
+    call.key(keys.memo_large(function)).arg(key);
+    let value: Option<Bytes> = queues.connection.script(&call).await?;
+    value.map(unpacked).transpose()
 }
 
 /// A key and what lies there, which may be anything.
@@ -88,7 +86,10 @@ pub(super) async fn list(
         for (key, shown) in page {
             // One that cannot be shown does not hide the others.
             let text = |bytes| String::from_utf8(bytes).ok();
-            match (text(key), text(shown).and_then(|shown| RawValue::from_string(shown).ok())) {
+            match (
+                text(key),
+                text(shown).and_then(|shown| RawValue::from_string(shown).ok()),
+            ) {
                 (Some(key), Some(shown)) => values.push((key, shown)),
                 (key, _) => tracing::warn!(%queue, function, ?key, "skipped a memo value that is no JSON"),
             }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use redis::pipe;
 
-use super::{Queues, now_ms};
+use super::{Queues, clock};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::output;
@@ -16,8 +16,8 @@ const OUTPUT_MAX: u64 = 256 << 20;
 
 pub(super) async fn get(queues: &Queues, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
     let keys = queues.keys(queue);
-    // The worker's clock may be ahead of this one.
-    let latest = stretch(queues) + 1;
+    // What is believed of Redis's clock may be off by a little, there as well as here.
+    let latest = stretch(queues, queue).await? + 1;
     let mut calls = pipe();
     // The output lies in the stretch in which its job finished: at most a time to live ago.
     for age in 0..=STRETCHES_PER_TTL + 2 {
@@ -30,9 +30,9 @@ pub(super) async fn get(queues: &Queues, queue: &QueueName, id: JobId) -> Result
     found.into_iter().flatten().next().map(unpacked).transpose()
 }
 
-/// The number of the present stretch.
-pub(super) fn stretch(queues: &Queues) -> u64 {
-    now_ms() / (queues.ttl_ms() / STRETCHES_PER_TTL).max(1)
+/// The number of the present stretch, by Redis's clock: those of workers and readers may be any time apart.
+pub(super) async fn stretch(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
+    Ok(clock::now(queues, queue).await? / (queues.ttl_ms() / STRETCHES_PER_TTL).max(1))
 }
 
 pub(super) fn unpacked(packed: Bytes) -> Result<Bytes, Error> {

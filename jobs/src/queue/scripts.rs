@@ -34,8 +34,10 @@ macro_rules! scripts {
 
 scripts! {
     ANNOUNCE = always "announce.lua",
+    BEGIN = always "begin.lua",
     CANCEL = always "cancel.lua",
     CLOCK = always "clock.lua",
+    DEPTH = always "depth.lua",
     DISCARD = always "discard.lua",
     EDIT = always "edit.lua",
     FETCH = always "fetch.lua",
@@ -46,9 +48,11 @@ scripts! {
     HEARTBEAT = always "heartbeat.lua",
     INSTANCE = always "instance.lua",
     JOIN = always "join.lua",
+    LAPSED = always "lapsed.lua",
     LEAVE = always "leave.lua",
     LIMIT = always "limit.lua",
     MEMO = with_room "memo.lua",
+    MEMO_READ = always "memo_read.lua",
     PUSH = with_room "push.lua",
     RECOVER = always "recover.lua",
     REPORT = always "report.lua",

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::beginner::Beginnings;
 use super::fetcher::Assignment;
 use super::finisher::Outbox;
 use super::held::Held;
@@ -26,6 +27,8 @@ use crate::queue::claims::{Claim, Ended, Follows, Keep, now};
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
 use crate::queue::memo::MemoEntry;
 
+mod begin;
+
 /// The longest error message that is kept, in characters.
 const MESSAGE_MAX: usize = 2_000;
 
@@ -34,6 +37,9 @@ const OUTPUT_MAX: usize = 256 << 20;
 
 /// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).
 const UNKNOWN_FUNCTION_WAIT: Duration = Duration::from_secs(10);
+
+/// So does a job on which this build falls over.
+const PANICKED_WAIT: Duration = Duration::from_secs(10);
 
 /// What every attempt of this process shares.
 pub(crate) struct Runner {
@@ -45,6 +51,9 @@ pub(crate) struct Runner {
     /// Waits longer than this are SQL's.
     pub(crate) horizon: Duration,
     pub(crate) outbox: Outbox,
+    pub(crate) beginnings: Beginnings,
+    /// How long after the question that brought it a job may begin without another one.
+    pub(crate) fresh_for: Duration,
     /// One for each job that may run at the same time.
     pub(crate) places: Arc<Semaphore>,
     /// From then on nothing is begun any more.
@@ -81,7 +90,7 @@ impl Runner {
                 break;
             };
             let runner = Arc::clone(&self);
-            let mut run = Box::pin(async move { runner.run(assignment).await });
+            let mut run = Box::pin(async move { runner.run_or_return(assignment).await });
             if alone {
                 ended.extend(run.await);
                 continue;
@@ -98,7 +107,6 @@ impl Runner {
             }
         }
         self.outbox.tell(ended);
-        // A panic outside the function, in this crate: the job stays held and is given back.
         while waiting.join_next().await.is_some() {}
     }
 
@@ -117,22 +125,39 @@ impl Runner {
         }
     }
 
+    /// Runs an attempt to its end. After a panic in this crate, outside the function, the job would be held for as long as
+    /// this worker lives: it goes back, for another build of it.
+    async fn run_or_return(&self, assignment: Assignment) -> Option<Ended> {
+        let (queue, id) = (assignment.claim.queue.clone(), assignment.claim.id);
+        let attempt = assignment.claim.attempt;
+        match panics::caught(self.run(assignment)).await {
+            Ok(ended) => ended,
+            Err(Panicked(message)) => {
+                tracing::error!(job = %id, attempt, error = message, "the worker failed to run a job; the job goes back");
+                self.outbox.give_back(&queue, id, attempt, PANICKED_WAIT);
+                None
+            }
+        }
+    }
+
     /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
     /// worker's already.
     ///
     /// A job of a function that this build does not know is given back at once, for a worker that does.
     async fn run(&self, assignment: Assignment) -> Option<Ended> {
+        let Assignment { claim, job } = assignment;
+        let began = self.begins(&claim, &job).await?;
         let Claim {
             queue,
             id,
             attempt,
             envelope,
             bytes: frees,
-        } = assignment.claim;
-        let job = assignment.job;
+            suspect: _,
+            asked_at,
+        } = claim;
         let started_at = now();
         self.held.begins(&job, started_at.timestamp_millis());
-        let clock = Instant::now();
         let (function, ran, backoff, max_attempts) = match envelope {
             Err(message) => (
                 String::new(),
@@ -156,13 +181,18 @@ impl Runner {
                         held: Arc::clone(&self.held),
                         threads: self.threads.clone(),
                     };
-                    let ran = self.run_function(entry, &queue, context, &envelope).await;
+                    let run = self.run_function(entry, &queue, context, &envelope, asked_at);
+                    // What a function leaves behind is dropped in there, and may fall over as well.
+                    let ran = panics::caught(run).await.unwrap_or_else(|Panicked(message)| {
+                        failed(ErrorKind::Panic, &message, Next::Backoff)
+                    });
                     let backoff = envelope.backoff.unwrap_or_else(|| entry.policy().backoff.clone());
                     (envelope.function, ran, backoff, envelope.max_attempts)
                 }
             },
         };
-        self.held.ran(clock.elapsed());
+        job.ended();
+        self.held.ran(began.elapsed());
 
         let (outcome, follows, keep) = match ran {
             Ran::Stopped if job.is_called_off() => {
@@ -236,16 +266,31 @@ impl Runner {
         queue: &QueueName,
         context: JobContext,
         envelope: &Envelope,
+        asked_at: Instant,
     ) -> Ran {
-        let stop = context.job.stop.clone();
+        let job = Arc::clone(&context.job);
+        let stop = job.stop.clone();
         // Reading the input and naming its memo are the function's as well.
         let (memo_key, run) = match panics::caught_here(|| entry.run(context, &envelope.input)) {
             Ok(Ok(begun)) => begun,
             Ok(Err(BadInput(message))) => return failed(ErrorKind::BadInput, &message, Next::Dead),
             Err(Panicked(message)) => return failed(ErrorKind::Panic, &message, Next::Backoff),
         };
-        if let Some(output) = self.remembered(queue, entry.name(), memo_key.as_deref()).await {
-            return Ran::Output(output, Keep::Nothing);
+        if let Some(key) = memo_key.as_deref() {
+            let remembered = tokio::select! {
+                remembered = self.remembered(queue, entry.name(), key) => remembered,
+                () = stop.cancelled() => return Ran::Stopped,
+            };
+            if let Some(output) = remembered {
+                return Ran::Output(output, Keep::Nothing);
+            }
+            // The memo may have taken its time, and the function has not begun.
+            if asked_at.elapsed() > self.fresh_for && !self.is_confirmed(queue, envelope.id, &job).await {
+                return Ran::Stopped;
+            }
+        }
+        if stop.is_cancelled() {
+            return Ran::Stopped;
         }
         let limit = Duration::from_millis(envelope.timeout_ms);
         let result = tokio::select! {
@@ -283,13 +328,8 @@ impl Runner {
     }
 
     /// The output of an earlier job of the same input.
-    async fn remembered(
-        &self,
-        queue: &QueueName,
-        function: &str,
-        key: Option<&str>,
-    ) -> Option<Box<RawValue>> {
-        match self.queues.memo(queue, function, key?).await {
+    async fn remembered(&self, queue: &QueueName, function: &str, key: &str) -> Option<Box<RawValue>> {
+        match self.queues.memo(queue, function, key).await {
             Ok(json) => RawValue::from_string(String::from_utf8(json?.into()).ok()?).ok(),
             Err(error) => {
                 // The memo saves time; without it the function runs.

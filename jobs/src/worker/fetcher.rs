@@ -17,7 +17,7 @@ use super::patience::Patience;
 use super::rota::Rota;
 use crate::error::Error;
 use crate::job::QueueName;
-use crate::queue::claims::{BATCH, Claim, Claims};
+use crate::queue::claims::{BATCH, Claim, Claims, Room};
 use crate::queue::wake::Wakes;
 
 /// An idle worker asks a queue at least this often: a safety net under the wake lists. With many queues less often, so
@@ -42,6 +42,8 @@ struct Rounds {
     busy: bool,
     /// On a cluster: queues that could not be asked the last time.
     failing: HashSet<QueueName>,
+    /// Queues that give nothing that would have to wait for a place.
+    limited: HashSet<QueueName>,
 }
 
 /// When a queue was asked last, and when it is to be asked again if nobody calls before.
@@ -75,6 +77,8 @@ impl Rounds {
 struct Got {
     any: bool,
     next_due: Option<Duration>,
+    /// The queue gives nothing that would have to wait for a place.
+    limited: bool,
 }
 
 /// A claim on its way to the function.
@@ -82,6 +86,15 @@ struct Got {
 pub(crate) struct Assignment {
     pub(crate) claim: Claim,
     pub(crate) job: Arc<HeldJob>,
+}
+
+/// What follows a round of fetches.
+enum Next {
+    AnotherRound,
+    /// There was nothing: sleeps until somebody calls, or for so long.
+    Sleep(Duration),
+    /// Queues that give nothing to wait for a place were not asked: sleeps until a place is free, or for so long.
+    Place(Duration),
 }
 
 #[derive(Clone)]
@@ -108,9 +121,18 @@ impl Fetcher {
             }
             // A fetch that has begun is never dropped: its jobs would be held by nobody until the next heartbeats.
             let idle_for = match self.fetch_all(&mut rounds).await {
-                Ok(Some(idle_for)) => idle_for,
-                Ok(None) => {
+                Ok(Next::Sleep(idle_for)) => idle_for,
+                Ok(Next::AnotherRound) => {
                     patience.succeeded();
+                    continue;
+                }
+                Ok(Next::Place(idle_for)) => {
+                    patience.succeeded();
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = self.held.wait_for_place() => {}
+                        () = tokio::time::sleep(idle_for) => {}
+                    }
                     continue;
                 }
                 Err(error) => {
@@ -140,9 +162,8 @@ impl Fetcher {
         }
     }
 
-    /// Fetches from every queue that is to be asked, whose turn it is first. When there was nothing: for how long to
-    /// sleep.
-    async fn fetch_all(&self, rounds: &mut Rounds) -> Result<Option<Duration>, Error> {
+    /// Fetches from every queue that is to be asked, whose turn it is first.
+    async fn fetch_all(&self, rounds: &mut Rounds) -> Result<Next, Error> {
         let many = u32::try_from(self.queues.names().len()).unwrap_or(u32::MAX);
         let idle_poll = IDLE_POLL.max(IDLE_POLL_FOR_EACH.saturating_mul(many));
         let busy_poll = match self.queues.names().len() {
@@ -150,6 +171,7 @@ impl Fetcher {
             _ => BUSY_POLL_FOR_EACH.saturating_mul(many),
         };
         let mut any = false;
+        let mut passed_over = false;
         let mut failed = None;
         let round = self.queues.next_round(&mut rand::rng());
         for queue in round {
@@ -159,7 +181,16 @@ impl Fetcher {
             let room = self.held.room();
             if room == 0 {
                 rounds.busy = true;
-                return Ok(None);
+                return Ok(Next::AnotherRound);
+            }
+            let room = Room {
+                most: room.min(BATCH),
+                places: self.held.free_places(),
+                suspect: self.held.may_take_suspect(),
+            };
+            if room.places == 0 && rounds.limited.contains(queue) {
+                passed_over = true;
+                continue;
             }
             let got = if self.claims.queues_are_apart() {
                 match self.fetch_beside(rounds, queue, room).await {
@@ -178,6 +209,11 @@ impl Fetcher {
             };
             any |= got.any;
             rounds.failing.remove(queue);
+            if got.limited {
+                rounds.limited.insert(queue.clone());
+            } else {
+                rounds.limited.remove(queue);
+            }
             if got.any {
                 rounds.idle.remove(queue);
             } else {
@@ -190,21 +226,27 @@ impl Fetcher {
                 rounds.idle.clear();
                 Err(error)
             }
-            Some(_) | None if any => Ok(None),
+            Some(_) | None if any => Ok(Next::AnotherRound),
             Some(_) | None => {
                 let next = rounds.idle.values().map(|idle| idle.until).min();
                 let next = next.map(|at| at.saturating_duration_since(Instant::now()));
-                Ok(Some(next.unwrap_or(IDLE_POLL).min(idle_poll)))
+                let idle_for = next.unwrap_or(IDLE_POLL).min(idle_poll);
+                Ok(if passed_over {
+                    Next::Place(idle_for)
+                } else {
+                    Next::Sleep(idle_for)
+                })
             }
         }
     }
 
     /// Fetches from one queue and hands on what it gave.
-    async fn fetch(&self, queue: &QueueName, room: usize) -> Result<Got, Error> {
-        let fetched = self.claims.fetch(queue, room.min(BATCH)).await?;
+    async fn fetch(&self, queue: &QueueName, room: Room) -> Result<Got, Error> {
+        let fetched = self.claims.fetch(queue, room).await?;
         let got = Got {
             any: !fetched.claims.is_empty(),
             next_due: fetched.next_due,
+            limited: fetched.limited,
         };
         self.hand_on(fetched.claims);
         Ok(got)
@@ -216,7 +258,7 @@ impl Fetcher {
         &self,
         rounds: &mut Rounds,
         queue: &QueueName,
-        room: usize,
+        room: Room,
     ) -> Option<Result<Got, Error>> {
         let mut fetching = match rounds.slow.remove(queue) {
             Some(fetching) if !fetching.is_finished() => {
@@ -242,20 +284,35 @@ impl Fetcher {
         }
     }
 
-    /// Gives jobs to apalis: one task for each, or for a few of those that take no time.
+    /// Gives jobs to apalis: one task for each, or for a few of those that take no time. One that Redis has to be asked
+    /// about would hold the others of its task up.
     fn hand_on(&self, claims: Vec<Claim>) {
         let length = self.held.run_together();
-        let mut claims = claims.into_iter().peekable();
-        while let Some(first) = claims.peek() {
-            let id = TaskId::from_string(first.id.to_string());
-            let assignments = claims.by_ref().take(length).map(|claim| Assignment {
+        let mut together = Vec::new();
+        for claim in claims {
+            let alone = claim.is_marked_first();
+            if alone {
+                self.send(&mut together);
+            }
+            together.push(Assignment {
                 job: self.held.add(&claim),
                 claim,
             });
-            let task = TaskBuilder::new(assignments.collect()).task_id(id).build();
-            // The receiver goes away only when the worker has ended; the job is then given back with the rest.
-            let _ended = self.tasks.send(task);
+            if alone || together.len() >= length {
+                self.send(&mut together);
+            }
         }
+        self.send(&mut together);
+    }
+
+    fn send(&self, assignments: &mut Vec<Assignment>) {
+        let Some(first) = assignments.first() else {
+            return;
+        };
+        let id = TaskId::from_string(first.claim.id.to_string());
+        let task = TaskBuilder::new(std::mem::take(assignments)).task_id(id).build();
+        // The receiver goes away only when the worker has ended; the job is then given back with the rest.
+        let _ended = self.tasks.send(task);
     }
 }
 

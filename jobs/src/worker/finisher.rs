@@ -275,7 +275,10 @@ impl Finisher {
             match self.claims.memo_put(queue, &function, &entries).await {
                 Err(error) if !error.is_unavailable() => {
                     tracing::error!(%queue, function, error = chain(&error), "Redis refuses values for the memo");
-                    for ended in ended.iter_mut().filter(|ended| ended.finished.function == function) {
+                    for ended in ended
+                        .iter_mut()
+                        .filter(|ended| ended.finished.function == function)
+                    {
                         if let Keep::Memo(entry) = &ended.keep {
                             ended.keep = Keep::Output(entry.clone().into());
                         }

@@ -2,22 +2,34 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-use super::notebook::Notebook;
 use crate::job::{JobId, QueueName};
 use crate::queue::claims::{BATCH, Claim, now};
 use crate::queue::events::Notes;
 use crate::queue::events::wire::ReportOnWire;
 
+mod job;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use job::HeldJob;
+
 /// How long the way to Redis and back takes, about. So much work is fetched ahead: less would leave the worker idle,
 /// more would keep jobs from other workers.
 const ROUND_TRIP: Duration = Duration::from_millis(2);
+
+/// What will not begin within this time goes back, for workers that are idle.
+const BEGINS_WITHIN: Duration = Duration::from_millis(100);
+
+/// A job whose worker vanished is not alone in hand any more when it has been running for so long: what ends its process
+/// does so at once, as a rule, and long jobs are not to wait for each other.
+const PROBATION: Duration = Duration::from_millis(500);
 
 /// The weight of the newest run in the running mean of run times.
 const NEWEST_WEIGHT: f64 = 0.1;
@@ -27,9 +39,6 @@ const NEWEST_WEIGHT: f64 = 0.1;
 const TOGETHER_WITHIN: Duration = Duration::from_millis(1);
 const TOGETHER_MAX: usize = 50;
 
-/// An attempt that ends sooner is not announced: its end says it all.
-const ANNOUNCED_AFTER_MS: i64 = 50;
-
 pub(crate) struct Held {
     concurrency: usize,
     table: Mutex<Table>,
@@ -37,6 +46,8 @@ pub(crate) struct Held {
     left: Notify,
     /// Rings when an attempt begins, or says something. Several may listen.
     news: watch::Sender<()>,
+    /// Rings when a job goes back.
+    returning: Notify,
 }
 
 #[derive(Default)]
@@ -44,46 +55,10 @@ struct Table {
     jobs: HashMap<JobId, Arc<HeldJob>>,
     /// Running mean of run times in seconds.
     mean_run: f64,
-}
-
-/// A job in the hands of this process. Shared by those who run it and those who stop it or listen to it.
-#[derive(Debug)]
-pub(crate) struct HeldJob {
-    pub(crate) queue: QueueName,
-    pub(crate) attempt: u32,
-    pub(crate) stop: CancellationToken,
-    pub(crate) notebook: Notebook,
-    /// Stopped because somebody called the job off, which is an outcome.
-    called_off: AtomicBool,
-    /// When it began to run, in ms; 0 before.
-    started_ms: AtomicI64,
-    announced: AtomicBool,
-}
-
-impl HeldJob {
-    pub(crate) fn new(queue: QueueName, attempt: u32) -> Self {
-        Self {
-            queue,
-            attempt,
-            stop: CancellationToken::new(),
-            notebook: Notebook::default(),
-            called_off: AtomicBool::new(false),
-            started_ms: AtomicI64::new(0),
-            announced: AtomicBool::new(false),
-        }
-    }
-
-    /// The job was called off; without this a stopped attempt has no outcome.
-    pub(crate) fn is_called_off(&self) -> bool {
-        self.called_off.load(Ordering::SeqCst)
-    }
-
-    /// Whether it began so long ago that it should be announced, and was not yet.
-    fn is_due_for_announcement(&self, now_ms: i64) -> Option<bool> {
-        let started = self.started_ms.load(Ordering::Relaxed);
-        let waits = started > 0 && !self.announced.load(Ordering::Relaxed);
-        waits.then_some(now_ms - started >= ANNOUNCED_AFTER_MS)
-    }
+    /// Jobs that were ever added.
+    added: u64,
+    /// The last one whose worker had vanished, as long as it is here.
+    suspect: Option<Arc<HeldJob>>,
 }
 
 /// What a job has to say, and the job, should it have to be said again.
@@ -110,12 +85,15 @@ impl Held {
         let table = Table {
             jobs: HashMap::new(),
             mean_run: 1.0,
+            added: 0,
+            suspect: None,
         };
         Self {
             concurrency,
             table: Mutex::new(table),
             left: Notify::new(),
             news: watch::Sender::new(()),
+            returning: Notify::new(),
         }
     }
 
@@ -126,10 +104,34 @@ impl Held {
     /// How many more jobs this process may take now. None while it is not worth the way.
     pub(crate) fn room(&self) -> usize {
         let table = self.table();
-        let ahead = table.fetched_ahead(self.concurrency);
+        let ahead = table.begin_within(ROUND_TRIP, self.concurrency).min(BATCH);
         let room = (self.concurrency + ahead).saturating_sub(table.jobs.len());
         // With work in hand for the time, few places are not worth a call.
         if room > ahead / 2 { room } else { 0 }
+    }
+
+    /// How many jobs could begin at once.
+    pub(crate) fn free_places(&self) -> usize {
+        self.concurrency.saturating_sub(self.len())
+    }
+
+    /// Waits until a job could begin at once.
+    pub(crate) async fn wait_for_place(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.free_places() > 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Whether a job whose worker vanished may be taken: there is no other one that has just begun.
+    pub(crate) fn may_take_suspect(&self) -> bool {
+        let proven = |job: &Arc<HeldJob>| {
+            job.has_ended() || job.runs_for(Instant::now()).is_some_and(|time| time > PROBATION)
+        };
+        self.table().suspect.as_ref().is_none_or(proven)
     }
 
     /// How many of the next jobs should share a task.
@@ -153,9 +155,16 @@ impl Held {
     /// stopped and the new one takes its place.
     pub(crate) fn add(&self, claim: &Claim) -> Arc<HeldJob> {
         let job = Arc::new(HeldJob::new(claim.queue.clone(), claim.attempt));
-        if let Some(before) = self.table().jobs.insert(claim.id, Arc::clone(&job)) {
+        let mut table = self.table();
+        table.added += 1;
+        job.number.store(table.added, Ordering::Relaxed);
+        if claim.suspect {
+            table.suspect = Some(Arc::clone(&job));
+        }
+        if let Some(before) = table.jobs.insert(claim.id, Arc::clone(&job)) {
             before.stop.cancel();
         }
+        drop(table);
         job
     }
 
@@ -204,12 +213,82 @@ impl Held {
         news
     }
 
-    /// Calls a job off, if it is here.
+    /// Calls a job off, if it is here: one that runs is stopped, one that waits goes back.
     pub(crate) fn call_off(&self, id: JobId) {
         if let Some(job) = self.table().jobs.get(&id) {
-            job.called_off.store(true, Ordering::SeqCst);
-            job.stop.cancel();
+            if job.returns(false) {
+                self.returning.notify_one();
+            }
+            job.call_off();
         }
+    }
+
+    /// A job that has not begun is not to begin: it goes back.
+    pub(crate) fn turn_back(&self, job: &HeldJob) {
+        if job.returns(true) {
+            self.returning.notify_one();
+        }
+    }
+
+    /// Waits until jobs are to go back at once.
+    pub(crate) async fn wait_for_returning(&self) {
+        self.returning.notified().await;
+    }
+
+    /// Decides which of the waiting jobs go back: those that will not begin soon, or all of them.
+    pub(crate) fn turn_back_surplus(&self, all: bool) {
+        let table = self.table();
+        if !all && table.jobs.len() <= self.concurrency {
+            return;
+        }
+        let mut waiting: Vec<&Arc<HeldJob>> = table
+            .jobs
+            .values()
+            .filter(|job| job.waits() || (all && !job.has_begun()))
+            .collect();
+        // Those that came last begin last.
+        waiting.sort_unstable_by_key(|job| job.number.load(Ordering::Relaxed));
+        let begin_soon = if all {
+            0
+        } else {
+            // While a place is free its job is on the way to it, however slow this machine is.
+            let taken = table.jobs.values().filter(|job| !job.waits() && !job.has_ended());
+            let free = self.concurrency.saturating_sub(taken.count());
+            free + table.begin_within(BEGINS_WITHIN, self.concurrency)
+        };
+        for job in waiting.into_iter().skip(begin_soon) {
+            job.returns(all);
+        }
+    }
+
+    /// The queues of which jobs go back.
+    pub(crate) fn queues_of_returning(&self) -> Vec<QueueName> {
+        let table = self.table();
+        let mut queues: Vec<QueueName> = table
+            .jobs
+            .values()
+            .filter(|job| job.is_returning())
+            .map(|job| job.queue.clone())
+            .collect();
+        queues.sort();
+        queues.dedup();
+        queues
+    }
+
+    /// The jobs of a queue that go back, the first one first.
+    pub(crate) fn returning(&self, queue: &QueueName) -> Vec<(JobId, u32)> {
+        self.in_order(|job| job.queue == *queue && job.is_returning())
+    }
+
+    /// Jobs that are held, in the order in which they were fetched.
+    pub(crate) fn in_order(&self, filter: impl Fn(&HeldJob) -> bool) -> Vec<(JobId, u32)> {
+        let table = self.table();
+        let found = table.jobs.iter().filter(|(_, job)| filter(job));
+        let mut found: Vec<_> = found
+            .map(|(id, job)| (job.number.load(Ordering::Relaxed), *id, job.attempt))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id, attempt)| (id, attempt)).collect()
     }
 
     /// Forgets a job, if it is still here with this attempt.
@@ -225,8 +304,15 @@ impl Held {
             if let Entry::Occupied(entry) = table.jobs.entry(id)
                 && entry.get().attempt == attempt
             {
-                entry.remove();
+                let gone = entry.remove();
                 any = true;
+                if table
+                    .suspect
+                    .as_ref()
+                    .is_some_and(|suspect| Arc::ptr_eq(suspect, &gone))
+                {
+                    table.suspect = None;
+                }
             }
         }
         drop(table);
@@ -259,12 +345,20 @@ impl Held {
 }
 
 impl Table {
-    /// How many jobs, beside those that run, are worth having in hand: as many as run while the next ones come.
-    fn fetched_ahead(&self, concurrency: usize) -> usize {
+    /// How many jobs will begin within a time: as many as places become free. A place whose job runs for longer than
+    /// jobs usually do becomes free so much more seldom.
+    fn begin_within(&self, time: Duration, concurrency: usize) -> usize {
+        let now = Instant::now();
+        let mean_run = self.mean_run.max(f64::MIN_POSITIVE);
+        let mut unused = concurrency;
+        let mut places_a_second = 0.0;
+        for elapsed in self.jobs.values().filter_map(|job| job.runs_for(now)) {
+            unused = unused.saturating_sub(1);
+            places_a_second += elapsed.as_secs_f64().max(mean_run).recip();
+        }
         #[expect(clippy::cast_precision_loss, reason = "a few thousand are exact")]
-        let places = concurrency as f64;
-        let ahead = places * ROUND_TRIP.as_secs_f64() / self.mean_run.max(f64::MIN_POSITIVE);
-        saturating(ahead).min(BATCH)
+        let unused = unused as f64;
+        saturating(time.as_secs_f64() * (places_a_second + unused / mean_run))
     }
 }
 
@@ -275,106 +369,4 @@ impl Table {
 )]
 fn saturating(number: f64) -> usize {
     number as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn claim(id: JobId, attempt: u32) -> Claim {
-        Claim {
-            queue: QueueName::standard(),
-            id,
-            attempt,
-            envelope: Err(String::new()),
-            bytes: 0,
-        }
-    }
-
-    #[test]
-    fn short_jobs_are_fetched_ahead_and_long_ones_are_not() {
-        let held = Held::new(10);
-        assert_eq!(held.room(), 10);
-        for _ in 0..200 {
-            held.ran(Duration::from_micros(100));
-        }
-        let room = held.room();
-        assert!((190..=210).contains(&room), "{room}");
-        for _ in 0..10 {
-            held.ran(Duration::from_secs(5));
-        }
-        assert_eq!(held.room(), 10);
-    }
-
-    #[test]
-    fn a_few_places_are_not_worth_a_call_while_there_is_work_in_hand() {
-        let held = Held::new(10);
-        for _ in 0..200 {
-            held.ran(Duration::from_micros(100));
-        }
-        let ids: Vec<JobId> = (0..held.room()).map(|_| JobId::new()).collect();
-        for id in &ids {
-            held.add(&claim(*id, 1));
-        }
-        held.remove_all(ids[..50].iter().map(|id| (*id, 1)));
-        assert_eq!(held.room(), 0);
-        held.remove_all(ids[50..150].iter().map(|id| (*id, 1)));
-        assert_eq!(held.room(), 150);
-    }
-
-    #[test]
-    fn a_newer_attempt_stops_the_older_one_and_keeps_its_place() {
-        let held = Held::new(10);
-        let id = JobId::new();
-        let first = held.add(&claim(id, 1));
-        let second = held.add(&claim(id, 2));
-        assert!(first.stop.is_cancelled() && !second.stop.is_cancelled());
-        held.remove(id, 1);
-        assert_eq!(held.len(), 1);
-        held.remove(id, 2);
-        assert_eq!(held.room(), 10);
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_room_is_woken_when_a_job_leaves() {
-        let held = Arc::new(Held::new(1));
-        let id = JobId::new();
-        held.add(&claim(id, 1));
-        let waiting = tokio::spawn({
-            let held = Arc::clone(&held);
-            async move { held.wait_for_room().await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        held.remove(id, 1);
-        tokio::time::timeout(Duration::from_secs(5), waiting)
-            .await
-            .unwrap()
-            .unwrap();
-    }
-
-    #[test]
-    fn an_attempt_is_announced_once_and_only_when_it_goes_on() {
-        let held = Held::new(10);
-        let job = held.add(&claim(JobId::new(), 1));
-        assert!(held.news(&QueueName::standard()).is_empty(), "it has not begun");
-        let now_ms = now().timestamp_millis();
-        held.begins(&job, now_ms + 1_000);
-        assert!(held.news(&QueueName::standard()).is_empty(), "it has just begun");
-        held.begins(&job, now_ms - 1_000);
-        let mut news = held.news(&QueueName::standard());
-        assert_eq!(news.len(), 1);
-        assert_eq!(news[0].report.2, Some(now_ms - 1_000));
-        assert!(held.news(&QueueName::standard()).is_empty());
-
-        news.remove(0).put_back();
-        assert_eq!(
-            held.news(&QueueName::standard()).len(),
-            1,
-            "it could not be told, and is news again"
-        );
-        job.notebook.line("half-way");
-        let news = held.news(&QueueName::standard());
-        assert!(news[0].report.2.is_none() && news[0].report.3.is_some());
-    }
 }

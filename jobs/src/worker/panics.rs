@@ -35,12 +35,21 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panick
     AssertUnwindSafe(work)
         .catch_unwind()
         .await
-        .map_err(|panic| describe(panic.as_ref()))
+        .map_err(describe_and_drop)
 }
 
 /// Runs a computation; a panic becomes an error that names its place, on whichever thread it is told.
 pub(crate) fn caught_here<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| describe(panic.as_ref()))
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(describe_and_drop)
+}
+
+/// What a panic brings along is the function's too, and may fall over when it is dropped.
+fn describe_and_drop(panic: Box<dyn Any + Send>) -> Panicked {
+    let described = describe(panic.as_ref());
+    if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(another);
+    }
+    described
 }
 
 fn describe(panic: &(dyn Any + Send)) -> Panicked {

@@ -53,12 +53,13 @@ impl Recoverer {
     async fn recover(&self, queue: &QueueName) -> Result<(), Error> {
         for worker in self.claims.lapsed(queue).await? {
             while let Some(recovered) = self.claims.recover(queue, &worker).await? {
-                if recovered.queued_again + recovered.dead > 0 {
+                if recovered.queued_again + recovered.dead + recovered.not_begun > 0 {
                     tracing::warn!(
                         %queue,
                         worker,
                         queued_again = recovered.queued_again,
                         dead = recovered.dead,
+                        not_begun = recovered.not_begun,
                         "took over the jobs of a worker that vanished"
                     );
                 }

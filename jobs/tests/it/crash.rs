@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
-use jobs::queue::events::{ErrorKind, Outcome};
+use jobs::queue::events::{ErrorKind, JobEvent, Outcome};
 use jobs::worker::WorkerSettings;
 use serde_json::json;
 
 use crate::functions::Scripted;
-use crate::support::{TestEnv, TestWorker, catalog_of, envelope, eventually};
+use crate::support::{TestEnv, TestWorker, Watch, catalog_of, envelope, eventually};
+
+/// So many attempts have been told to run: they count, whatever becomes of their workers.
+async fn until_announced(watch: &mut Watch, count: usize) {
+    watch
+        .until(&format!("{count} attempts run"), |watch| {
+            let started = watch
+                .events()
+                .filter(|event| matches!(event, JobEvent::Started { .. }));
+            started.count() >= count
+        })
+        .await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_vanished_worker_are_run_by_another() {
@@ -17,7 +29,7 @@ async fn the_jobs_of_a_vanished_worker_are_run_by_another() {
     let vanishing = env.worker(&catalog_of(first.clone()));
     let job = envelope("scripted", &json!({}));
     env.push(std::slice::from_ref(&job)).await;
-    eventually("it runs", || async { first.runs() == 1 }).await;
+    until_announced(&mut watch, 1).await;
     // Neither its heartbeat nor its farewell happens.
     vanishing.run.abort();
     drop(vanishing.run.await);
@@ -39,10 +51,10 @@ async fn a_job_that_takes_its_worker_along_ends_dead() {
     let mut job = envelope("scripted", &json!({}));
     job.max_attempts = 2;
     env.push(std::slice::from_ref(&job)).await;
-    for _ in 0..2 {
+    for attempt in 1..=2 {
         let scripted = Scripted::gated();
         let vanishing = env.worker(&catalog_of(scripted.clone()));
-        eventually("it runs", || async { scripted.runs() == 1 }).await;
+        until_announced(&mut watch, attempt).await;
         vanishing.run.abort();
         drop(vanishing.run.await);
     }
@@ -113,7 +125,7 @@ async fn a_result_that_comes_too_late_changes_nothing_and_is_counted() {
     let sleeper = TestWorker::start(&catalog_of(late.clone()), full);
     let job = envelope("scripted", &json!({ "output": "late" }));
     env.push(std::slice::from_ref(&job)).await;
-    eventually("it runs", || async { late.runs() == 1 }).await;
+    until_announced(&mut watch, 1).await;
     let prompt = Scripted::gated();
     let other = env.worker(&catalog_of(prompt.clone()));
     // As after a pause longer than the lease: in Redis's eyes the worker has lapsed, and it does not know yet.

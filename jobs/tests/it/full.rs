@@ -47,7 +47,10 @@ async fn a_full_redis_ends_what_it_has_and_loses_nothing() {
     let env = TestEnv::alone().await;
     let mut watch = env.watch().await;
     let (first, second) = (Scripted::gated(), Scripted::gated());
-    let _workers = [env.worker(&catalog_of(first.clone())), env.worker(&catalog_of(second.clone()))];
+    let _workers = [
+        env.worker(&catalog_of(first.clone())),
+        env.worker(&catalog_of(second.clone())),
+    ];
     limit_memory(&env, 12 << 20).await;
     let mut pushed = 0;
     let error = loop {
@@ -82,22 +85,32 @@ async fn a_full_redis_ends_what_it_has_and_loses_nothing() {
     watch.until_finished(pushed).await;
     let ended = watch.finished();
     assert!(
-        ended.iter().all(|ended| ended.attempt == 1 && matches!(ended.outcome, Outcome::Completed { .. })),
+        ended
+            .iter()
+            .all(|ended| ended.attempt == 1 && matches!(ended.outcome, Outcome::Completed { .. })),
         "{ended:?}"
     );
-    assert!(!watch.events().any(|event| matches!(event, JobEvent::Returned { .. })));
+    assert!(
+        !watch
+            .events()
+            .any(|event| matches!(event, JobEvent::Returned { .. }))
+    );
     assert_eq!(first.runs() + second.runs(), u32::try_from(pushed).unwrap());
     env.assert_clean().await;
-    eventually("there is room again", async || env.queues.has_room(&env.queue).await.unwrap()).await;
+    eventually("there is room again", async || {
+        env.queues.has_room(&env.queue).await.unwrap()
+    })
+    .await;
     env.push(&[once(&json!(1), 10)]).await;
 }
 
 /// The types of events that tell of a worker that was taken for dead.
 async fn lost(env: &TestEnv) -> Vec<String> {
-    let entries: redis::streams::StreamRangeReply =
-        env.ask(&["XRANGE", &env.key("events"), "-", "+"]).await;
+    let entries: redis::streams::StreamRangeReply = env.ask(&["XRANGE", &env.key("events"), "-", "+"]).await;
     let types = entries.ids.iter().filter_map(|entry| entry.get::<String>("t"));
-    types.filter(|name| name == "crashed" || name == "returned").collect()
+    types
+        .filter(|name| name == "crashed" || name == "returned")
+        .collect()
 }
 
 /// An output that cannot be packed well, of so many bytes.
@@ -129,7 +142,8 @@ async fn large_outputs_wait_for_room_and_hold_up_nobody() {
     let small: Vec<Envelope> = (0..50).map(|number| once(&json!(number), 0)).collect();
     env.push(&small).await;
     eventually("some run", async || scripted.runs() > 0).await;
-    env.push(&[large.clone(), remembered.clone(), short.clone()]).await;
+    env.push(&[large.clone(), remembered.clone(), short.clone()])
+        .await;
     limit_memory(&env, 64 << 10).await;
     fill(&env, "filling").await;
     scripted.open(small.len());
@@ -143,7 +157,12 @@ async fn large_outputs_wait_for_room_and_hold_up_nobody() {
     watch.until_finished(small.len() + 3).await;
     let whole = env.queues.output(&env.queue, large.id).await.unwrap().unwrap();
     assert_eq!(whole.len(), 200_002);
-    let whole = env.queues.memo(&env.queue, "fibonacci", "300000").await.unwrap().unwrap();
+    let whole = env
+        .queues
+        .memo(&env.queue, "fibonacci", "300000")
+        .await
+        .unwrap()
+        .unwrap();
     assert!(whole.len() > 60_000, "{}", whole.len());
     env.assert_clean().await;
 }
@@ -162,7 +181,13 @@ async fn who_records_begins_also_when_redis_is_full() {
     let job = envelope("scripted", &json!({}));
     let told = [(job.id, 0, "scripted")];
     env.queues.announce_cancelled(&env.queue, &told).await.unwrap();
-    assert!(env.queues.announce(&env.queue, &[job]).await.unwrap_err().is_full());
+    assert!(
+        env.queues
+            .announce(&env.queue, &[job])
+            .await
+            .unwrap_err()
+            .is_full()
+    );
     let batches = recorder.read(Duration::from_secs(2)).await.unwrap();
     assert_eq!(batches.len(), 1);
     recorder.ack(&batches).await.unwrap();

@@ -42,7 +42,10 @@ async fn large_inputs_come_through_a_slow_link() {
     assert_eq!(scripted.runs(), 200, "some ran twice");
     env.assert_clean().await;
     let peak = env.info("used_memory_peak").await;
-    assert!(peak < held + (32 << 20), "Redis held {held} bytes, and {peak} at its peak");
+    assert!(
+        peak < held + (32 << 20),
+        "Redis held {held} bytes, and {peak} at its peak"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +58,8 @@ async fn lanes_take_turns_also_when_their_jobs_are_large() {
     for _ in 0..6 {
         env.push(&[of_key("a", MEBIBYTE), of_key("b", MEBIBYTE)]).await;
     }
-    env.push(&[of_key("c", 10), of_key("c", 10), of_key("c", 10)]).await;
+    env.push(&[of_key("c", 10), of_key("c", 10), of_key("c", 10)])
+        .await;
     let scripted = Scripted::gated();
     let mut watch = env.watch().await;
     let mut settings = env.settings.clone();
@@ -78,7 +82,8 @@ async fn lanes_take_turns_also_when_their_jobs_are_large() {
 async fn the_bytes_of_a_queue_are_told() {
     let env = TestEnv::new().await;
     assert_eq!(env.queues.bytes(&env.queue).await.unwrap(), Some(0));
-    env.push(&(0..300).map(|_| large(10_000)).collect::<Vec<_>>()).await;
+    env.push(&(0..300).map(|_| large(10_000)).collect::<Vec<_>>())
+        .await;
     let bytes = env.queues.bytes(&env.queue).await.unwrap().unwrap();
     assert!((3_000_000..6_000_000).contains(&bytes), "{bytes}");
 }
@@ -99,8 +104,18 @@ async fn events_come_through_a_slow_link() {
     for _ in 0..ENTRIES {
         let id = jobs::job::JobId::new();
         let reported = format!(r#"[["{id}",1,1,{{"l":[{{"n":1,"t":1,"s":"{line}"}}]}}]]"#);
-        env.ask::<String>(&["XADD", &env.key("events"), "*", "t", "reported", "w", "w", "d", &reported])
-            .await;
+        env.ask::<String>(&[
+            "XADD",
+            &env.key("events"),
+            "*",
+            "t",
+            "reported",
+            "w",
+            "w",
+            "d",
+            &reported,
+        ])
+        .await;
     }
     let mut recorder = queues.recorder(std::slice::from_ref(&env.queue), "one");
     let mut read = 0;

@@ -12,11 +12,18 @@ use crate::support::{TestEnv, catalog_of, envelope, eventually};
 /// Scripts that were called, those of heartbeats and all.
 fn scripts(monitor: &Monitor) -> usize {
     let calls = monitor.calls();
-    calls.iter().filter(|call| call.words[0].starts_with("EVAL")).count()
+    calls
+        .iter()
+        .filter(|call| call.words[0].starts_with("EVAL"))
+        .count()
 }
 
 async fn push_before(env: &TestEnv, count: usize) {
-    let deadline = env.queues.deadline(&env.queue, Duration::from_mins(1)).await.unwrap();
+    let deadline = env
+        .queues
+        .deadline(&env.queue, Duration::from_mins(1))
+        .await
+        .unwrap();
     let jobs: Vec<_> = (0..count).map(|_| envelope("scripted", &json!({}))).collect();
     let pushed = env.queues.push_before(deadline, &env.queue, &jobs).await.unwrap();
     assert_eq!(pushed.pushed, count);
@@ -28,7 +35,10 @@ async fn an_emptied_redis_hands_out_nothing_before_its_limits_are_there() {
     let scripted = Scripted::gated();
     let mut watch = env.watch().await;
     let _worker = env.worker(&catalog_of(scripted.clone()));
-    env.queues.set_limits(&env.queue, &Limits::default()).await.unwrap();
+    env.queues
+        .set_limits(&env.queue, &Limits::default())
+        .await
+        .unwrap();
     push_before(&env, 1).await;
     scripted.open(1);
     watch.until_finished(1).await;
@@ -73,7 +83,8 @@ async fn limits_that_an_earlier_release_has_set_are_limits() {
     let env = TestEnv::new().await;
     push_before(&env, 2).await;
     // As its script does it: it knows nothing of the promise.
-    env.ask::<u64>(&["HSET", &env.key("limits"), "concurrency", "1"]).await;
+    env.ask::<u64>(&["HSET", &env.key("limits"), "concurrency", "1"])
+        .await;
     let scripted = Scripted::gated();
     let _worker = env.worker(&catalog_of(scripted.clone()));
     eventually("one runs", async || scripted.runs() == 1).await;

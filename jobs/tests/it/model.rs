@@ -1,4 +1,4 @@
-//! The Lua scripts against a model: random sequences of push, fetch, report, finish, give back, recover, cancel, limits and
+//! The Lua scripts against a model: random sequences of push, fetch, report, finish, give back, begin, recover, cancel, limits and
 //! time passing, with a look at all of Redis after each step, and at what the events told after the last one.
 
 mod act;

@@ -26,10 +26,14 @@ async fn an_id_that_cannot_be_read_does_not_keep_others_from_being_fetched() {
     }
     // Nor does an attempt that is none.
     let last = some[3].id.to_string();
-    env.ask::<u64>(&["HSET", &env.key("attempts"), &last, "many"]).await;
+    env.ask::<u64>(&["HSET", &env.key("attempts"), &last, "many"])
+        .await;
     let worker = env.worker(&catalog_of(Scripted::default()));
     watch.until_finished(4).await;
-    eventually("they are gone", async || env.queues.depth(&env.queue).await.unwrap().running == 0).await;
+    eventually("they are gone", async || {
+        env.queues.depth(&env.queue).await.unwrap().running == 0
+    })
+    .await;
     env.ask::<u64>(&["HDEL", &env.key("attempts"), &last]).await;
     env.assert_clean().await;
     worker.stop().await;
@@ -49,8 +53,10 @@ async fn an_id_that_cannot_be_read_does_not_keep_a_lease_from_being_renewed() {
     // What the worker knows nothing of is given back, as ever, beside it.
     let lost = jobs(1).remove(0);
     let text = serde_json::to_string(&lost).unwrap();
-    env.ask::<u64>(&["HSET", &env.key("jobs"), &lost.id.to_string(), &text]).await;
-    env.ask::<u64>(&["HSET", &running, &lost.id.to_string(), "1"]).await;
+    env.ask::<u64>(&["HSET", &env.key("jobs"), &lost.id.to_string(), &text])
+        .await;
+    env.ask::<u64>(&["HSET", &running, &lost.id.to_string(), "1"])
+        .await;
     scripted.open(10);
     watch.until_finished(4).await;
     eventually("it is gone", async || {
@@ -106,7 +112,12 @@ async fn values_that_the_memo_refuses_are_kept_for_their_jobs() {
     let job = envelope("fibonacci", &json!({ "index": 100_000 }));
     env.push(&[job.clone(), envelope("echo", &json!("x"))]).await;
     watch.until_finished(2).await;
-    assert!(watch.finished().iter().all(|ended| ended.outcome.state() == JobState::Completed));
+    assert!(
+        watch
+            .finished()
+            .iter()
+            .all(|ended| ended.outcome.state() == JobState::Completed)
+    );
     let output = env.queues.output(&env.queue, job.id).await.unwrap().unwrap();
     assert!(output.len() > 20_000, "{}", output.len());
     worker.stop().await;
@@ -121,8 +132,12 @@ async fn an_envelope_that_is_no_object_does_not_keep_the_others_from_being_recov
     let some = jobs(6);
     env.push(&some).await;
     eventually("they run", async || first.runs() == 6).await;
-    for (job, text) in some.iter().zip(["5", "null", "\"text\"", r#"{"function":"two words"}"#]) {
-        env.ask::<u64>(&["HSET", &env.key("jobs"), &job.id.to_string(), text]).await;
+    for (job, text) in some
+        .iter()
+        .zip(["5", "null", "\"text\"", r#"{"function":"two words"}"#])
+    {
+        env.ask::<u64>(&["HSET", &env.key("jobs"), &job.id.to_string(), text])
+            .await;
     }
     vanishing.run.abort();
     drop(vanishing.run.await);
@@ -145,7 +160,12 @@ async fn one_job_of_an_event_that_cannot_be_read_does_not_hide_the_others() {
     let env = TestEnv::new().await;
     let (one, two) = (JobId::new(), JobId::new());
     let ended = |id: &str| format!(r#"["{id}",1,"f",1700000000000,1700000000005,{{"c":"55"}},null]"#);
-    let finished = format!("[{},{},{}]", ended(&one.to_string()), ended("?"), ended(&two.to_string()));
+    let finished = format!(
+        "[{},{},{}]",
+        ended(&one.to_string()),
+        ended("?"),
+        ended(&two.to_string())
+    );
     let entries = [
         ("finished", finished),
         ("cancelled", format!("{one}:0:f x:0:f {two}:many:f {two}:0:f")),
@@ -166,7 +186,8 @@ async fn one_job_of_an_event_that_cannot_be_read_does_not_hide_the_others() {
 async fn a_value_that_cannot_be_shown_does_not_hide_the_others() {
     let env = TestEnv::new().await;
     for (key, value) in [("1", "1"), ("2", "{"), ("10", "55")] {
-        env.ask::<u64>(&["HSET", &env.key("memo:fibonacci"), key, value]).await;
+        env.ask::<u64>(&["HSET", &env.key("memo:fibonacci"), key, value])
+            .await;
     }
     let shown: Result<Vec<_>, Error> = env.queues.memo_list(&env.queue, "fibonacci", 10).await;
     let mut keys: Vec<String> = shown.unwrap().into_iter().map(|(key, _)| key).collect();

@@ -40,7 +40,10 @@ pub(super) async fn read(
 pub(super) fn bytes_of(entry: &StreamId) -> usize {
     let bytes = |value: &Value| match value {
         Value::BulkString(bytes) => Some(bytes.len()),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the values of an entry are strings")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the values of an entry are strings"
+        )]
         _ => None,
     };
     entry.map.values().filter_map(bytes).sum()

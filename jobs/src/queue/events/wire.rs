@@ -305,7 +305,9 @@ fn from_json<'a, T: Deserialize<'a>>(id: EventId, data: &'a str) -> Result<Vec<T
     }
     let items: Vec<&RawValue> = serde_json::from_str(data).map_err(no_json)?;
     let read = items.into_iter().map(|item| serde_json::from_str(item.get()));
-    Ok(read.filter_map(|item| or_skip(id, item.map_err(no_json))).collect())
+    Ok(read
+        .filter_map(|item| or_skip(id, item.map_err(no_json)))
+        .collect())
 }
 
 /// One item of an entry. It must not take along the others.
@@ -327,8 +329,7 @@ fn attempt(item: &str) -> Result<(JobId, u32, &str), Error> {
     let mut parts = item.splitn(3, ':');
     let id = parts.next().unwrap_or_default().parse()?;
     let attempt = parts.next().and_then(|attempt| attempt.parse().ok());
-    let attempt =
-        attempt.ok_or_else(|| Error::Protocol(format!("an event without an attempt: {item:?}")))?;
+    let attempt = attempt.ok_or_else(|| Error::Protocol(format!("an event without an attempt: {item:?}")))?;
     Ok((id, attempt, parts.next().unwrap_or_default()))
 }
 

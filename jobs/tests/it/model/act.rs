@@ -6,8 +6,8 @@ use serde_json::json;
 use super::cancel::{cancel, forget};
 use super::edit::edit;
 use super::expected::Model;
-use super::fetch::fetch;
-use super::real::{Real, running_key, worker_name};
+use super::fetch::{Room, fetch};
+use super::real::{Real, begun_key, running_key, worker_name};
 use super::recover::recover;
 use super::steps::{JOBS, LANES, MAX_ATTEMPTS, Step, Then, lane};
 
@@ -18,13 +18,28 @@ const FAR: i64 = 3_600_000;
 pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
     match *step {
         Step::Push { job, later, late } => push(job, later, late, model, real)?,
-        Step::Fetch { worker, most } => fetch(worker, most, model, real)?,
+        Step::Fetch {
+            worker,
+            most,
+            places,
+            suspect,
+        } => fetch(
+            worker,
+            Room {
+                most,
+                places,
+                suspect,
+            },
+            model,
+            real,
+        )?,
         Step::Finish {
             worker,
             job,
             attempt,
             then,
-        } => finish(worker, (job, attempt), then, model, real)?,
+            twice,
+        } => finish(worker, (job, attempt), then, twice, model, real)?,
         Step::GiveBack {
             worker,
             job,
@@ -33,13 +48,18 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         } => give_back(worker, (job, attempt), later, model, real)?,
         Step::Report { worker, job, attempt } => {
             let mut call = real.report.key("events");
-            call.key(running_key(worker)).arg(worker_name(worker));
+            call.key(running_key(worker)).key(begun_key(worker));
+            call.arg(worker_name(worker));
             call.arg(job).arg(attempt).arg(json!([job, attempt]).to_string());
             let told: u64 = call.invoke(&mut real.connection).unwrap();
             let holds = model.running.get(&job) == Some(&(worker, attempt));
             prop_assert_eq!(told, u64::from(holds));
+            if holds {
+                model.begun.insert(job);
+            }
         }
-        Step::Lapse { worker } => recover(worker, model, real)?,
+        Step::Begin { worker, job, attempt } => begin(worker, (job, attempt), model, real)?,
+        Step::Lapse { worker, old } => recover(worker, old, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
         Step::Forget { job } => forget(job, model, real)?,
         Step::RunNow { job } => {
@@ -104,6 +124,31 @@ fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) ->
     Ok(())
 }
 
+fn begin(
+    worker: u8,
+    (job, attempt): (u8, u32),
+    model: &mut Model,
+    real: &mut Real,
+) -> Result<(), TestCaseError> {
+    let mut call = real.begin.key("workers");
+    call.key(running_key(worker))
+        .key(begun_key(worker))
+        .key("cancelling");
+    call.arg(worker_name(worker)).arg(60_000).arg(job).arg(attempt);
+    let answer: Vec<u64> = call.invoke(&mut real.connection).unwrap();
+    let holds = model.running.get(&job) == Some(&(worker, attempt));
+    let expected = if holds && model.marked.contains(&job) {
+        2
+    } else {
+        u64::from(holds)
+    };
+    prop_assert_eq!(answer, [expected]);
+    if expected == 1 {
+        model.begun.insert(job);
+    }
+    Ok(())
+}
+
 fn give_back(
     worker: u8,
     (job, attempt): (u8, u32),
@@ -114,17 +159,20 @@ fn give_back(
     let mut call = real.give_back.key("waiting:");
     call.key("lanes").key("lane-of").key("attempts").key("events");
     call.key("wake").key(running_key(worker)).key("counts");
-    call.key("scheduled").key("cancelling");
+    call.key("scheduled").key("cancelling").key("jobs");
+    call.key(begun_key(worker)).key("suspects");
     call.arg(worker_name(worker)).arg(if later { FAR } else { 0 });
     let given: u64 = call.arg(job).arg(attempt).invoke(&mut real.connection).unwrap();
     let holds = model.running.get(&job) == Some(&(worker, attempt));
     prop_assert_eq!(given, u64::from(holds));
     if holds {
-        model.running.remove(&job);
+        model.let_go(job);
         // What the row of attempts says is left as it was: one less than the attempt.
         model.set_made(job, attempt - 1);
-        if later {
-            model.scheduled.insert(job, model.marked.contains(&job));
+        if model.marked.contains(&job) {
+            model.end(job);
+        } else if later {
+            model.scheduled.insert(job, false);
         } else {
             model.line_up(job, true);
         }
@@ -136,6 +184,7 @@ fn finish(
     worker: u8,
     (job, attempt): (u8, u32),
     then: Then,
+    twice: bool,
     model: &mut Model,
     real: &mut Real,
 ) -> Result<(), TestCaseError> {
@@ -143,6 +192,7 @@ fn finish(
     call.key("lanes").key("lane-of").key("scheduled").key("attempts");
     call.key("events").key("wake").key("counts").key("outputs");
     call.key(running_key(worker)).key("cancelling").key("limits");
+    call.key(begun_key(worker)).key("suspects");
     let next = match then {
         Then::End => "end".to_owned(),
         Then::AgainNow => "0".to_owned(),
@@ -150,13 +200,21 @@ fn finish(
         Then::Park => "park".to_owned(),
     };
     let event = json!([job, attempt, then.name()]).to_string();
-    call.arg(worker_name(worker)).arg(1_000).arg(format!("[{event}]"));
-    call.arg(job).arg(attempt).arg(next).arg(event.len() + 1).arg("1");
+    let times = if twice { 2 } else { 1 };
+    let told = vec![event.as_str(); times].join(",");
+    call.arg(worker_name(worker)).arg(1_000).arg(format!("[{told}]"));
+    for time in 1..=times {
+        let ends = (event.len() + 1) * time;
+        call.arg(job).arg(attempt).arg(&next).arg(ends).arg("1");
+    }
     let counted: Vec<u64> = call.invoke(&mut real.connection).unwrap();
     let holds = model.running.get(&job) == Some(&(worker, attempt));
-    prop_assert_eq!(counted, [u64::from(holds)]);
+    let expected: Vec<u64> = (0..times).map(|time| u64::from(holds && time == 0)).collect();
+    model.stale += expected.iter().filter(|counted| **counted == 0).count() as u64;
+    prop_assert_eq!(counted, expected);
     if holds {
-        model.running.remove(&job);
+        model.let_go(job);
+        model.suspects.remove(&job);
         if then == Then::End {
             model.end(job);
         } else if then == Then::Park && !model.marked.contains(&job) {
@@ -168,8 +226,6 @@ fn finish(
                 .scheduled
                 .insert(job, then == Then::AgainNow || model.marked.contains(&job));
         }
-    } else {
-        model.stale += 1;
     }
     Ok(())
 }

@@ -9,7 +9,10 @@ pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), 
     let workers: Vec<String> = real.ask(&["ZRANGE", "workers", "0", "-1"]);
     let mut call = real.cancel.key("jobs");
     call.key("lane-of").key("scheduled").key("attempts").key("events");
-    call.key("workers").key("cancelling").key("counts");
+    call.key("workers")
+        .key("cancelling")
+        .key("counts")
+        .key("suspects");
     for worker in &workers {
         call.key(format!("running:{worker}"));
     }
@@ -41,6 +44,7 @@ pub(super) fn forget(job: u8, model: &mut Model, real: &mut Real) -> Result<(), 
     prop_assert_eq!(forgotten, u64::from(hollow));
     if hollow {
         model.leave(job);
+        model.suspects.remove(&job);
     }
     Ok(())
 }

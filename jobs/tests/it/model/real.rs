@@ -17,6 +17,7 @@ pub(super) struct Real {
     pub(super) edit: Script,
     pub(super) limit: Script,
     pub(super) report: Script,
+    pub(super) begin: Script,
 }
 
 macro_rules! script {
@@ -34,6 +35,10 @@ pub(super) fn worker_name(worker: u8) -> String {
 
 pub(super) fn running_key(worker: u8) -> String {
     format!("running:w{worker}")
+}
+
+pub(super) fn begun_key(worker: u8) -> String {
+    format!("begun:w{worker}")
 }
 
 impl Real {
@@ -54,6 +59,7 @@ impl Real {
             edit: script!("edit.lua"),
             limit: script!("limit.lua"),
             report: script!("report.lua"),
+            begin: script!("begin.lua"),
         }
     }
 

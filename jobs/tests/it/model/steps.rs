@@ -6,6 +6,8 @@ pub(super) const JOBS: u8 = 6;
 /// Job `n` waits in lane `n % 4`: the standard one, two that share the standard priority with it, and an urgent one.
 pub(super) const LANES: [&str; 4] = ["5:", "5:a", "5:b", "1:a"];
 pub(super) const WORKERS: u8 = 3;
+/// Where jobs wait whose worker vanished.
+pub(super) const SUSPECT_LANE: &str = "0:";
 pub(super) const MAX_ATTEMPTS: u32 = 3;
 
 #[derive(Debug, Clone)]
@@ -19,6 +21,10 @@ pub(super) enum Step {
     Fetch {
         worker: u8,
         most: u8,
+        /// Jobs that could begin at once.
+        places: u8,
+        /// A job whose worker vanished may be among them.
+        suspect: bool,
     },
     /// Ends the attempt that the worker believes it holds: for good, or to be tried again at once or much later.
     Finish {
@@ -26,6 +32,8 @@ pub(super) enum Step {
         job: u8,
         attempt: u32,
         then: Then,
+        /// It is named twice in one call.
+        twice: bool,
     },
     /// At once, or to be fetched again much later.
     GiveBack {
@@ -40,9 +48,17 @@ pub(super) enum Step {
         job: u8,
         attempt: u32,
     },
+    /// The worker asks whether the attempt which it believes it holds may begin.
+    Begin {
+        worker: u8,
+        job: u8,
+        attempt: u32,
+    },
     /// The worker's lease lapses, and another one takes its jobs over.
     Lapse {
         worker: u8,
+        /// Its version marks nothing that begins.
+        old: bool,
     },
     Cancel {
         job: u8,
@@ -97,14 +113,17 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0..JOBS, any::<bool>(), prop::bool::weighted(0.1))
             .prop_map(|(job, later, late)| Step::Push { job, later, late }),
-        4 => (0..WORKERS, 1..4_u8).prop_map(|(worker, most)| Step::Fetch { worker, most }),
-        4 => (0..WORKERS, 0..JOBS, 1..4_u32, then)
-            .prop_map(|(worker, job, attempt, then)| Step::Finish { worker, job, attempt, then }),
+        4 => (0..WORKERS, 1..4_u8, 0..4_u8, any::<bool>())
+            .prop_map(|(worker, most, places, suspect)| Step::Fetch { worker, most, places, suspect }),
+        4 => (0..WORKERS, 0..JOBS, 1..4_u32, then, prop::bool::weighted(0.1))
+            .prop_map(|(worker, job, attempt, then, twice)| Step::Finish { worker, job, attempt, then, twice }),
         2 => (0..WORKERS, 0..JOBS, 1..4_u32, any::<bool>())
             .prop_map(|(worker, job, attempt, later)| Step::GiveBack { worker, job, attempt, later }),
         2 => (0..WORKERS, 0..JOBS, 1..4_u32)
             .prop_map(|(worker, job, attempt)| Step::Report { worker, job, attempt }),
-        2 => (0..WORKERS).prop_map(|worker| Step::Lapse { worker }),
+        2 => (0..WORKERS, 0..JOBS, 1..4_u32)
+            .prop_map(|(worker, job, attempt)| Step::Begin { worker, job, attempt }),
+        2 => (0..WORKERS, prop::bool::weighted(0.2)).prop_map(|(worker, old)| Step::Lapse { worker, old }),
         2 => (0..JOBS).prop_map(|job| Step::Cancel { job }),
         2 => (0..JOBS).prop_map(|job| Step::Forget { job }),
         2 => (0..JOBS).prop_map(|job| Step::RunNow { job }),

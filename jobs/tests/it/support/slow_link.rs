@@ -36,7 +36,10 @@ impl SlowLink {
 type Turn = Arc<Mutex<Instant>>;
 
 async fn serve(listener: TcpListener, socket: PathBuf, rate: f64) {
-    let (there, back) = (Turn::new(Mutex::new(Instant::now())), Turn::new(Mutex::new(Instant::now())));
+    let (there, back) = (
+        Turn::new(Mutex::new(Instant::now())),
+        Turn::new(Mutex::new(Instant::now())),
+    );
     while let Ok((client, _)) = listener.accept().await {
         let Ok(server) = UnixStream::connect(&socket).await else {
             continue;

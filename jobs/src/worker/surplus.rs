@@ -1,0 +1,53 @@
+//! Gives back what this worker holds and will not begin soon, so that idle workers have it: jobs behind others that turn
+//! out to run long, those that were cancelled before they began, and at the order to stop all that have not begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::at_once::at_once;
+use super::held::Held;
+use super::patience::Patience;
+use crate::error::Error;
+use crate::job::QueueName;
+use crate::queue::claims::Claims;
+
+/// Half of the time within which what is held should begin.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+pub(crate) struct Surplus {
+    pub(crate) claims: Claims,
+    pub(crate) held: Arc<Held>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Surplus {
+    /// Runs until it is dropped: a fetch may bring something after the order to stop.
+    pub(crate) async fn run(self) {
+        let mut patience = Patience::new("give back");
+        loop {
+            let stopping = self.stop.is_cancelled();
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.held.wait_for_returning() => {}
+                () = self.stop.cancelled(), if !stopping => {}
+            }
+            self.held.turn_back_surplus(self.stop.is_cancelled());
+            let queues = self.held.queues_of_returning();
+            let (_, result) = at_once(&queues, |queue| self.give_back(queue)).await;
+            match result {
+                Ok(()) => patience.succeeded(),
+                Err(error) => patience.failed(&error).await,
+            }
+        }
+    }
+
+    async fn give_back(&self, queue: &QueueName) -> Result<(), Error> {
+        let jobs = self.held.returning(queue);
+        self.claims.give_back(queue, &jobs, Duration::ZERO).await?;
+        tracing::debug!(%queue, jobs = jobs.len(), "gave back jobs that had not begun");
+        self.held.remove_all(jobs);
+        Ok(())
+    }
+}
