@@ -21,7 +21,7 @@ use crate::support::{TestEnv, eventually, on_both_databases};
 async fn every_second(store: &Store) -> Schedule {
     let schedule = Schedule {
         function: "counted".to_owned(),
-        input: json!({ "number": 7 }),
+        input: json!({ "number": 7 }).into(),
         next_at: Some(Utc::now().trunc_subsecs(0)),
         ..schedule("every second", "@every 1s", CatchUp::All)
     };

@@ -34,7 +34,7 @@ fn with_input(function: &str, queue: &str, input: Value) -> NewJob {
     NewJob {
         function: function.to_owned(),
         queue: queue.parse().unwrap(),
-        input,
+        input: input.into(),
         ..new_job(0)
     }
 }
