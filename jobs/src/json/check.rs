@@ -146,7 +146,7 @@ impl Check<'_> {
         let exponent = exponent
             .trim_start_matches('+')
             .parse::<i64>()
-            .map_err(|_| Flaw::TooFine)?;
+            .map_err(|_too_large| Flaw::TooFine)?;
         let fraction = i64::try_from(fraction).unwrap_or(i64::MAX);
         if fraction.saturating_sub(exponent) > FINEST {
             return Err(Flaw::TooFine);

@@ -85,7 +85,7 @@ impl From<JsonText> for Value {
 impl ValueType for JsonText {
     fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
         let text = <String as ValueType>::try_from(value)?;
-        Json::of_text(&text).map(Self).map_err(|_| ValueTypeErr)
+        Json::of_text(&text).map(Self).map_err(|_no_json| ValueTypeErr)
     }
 
     fn type_name() -> String {
