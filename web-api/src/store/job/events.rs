@@ -229,9 +229,7 @@ impl Store {
             let rows = if changes.is_empty() {
                 Vec::new()
             } else {
-                transaction
-                    .query_all(&update(self.backend(), &changes))
-                    .await?
+                transaction.query_all(&update(self.backend(), &changes)).await?
             };
             let Ok(mut passed) = read(rows) else {
                 // Nothing is written for an answer that makes no sense.
