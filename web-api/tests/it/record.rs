@@ -204,7 +204,7 @@ on_both_databases! {
         let _worker = env.worker(&Counted::default());
         let mut new: Vec<NewJob> = (0..30).map(Counted::job).collect();
         for at in [5, 6] {
-            new[at].input = json!({"number": at, "give_up": if at == 5 { "poison" } else { "enough" }});
+            new[at].input = json!({"number": at, "give_up": if at == 5 { "poison" } else { "enough" }}).into();
         }
         let ids = added(&env, &new).await;
         all_in(&env.store, JobState::Completed, 28).await;
