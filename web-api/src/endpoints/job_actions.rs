@@ -57,7 +57,7 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    if body.get("dry_run") == Some(&Value::Bool(true)) {
+    if body.get("dry_run").is_some_and(|flag| flag.text() == "true") {
         audit::changes_nothing(depot)?;
     }
     let (action, filter, dry_run) = read(body)?;
