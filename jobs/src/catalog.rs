@@ -18,6 +18,7 @@ use crate::functions::flaky::Flaky;
 use crate::functions::http_request::{HttpRequest, HttpRequestSettings};
 use crate::functions::sleep::Sleep;
 use crate::job::QueueName;
+use crate::json::{self, Json};
 use crate::settings::{Lookup, Problem, Reader};
 
 mod check;
@@ -210,7 +211,7 @@ impl CatalogEntry {
     ///
     /// # Errors
     /// Everything that is wrong, each with a JSON pointer to its place.
-    pub fn check_input(&self, input: &Value) -> Result<(), Vec<InputError>> {
+    pub fn check_input(&self, input: &Json) -> Result<(), Vec<InputError>> {
         self.check.check(input)?;
         // The type has the last word: it may be stricter than its schema (5.0 is an integer to JSON Schema).
         self.run.read(input).map_err(|error| vec![error])
@@ -239,13 +240,13 @@ pub(crate) type Begun = (
 
 /// A [`Function`] without its types.
 trait Run: Send + Sync {
-    fn read(&self, input: &Value) -> Result<(), InputError>;
+    fn read(&self, input: &Json) -> Result<(), InputError>;
     fn memo_key(&self, input: &RawValue) -> Option<String>;
     fn run(self: Arc<Self>, context: JobContext, input: &RawValue) -> Result<Begun, BadInput>;
 }
 
 impl<F: Function> Run for F {
-    fn read(&self, input: &Value) -> Result<(), InputError> {
+    fn read(&self, input: &Json) -> Result<(), InputError> {
         check::read::<F::Input>(input)
     }
 
@@ -259,8 +260,12 @@ impl<F: Function> Run for F {
         let memo_key = Function::memo_key(self.as_ref(), &input);
         let run = Box::pin(async move {
             let output = Function::run(self.as_ref(), context, input).await?;
-            serde_json::value::to_raw_value(&output)
-                .map_err(|error| JobError::fatal(format!("the output is no JSON: {error}")))
+            let output = serde_json::value::to_raw_value(&output)
+                .map_err(|error| JobError::fatal(format!("the output is no JSON: {error}")))?;
+            // Another attempt would give the same. Without this the record would have no output, and nobody would know.
+            json::check(output.get())
+                .map_err(|error| JobError::fatal(format!("the output cannot be kept: {error}")))?;
+            Ok(output)
         });
         Ok((memo_key, run))
     }

@@ -109,6 +109,15 @@ fn string_content(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The text without U+0000, for which PostgreSQL has no place, and with U+FFFD where it stood.
+pub fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// `text` as it is up to `longest` code points, else its first and last `end` around an ellipsis; fewer where a character
 /// would be cut in two that consists of several, such as a letter with its accents or an emoji.
 pub fn shorten(text: &str, longest: usize, end: usize) -> String {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use jobs::json::Object;
 use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use salvo::http::{HeaderMap, ReqBody};
 use salvo::prelude::*;
-use serde_json::{Map, Value};
 
 pub use self::fields::Fields;
 use crate::error::ApiError;
@@ -23,7 +23,7 @@ const DRAIN_AT_MOST: u64 = 64 << 20;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The body as a JSON object; `example` is one that the caller could have sent.
-pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Map<String, Value>, ApiError> {
+pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Object, ApiError> {
     parse_object(&json_bytes(req, limit).await?, example)
 }
 
@@ -48,31 +48,32 @@ pub async fn json_or_lines(req: &mut Request, limit: u64) -> Result<(Bytes, bool
 }
 
 /// The second half of [`object`], for bodies that are large enough to keep a thread busy.
-pub fn parse_object(bytes: &[u8], example: &str) -> Result<Map<String, Value>, ApiError> {
+pub fn parse_object(bytes: &[u8], example: &str) -> Result<Object, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = format!("The body is empty. Send a JSON object, such as {example}.");
         return Err(ApiError::InvalidJson { message });
     }
     let body = strict::parse(bytes).map_err(|error| match error {
         strict::ParseError::Syntax(message) => ApiError::InvalidJson { message },
-        strict::ParseError::Twice { field } => ApiError::invalid_input(&field, "is there twice"),
+        strict::ParseError::Unkept(unkept) => {
+            ApiError::invalid_input(&unkept.pointer, unkept.flaw.to_string())
+        }
     })?;
-    if let Value::Object(object) = body {
-        return Ok(object);
+    if body.starts_with('{') {
+        return serde_json::from_str(body).map_err(ApiError::internal);
     }
-    let message = format!("must be a JSON object, such as {example}, not {}", kind(&body));
+    let message = format!("must be a JSON object, such as {example}, not {}", kind(body));
     Err(ApiError::invalid_input("", message))
 }
 
 /// A kind of JSON value in words.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+fn kind(json: &str) -> &'static str {
+    match json.bytes().next() {
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "true or false",
+        Some(b'"') => "a text",
+        Some(b'[') => "an array",
+        _ => "a number",
     }
 }
 

@@ -367,10 +367,5 @@ pub(crate) fn bytes_of(job: &Envelope) -> u64 {
 
 /// What a worker needs of each job.
 pub(crate) fn envelopes(jobs: &[Job]) -> Vec<Envelope> {
-    let envelope = |job: &Job| {
-        job.envelope()
-            .inspect_err(|error| tracing::error!(job = %job.id, %error, "the job cannot be written as JSON"))
-            .ok()
-    };
-    jobs.iter().filter_map(envelope).collect()
+    jobs.iter().map(Job::envelope).collect()
 }

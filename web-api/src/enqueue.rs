@@ -19,9 +19,9 @@ use chrono::SubsecRound as _;
 use jobs::clock;
 use jobs::{
     job::{JobId, QueueName},
+    json::Unkept,
     queue::{Deadline, Queues},
 };
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -77,9 +77,9 @@ pub enum EnqueueError {
     Key,
     #[error("must have 1 to {KEY_MAX} characters, none of them U+0000")]
     UniqueKey,
-    /// The value at this JSON pointer cannot be stored.
-    #[error("the text at {pointer:?} holds the character U+0000, which cannot be stored")]
-    Unstorable { pointer: String },
+    /// A value in the input cannot be kept.
+    #[error("the input cannot be kept: {0}")]
+    Unkept(#[from] Unkept),
     /// Too many jobs wait for their commit.
     #[error("{WAITING} jobs wait to be recorded already")]
     Full,
@@ -102,7 +102,7 @@ impl EnqueueError {
             | Self::BatchGone { .. }
             | Self::Key
             | Self::UniqueKey
-            | Self::Unstorable { .. } => false,
+            | Self::Unkept(_) => false,
         }
     }
 }
@@ -156,10 +156,8 @@ impl Enqueuer {
         if job.unique.as_ref().is_some_and(|unique| !fits(&unique.key)) {
             return Err(EnqueueError::UniqueKey);
         }
-        if let Some(pointer) = nul_in(&job.input) {
-            return Err(EnqueueError::Unstorable { pointer });
-        }
-        let bytes = u32::try_from(size_of(&job.input).min(WAITING_BYTES)).unwrap_or(u32::MAX);
+        job.input.check()?;
+        let bytes = u32::try_from(job.input.text().len().min(WAITING_BYTES)).unwrap_or(u32::MAX);
         let weight = Arc::clone(&self.bytes).try_acquire_many_owned(bytes);
         let weight = weight.map_err(|_none_left| EnqueueError::Full)?;
         let (answer, outcome) = oneshot::channel();
@@ -333,19 +331,6 @@ fn portions(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
     portions
 }
 
-/// Bytes of a value as JSON, about.
-fn size_of(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(|item| size_of(item) + 1).sum::<usize>() + 2,
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| name.len() + size_of(value) + 4);
-            fields.sum::<usize>() + 2
-        }
-    }
-}
-
 async fn insert(store: &Store, jobs: &[NewJob]) -> Result<Vec<Inserted>, StoreError> {
     let start = Instant::now();
     match store.job_insert_many(jobs).await {
@@ -383,42 +368,4 @@ fn answer(waiting: Waiting, outcome: Result<Enqueued, EnqueueError>) {
 
 fn fits(key: &str) -> bool {
     (1..=KEY_MAX).contains(&key.chars().count()) && !key.contains('\0')
-}
-
-/// The JSON pointer of the first text with a NUL: PostgreSQL can store it neither in a text nor in JSON.
-pub(crate) fn nul_in(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => text.contains('\0').then(String::new),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(at, item)| nul_in(item).map(|rest| format!("/{at}{rest}"))),
-        Value::Object(fields) => fields.iter().find_map(|(name, item)| {
-            let rest = if name.contains('\0') {
-                Some(String::new())
-            } else {
-                nul_in(item)
-            };
-            rest.map(|rest| format!("/{}{rest}", name.replace('~', "~0").replace('/', "~1")))
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_nul_is_found_and_named() {
-        assert_eq!(
-            nul_in(&json!({"a": ["b", {"c/d": "e\u{0}"}]})),
-            Some("/a/1/c~1d".to_owned())
-        );
-        assert_eq!(nul_in(&json!("\u{0}")), Some(String::new()));
-        assert_eq!(nul_in(&json!({"a\u{0}": 1})), Some("/a\u{0}".to_owned()));
-        assert_eq!(nul_in(&json!({"a": ["b", null, 1, "\\u0000"]})), None);
-    }
 }

@@ -47,7 +47,14 @@ impl Query {
         if mine.len() > 1 {
             self.errors.push(FieldError::new(name, "is there more than once"));
         }
-        mine.pop().map(|(_, value)| value)
+        let (_, value) = mine.pop()?;
+        // It is in no row: PostgreSQL has no place for it, and fails when it is asked for it.
+        if value.contains('\0') {
+            self.errors
+                .push(FieldError::new(name, "must not hold the character U+0000"));
+            return None;
+        }
+        Some(value)
     }
 
     /// A text as it is, when the parameter is there; an empty one counts as missing.

@@ -22,6 +22,7 @@ pub mod stat;
 mod error;
 mod job_key;
 mod job_tag;
+mod json;
 mod sqlite;
 
 use std::{

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::error::Error;
+use crate::json::{Json, escaped};
 use crate::numbers::grouped;
 
 /// Problems told at once; a caller mends the first few before reading more.
@@ -36,10 +37,13 @@ impl InputCheck {
         })
     }
 
-    pub(super) fn check(&self, input: &Value) -> Result<(), Vec<InputError>> {
+    /// Numbers beyond 64 bits are compared as floats with the limits of a schema; what the function's own type makes of
+    /// them, [`read`] tells.
+    pub(super) fn check(&self, input: &Json) -> Result<(), Vec<InputError>> {
+        let input: Value = serde_json::from_str(input.text()).map_err(|error| vec![whole(&error)])?;
         let problems: Vec<InputError> = self
             .validator
-            .iter_errors(input)
+            .iter_errors(&input)
             .flat_map(|error| self.explain(&error))
             .take(MOST_PROBLEMS)
             .collect();
@@ -60,12 +64,12 @@ impl InputCheck {
         match error.kind() {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
-                at(format!("{place}/{}", escape(name)), "is missing".to_owned())
+                at(format!("{place}/{}", escaped(name)), "is missing".to_owned())
             }
             ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
                 .iter()
                 .map(|name| InputError {
-                    pointer: format!("{place}/{}", escape(name)),
+                    pointer: format!("{place}/{}", escaped(name)),
                     message: "is not a field of this input".to_owned(),
                 })
                 .collect(),
@@ -130,25 +134,30 @@ impl InputCheck {
     }
 }
 
-/// Reads an input as a function's type, and says at which place that fails.
-pub(super) fn read<T: DeserializeOwned>(input: &Value) -> Result<(), InputError> {
-    let read: Result<T, _> = serde_path_to_error::deserialize(input);
+/// Reads an input as a function's type, as the worker will, and says at which place that fails.
+pub(super) fn read<T: DeserializeOwned>(input: &Json) -> Result<(), InputError> {
+    let mut text = serde_json::Deserializer::from_str(input.text());
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut text);
     read.map(|_| ()).map_err(|error| {
         let steps = error.path().iter().filter_map(|step| match step {
             Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Map { key } => Some(format!("/{}", escape(key))),
+            Segment::Map { key } => Some(format!("/{}", escaped(key))),
             Segment::Enum { .. } | Segment::Unknown => None,
         });
         InputError {
             pointer: steps.collect(),
-            message: error.inner().to_string(),
+            ..whole(error.inner())
         }
     })
 }
 
-/// A name as one step of a JSON pointer.
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+/// Without the line and column, which are those of a text that the caller has not seen.
+fn whole(error: &serde_json::Error) -> InputError {
+    let text = error.to_string();
+    InputError {
+        pointer: String::new(),
+        message: text.split(" at line ").next().unwrap_or_default().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +171,7 @@ mod tests {
         let problems = catalog
             .get("fibonacci")
             .unwrap()
-            .check_input(input)
+            .check_input(&input.clone().into())
             .err()
             .unwrap_or_default();
         problems

@@ -1,9 +1,8 @@
 //! `echo`: gives its input back, to see a job's whole way without any work in it.
 
-use serde_json::Value;
-
 use crate::context::JobContext;
 use crate::function::{Function, JobError};
+use crate::json::Json;
 
 pub struct Echo;
 
@@ -11,10 +10,10 @@ impl Function for Echo {
     const NAME: &'static str = "echo";
     const DESCRIPTION: &'static str = "Returns its input, whatever JSON it is.";
 
-    type Input = Value;
-    type Output = Value;
+    type Input = Json;
+    type Output = Json;
 
-    async fn run(&self, _context: JobContext, input: Value) -> Result<Value, JobError> {
+    async fn run(&self, _context: JobContext, input: Json) -> Result<Json, JobError> {
         Ok(input)
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::backoff::Backoff;
 use crate::context::JobContext;
 use crate::function::{Function, JobError, Policy};
+use crate::json::Json;
 
 pub struct Flaky;
 
@@ -20,7 +20,7 @@ pub struct FlakyInput {
     failures: u32,
     /// What to return.
     #[serde(default)]
-    output: Value,
+    output: Json,
     /// How attempts fail: with an `error` or a `panic`, which are tried again, or with a `fatal` error, which is not.
     #[serde(default)]
     how: Failure,
@@ -42,7 +42,7 @@ impl Function for Flaky {
     const DESCRIPTION: &'static str = "Fails its first attempts on purpose, then returns an output.";
 
     type Input = FlakyInput;
-    type Output = Value;
+    type Output = Json;
 
     fn policy(&self) -> Policy {
         Policy {
@@ -53,7 +53,7 @@ impl Function for Flaky {
     }
 
     #[expect(clippy::panic, reason = "a panic is what its caller asks for")]
-    async fn run(&self, context: JobContext, input: FlakyInput) -> Result<Value, JobError> {
+    async fn run(&self, context: JobContext, input: FlakyInput) -> Result<Json, JobError> {
         if context.attempt > input.failures {
             return Ok(input.output);
         }

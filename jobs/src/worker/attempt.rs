@@ -21,7 +21,7 @@ use crate::catalog::{BadInput, Catalog, CatalogEntry};
 use crate::context::{JobContext, Threads};
 use crate::function::JobError;
 use crate::job::{Envelope, JobId, QueueName};
-use crate::output::{self, OutputSummary};
+use crate::output::{self, OutputSummary, storable};
 use crate::queue::Queues;
 use crate::queue::claims::{Claim, Ended, Follows, Keep, now};
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
@@ -349,7 +349,7 @@ fn keep(output: &RawValue, memo_key: Option<String>) -> Keep {
 }
 
 fn failed(kind: ErrorKind, message: &str, next: Next) -> Ran {
-    let message = output::shorten(message, MESSAGE_MAX, MESSAGE_MAX / 2 - 1);
+    let message = output::shorten(&storable(message), MESSAGE_MAX, MESSAGE_MAX / 2 - 1);
     Ran::Failed(AttemptError { kind, message }, next)
 }
 

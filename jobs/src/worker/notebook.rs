@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::output::shorten;
+use crate::output::{shorten, storable};
 use crate::queue::claims::now;
 use crate::queue::events::{LogLine, Notes};
 
@@ -44,7 +44,7 @@ impl Notebook {
         let text = if page.lines == LINES_MAX {
             format!("{LINES_MAX} lines are kept of an attempt: further ones are dropped")
         } else {
-            shorten(text, LINE_MAX, LINE_MAX / 2 - 1)
+            shorten(&storable(text), LINE_MAX, LINE_MAX / 2 - 1)
         };
         let number = page.lines;
         page.notes.lines.push(LogLine {
@@ -89,6 +89,9 @@ mod tests {
         );
         notebook.line("one more");
         assert!(notebook.take().is_empty());
+        let notebook = Notebook::default();
+        notebook.line("a\0b");
+        assert_eq!(notebook.take().lines[0].text, "a\u{fffd}b");
     }
 
     #[test]

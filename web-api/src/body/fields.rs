@@ -1,8 +1,9 @@
 //! The fields of a JSON object, taken one by one; what nobody took is unknown.
 
 use chrono::{DateTime, Utc};
+use jobs::json::{Json, Object, escaped};
 use jobs::numbers::grouped;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::problem::FieldError;
@@ -11,13 +12,13 @@ use crate::times;
 /// The fields of a body that are still to be looked at, and what was wrong with those that were.
 #[derive(Debug)]
 pub struct Fields {
-    rest: Map<String, Value>,
+    rest: Object,
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
 impl Fields {
-    pub fn of(body: Map<String, Value>) -> Self {
+    pub fn of(body: Object) -> Self {
         Self {
             rest: body,
             known: Vec::new(),
@@ -37,10 +38,15 @@ impl Fields {
             .any(|error| error.field.strip_prefix('/') == Some(name))
     }
 
-    /// A field of any shape, `null` included.
-    pub fn any(&mut self, name: &'static str) -> Option<Value> {
+    /// A field of any shape, `null` included, to its last digit.
+    pub fn json(&mut self, name: &'static str) -> Option<Json> {
         self.known.push(name);
         self.rest.remove(name)
+    }
+
+    /// A field of any shape, `null` included, whose numbers are those of Rust.
+    pub fn any(&mut self, name: &'static str) -> Option<Value> {
+        self.json(name).map(|value| value.rounded())
     }
 
     /// A field that may be missing; `null` counts as missing.
@@ -50,11 +56,11 @@ impl Fields {
 
     /// Whether the field is there and `null`.
     pub fn is_null(&self, name: &'static str) -> bool {
-        self.rest.get(name).is_some_and(Value::is_null)
+        self.rest.get(name).is_some_and(Json::is_null)
     }
 
     /// The fields that nobody has taken yet.
-    pub fn left(&self) -> &Map<String, Value> {
+    pub fn left(&self) -> &Object {
         &self.rest
     }
 
@@ -77,25 +83,23 @@ impl Fields {
     }
 
     /// An array, when the field is there.
-    pub fn array(&mut self, name: &'static str) -> Option<Vec<Value>> {
-        match self.optional(name)? {
-            Value::Array(items) => Some(items),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
-                self.wrong(format!("/{name}"), "must be an array");
-                None
-            }
+    pub fn array(&mut self, name: &'static str) -> Option<Vec<Json>> {
+        let value = self.json(name).filter(|value| !value.is_null())?;
+        let items = value.as_array();
+        if items.is_none() {
+            self.wrong(format!("/{name}"), "must be an array");
         }
+        items
     }
 
     /// An object, when the field is there.
-    pub fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
-        match self.optional(name)? {
-            Value::Object(fields) => Some(fields),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                self.wrong(format!("/{name}"), "must be an object");
-                None
-            }
+    pub fn object(&mut self, name: &'static str) -> Option<Object> {
+        let value = self.json(name).filter(|value| !value.is_null())?;
+        let fields = value.as_object();
+        if fields.is_none() {
+            self.wrong(format!("/{name}"), "must be an object");
         }
+        fields
     }
 
     /// A whole number from `low` to `high`, when the field is there.
@@ -170,7 +174,7 @@ impl Fields {
     pub fn finish(mut self) -> Result<(), ApiError> {
         let known = self.known.join(", ");
         for name in self.rest.keys().take(20) {
-            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("/{}", escaped(name));
             self.errors.push(FieldError::new(
                 pointer,
                 format!("is not known here; the fields are: {known}"),
@@ -205,10 +209,7 @@ mod tests {
     use super::*;
 
     fn fields(body: Value) -> Fields {
-        let Value::Object(body) = body else {
-            panic!("not an object")
-        };
-        Fields::of(body)
+        Fields::of(Json::from(body).as_object().unwrap())
     }
 
     fn problems(fields: Fields) -> Vec<(String, String)> {

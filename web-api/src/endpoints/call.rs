@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jobs::catalog::CatalogEntry;
 use jobs::job::JobId;
+use jobs::json::{Json, Object};
 use salvo::Request;
 use salvo::http::HeaderMap;
-use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::options::CallOptions;
-use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, nul_in, request_hash};
+use crate::enqueue::{EnqueueError, Enqueued, KEY_MAX, request_hash};
 use crate::error::ApiError;
 use crate::outcomes::Waiter;
 use crate::problem::FieldError;
@@ -22,12 +22,12 @@ const TRACEPARENT: &str = "traceparent";
 
 /// One call, as far as its body says.
 pub(super) struct Call {
-    pub(super) input: Value,
+    pub(super) input: Json,
     /// JSON pointer to the input within the body.
     pub(super) place: &'static str,
     pub(super) options: CallOptions,
     /// All that was said beside the input, to tell whether two calls with one key are the same.
-    pub(super) said: Map<String, Value>,
+    pub(super) said: Object,
 }
 
 /// What became of a call.
@@ -40,12 +40,12 @@ pub(super) struct Called {
 
 impl Call {
     /// Of a body that is the input itself.
-    pub(super) fn of(input: Value) -> Self {
+    pub(super) fn of(input: Json) -> Self {
         Self {
             input,
             place: "",
             options: CallOptions::default(),
-            said: Map::new(),
+            said: Object::new(),
         }
     }
 
@@ -99,7 +99,10 @@ impl Call {
     pub(super) fn idempotency_of(&self, key: String, held_for: Duration) -> Idempotency {
         Idempotency {
             key,
-            request_hash: request_hash(&json!({ "input": self.input, "options": self.said })),
+            request_hash: request_hash(&Json::of_object(&Object::from([
+                ("input".to_owned(), self.input.clone()),
+                ("options".to_owned(), Json::of_object(&self.said)),
+            ]))),
             held_for,
         }
     }
@@ -121,9 +124,9 @@ pub(super) async fn admit(state: &Inner, job: &NewJob) -> Result<(), ApiError> {
 /// Where an input stands in the bodies that have one beside other fields.
 pub(super) const INPUT: &str = "/input";
 
-/// Whether the input, which stands at `place` in the body, fits the function and can be kept. Every endpoint that takes
-/// an input asks here, so that a place in it has one name everywhere.
-pub(super) fn check_input(function: &CatalogEntry, input: &Value, place: &str) -> Result<(), ApiError> {
+/// Whether the input, which stands at `place` in the body, fits the function. Every endpoint that takes an input asks
+/// here, so that a place in it has one name everywhere.
+pub(super) fn check_input(function: &CatalogEntry, input: &Json, place: &str) -> Result<(), ApiError> {
     let told = |pointer: &str, message: String| FieldError::new(format!("{place}{pointer}"), message);
     function.check_input(input).map_err(|errors| {
         let fields = errors
@@ -132,15 +135,7 @@ pub(super) fn check_input(function: &CatalogEntry, input: &Value, place: &str) -
         ApiError::InvalidInput {
             fields: fields.collect(),
         }
-    })?;
-    match nul_in(input) {
-        Some(pointer) => {
-            let message = "must not hold the character U+0000".to_owned();
-            let fields = vec![told(&pointer, message)];
-            Err(ApiError::InvalidInput { fields })
-        }
-        None => Ok(()),
-    }
+    })
 }
 
 /// The job once it is finished, or as it is at the deadline or when the server is about to end.
@@ -222,8 +217,8 @@ impl From<EnqueueError> for ApiError {
             },
             EnqueueError::Key => Self::invalid_parameter("Idempotency-Key", error.to_string()),
             EnqueueError::UniqueKey => Self::invalid_input("/unique_key", error.to_string()),
-            EnqueueError::Unstorable { pointer } => {
-                Self::invalid_input(&format!("{INPUT}{pointer}"), "must not hold the character U+0000")
+            EnqueueError::Unkept(unkept) => {
+                Self::invalid_input(&format!("{INPUT}{}", unkept.pointer), unkept.flaw.to_string())
             }
             EnqueueError::Full => Self::Busy,
             EnqueueError::Stopping => Self::Stopping,

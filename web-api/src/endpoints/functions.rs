@@ -114,7 +114,7 @@ fn input_alone(fields: &Fields) -> Result<(), ApiError> {
 
 /// The fields of a call, each with its limits.
 pub(super) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, ApiError> {
-    let input = fields.any("input");
+    let input = fields.json("input");
     if input.is_none() {
         fields.wrong("/input", "is missing");
     }

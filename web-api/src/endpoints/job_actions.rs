@@ -1,10 +1,11 @@
 //! Actions on all jobs of a search.
 
 use ::jobs::job::JobId;
+use ::jobs::json::{Json, Object};
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::jobs;
 use crate::answer::Answer;
@@ -56,7 +57,7 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let body = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    if body.get("dry_run") == Some(&Value::Bool(true)) {
+    if body.get("dry_run").is_some_and(|flag| flag.text() == "true") {
         audit::changes_nothing(depot)?;
     }
     let (action, filter, dry_run) = read(body)?;
@@ -83,7 +84,7 @@ pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
     Ok(Answer::json(StatusCode::ACCEPTED, &JobAction::from(action))?.location(&path))
 }
 
-fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError> {
+fn read(body: Object) -> Result<(Action, JobFilter, bool), ApiError> {
     let mut fields = Fields::of(body);
     let action = fields.text("action");
     let filter = fields.text("filter");
@@ -137,14 +138,14 @@ fn read(body: Map<String, Value>) -> Result<(Action, JobFilter, bool), ApiError>
 }
 
 /// Ids of jobs, at least one.
-fn picked(fields: &mut Fields, ids: &[Value]) -> Vec<JobId> {
+fn picked(fields: &mut Fields, ids: &[Json]) -> Vec<JobId> {
     if !(1..=MOST_IDS).contains(&ids.len()) {
         fields.wrong("/ids", format!("must have 1 to {MOST_IDS} ids"));
         return Vec::new();
     }
     let mut picked = Vec::with_capacity(ids.len());
     for (place, id) in ids.iter().enumerate() {
-        match id.as_str().map(str::parse) {
+        match id.as_str().as_deref().map(str::parse) {
             Some(Ok(id)) => picked.push(id),
             Some(Err(_)) | None => fields.wrong(format!("/ids/{place}"), "must be the id of a job"),
         }

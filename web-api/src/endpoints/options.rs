@@ -113,7 +113,7 @@ fn tags(fields: &mut Fields) -> Vec<Tag> {
         return tags;
     }
     for (place, value) in given.iter().enumerate() {
-        match value.as_str().map(str::parse::<Tag>) {
+        match value.as_str().as_deref().map(str::parse::<Tag>) {
             Some(Ok(tag)) if tags.contains(&tag) => {}
             Some(Ok(tag)) => tags.push(tag),
             Some(Err(error)) => fields.wrong(format!("/tags/{place}"), error.to_string()),
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     fn read(body: &Value) -> Result<CallOptions, String> {
-        let mut fields = Fields::of(body.as_object().unwrap().clone());
+        let mut fields = Fields::of(jobs::json::Json::from(body.clone()).as_object().unwrap());
         let queues = ["default".parse().unwrap(), "mail".parse().unwrap()];
         let options = CallOptions::take(&mut fields, &queues);
         fields

@@ -15,7 +15,7 @@ pub(super) async fn whole(state: &Inner, job: &Job) -> Result<Option<Bytes>, Api
         return Ok(None);
     };
     if let Some(json) = &output.json {
-        return Ok(Some(serde_json::to_vec(json).map_err(ApiError::internal)?.into()));
+        return Ok(Some(Bytes::from(json.text().to_owned())));
     }
     if output.preview == "null" && output.length.is_none() {
         return Ok(Some(Bytes::from_static(b"null")));
@@ -29,8 +29,7 @@ pub(super) async fn whole(state: &Inner, job: &Job) -> Result<Option<Bytes>, Api
 }
 
 fn memo_key(state: &Inner, job: &Job) -> Option<String> {
-    let input = serde_json::value::to_raw_value(&job.input).ok()?;
-    state.catalog.get(&job.function)?.memo_key(&input)
+    state.catalog.get(&job.function)?.memo_key(job.input.raw())
 }
 
 /// The text as a part of a larger answer.

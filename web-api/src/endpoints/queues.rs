@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ::jobs::job::QueueName;
+use ::jobs::json::{Json, Object};
 use ::jobs::queue::{Limits, RateLimit};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
-use serde_json::{Map, Value};
 
 use super::overview::tally;
 use crate::answer::Answer;
@@ -211,10 +211,10 @@ struct Changed {
     backlog_limit: BacklogLimit,
 }
 
-fn changed(body: Map<String, Value>) -> Result<Changed, ApiError> {
+fn changed(body: Object) -> Result<Changed, ApiError> {
     let mut limits = Limits::default();
     let mut which = Vec::new();
-    let takes_away = |name: &str| body.get(name).is_some_and(Value::is_null);
+    let takes_away = |name: &str| body.get(name).is_some_and(Json::is_null);
     let (no_concurrency, no_rate) = (takes_away("concurrency"), takes_away("rate"));
     let no_backlog_limit = takes_away("backlog_limit");
     let mut fields = Fields::of(body);

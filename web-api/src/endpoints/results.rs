@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use ::jobs::job::JobState;
+use ::jobs::json::decimal::Decimal;
 use bytes::Bytes;
 use salvo::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, VARY};
 use salvo::http::{HeaderMap, ResBody};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
-use serde_json::Value;
 
 use super::{jobs, output};
 use crate::error::ApiError;
@@ -142,18 +142,18 @@ fn prefers_text(headers: &HeaderMap) -> bool {
 
 /// `fibonacci-90` for a function of one plain value, else the function and the job's id.
 fn file_name(job: &Job) -> String {
-    let only = job
-        .input
-        .as_object()
-        .filter(|fields| fields.len() == 1)
-        .and_then(|fields| fields.values().next());
+    let fields = job.input.as_object().filter(|fields| fields.len() == 1);
+    let only = fields.and_then(|fields| fields.into_values().next());
     let plain = |text: &String| {
         (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let value = only.and_then(|value| match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    let value = only.and_then(|value| match value.as_str() {
+        Some(text) => Some(text.into_owned()),
+        None => value
+            .text()
+            .parse::<Decimal>()
+            .is_ok()
+            .then(|| value.text().to_owned()),
     });
     format!(
         "{}-{}",

@@ -1,6 +1,7 @@
 //! The routes of the original demo: ask for a Fibonacci number, see which were asked for and which are known.
 
 use jobs::job::JobState;
+use jobs::json::Json;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
@@ -67,11 +68,10 @@ pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     let wait = query.wait();
     query.finish()?;
     let input = body::object(req, state.settings.body_limit, EXAMPLE).await?;
-    let index = input
-        .get("index")
-        .and_then(serde_json::Value::as_u64)
-        .unwrap_or_default();
-    let Called { job, replayed } = Call::of(input.into()).make(state, function, req, wait).await?;
+    let index = input.get("index").and_then(Json::read::<u64>).unwrap_or_default();
+    let Called { job, replayed } = Call::of(Json::of_object(&input))
+        .make(state, function, req, wait)
+        .await?;
     let value = if job.state == JobState::Completed {
         output::whole(state, &job).await?
     } else {

@@ -24,6 +24,8 @@ use super::{
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
 
+    use crate::store::json::JsonText;
+
     #[expect(unreachable_pub, reason = "what is derived from it is public")]
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "batches")]
@@ -34,7 +36,7 @@ pub(super) mod row {
         pub duplicates: i32,
         pub on_finish_job_id: Option<String>,
         #[sea_orm(column_type = "JsonBinary", nullable)]
-        pub on_finish: Option<Json>,
+        pub(in crate::store) on_finish: Option<JsonText>,
         pub completed: Option<i32>,
         pub dead: Option<i32>,
         pub cancelled: Option<i32>,
@@ -317,7 +319,8 @@ fn batch(row: row::Model, counts: Counts) -> Result<Batch, StoreError> {
         .map(|job| parsed(&row.id, "on_finish_job_id", &job))
         .transpose()?;
     let on_finish = row.on_finish.map(|call| {
-        let named = Named::deserialize(call).map_err(|error| unreadable(&row.id, "on_finish", &error))?;
+        let named: Named =
+            serde_json::from_str(call.0.text()).map_err(|error| unreadable(&row.id, "on_finish", &error))?;
         Ok::<_, StoreError>(OnFinish {
             function: named.function,
             job,

@@ -70,10 +70,15 @@ impl Store {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Asked {
+    index: u64,
+}
+
 /// The index that a job asks for, when it is a Fibonacci job.
 pub(super) fn asked_by(job: &Job) -> Option<(u64, DateTime<Utc>)> {
     (job.function == "fibonacci")
-        .then(|| Some((job.input.get("index")?.as_u64()?, job.id.created_at())))
+        .then(|| Some((job.input.read::<Asked>()?.index, job.id.created_at())))
         .flatten()
 }
 

@@ -23,9 +23,9 @@ use jobs::{
     backoff::Backoff,
     catalog::CatalogEntry,
     job::{Envelope, JobId, JobState, Priority, QueueName},
+    json::Json,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde_json::{Value, value::RawValue};
 
 use super::{Store, StoreError, batch::BatchId, schedule::ScheduleId};
 use crate::tag::Tag;
@@ -45,7 +45,7 @@ pub struct Job {
     pub id: JobId,
     pub function: String,
     pub queue: QueueName,
-    pub input: Value,
+    pub input: Json,
     /// What a list says instead of a large input, which is null then.
     pub input_cut: Option<InputCut>,
     /// The caller's key against having the same job twice, if there was one.
@@ -111,7 +111,7 @@ pub struct Output {
     /// Text, shortened in the middle.
     pub preview: String,
     /// The whole value, when it is small.
-    pub json: Option<Value>,
+    pub json: Option<Json>,
 }
 
 /// The caller's key against doing the same twice, and the mark of the request that brought it first.
@@ -140,7 +140,7 @@ pub struct NewJob {
     pub id: JobId,
     pub function: String,
     pub queue: QueueName,
-    pub input: Value,
+    pub input: Json,
     pub max_attempts: u32,
     pub timeout: Duration,
     pub run_at: Option<DateTime<Utc>>,
@@ -184,11 +184,11 @@ impl Job {
     }
 
     /// The job as a worker needs it.
-    pub fn envelope(&self) -> Result<Envelope, serde_json::Error> {
-        Ok(Envelope {
+    pub fn envelope(&self) -> Envelope {
+        Envelope {
             id: self.id,
             function: self.function.clone(),
-            input: RawValue::from_string(serde_json::to_string(&self.input)?)?,
+            input: self.input.raw().to_owned(),
             attempt: self.attempts_that_count(),
             max_attempts: self.max_attempts,
             timeout_ms: millis(self.timeout),
@@ -198,7 +198,7 @@ impl Job {
             backoff: self.backoff.clone(),
             tags: self.tags.iter().map(Tag::to_string).collect(),
             traceparent: self.traceparent.clone(),
-        })
+        }
     }
 }
 
@@ -207,7 +207,7 @@ impl NewJob {
     pub fn new(
         function: String,
         queue: QueueName,
-        input: Value,
+        input: impl Into<Json>,
         max_attempts: u32,
         timeout: Duration,
     ) -> Self {
@@ -215,7 +215,7 @@ impl NewJob {
             id: JobId::new(),
             function,
             queue,
-            input,
+            input: input.into(),
             max_attempts,
             timeout,
             run_at: None,
@@ -233,7 +233,7 @@ impl NewJob {
     }
 
     /// A call of `function`, to be run as its policy says. The input has been checked.
-    pub fn of(function: &CatalogEntry, input: Value) -> Self {
+    pub fn of(function: &CatalogEntry, input: Json) -> Self {
         let policy = function.policy();
         let name = function.name().to_owned();
         Self::new(

@@ -7,23 +7,25 @@ pub mod fire;
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use jobs::job::JobId;
+use jobs::{job::JobId, json::Json};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Iterable,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
     sea_query::{Expr, ExprTrait},
 };
-use serde_json::Value;
 use ulid::Ulid;
 
 use super::{
     Store, StoreError,
     job::{InputCut, InputSql},
+    json::{self, JsonText},
 };
 use crate::schedule::plan::LATE;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
+
+    use crate::store::json::JsonText;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
     #[sea_orm(table_name = "schedules")]
@@ -35,7 +37,7 @@ pub(super) mod row {
         pub time_zone: String,
         pub function: String,
         #[sea_orm(column_type = "JsonBinary")]
-        pub input: Json,
+        pub(in crate::store) input: JsonText,
         pub max_attempts: Option<i32>,
         pub catch_up: String,
         pub paused: bool,
@@ -143,7 +145,7 @@ pub struct Schedule {
     pub cron: String,
     pub time_zone: String,
     pub function: String,
-    pub input: Value,
+    pub input: Json,
     /// What a list says instead of a large input, which is null then.
     pub input_cut: Option<InputCut>,
     /// Instead of the function's own limit.
@@ -201,11 +203,13 @@ impl Store {
     }
 
     pub async fn schedule_insert(&self, schedule: &Schedule) -> Result<Written, StoreError> {
-        let insert = row::Entity::insert(active(schedule)).exec_without_returning(&self.database);
+        let inserting = async {
+            let row = active(schedule);
+            let insert = json::insert(self.backend(), [row], &[row::Column::Input])?;
+            unless_taken(self.database.execute(&insert).await)
+        };
         let _turn = self.write_turn().await;
-        let inserted = self
-            .bounded("schedule_insert", async { unless_taken(insert.await) })
-            .await?;
+        let inserted = self.bounded("schedule_insert", inserting).await?;
         Ok(inserted.map_or(Written::NameTaken, |_| Written::Done))
     }
 
@@ -249,10 +253,15 @@ impl Store {
     pub async fn schedule_update(&self, schedule: &Schedule) -> Result<Written, StoreError> {
         let changed = row::ActiveModel {
             revision: Set(schedule.revision.saturating_add(1)),
+            input: ActiveValue::NotSet,
             ..active(schedule).reset_all()
         };
         let update = row::Entity::update_many()
             .set(changed)
+            .col_expr(
+                row::Column::Input,
+                json::bound(self.backend(), Some(&schedule.input)),
+            )
             .filter(row::Column::Id.eq(schedule.id.to_string()))
             .filter(row::Column::Revision.eq(schedule.revision))
             .exec(&self.database);
@@ -332,7 +341,7 @@ fn active(schedule: &Schedule) -> row::ActiveModel {
         cron: schedule.cron.clone(),
         time_zone: schedule.time_zone.clone(),
         function: schedule.function.clone(),
-        input: schedule.input.clone(),
+        input: JsonText(schedule.input.clone()),
         max_attempts: schedule.max_attempts.map(super::job::insert::saturated),
         catch_up: schedule.catch_up.as_str().to_owned(),
         paused: schedule.paused,
@@ -365,7 +374,7 @@ impl TryFrom<row::Model> for Schedule {
             cron: row.cron,
             time_zone: row.time_zone,
             function: row.function,
-            input: row.input,
+            input: row.input.0,
             input_cut: None,
             max_attempts: row.max_attempts.map(i32::unsigned_abs),
             paused: row.paused,

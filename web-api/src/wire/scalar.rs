@@ -1,6 +1,7 @@
 //! Single values that several shapes share: a moment and a piece of JSON of any shape.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use jobs::json::Json;
 use salvo::oapi::schema::{BasicType, KnownFormat, Object, Schema, SchemaFormat, SchemaType};
 use salvo::oapi::{Components, RefOr, ToSchema};
 use serde::{Serialize, Serializer};
@@ -40,12 +41,19 @@ impl ToSchema for Timestamp {
 #[serde(untagged)]
 pub enum AnyJson {
     Value(Value),
+    Json(Json),
     Text(Box<RawValue>),
 }
 
 impl From<Value> for AnyJson {
     fn from(value: Value) -> Self {
         Self::Value(value)
+    }
+}
+
+impl From<Json> for AnyJson {
+    fn from(json: Json) -> Self {
+        Self::Json(json)
     }
 }
 

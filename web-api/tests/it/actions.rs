@@ -214,7 +214,7 @@ on_both_databases! {
         let counted = Counted::default();
         let worker = env.worker(&counted);
         let mut new = Counted::job(1);
-        new.input = json!({"number": 1, "give_up": "no"});
+        new.input = json!({"number": 1, "give_up": "no"}).into();
         env.store.job_insert_many(std::slice::from_ref(&new)).await.unwrap();
         in_state(&env.store, new.id, JobState::Dead, 1).await;
         worker.stop().await;

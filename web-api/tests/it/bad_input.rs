@@ -93,7 +93,7 @@ on_both_databases! {
             ("\"delay_seconds\": -1", "/delay_seconds", "must be a whole number from 0 to 31,536,000"),
             ("\"unique_key\": \"\"", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
             ("\"unique_key\": 7", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
-            ("\"unique_key\": \"a\\u0000\"", "/unique_key", "must be a text of 1 to 255 characters, none of them U+0000"),
+            ("\"unique_key\": \"a\\u0000\"", "/unique_key", "must not hold the character U+0000"),
             ("\"unique_for_seconds\": 60", "/unique_for_seconds", "must not be sent without unique_key"),
             ("\"unique_key\": \"u\", \"unique_for_seconds\": 0", "/unique_for_seconds", "must be a whole number from 1 to 31,536,000"),
             ("\"run_at\": \"tomorrow\"", "/run_at", "must be a time such as \"2026-01-02T03:04:05Z\""),

@@ -96,9 +96,9 @@ on_both_databases! {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
         let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
-        let nul = NewJob { input: json!({"index": 1, "note": ["a\u{0}b"]}), ..new_job(1) };
+        let nul = NewJob { input: json!({"index": 1, "note": ["a\u{0}b"]}).into(), ..new_job(1) };
         let error = enqueuer.enqueue(nul).await.unwrap_err();
-        assert!(matches!(&error, EnqueueError::Unstorable { pointer } if pointer == "/note/0"), "{error:?}");
+        assert!(matches!(&error, EnqueueError::Unkept(unkept) if unkept.pointer == "/note/0"), "{error:?}");
         for (key, fits) in [(String::new(), false), ("ä".repeat(KEY_MAX + 1), false), ("🦀".repeat(KEY_MAX), true)] {
             let idempotency = Some(Idempotency { key, request_hash: String::new(), held_for: Duration::from_hours(1) });
             let answer = enqueuer.enqueue(NewJob { idempotency, ..new_job(1) }).await;

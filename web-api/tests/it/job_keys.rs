@@ -99,7 +99,7 @@ on_both_databases! {
         let first = unique("u", None);
         assert_made(&store, &first).await;
         // The body does not matter, and neither does the time that a later caller would like.
-        let other = NewJob { input: serde_json::json!({"index": 1}), max_attempts: 9, ..unique("u", None) };
+        let other = NewJob { input: serde_json::json!({"index": 1}).into(), max_attempts: 9, ..unique("u", None) };
         assert_same(&store, &other, first.id).await;
         assert_same(&store, &unique("u", OVER), first.id).await;
         // The key belongs to its function, and is no Idempotency-Key.

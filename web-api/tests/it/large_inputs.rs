@@ -22,7 +22,7 @@ const MEBIBYTE: usize = 1 << 20;
 
 fn large(number: u64) -> NewJob {
     NewJob {
-        input: json!({ "number": number, "ballast": "x".repeat(MEBIBYTE) }),
+        input: json!({ "number": number, "ballast": "x".repeat(MEBIBYTE) }).into(),
         ..Counted::job(number)
     }
 }

@@ -22,6 +22,7 @@ mod dispatch;
 mod emptied_redis;
 mod enqueue;
 mod env_example;
+mod exact;
 mod failures;
 mod full_redis;
 mod guard;

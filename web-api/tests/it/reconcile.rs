@@ -216,7 +216,7 @@ on_both_databases! {
         // Some are there already, here and there.
         let some: Vec<JobId> = new.iter().step_by(3).map(|job| job.id).collect();
         let rows = env.store.job_get_many(&some).await.unwrap();
-        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope().unwrap()).collect();
+        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
         env.queues.push(&env.queue, &envelopes).await.unwrap();
 
         let _dispatcher = env.dispatch();

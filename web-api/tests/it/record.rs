@@ -37,7 +37,7 @@ async fn added(env: &TestEnv, jobs: &[NewJob]) -> Vec<JobId> {
         .job_get_many(&jobs.iter().map(|job| job.id).collect::<Vec<_>>())
         .await
         .unwrap();
-    let envelopes: Vec<_> = rows.iter().map(|row| row.envelope().unwrap()).collect();
+    let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
     env.queues.push(&env.queue, &envelopes).await.unwrap();
     jobs.iter().map(|job| job.id).collect()
 }
@@ -82,15 +82,15 @@ on_both_databases! {
         let _worker = env.worker(&counted);
         let recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let mut new: Vec<NewJob> = (0..800).map(Counted::job).collect();
-        new[1].input = json!({"number": 1, "stumble": true});
-        new[2].input = json!({"number": 2, "give_up": "no use"});
+        new[1].input = json!({"number": 1, "stumble": true}).into();
+        new[2].input = json!({"number": 2, "give_up": "no use"}).into();
         let ids = added(&env, &new).await;
         all_in(&env.store, JobState::Completed, 799).await;
         all_in(&env.store, JobState::Dead, 1).await;
 
         let job = env.store.job_get(ids[0]).await.unwrap().unwrap();
         assert_eq!((job.attempt, job.error), (1, None));
-        assert_eq!(job.output.unwrap().json, Some(json!(0)));
+        assert_eq!(job.output.unwrap().json, Some(json!(0).into()));
         assert!(job.created_at <= job.started_at.unwrap() && job.started_at <= job.finished_at);
         assert!(job.worker.unwrap().starts_with("test-"));
         let job = env.store.job_get(ids[1]).await.unwrap().unwrap();
@@ -170,7 +170,7 @@ on_both_databases! {
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let _worker = env.worker(&Counted::default());
         let mut new: Vec<NewJob> = (0..100).map(Counted::job).collect();
-        new[50].input = json!({"number": 50, "give_up": "poison"});
+        new[50].input = json!({"number": 50, "give_up": "poison"}).into();
         let ids = added(&env, &new).await;
         all_in(&env.store, JobState::Completed, 99).await;
         all_in(&env.store, JobState::Dead, 1).await;
@@ -204,7 +204,7 @@ on_both_databases! {
         let _worker = env.worker(&Counted::default());
         let mut new: Vec<NewJob> = (0..30).map(Counted::job).collect();
         for at in [5, 6] {
-            new[at].input = json!({"number": at, "give_up": if at == 5 { "poison" } else { "enough" }});
+            new[at].input = json!({"number": at, "give_up": if at == 5 { "poison" } else { "enough" }}).into();
         }
         let ids = added(&env, &new).await;
         all_in(&env.store, JobState::Completed, 28).await;
@@ -243,7 +243,7 @@ on_both_databases! {
         for waiter in &mut waiters {
             let job = tokio::time::timeout(Duration::from_mins(2), waiter.outcome()).await.unwrap();
             assert_eq!((job.id, job.state), (new.id, JobState::Completed));
-            assert_eq!(job.output.as_ref().unwrap().json, Some(json!(7)));
+            assert_eq!(job.output.as_ref().unwrap().json, Some(json!(7).into()));
         }
         assert!(outcomes.is_waited_for(new.id));
         drop(waiters);
@@ -341,8 +341,8 @@ async fn each_attempt_is_counted_once_with_its_times() {
     let recorder = env.record(&env.store, "one", &outcomes);
     let _worker: Role = env.worker(&Counted::default());
     let mut new: Vec<NewJob> = (0..10).map(Counted::job).collect();
-    new[0].input = json!({"number": 0, "stumble": true});
-    new[1].input = json!({"number": 1, "give_up": "no use"});
+    new[0].input = json!({"number": 0, "stumble": true}).into();
+    new[1].input = json!({"number": 1, "give_up": "no use"}).into();
     added(&env, &new).await;
     all_in(&env.store, JobState::Completed, 9).await;
     drained(&env).await;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jobs::catalog::{Catalog, FunctionSettings};
+use jobs::json::Json;
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::json;
 use web_api::schedule::fire::{self, fire_page};
 use web_api::store::{
     Store,
@@ -41,7 +42,7 @@ pub(crate) fn schedule(name: &str, cron: &str, catch_up: CatchUp) -> Schedule {
         cron: cron.to_owned(),
         time_zone: "UTC".to_owned(),
         function: "fibonacci".to_owned(),
-        input: json!({ "index": 90 }),
+        input: json!({ "index": 90 }).into(),
         input_cut: None,
         max_attempts: None,
         catch_up,
@@ -113,7 +114,7 @@ on_both_databases! {
         let store = database.store().await;
         let full = inserted(&store, Schedule {
             time_zone: "Europe/Berlin".to_owned(),
-            input: json!({"text": "ä€🦀 \" \\ ' ; DROP TABLE schedules; --", "n": [0, -1, 1.5, null, true, u64::MAX], "": {}}),
+            input: json!({"text": "ä€🦀 \" \\ ' ; DROP TABLE schedules; --", "n": [0, -1, 1.5, null, true, u64::MAX], "": {}}).into(),
             max_attempts: Some(7),
             last_at: Some(begin() - TimeDelta::milliseconds(1)),
             last_job: Some(jobs::job::JobId::new()),
@@ -157,7 +158,7 @@ on_both_databases! {
         assert_eq!(made.len(), 1);
         assert!(fire(&store, &catalog, begin()).await.is_empty(), "once");
         let job = &made[0];
-        assert_eq!((job.schedule, job.max_attempts, &job.input), (Some(hourly.id), 9, &json!({"index": 90})));
+        assert_eq!((job.schedule, job.max_attempts, &job.input), (Some(hourly.id), 9, &json!({"index": 90}).into()));
         assert_eq!((job.function.as_str(), job.run_at), ("fibonacci", None));
         assert_eq!(store.job_get(job.id).await.unwrap().as_ref(), Some(job));
         assert_eq!(store.index_list(10).await.unwrap()[0].times_asked, 1, "counted as any other call");
@@ -266,7 +267,7 @@ on_both_databases! {
                     assert_eq!(store.schedule_update(&paused).await.unwrap(), Written::Done);
                 }
                 "changed" => {
-                    let changed = Schedule { input: json!({"index": 91}), ..schedule };
+                    let changed = Schedule { input: json!({"index": 91}).into(), ..schedule };
                     assert_eq!(store.schedule_update(&changed).await.unwrap(), Written::Done);
                 }
                 "fired" => {
@@ -282,7 +283,7 @@ on_both_databases! {
         assert_eq!(job.schedule, Some(stale[5].id));
         // And the next look does the right thing about the others.
         let made = fire(&store, &catalog, begin()).await;
-        let mut inputs: Vec<Value> = made.into_iter().map(|job| job.input).collect();
+        let mut inputs: Vec<Json> = made.into_iter().map(|job| job.input).collect();
         inputs.sort_by_key(ToString::to_string);
         assert_eq!(inputs, [json!({"index": 90}), json!({"index": 91})], "run, changed");
     }
@@ -292,7 +293,7 @@ on_both_databases! {
         let (store, catalog) = (database.store().await, catalog());
         let hourly = |name: &str| schedule(name, "0 * * * *", CatchUp::Once);
         let unknown = inserted(&store, Schedule { function: "gone".to_owned(), ..hourly("unknown") }).await.id;
-        let unfit = inserted(&store, Schedule { input: json!({"index": "x"}), ..hourly("unfit") }).await.id;
+        let unfit = inserted(&store, Schedule { input: json!({"index": "x"}).into(), ..hourly("unfit") }).await.id;
         let zone = inserted(&store, Schedule { time_zone: "Mars/Olympus".to_owned(), ..hourly("zone") }).await.id;
         let refused = inserted(&store, hourly("refused")).await.id;
         let unreadable = inserted(&store, hourly("unreadable")).await.id;
@@ -328,7 +329,7 @@ on_both_databases! {
             assert!(!schedule.paused && jobs_of(&store, id).await.is_empty());
         }
         // Mended, it runs at its next due time, and says nothing more.
-        let mended = Schedule { input: json!({"index": 1}), ..read(&store, unfit).await };
+        let mended = Schedule { input: json!({"index": 1}).into(), ..read(&store, unfit).await };
         assert_eq!(store.schedule_update(&mended).await.unwrap(), Written::Done);
         let made = fire(&store, &catalog, after(3_600)).await;
         let by: HashSet<ScheduleId> = made.iter().filter_map(|job| job.schedule).collect();

@@ -21,7 +21,7 @@ use crate::support::{TestEnv, eventually, on_both_databases};
 async fn every_second(store: &Store) -> Schedule {
     let schedule = Schedule {
         function: "counted".to_owned(),
-        input: json!({ "number": 7 }),
+        input: json!({ "number": 7 }).into(),
         next_at: Some(Utc::now().trunc_subsecs(0)),
         ..schedule("every second", "@every 1s", CatchUp::All)
     };
@@ -49,7 +49,7 @@ on_both_databases! {
         let year = TimeDelta::days(365);
         let moved = |name: &str, cron: &str| Schedule {
             function: "counted".to_owned(),
-            input: json!({ "number": 7 }),
+            input: json!({ "number": 7 }).into(),
             next_at: Some(now + year + TimeDelta::seconds(3)),
             last_at: Some(now + year),
             ..schedule(name, cron, CatchUp::Skip)

@@ -34,7 +34,7 @@ fn with_input(function: &str, queue: &str, input: Value) -> NewJob {
     NewJob {
         function: function.to_owned(),
         queue: queue.parse().unwrap(),
-        input,
+        input: input.into(),
         ..new_job(0)
     }
 }
@@ -301,8 +301,10 @@ on_both_databases! {
         for (query, field, says) in [
             ("q=state:done", "q", "character 7: "),
             ("q=%22", "q", "character 1: "),
-            ("q=a%00", "q", "character 2: "),
-            ("error=a%00", "q", "U+0000"),
+            ("q=a%00", "q", "U+0000"),
+            ("error=a%00", "error", "U+0000"),
+            ("function=a%00", "function", "U+0000"),
+            ("worker=%00", "worker", "U+0000"),
             ("function=a&q=function:b", "function", "q as well"),
             ("state=dead,done", "state", "is not a state"),
             ("created_from=now", "created_from", "must be a time"),

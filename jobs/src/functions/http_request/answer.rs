@@ -18,6 +18,7 @@ use super::decode::{Decompressed, beginning, decompress, text};
 use super::hop::Hop;
 use super::retry_after;
 use crate::function::{JobError, chain};
+use crate::json;
 use crate::output::shorten;
 
 /// What of an error's body goes into a message: bytes that are read, and characters that are shown.
@@ -43,8 +44,8 @@ pub struct HttpRequestOutput {
     #[schemars(with = "serde_json::Value")]
     body: Box<RawValue>,
     /// `json`: the body is JSON by its content-type, and stands here as such. `text`: it is a text, in UTF-8 or in the
-    /// charset that the content-type names. `base64`: it is neither, or compressed in a way that is not known. What came
-    /// with gzip, deflate or zstd is unpacked; the headers stay as they came.
+    /// charset that the content-type names. `base64`: it is neither, or compressed in a way that is not known, or holds
+    /// U+0000. What came with gzip, deflate or zstd is unpacked; the headers stay as they came.
     body_encoding: BodyEncoding,
     /// The redirects that were followed, in their order. Where the input says POST, one of 301, 302 or 303 leads to a
     /// GET without the body, as browsers do it. Not there when there were none.
@@ -202,9 +203,14 @@ fn encode(headers: &HeaderMap, body: &[u8]) -> Result<(Box<RawValue>, BodyEncodi
     let Some(text) = text(headers, body) else {
         return in_base64(body);
     };
+    // What Spiral cannot keep as it came (U+0000, half of a surrogate pair, 1e400) is kept in another form.
+    if text.contains('\0') {
+        return in_base64(body);
+    }
     if is_json(headers)
         && !is_deep(&text)
         && let Ok(json) = serde_json::from_str::<Box<RawValue>>(&text)
+        && json::check(json.get()).is_ok()
     {
         return Ok((json, BodyEncoding::Json));
     }
@@ -330,7 +336,11 @@ mod tests {
             (json, "{} {}", BodyEncoding::Text),
             ("text/plain", "{}", BodyEncoding::Text),
             ("application/jsonish", "{}", BodyEncoding::Text),
-            ("text/html", "<p>ä\u{0}</p>", BodyEncoding::Text),
+            ("text/html", "<p>ä</p>", BodyEncoding::Text),
+            (json, "[\"\\u0000\"]", BodyEncoding::Text),
+            (json, "[\"\\ud800\"]", BodyEncoding::Text),
+            (json, "[1e400]", BodyEncoding::Text),
+            (json, "{\"a\": 1, \"a\": 2}", BodyEncoding::Text),
         ] {
             let headers = headers(&[("content-type", content_type)]);
             let (encoded, found) = encode(&headers, body.as_bytes()).unwrap();
@@ -344,6 +354,8 @@ mod tests {
         }
         let (encoded, found) = encode(&HeaderMap::new(), &[0xff, 0x00, 0xfe]).unwrap();
         assert_eq!((encoded.get(), found), ("\"/wD+\"", BodyEncoding::Base64));
+        let (encoded, found) = encode(&HeaderMap::new(), b"a\0").unwrap();
+        assert_eq!((encoded.get(), found), ("\"YQA=\"", BodyEncoding::Base64));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use http::header::{
 };
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
-use serde_json::Value;
 use url::Url;
 
 use super::input::{HttpRequestInput, check_url};
@@ -42,12 +41,12 @@ impl Hop {
     pub(super) fn first(input: HttpRequestInput, job: JobId) -> Self {
         let mut headers = input.headers.0;
         let method = Method::from(input.method);
-        let (body, content_type) = match input.body {
-            Value::Null => (Bytes::new(), None),
-            Value::String(text) => (Bytes::from(text), Some("text/plain; charset=utf-8")),
-            json @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                (Bytes::from(json.to_string()), Some("application/json"))
-            }
+        let body = input.body;
+        let (body, content_type) = match body.as_str() {
+            Some(text) => (Bytes::from(text.into_owned()), Some("text/plain; charset=utf-8")),
+            None if body.is_null() => (Bytes::new(), None),
+            // To the last digit, as the caller sent it.
+            None => (Bytes::from(body.text().to_owned()), Some("application/json")),
         };
         if let Some(content_type) = content_type {
             headers
@@ -158,7 +157,7 @@ pub(super) fn shown(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -180,6 +179,17 @@ mod tests {
             .get(name)
             .map(|value| value.to_str().unwrap())
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn json_is_sent_as_the_caller_wrote_it() {
+        let text = r#"{"url": "https://a.example", "method": "POST", "body": {"id": 12345678901234567890123, "x": 1.50}}"#;
+        let hop = Hop::first(
+            serde_json::from_str(text).unwrap(),
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        );
+        assert_eq!(hop.body, r#"{"id":12345678901234567890123,"x":1.50}"#);
+        assert_eq!(header(&hop, "content-type"), "application/json");
     }
 
     fn post() -> Hop {

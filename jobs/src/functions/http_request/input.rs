@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use url::Url;
+
+use crate::json::Json;
 
 /// Headers that say how a message travels or where it goes: the client's own business. Letting a caller set them
 /// would let one request pass for two, or for one to another host.
@@ -41,7 +42,7 @@ pub struct HttpRequestInput {
     pub(super) headers: Headers,
     /// A text is sent as it is; any other JSON as JSON, with that `content-type` unless the headers name one.
     #[serde(default)]
-    pub(super) body: Value,
+    pub(super) body: Json,
     /// How long the answer may take, from the name's address to the last byte, redirects included.
     #[serde(default = "default_timeout")]
     #[schemars(range(min = 0.1, max = 600))]
@@ -156,14 +157,17 @@ impl TryFrom<BTreeMap<String, String>> for Headers {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::catalog::{Catalog, FunctionSettings};
 
     fn problems(input: &Value) -> Vec<(String, String)> {
         let catalog = Catalog::new(&FunctionSettings::default()).unwrap();
-        let checked = catalog.get("http_request").unwrap().check_input(input);
+        let checked = catalog
+            .get("http_request")
+            .unwrap()
+            .check_input(&input.clone().into());
         let problems = checked.err().unwrap_or_default().into_iter();
         problems
             .map(|problem| (problem.pointer, problem.message))

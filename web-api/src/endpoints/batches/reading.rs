@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jobs::catalog::{Catalog, CatalogEntry};
-use serde_json::{Map, Value};
+use jobs::json::{Json, Object};
 
 use super::super::{call, functions};
 use crate::batches::MOST_JOBS;
@@ -38,15 +38,12 @@ pub(super) struct Request {
 impl Request {
     /// Takes as long as the body is large: not for a thread that serves others.
     pub(super) fn read(self) -> Result<NewBatch, ApiError> {
-        let body = Value::Object(body::parse_object(&self.bytes, EXAMPLE)?);
+        let body = body::parse_object(&self.bytes, EXAMPLE)?;
         let idempotency = self.key.clone().map(|key| Idempotency {
             key,
-            request_hash: request_hash(&body),
+            request_hash: request_hash(&Json::of_object(&body)),
             held_for: self.key_held_for,
         });
-        let Value::Object(body) = body else {
-            return Err(ApiError::internal("an object that is none"));
-        };
         let mut fields = Fields::of(body);
         let calls = fields.array("jobs").unwrap_or_else(|| {
             fields.wrong("/jobs", "is missing");
@@ -64,7 +61,7 @@ impl Request {
         let mut problems = Problems::default();
         let mut new = Vec::with_capacity(calls.len());
         for (place, call) in calls.into_iter().enumerate() {
-            match self.call(call) {
+            match self.call(&call) {
                 Ok(job) => new.push(NewJob {
                     batch: Some(id),
                     ..job
@@ -90,8 +87,8 @@ impl Request {
     }
 
     /// One of the calls; its problems with their places in it.
-    fn call(&self, call: Value) -> Result<NewJob, Vec<FieldError>> {
-        let Value::Object(call) = call else {
+    fn call(&self, call: &Json) -> Result<NewJob, Vec<FieldError>> {
+        let Some(call) = call.as_object() else {
             return Err(vec![FieldError::new("", "must be an object")]);
         };
         let mut fields = Fields::of(call);
@@ -108,12 +105,7 @@ impl Request {
     }
 
     /// What follows the batch, checked with what its function will get.
-    fn on_finish(
-        &self,
-        call: Map<String, Value>,
-        id: BatchId,
-        total: u64,
-    ) -> Result<NewJob, Vec<FieldError>> {
+    fn on_finish(&self, call: Object, id: BatchId, total: u64) -> Result<NewJob, Vec<FieldError>> {
         let mut fields = Fields::of(call);
         let function = self.function(&mut fields);
         let input = fields.object("input").unwrap_or_default();
@@ -130,11 +122,11 @@ impl Request {
             ..Counts::default()
         };
         let mut sample = input.clone();
-        sample.insert(BATCH.to_owned(), summary(id, total, &counts));
-        check(function, &Value::Object(sample))?;
+        sample.insert(BATCH.to_owned(), summary(id, total, &counts).into());
+        check(function, &Json::of_object(&sample))?;
         Ok(NewJob {
             traceparent: self.traceparent.clone(),
-            ..NewJob::of(function, Value::Object(input))
+            ..NewJob::of(function, Json::of_object(&input))
         })
     }
 
@@ -157,7 +149,7 @@ impl Request {
     }
 }
 
-fn check(function: &CatalogEntry, input: &Value) -> Result<(), Vec<FieldError>> {
+fn check(function: &CatalogEntry, input: &Json) -> Result<(), Vec<FieldError>> {
     call::check_input(function, input, call::INPUT).map_err(|error| error.fields().to_vec())
 }
 

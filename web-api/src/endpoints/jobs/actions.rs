@@ -1,11 +1,11 @@
 //! What an operator does to one job: run it again, run it now, give it another input, delete it.
 
 use ::jobs::job::JobState;
+use ::jobs::json::{Json, Object};
 use ::jobs::queue::Edited;
 use salvo::http::StatusCode;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
-use serde_json::Value;
 
 use super::super::call;
 use super::{actor, find};
@@ -166,7 +166,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         let edited = if let Place::Window(_) = job.place {
             edit_in_queue(state, &job, &input, &cause).await?
         } else {
-            state.store.job_edit_kept(job.id, input.clone(), &cause).await?
+            state.store.job_edit_kept(job.id, &input, &cause).await?
         };
         if let Some(job) = edited {
             announce(state, &job).await;
@@ -187,9 +187,9 @@ fn check_queue(state: &Inner, job: &Record, action: &'static str) -> Result<(), 
     })
 }
 
-fn new_input(state: &Inner, job: &Record, body: serde_json::Map<String, Value>) -> Result<Value, ApiError> {
+fn new_input(state: &Inner, job: &Record, body: Object) -> Result<Json, ApiError> {
     let mut fields = Fields::of(body);
-    let input = fields.any("input");
+    let input = fields.json("input");
     if input.is_none() {
         fields.wrong("/input", "is missing");
     }
@@ -208,17 +208,17 @@ fn new_input(state: &Inner, job: &Record, body: serde_json::Map<String, Value>) 
 async fn edit_in_queue(
     state: &Inner,
     job: &Record,
-    input: &Value,
+    input: &Json,
     cause: &Cause,
 ) -> Result<Option<Record>, ApiError> {
     let changed = Record {
         input: input.clone(),
         ..job.clone()
     };
-    let envelope = changed.envelope().map_err(ApiError::internal)?;
+    let envelope = changed.envelope();
     match state.queues.edit(&job.queue, &envelope).await? {
         // Whatever it does by now, this is what it runs with.
-        Edited::Done => Ok(state.store.job_edited(job.id, input.clone(), cause).await?),
+        Edited::Done => Ok(state.store.job_edited(job.id, input, cause).await?),
         Edited::Runs => Err(ApiError::WrongState {
             state: JobState::Running.as_str(),
             action: "changed",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SubsecRound as _, Utc};
 use chrono_tz::Tz;
 use jobs::catalog::Catalog;
-use serde_json::{Map, Value};
+use jobs::json::{Json, Object};
 
 use super::super::call;
 use crate::body::Fields;
@@ -17,11 +17,7 @@ const NAME_MAX: usize = 100;
 const INPUT_MAX: usize = 16 * 1024;
 
 /// The schedule that the body asks for.
-pub(super) fn new(
-    body: Map<String, Value>,
-    catalog: &Catalog,
-    now: DateTime<Utc>,
-) -> Result<Schedule, ApiError> {
+pub(super) fn new(body: Object, catalog: &Catalog, now: DateTime<Utc>) -> Result<Schedule, ApiError> {
     let mut fields = Fields::of(body);
     let mut schedule = Schedule {
         id: ScheduleId::new(),
@@ -29,7 +25,7 @@ pub(super) fn new(
         cron: String::new(),
         time_zone: "UTC".to_owned(),
         function: String::new(),
-        input: Value::Null,
+        input: Json::null(),
         input_cut: None,
         max_attempts: None,
         catch_up: CatchUp::Once,
@@ -63,7 +59,7 @@ pub(super) fn new(
 
 /// Changes the schedule as the body asks.
 pub(super) fn change(
-    body: Map<String, Value>,
+    body: Object,
     schedule: &mut Schedule,
     catalog: &Catalog,
     now: DateTime<Utc>,
@@ -85,7 +81,7 @@ struct Asked {
     cron: Option<String>,
     time_zone: Option<String>,
     function: Option<String>,
-    input: Option<Value>,
+    input: Option<Json>,
     max_attempts: Option<u32>,
     /// `max_attempts` is null: as the function says.
     no_limit: bool,
@@ -99,7 +95,7 @@ impl Asked {
             cron: fields.text("cron"),
             time_zone: fields.text("time_zone"),
             function: fields.text("function"),
-            input: fields.any("input"),
+            input: fields.json("input"),
             no_limit: fields.is_null("max_attempts"),
             max_attempts: fields
                 .number("max_attempts", 1, 100)
@@ -173,7 +169,7 @@ fn what(
     schedule: &mut Schedule,
     fields: &mut Fields,
     function: Option<String>,
-    input: Option<Value>,
+    input: Option<Json>,
     catalog: &Catalog,
 ) {
     if function.is_none() && input.is_none() {
@@ -183,8 +179,8 @@ fn what(
     let is_new = schedule.function.is_empty();
     let (has_function, has_input) = (function.is_some() || !is_new, input.is_some() || !is_new);
     schedule.function = function.unwrap_or_else(|| std::mem::take(&mut schedule.function));
-    schedule.input = input.unwrap_or_else(|| schedule.input.take());
-    if schedule.input.to_string().len() > INPUT_MAX {
+    schedule.input = input.unwrap_or_else(|| std::mem::take(&mut schedule.input));
+    if schedule.input.text().len() > INPUT_MAX {
         fields.wrong("/input", format!("must have at most {} KiB", INPUT_MAX / 1024));
     }
     match catalog.get(&schedule.function) {

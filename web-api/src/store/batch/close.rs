@@ -8,7 +8,6 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement},
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{BatchId, Counts, counts, insert::Call, job_row, parsed, row, tally, unreadable};
@@ -107,7 +106,8 @@ fn call(row: &row::Model, id: BatchId, counts: &Counts) -> Result<Option<NewJob>
     let Some(call) = &row.on_finish else {
         return Ok(None);
     };
-    let call = Call::deserialize(call).map_err(|error| unreadable(&row.id, "on_finish", &error))?;
+    let call: Call =
+        serde_json::from_str(call.0.text()).map_err(|error| unreadable(&row.id, "on_finish", &error))?;
     let total = u64::from(row.total.unsigned_abs());
     Ok(Some(call.into_job("batch", summary(id, total, counts))))
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jobs::clock;
-use jobs::job::QueueName;
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set, sea_query::OnConflict};
+use jobs::{job::QueueName, json::Json};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Set, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::store::{
         insert::{Insertion, insert},
     },
     job_key::{self, Hold, Kind},
+    json::{self, JsonText},
 };
 
 /// A batch that is to be.
@@ -47,7 +48,7 @@ pub enum BatchInserted {
 pub(super) struct Call {
     function: String,
     queue: QueueName,
-    input: Value,
+    input: Json,
     max_attempts: u32,
     timeout_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,13 +120,17 @@ impl Store {
     ) -> Result<row::Model, DbErr> {
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let call = new.on_finish.as_ref().map(Call::of);
-        let call = call.map(serde_json::to_value).transpose();
+        let call = call
+            .map(|call| serde_json::value::to_raw_value(&call))
+            .transpose();
         let row = row::Model {
             id: new.id.to_string(),
             total: number(made),
             duplicates: number(new.jobs.len() - made),
             on_finish_job_id: None,
-            on_finish: call.map_err(|error| DbErr::Json(error.to_string()))?,
+            on_finish: call
+                .map_err(|error| DbErr::Json(error.to_string()))?
+                .map(|call| JsonText(call.into())),
             completed: None,
             dead: None,
             cancelled: None,
@@ -134,10 +139,9 @@ impl Store {
         };
         let mut ignored = OnConflict::column(row::Column::Id);
         ignored.do_nothing();
-        row::Entity::insert(active(row.clone()))
-            .on_conflict(ignored)
-            .exec_without_returning(transaction)
-            .await?;
+        let mut insert = json::insert(self.backend(), [active(row.clone())], &[row::Column::OnFinish])?;
+        insert.on_conflict(ignored);
+        transaction.execute(&insert).await?;
         Ok(row)
     }
 }
@@ -167,8 +171,9 @@ impl Call {
 
     /// The job that the call becomes now, with one more field in its input.
     pub(super) fn into_job(mut self, field: &str, value: Value) -> NewJob {
-        if let Value::Object(fields) = &mut self.input {
-            fields.insert(field.to_owned(), value);
+        if let Some(mut fields) = self.input.as_object() {
+            fields.insert(field.to_owned(), value.into());
+            self.input = Json::of_object(&fields);
         }
         let timeout = Duration::from_millis(self.timeout_ms);
         NewJob {

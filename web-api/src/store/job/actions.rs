@@ -4,22 +4,27 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, SubsecRound, Utc};
-use jobs::clock;
-use jobs::job::{JobId, JobState, QueueName};
+use jobs::{
+    clock,
+    job::{JobId, JobState, QueueName},
+    json::Json,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, UpdateMany,
     sea_query::{Expr, ExprTrait, Query},
 };
-use serde_json::Value;
 
 use super::{
     FINAL, Job, light,
     row::{Column, Entity},
 };
-use crate::store::job_history::{self, Cause, ManualAction};
-use crate::store::job_key::{self, Hold, Kind};
-use crate::store::{Store, StoreError};
+use crate::store::{
+    Store, StoreError,
+    job_history::{self, Cause, ManualAction},
+    job_key::{self, Hold, Kind},
+    json,
+};
 
 /// The states in which a job waits for a time.
 const FOR_A_TIME: [&str; 2] = [JobState::Scheduled.as_str(), JobState::Retrying.as_str()];
@@ -152,10 +157,10 @@ impl Store {
     pub async fn job_edit_kept(
         &self,
         id: JobId,
-        input: Value,
+        input: &Json,
         cause: &Cause,
     ) -> Result<Option<Job>, StoreError> {
-        let statement = edit(id, input)
+        let statement = edit(self.backend(), id, input)
             .filter(Column::FinishedAt.is_null())
             .filter(Column::DispatchedAt.is_null());
         let told = (id, ManualAction::Change, cause);
@@ -166,11 +171,12 @@ impl Store {
     pub async fn job_edited(
         &self,
         id: JobId,
-        input: Value,
+        input: &Json,
         cause: &Cause,
     ) -> Result<Option<Job>, StoreError> {
         let told = (id, ManualAction::Change, cause);
-        Ok(self.changed("job_edit", edit(id, input), told).await?.pop())
+        let statement = edit(self.backend(), id, input);
+        Ok(self.changed("job_edit", statement, told).await?.pop())
     }
 
     async fn changed(
@@ -209,7 +215,7 @@ fn run_again(queue: &QueueName, ids: Vec<String>) -> UpdateMany<Entity> {
         .col_expr(Column::Worker, Expr::value(Option::<String>::None))
         .col_expr(Column::DispatchedAt, no_time())
         .col_expr(Column::ParkedUntil, no_time())
-        .col_expr(Column::Output, Expr::value(Option::<Value>::None))
+        .col_expr(Column::Output, Expr::cust("NULL"))
         .col_expr(Column::OutputSize, no_number())
         .col_expr(Column::OutputLength, no_number())
         .col_expr(Column::OutputPreview, Expr::value(Option::<String>::None))
@@ -227,10 +233,10 @@ fn due_now(id: JobId) -> UpdateMany<Entity> {
         .filter(Column::State.is_in(FOR_A_TIME))
 }
 
-fn edit(id: JobId, input: Value) -> UpdateMany<Entity> {
-    let (size, preview) = light::measured(&input);
+fn edit(backend: DbBackend, id: JobId, input: &Json) -> UpdateMany<Entity> {
+    let (size, preview) = light::measured(input);
     Entity::update_many()
-        .col_expr(Column::Input, Expr::value(input))
+        .col_expr(Column::Input, json::bound(backend, Some(input)))
         .col_expr(Column::InputSize, Expr::value(size))
         .col_expr(Column::InputPreview, Expr::value(preview))
         .filter(Column::Id.eq(id.to_string()))

@@ -18,7 +18,7 @@ use jobs::{
     queue::events::EventBatch,
 };
 use sea_orm::{
-    ConnectionTrait, DbErr, QueryResult,
+    ConnectionTrait, DbBackend, DbErr, QueryResult,
     sea_query::{
         CaseStatement, Expr, ExprTrait, Func, IntoIden, Query, TableRef, UpdateStatement, Value, ValueTuple,
     },
@@ -28,6 +28,7 @@ use super::{FINAL, UnfinishedJob, dispatch::AHEAD, parsed, row::Column};
 use crate::store::{
     Store, StoreError,
     batch::BatchId,
+    json,
     stat::{Notes, between},
 };
 
@@ -165,7 +166,7 @@ impl Store {
             .collect();
         cancelled.sort_by_key(|change| change.id);
         for chunk in cancelled.chunks(CHUNK) {
-            let mut statement = update(chunk);
+            let mut statement = update(self.backend(), chunk);
             let dispatched_at = || Expr::col(("jobs", Column::DispatchedAt));
             let settled = dispatched_at()
                 .is_null()
@@ -211,7 +212,7 @@ impl Store {
         let told: Vec<&Piece> = pieces.iter().filter(|piece| !piece.history.is_empty()).collect();
         let counts = |change: &Change| !change.ended.is_empty() || !change.vanished.is_empty();
         if told.is_empty() && !changes.iter().any(counts) {
-            let mut passed = self.carry_out(&update(&changes)).await?;
+            let mut passed = self.carry_out(&update(self.backend(), &changes)).await?;
             return Ok(applied(changes, &mut passed));
         }
         let _turn = self.write_turn().await;
@@ -228,7 +229,7 @@ impl Store {
             let rows = if changes.is_empty() {
                 Vec::new()
             } else {
-                transaction.query_all(&update(&changes)).await?
+                transaction.query_all(&update(self.backend(), &changes)).await?
             };
             let Ok(mut passed) = read(rows) else {
                 // Nothing is written for an answer that makes no sense.
@@ -298,7 +299,7 @@ fn applied(changes: Vec<Change>, passed: &mut HashMap<JobId, Passed>) -> Vec<App
 /// `UPDATE jobs SET .. FROM (VALUES ..) AS change WHERE jobs.id = change.id AND guard
 /// RETURNING id, COALESCE(run_at, again_at), batch_id, function`.
 /// Both databases name the columns of a bare VALUES list column1, column2 and so on.
-fn update(changes: &[Change]) -> UpdateStatement {
+fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
     let [id, state, attempt, run_at, worker, started_at, finished_at] = new_columns(1);
     let [
         error_kind,
@@ -342,7 +343,7 @@ fn update(changes: &[Change]) -> UpdateStatement {
         .value(Column::ErrorKind, error(&error_kind, Column::ErrorKind))
         .value(Column::ErrorMessage, error(&error_message, Column::ErrorMessage))
         .value(Column::Failure, error(&failure, Column::Failure))
-        .value(Column::Output, output)
+        .value(Column::Output, json::cast(backend, output))
         .value(Column::OutputSize, output_size)
         .value(Column::OutputLength, output_length)
         .value(Column::OutputPreview, output_preview)
@@ -387,7 +388,7 @@ pub(super) fn update_of(events: Vec<jobs::queue::events::JobEvent>, at: DateTime
         at,
         events,
     }]);
-    update(&lives.remove(0))
+    update(DbBackend::Sqlite, &lives.remove(0))
 }
 
 fn new_columns<const N: usize>(first: usize) -> [Expr; N] {
@@ -414,7 +415,9 @@ fn values(change: &Change) -> ValueTuple {
         change.finished_at.into(),
         kind.into(),
         message.into(),
-        output.and_then(|output| output.json.clone()).into(),
+        output
+            .and_then(|output| Some(output.json.as_ref()?.text().to_owned()))
+            .into(),
         output.map(|output| count(output.size)).into(),
         output.and_then(|output| output.length).map(count).into(),
         output.map(|output| output.preview.clone()).into(),

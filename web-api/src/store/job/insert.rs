@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use jobs::clock;
 use jobs::job::JobId;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryTrait, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set,
     sea_query::{OnConflict, Query},
 };
 
@@ -15,7 +15,11 @@ use super::{
     once::{self, Verdict},
     row,
 };
-use crate::store::{Store, StoreError, index, job_tag, stat::Notes};
+use crate::store::{
+    Store, StoreError, index, job_tag,
+    json::{self, JsonText},
+    stat::Notes,
+};
 use crate::tag::Tag;
 
 /// Rows in one statement: PostgreSQL takes at most 65,535 parameters, SQLite half as many.
@@ -77,7 +81,8 @@ pub(in crate::store) async fn insert(
 
     let mut created = HashSet::with_capacity(jobs.len());
     for chunk in made.chunks(CHUNK) {
-        let mut statement = row::Entity::insert_many(chunk.iter().map(active)).into_query();
+        let rows = chunk.iter().map(active);
+        let mut statement = json::insert(transaction.get_database_backend(), rows, &[row::Column::Input])?;
         statement.on_conflict(OnConflict::new().do_nothing().to_owned());
         statement.returning(Query::returning().column(row::Column::Id));
         for row in transaction.query_all(&statement).await? {
@@ -143,7 +148,7 @@ fn active(job: &Job) -> row::ActiveModel {
         id: Set(job.id.to_string()),
         function: Set(job.function.clone()),
         queue: Set(job.queue.to_string()),
-        input: Set(job.input.clone()),
+        input: Set(JsonText(job.input.clone())),
         state: Set(job.state.to_string()),
         attempt: Set(saturated(job.attempt)),
         max_attempts: Set(saturated(job.max_attempts)),

@@ -1,8 +1,8 @@
 //! Rows without their large inputs, for whoever looks at many of them: a hundred inputs of a megabyte would cross the wire
 //! and lie in memory for a list that shows a line of each.
 
+use jobs::json::Json;
 use sea_orm::{DbBackend, Iterable, QuerySelect, Select, sea_query::Expr};
-use serde_json::Value;
 
 use super::{
     Job,
@@ -78,8 +78,8 @@ impl InputSql {
 }
 
 /// The columns that say how large an input is, and how a large one begins.
-pub(super) fn measured(input: &Value) -> (Option<i64>, Option<String>) {
-    let text = input.to_string();
+pub(super) fn measured(input: &Json) -> (Option<i64>, Option<String>) {
+    let text = input.text();
     let size = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let beginning = || super::events::storable(&text.chars().take(PREVIEW).collect::<String>());
     (Some(size), (text.len() > INPUT_MAX).then(beginning))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::entity::prelude::*;
 
 use super::{Job, JobError, Output, Place, parsed, unreadable};
-use crate::store::StoreError;
+use crate::store::{StoreError, json::JsonText};
 use crate::tag::Tag;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -16,7 +16,7 @@ pub struct Model {
     pub function: String,
     pub queue: String,
     #[sea_orm(column_type = "JsonBinary")]
-    pub input: Json,
+    pub(in crate::store) input: JsonText,
     pub state: String,
     pub attempt: i32,
     pub max_attempts: i32,
@@ -25,7 +25,7 @@ pub struct Model {
     pub error_kind: Option<String>,
     pub error_message: Option<String>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
-    pub output: Option<Json>,
+    pub(in crate::store) output: Option<JsonText>,
     pub output_size: Option<i64>,
     pub output_length: Option<i64>,
     pub output_preview: Option<String>,
@@ -68,7 +68,7 @@ impl TryFrom<Model> for Job {
             size: size.unsigned_abs(),
             length: row.output_length.map(i64::unsigned_abs),
             preview: row.output_preview.unwrap_or_default(),
-            json: row.output,
+            json: row.output.map(|json| json.0),
         });
         let schedule = row.schedule_id.as_ref();
         let schedule = schedule
@@ -79,7 +79,7 @@ impl TryFrom<Model> for Job {
             queue: parsed(&row.id, "queue", &row.queue)?,
             state: parsed(&row.id, "state", &row.state)?,
             function: row.function,
-            input: row.input,
+            input: row.input.0,
             input_cut: None,
             unique_key: row.unique_key,
             attempt: row.attempt.unsigned_abs(),

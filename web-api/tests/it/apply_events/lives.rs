@@ -25,7 +25,7 @@ on_both_databases! {
         assert_eq!(summary(&job), (JobState::Completed, 1, None));
         let output = job.output.unwrap();
         assert_eq!((output.size, output.length), (21, Some(19)));
-        assert_eq!(output.json, Some(json!("2880067194370816120")));
+        assert_eq!(output.json, Some(json!("2880067194370816120").into()));
         assert_eq!(output.preview, "2880067194370816120");
         assert!(job.finished_at.unwrap() >= job.started_at.unwrap());
     }

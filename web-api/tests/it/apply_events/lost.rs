@@ -36,7 +36,7 @@ on_both_databases! {
             (JobState::Completed, 1),
         ]);
         for job in &after[..4] {
-            assert_eq!(job.envelope().unwrap().attempt, job.attempt);
+            assert_eq!(job.envelope().attempt, job.attempt);
             assert_eq!(job.place, Place::Backlog);
         }
         // The next attempt is a new one for the row.

@@ -191,7 +191,7 @@ impl Counted {
     pub(crate) fn job(number: u64) -> NewJob {
         NewJob {
             function: Self::NAME.to_owned(),
-            input: json!({ "number": number }),
+            input: json!({ "number": number }).into(),
             ..new_job(0)
         }
     }

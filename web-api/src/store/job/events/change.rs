@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jobs::{
     job::{JobId, JobState, QueueName},
+    json::{self, Json},
     queue::events::{AttemptError, EventBatch, Finished, JobEvent, Outcome, ReturnReason},
 };
 
@@ -221,17 +222,24 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
         finished_at: Some(finished_at),
         ..to(finished.id, state, Guard::any())
     };
+    // Workers refuse such outputs; those of an older version do not. The queue still has it.
+    let not_kept = match &finished.outcome {
+        Outcome::Completed { output } => output.json().and_then(|json| json::check(json.get()).err()),
+        Outcome::Dead { .. } | Outcome::Cancelled | Outcome::Retrying { .. } => None,
+    };
     let change = match &finished.outcome {
         Outcome::Completed { output } => Change {
             output: Some(Output {
                 size: output.size(),
                 length: output.length(),
-                preview: storable(&output.preview()),
+                preview: not_kept.as_ref().map_or_else(
+                    || storable(&output.preview()),
+                    |error| format!("The output is not recorded: {}", storable(&error.to_string())),
+                ),
                 json: output
                     .json()
-                    // PostgreSQL's JSON has no place for this one character; the queue still has the output.
-                    .filter(|json| !json.get().contains("\\u0000"))
-                    .and_then(|json| serde_json::from_str(json.get()).ok()),
+                    .filter(|_| not_kept.is_none())
+                    .map(|json| Json::from(json.to_owned())),
             }),
             ..last(JobState::Completed)
         },
@@ -369,5 +377,5 @@ pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Cha
 
 /// PostgreSQL has no NUL in a text.
 pub(in crate::store) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    jobs::output::storable(text).into_owned()
 }
