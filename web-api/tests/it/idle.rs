@@ -63,7 +63,7 @@ async fn many_idle_queues_cost_little() {
         percent(spiral.id(), computed_before.0),
         percent(redis, computed_before.1)
     );
-    eprintln!("{told}");
-    assert!(all < 900.0, "{told}");
+    println!("{told}");
+    assert!(all < 800.0, "{told}");
     assert!(spiral.stop().await.success());
 }
