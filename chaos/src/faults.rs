@@ -55,7 +55,7 @@ pub(crate) struct Blow {
 /// What is done when it is over.
 pub(crate) type End = Box<dyn FnOnce(&mut Stack) -> Result<()>>;
 
-pub(crate) const FAULTS: [Fault; 17] = [
+pub(crate) const FAULTS: [Fault; 18] = [
     Fault {
         name: "kill-worker",
         does: "kill -9 a worker, start another one",
@@ -157,6 +157,12 @@ pub(crate) const FAULTS: [Fault; 17] = [
         does: "let three megabytes a second pass to Redis and back, of one process or of all",
         strikes: Target::Network,
         strike: network::slow,
+    },
+    Fault {
+        name: "forget-connections",
+        does: "let nothing pass any more, ever, on the connections to Redis that there are, of one process or of all; new ones work",
+        strikes: Target::Network,
+        strike: network::forget,
     },
 ];
 

@@ -12,12 +12,13 @@ mod share;
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use jobs::clock;
 use jobs::{
     job::{Envelope, QueueName},
     queue::{Pushed, Queues},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,8 +31,10 @@ use crate::{
 };
 use share::{Share, shares};
 
-/// Between two looks when nobody calls.
+/// Between two looks at a queue when nobody calls. With many queues less often: what lines up in this process is called
+/// out, and other processes look after what lines up there.
 const TICK: Duration = Duration::from_secs(1);
+const TICK_FOR_EACH: Duration = Duration::from_millis(50);
 /// After a look that moved something, and between two questions whether a full window has room again: others need the
 /// database and Redis too.
 const BREATH: Duration = Duration::from_millis(20);
@@ -48,7 +51,8 @@ const UNPARKED: u64 = 2_000;
 /// How long a push may be on its way. Rows dispatched longer ago that Redis does not know are lost.
 pub const PUSH_WITHIN: Duration = Duration::from_secs(5);
 
-/// Dispatches until `shutdown`. Never ends of an error.
+/// Dispatches until `shutdown`. Never ends of an error. On a cluster each queue is looked after by itself: one may lie on a
+/// node that does not answer.
 pub async fn run(
     store: Store,
     queues: Queues,
@@ -56,38 +60,80 @@ pub async fn run(
     windows: Windows,
     shutdown: CancellationToken,
 ) {
-    let mut outage = Outage::new("dispatcher");
-    let mut lines: Vec<Line> = names.into_iter().map(Line::new).collect();
-    let mut pause = Duration::ZERO;
-    let mut last_look = Instant::now();
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            // While a window is full, each job that lines up behind it says that there is work.
-            () = work(&windows, last_look + BREATH), if pause > BREATH => {}
-            () = room(&queues, &windows, &lines), if pause > BREATH => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-        last_look = Instant::now();
-        // A look may take seconds; rows that it has dispatched and not pushed when it is cut off are found again.
-        let look = look(&store, &queues, &windows, &mut lines);
-        let looked = tokio::select! {
-            () = shutdown.cancelled() => return,
-            looked = look => looked,
+    let tick = TICK.max(TICK_FOR_EACH.saturating_mul(u32::try_from(names.len()).unwrap_or(u32::MAX)));
+    let groups: Vec<Vec<QueueName>> = if queues.are_apart() {
+        names.into_iter().map(|name| vec![name]).collect()
+    } else {
+        vec![names]
+    };
+    let running = groups.into_iter().enumerate().map(|(number, names)| {
+        let dispatcher = Dispatcher {
+            store: store.clone(),
+            queues: queues.clone(),
+            windows: windows.clone(),
+            tick,
+            unparks: number == 0,
         };
-        pause = match looked {
-            Ok(moved) => {
-                outage.over();
-                if moved { BREATH } else { TICK }
+        dispatcher.run(names, shutdown.clone())
+    });
+    join_all(running).await;
+}
+
+/// What dispatches for some queues.
+struct Dispatcher {
+    store: Store,
+    queues: Queues,
+    windows: Windows,
+    /// Between two looks at a queue when nobody calls.
+    tick: Duration,
+    /// Parked jobs are those of all queues: one brings them back.
+    unparks: bool,
+}
+
+impl Dispatcher {
+    async fn run(self, names: Vec<QueueName>, shutdown: CancellationToken) {
+        let Self {
+            store,
+            queues,
+            windows,
+            tick,
+            unparks,
+        } = self;
+        let mut called = windows.listen();
+        let mut outage = Outage::new("dispatcher");
+        let mut lines: Vec<Line> = names.into_iter().map(Line::new).collect();
+        let mut pause = Duration::ZERO;
+        let mut last_look = Instant::now();
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                // While a window is full, each job that lines up behind it says that there is work.
+                () = work(&mut called, last_look + BREATH), if pause > BREATH => {}
+                () = room(&queues, &windows, &lines), if pause > BREATH => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            Err(error) => outage.failed(&error),
-        };
+            last_look = Instant::now();
+            // A look may take seconds; rows that it has dispatched and not pushed when it is cut off are found again.
+            let look = look(&store, &queues, &windows, &mut lines, tick, unparks);
+            let looked = tokio::select! {
+                () = shutdown.cancelled() => return,
+                looked = look => looked,
+            };
+            pause = match looked {
+                Ok(moved) => {
+                    outage.over();
+                    if moved { BREATH } else { TICK }
+                }
+                Err(error) => outage.failed(&error),
+            };
+        }
     }
 }
 
 /// Waits until somebody says that there is work, and at least until `not_before`.
-async fn work(windows: &Windows, not_before: Instant) {
-    windows.work().await;
+async fn work(called: &mut watch::Receiver<()>, not_before: Instant) {
+    // The sender is in what the dispatcher holds.
+    called.changed().await.ok();
     tokio::time::sleep_until(not_before).await;
 }
 
@@ -99,6 +145,8 @@ struct Line {
     waits_for_room: bool,
     /// Bytes of a job, as far as is known: by it the next rows are counted before they are read.
     job_bytes: u64,
+    /// Until then nobody needs to look, unless somebody calls.
+    rests_until: Option<Instant>,
 }
 
 impl Line {
@@ -108,6 +156,7 @@ impl Line {
             behind: None,
             waits_for_room: false,
             job_bytes: FIRST_BYTES,
+            rests_until: None,
         }
     }
 
@@ -121,6 +170,11 @@ impl Line {
         if let Some(mean) = bytes.checked_div(jobs) {
             self.job_bytes = mean.max(u64::midpoint(self.job_bytes, mean)).max(1);
         }
+    }
+
+    fn rests(&self, windows: &Windows) -> bool {
+        let rests = self.rests_until.is_some_and(|until| until > Instant::now());
+        rests && !self.waits_for_room && !windows.has_news(&self.queue)
     }
 
     /// Lanes with jobs in the backlog, going on where the last look ended, and whether those are all.
@@ -165,18 +219,28 @@ async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
     std::future::pending::<()>().await;
 }
 
-/// Looks at every queue once. True when something moved and there may be more to do at once.
+/// Looks at every queue that does not rest. True when something moved and there may be more to do at once.
 async fn look(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
     lines: &mut [Line],
+    tick: Duration,
+    unparks: bool,
 ) -> Result<bool, PartError> {
-    let mut moved = unpark(store, windows).await?;
+    let mut moved = unparks && unpark(store, windows).await?;
     let mut away = None;
     for line in lines {
+        if line.rests(windows) {
+            continue;
+        }
         match fill(store, queues, windows, line).await {
-            Ok(some) => moved |= some,
+            Ok(some) => {
+                // One that moved something, or has more, is looked at again at once.
+                let is_idle = !some && line.behind.is_none() && !line.waits_for_room;
+                line.rests_until = is_idle.then(|| Instant::now() + tick);
+                moved |= some;
+            }
             // The other queues may be on nodes that are there.
             Err(error @ PartError::Queue(_)) => away = Some(error),
             Err(error @ PartError::Store(_)) => return Err(error),

@@ -11,7 +11,7 @@ mod request_hash;
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -47,6 +47,10 @@ const WAITING_BYTES: usize = 128 << 20;
 const BATCH_BYTES: usize = 4 << 20;
 /// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index would take ten times as much.
 pub const KEY_MAX: usize = 255;
+/// How long a commit waits for the clock of a queue that has not told it lately, and how long one that did not tell it in
+/// time is not asked. Its jobs line up meanwhile; those of other queues do not wait for them.
+const CLOCK_WITHIN: Duration = Duration::from_millis(250);
+const CLOCK_LATER: Duration = Duration::from_secs(1);
 /// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
 const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
 
@@ -190,6 +194,7 @@ async fn run(
         queues,
         windows,
         pusher,
+        silent: Mutex::default(),
     };
     let committing = async move {
         let mut batch = Vec::with_capacity(BATCH);
@@ -234,6 +239,8 @@ struct Desk {
     queues: Queues,
     windows: Windows,
     pusher: push::Pusher,
+    /// Queues whose clock could not be had, and since when.
+    silent: Mutex<HashMap<QueueName, Instant>>,
 }
 
 impl Desk {
@@ -281,6 +288,23 @@ impl Desk {
         away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
 
+    /// Until when jobs may be pushed to a queue. `None` when its clock cannot be had soon.
+    async fn deadline(&self, queue: &QueueName) -> Option<Deadline> {
+        let silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = silent().get(queue).copied();
+        if since.is_some_and(|since| since.elapsed() < CLOCK_LATER) {
+            return None;
+        }
+        let asked = self.queues.deadline(queue, PUSH_WITHIN);
+        let asked = tokio::time::timeout(CLOCK_WITHIN, asked).await;
+        let deadline = asked.ok().and_then(Result::ok);
+        match deadline {
+            Some(_) => silent().remove(queue),
+            None => silent().insert(queue.clone(), Instant::now()),
+        };
+        deadline
+    }
+
     /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
     /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
     async fn place(&self, batch: &mut [Waiting]) -> Seats {
@@ -293,7 +317,7 @@ impl Desk {
                 job.place = Place::Parked;
             } else if places.take(&job.queue, u64::from(*bytes) + 256) {
                 if !deadlines.contains_key(&job.queue) {
-                    let deadline = self.queues.deadline(&job.queue, PUSH_WITHIN).await.ok();
+                    let deadline = self.deadline(&job.queue).await;
                     deadlines.insert(job.queue.clone(), deadline);
                 }
                 if deadlines.get(&job.queue).is_some_and(Option::is_some) {

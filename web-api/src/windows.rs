@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use jobs::job::QueueName;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// How much of a queue Redis holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Default for WindowSettings {
 pub struct Windows {
     settings: WindowSettings,
     queues: Arc<Mutex<HashMap<QueueName, Window>>>,
-    work: Arc<Notify>,
+    work: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -114,7 +114,7 @@ impl Windows {
         Self {
             settings,
             queues: Arc::default(),
-            work: Arc::default(),
+            work: watch::Sender::new(()),
         }
     }
 
@@ -180,7 +180,7 @@ impl Windows {
         window.backlog = true;
         window.news = true;
         drop(queues);
-        self.work.notify_one();
+        self.work.send_replace(());
     }
 
     /// The dispatcher is about to look for the backlog of a queue. Until it has seen the end of it, new jobs line up as
@@ -197,9 +197,14 @@ impl Windows {
         window.seen = true;
     }
 
-    /// Waits until somebody says that there is work.
-    pub(crate) async fn work(&self) {
-        self.work.notified().await;
+    /// Changes when somebody says that there is work.
+    pub(crate) fn listen(&self) -> watch::Receiver<()> {
+        self.work.subscribe()
+    }
+
+    /// Whether jobs have lined up since the dispatcher began to look for those of this queue.
+    pub(crate) fn has_news(&self, queue: &QueueName) -> bool {
+        self.queues().get(queue).is_some_and(|window| window.news)
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<QueueName, Window>> {

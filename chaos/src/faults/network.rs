@@ -79,6 +79,26 @@ pub(super) fn slow(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
     })
 }
 
+/// As behind a firewall that lost its table: nobody is told, and the connections stay up.
+#[expect(clippy::unnecessary_wraps, reason = "other faults can fail")]
+pub(super) fn forget(stack: &mut Stack, dice: &mut StdRng) -> Result<Blow> {
+    let whose = draw(stack, dice);
+    for (at, (_, link)) in links(stack).enumerate() {
+        if whose.is_none_or(|one| one == at) {
+            link.forget();
+        }
+    }
+    Ok(Blow {
+        what: format!(
+            "the connections of {} forgotten by the network",
+            name(stack, whose)
+        ),
+        // It cannot be undone; another fault of the network would hide that new connections work.
+        lasts: between(dice, seconds(3), seconds(9)),
+        end: Box::new(|_| Ok(())),
+    })
+}
+
 fn draw(stack: &Stack, dice: &mut StdRng) -> Whose {
     let one = one_of(dice, links(stack).count());
     dice.random_bool(0.6).then_some(one)

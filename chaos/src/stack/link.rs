@@ -1,4 +1,5 @@
-//! The network between one process and Redis: a proxy that can be cut, or made to swallow everything for a while.
+//! The network between one process and Redis: a proxy that can be cut, made to hold everything for a while, or made to
+//! swallow for ever what is sent on the connections there are.
 //!
 //! As on a real network nothing is torn or lost within a connection that lives: what was under way when it stood still
 //! arrives when it goes on, even if nobody waits for it any more.
@@ -49,6 +50,8 @@ struct State {
     weather: Weather,
     /// How often connections were dropped: one of an earlier time is gone, however short the drop was.
     drops: u32,
+    /// How often all connections were forgotten: one of an earlier time carries nothing any more.
+    forgets: u32,
 }
 
 impl Link {
@@ -62,6 +65,7 @@ impl Link {
         let (state, changes) = watch::channel(State {
             weather: Weather::Open,
             drops: 0,
+            forgets: 0,
         });
         runtime.spawn(serve(listener, address, redis.to_owned(), changes));
         Ok(Self { address, state })
@@ -76,6 +80,13 @@ impl Link {
             state.weather = weather;
             state.drops += u32::from(weather == Weather::Cut);
         });
+    }
+}
+
+impl Link {
+    /// From now on nothing passes on the connections there are. Neither side is told.
+    pub(crate) fn forget(&self) {
+        self.state.send_modify(|state| state.forgets += 1);
     }
 }
 
@@ -121,21 +132,26 @@ async fn accept(listener: &TcpListener, redis: &Path, state: &watch::Receiver<St
     }
 }
 
-async fn pass(client: TcpStream, redis: PathBuf, state: watch::Receiver<State>) {
-    let drops = state.borrow().drops;
+async fn pass(mut client: TcpStream, redis: PathBuf, state: watch::Receiver<State>) {
+    let State { drops, forgets, .. } = *state.borrow();
     let both_ways = async {
         if !reaches(&state, |state| state.weather.passes()).await {
             return;
         }
-        let Ok(server) = UnixStream::connect(redis).await else {
+        let Ok(mut server) = UnixStream::connect(redis).await else {
             return;
         };
         client.set_nodelay(true).ok();
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        tokio::select! {
-            () = pump(from_client, to_server, &state) => {}
-            () = pump(from_server, to_client, &state) => {}
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let forgotten = tokio::select! {
+            () = pump(from_client, to_server, &state) => false,
+            () = pump(from_server, to_client, &state) => false,
+            there = reaches(&state, |state| state.forgets != forgets) => there,
+        };
+        if forgotten {
+            // Until the client gives up; the server keeps its side, and what it sends is not read.
+            tokio::io::copy(&mut client, &mut tokio::io::sink()).await.ok();
         }
     };
     tokio::select! {
@@ -271,5 +287,18 @@ mod tests {
         link.set(Weather::Open);
         assert_eq!(stream.read_u8().await.unwrap(), 2);
         assert_eq!(other.read_u8().await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_forgotten_stays_up_and_carries_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = Link::open(&echo(folder.path()), &Handle::current()).unwrap();
+        let mut stream = TcpStream::connect(link.address).await.unwrap();
+        assert_eq!(ask(&mut stream, 1).await.unwrap(), 1);
+        link.forget();
+        let answer = tokio::time::timeout(Duration::from_millis(300), ask(&mut stream, 2)).await;
+        assert!(answer.is_err(), "neither an answer nor an end: {answer:?}");
+        let mut other = TcpStream::connect(link.address).await.unwrap();
+        assert_eq!(ask(&mut other, 3).await.unwrap(), 3);
     }
 }

@@ -14,6 +14,7 @@ use crate::queue::claims::Claims;
 /// Between two looks.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const FEW_QUEUES: usize = 16;
 const PAUSE_FOR_EACH: Duration = Duration::from_millis(50);
 
 pub(crate) struct Recoverer {
@@ -28,10 +29,11 @@ impl Recoverer {
         let mut patience = Patience::new("recover");
         let many = u32::try_from(self.queues.len()).unwrap_or(u32::MAX);
         // With many queues less often: what is lost is seconds of a lease, and only when a worker vanishes.
-        let pause = (self.lease / 20).clamp(
-            SHORTEST_PAUSE,
-            LONGEST_PAUSE.max(PAUSE_FOR_EACH.saturating_mul(many)),
-        );
+        let pause = (self.lease / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let pause = match self.queues.len() {
+            ..=FEW_QUEUES => pause,
+            _ => pause.max(PAUSE_FOR_EACH.saturating_mul(many).min(self.lease / 6)),
+        };
         loop {
             // Jitter, so that workers that started together do not look together.
             let wait = pause.mul_f64(rand::rng().random_range(0.5..=1.0));

@@ -1,13 +1,20 @@
 //! Hands committed jobs to the queue, behind the backs of their callers. What it cannot hand over it leaves to
 //! `reconcile`, which it wakes: the rows are there. Jobs that SQL keeps are announced alone.
+//!
+//! Each queue has a line of its own: on a cluster one may lie on a node that does not answer.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jobs::{
     job::QueueName,
     queue::{Deadline, Queues},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::Seats;
 
@@ -19,37 +26,46 @@ use crate::{
     windows::Windows,
 };
 
-/// Batches that may wait for a push.
+/// Batches of one queue that may wait for a push.
 const WAITING: usize = 16;
 /// How long the next commit waits for room among them: a queue that is slow slows the callers down, one that is away
-/// does not stop them.
+/// does not stop them, and is not waited for again until it has room.
 const ROOM: Duration = Duration::from_millis(200);
 
 pub(super) struct Pusher {
-    batches: mpsc::Sender<Batch>,
+    lines: Mutex<HashMap<QueueName, Line>>,
+    begun: mpsc::UnboundedSender<(QueueName, mpsc::Receiver<Batch>)>,
     windows: Windows,
     wake: Wake,
 }
 
+/// The way to the pushes of one queue.
+#[derive(Clone)]
+struct Line {
+    batches: mpsc::Sender<Batch>,
+    was_full: bool,
+}
+
+/// Jobs of one queue.
 struct Batch {
-    /// Of every queue that jobs are to be pushed to.
-    seats: Seats,
+    seats: Arc<Seats>,
     jobs: Vec<Job>,
 }
 
-/// The way to the queue and the role behind it, which ends when the way in is dropped.
+/// The way to the queues and the role behind it, which ends when the way in is dropped and everything is pushed.
 pub(super) fn pusher(
     queues: Queues,
     windows: Windows,
     wake: Wake,
 ) -> (Pusher, impl Future<Output = ()> + Send) {
-    let (batches, arrivals) = mpsc::channel(WAITING);
+    let (begun, lines) = mpsc::unbounded_channel();
     let pusher = Pusher {
-        batches,
+        lines: Mutex::default(),
+        begun,
         windows: windows.clone(),
         wake: wake.clone(),
     };
-    (pusher, run(queues, windows, wake, arrivals))
+    (pusher, run(queues, windows, wake, lines))
 }
 
 impl Pusher {
@@ -60,35 +76,95 @@ impl Pusher {
                 self.windows.lined_up(&job.queue);
             }
         }
-        let batch = Batch { seats, jobs };
-        if !batch.jobs.is_empty() && self.batches.send_timeout(batch, ROOM).await.is_err() {
-            self.wake.wake();
+        let seats = Arc::new(seats);
+        for (queue, jobs) in by_queue(jobs) {
+            let batch = Batch {
+                seats: Arc::clone(&seats),
+                jobs,
+            };
+            let line = self.line(&queue);
+            let room = if line.was_full { Duration::ZERO } else { ROOM };
+            let is_full = line.batches.send_timeout(batch, room).await.is_err();
+            if is_full {
+                self.wake.wake();
+            }
+            if is_full != line.was_full
+                && let Some(line) = self.lines().get_mut(&queue)
+            {
+                line.was_full = is_full;
+            }
+        }
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, HashMap<QueueName, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self, queue: &QueueName) -> Line {
+        let mut lines = self.lines();
+        let line = lines.entry(queue.clone()).or_insert_with(|| {
+            let (batches, arrivals) = mpsc::channel(WAITING);
+            // The role outlives this way in.
+            let _ended = self.begun.send((queue.clone(), arrivals));
+            Line {
+                batches,
+                was_full: false,
+            }
+        });
+        line.clone()
+    }
+}
+
+async fn run(
+    queues: Queues,
+    windows: Windows,
+    wake: Wake,
+    mut lines: mpsc::UnboundedReceiver<(QueueName, mpsc::Receiver<Batch>)>,
+) {
+    let mut pushing = JoinSet::new();
+    while let Some((queue, batches)) = lines.recv().await {
+        pushing.spawn(push_all(
+            queues.clone(),
+            windows.clone(),
+            wake.clone(),
+            queue,
+            batches,
+        ));
+    }
+    while let Some(ended) = pushing.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a line of pushes ended early");
         }
     }
 }
 
-async fn run(queues: Queues, windows: Windows, wake: Wake, mut batches: mpsc::Receiver<Batch>) {
+/// Pushes what comes for one queue, in order.
+async fn push_all(
+    queues: Queues,
+    windows: Windows,
+    wake: Wake,
+    queue: QueueName,
+    mut batches: mpsc::Receiver<Batch>,
+) {
     let mut outage = Outage::new("enqueuer, pushing to the queue");
     while let Some(Batch { seats, jobs }) = batches.recv().await {
-        for (queue, jobs) in by_queue(jobs) {
-            let deadline = seats.deadlines.get(&queue).copied();
-            let pushes = jobs.iter().any(|job| matches!(job.place, Place::Window(_)));
-            match hand_over(&queues, &windows, &queue, jobs, deadline).await {
-                Ok(late) => {
-                    outage.over();
-                    if late > 0 {
-                        wake.wake();
-                    }
+        let deadline = seats.deadlines.get(&queue).copied();
+        let pushes = jobs.iter().any(|job| matches!(job.place, Place::Window(_)));
+        match hand_over(&queues, &windows, &queue, jobs, deadline).await {
+            Ok(late) => {
+                outage.over();
+                if late > 0 {
+                    wake.wake();
                 }
-                Err(error) => {
-                    // No pause: what comes next is the reconciler's by then.
-                    outage.failed(&error);
-                    if error.is_full() {
-                        windows.set_full(&queue, true);
-                    }
-                    if pushes {
-                        wake.wake();
-                    }
+            }
+            Err(error) => {
+                // No pause: what comes next is the reconciler's by then.
+                outage.failed(&error);
+                if error.is_full() {
+                    windows.set_full(&queue, true);
+                }
+                if pushes {
+                    wake.wake();
                 }
             }
         }

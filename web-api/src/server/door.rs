@@ -6,12 +6,19 @@
 
 use std::future::pending;
 use std::io;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::conn::{Accepted, Acceptor, Holding};
 use salvo::fuse::ArcFusePolicy;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How long nobody is let in after the system could not: without file descriptors it cannot the next moment either.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// Between two lines about it in the log.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Door {
     /// `None` once it is closed.
@@ -19,6 +26,29 @@ pub(super) struct Door {
     holdings: Vec<Holding>,
     shutdown: CancellationToken,
     closed: CancellationToken,
+    failures: Failures,
+}
+
+/// Connections that could not be let in.
+#[derive(Default)]
+struct Failures {
+    told_at: Option<Instant>,
+    untold: u64,
+    /// Until then none is tried.
+    rest_until: Option<Instant>,
+}
+
+impl Failures {
+    /// Notes one. True when it is time to tell, with how many there were since the last time.
+    fn note(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        self.rest_until = Some(now + AFTER_FAILURE);
+        if self.told_at.is_some_and(|told| now < told + TELL_EVERY) {
+            return None;
+        }
+        self.told_at = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
 }
 
 impl Door {
@@ -28,6 +58,7 @@ impl Door {
             socket: Some(socket),
             shutdown,
             closed: CancellationToken::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -50,9 +81,24 @@ impl Acceptor for Door {
         fuse_policy: Option<ArcFusePolicy>,
     ) -> io::Result<Accepted<Self::Coupler, Self::Stream>> {
         if let Some(socket) = &mut self.socket {
+            let accepted = async {
+                loop {
+                    if let Some(until) = self.failures.rest_until.take() {
+                        tokio::time::sleep_until(until).await;
+                    }
+                    match socket.accept(fuse_policy.clone()).await {
+                        Ok(accepted) => return accepted,
+                        Err(error) => {
+                            if let Some(failures) = self.failures.note(Instant::now()) {
+                                tracing::warn!(%error, failures, "connections could not be accepted");
+                            }
+                        }
+                    }
+                }
+            };
             tokio::select! {
                 biased;
-                accepted = socket.accept(fuse_policy.clone()) => return accepted,
+                accepted = accepted => return Ok(accepted),
                 () = self.shutdown.cancelled() => {}
             }
             // The runtime gets to hear of connections between two tasks: what came in before is seen after this.

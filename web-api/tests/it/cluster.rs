@@ -1,6 +1,6 @@
 //! The API's roles on a Redis Cluster, one node of which is away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use jobs::{
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use web_api::{
     batches::Touched,
     dispatch,
+    enqueue::Enqueuer,
     outcomes::Outcomes,
     pulse::Pulse,
     reconcile::{self, ReconcileSettings, Reconciler, Wake},
@@ -97,6 +98,77 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
 
     stop.cancel();
     for role in [recording, dispatching, reconciling] {
+        tokio::time::timeout(Duration::from_mins(2), role)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer() {
+    let cluster = RedisCluster::start().await;
+    let database = Database::new(TestDatabase::Sqlite).await;
+    let store = database.store().await;
+    let queues = Queues::connect(&cluster.settings()).await.unwrap();
+    let names = cluster.queues();
+    let stop = CancellationToken::new();
+    let windows = Windows::new(WindowSettings::default());
+    let dispatching = tokio::spawn(dispatch::run(
+        store.clone(),
+        queues.clone(),
+        names.to_vec(),
+        windows.clone(),
+        stop.clone(),
+    ));
+    let (enqueuer, enqueuing) =
+        Enqueuer::new(store, queues.clone(), windows.clone(), Wake::new(), stop.clone());
+    let enqueuing = tokio::spawn(enqueuing);
+    for name in &names {
+        eventually("the window is open", async || {
+            windows.places().take(name).then_some(())
+        })
+        .await;
+    }
+    let enqueue = async |queue: &QueueName| {
+        let job = NewJob {
+            queue: queue.clone(),
+            ..new_job(0)
+        };
+        enqueuer.enqueue(job).await.unwrap().job.id
+    };
+    for name in &names {
+        let id = enqueue(name).await;
+        known(&queues, name, &[id]).await;
+    }
+
+    let process = cluster.process(0);
+    cluster.signal(0, &process, "STOP");
+    let begun = Instant::now();
+    let mut waits = Vec::new();
+    // Longer than what is known of a clock is trusted.
+    while begun.elapsed() < Duration::from_secs(15) {
+        let at = Instant::now();
+        // Often in one commit.
+        let ids = tokio::join!(enqueue(&names[0]), enqueue(&names[1]));
+        known(&queues, &names[1], &[ids.1]).await;
+        waits.push(at.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    waits.sort();
+    let (median, longest) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    // A call to the node that is stopped takes two seconds, and four when it has to connect.
+    assert!(
+        median < Duration::from_millis(500),
+        "half of the calls took {median:?}: {waits:?}"
+    );
+    assert!(longest < Duration::from_secs(2), "one call took {longest:?}");
+
+    cluster.signal(0, &process, "CONT");
+    let id = enqueue(&names[0]).await;
+    known(&queues, &names[0], &[id]).await;
+    stop.cancel();
+    for role in [dispatching, enqueuing] {
         tokio::time::timeout(Duration::from_mins(2), role)
             .await
             .unwrap()

@@ -34,6 +34,8 @@ const CROWD: usize = 1_000;
 /// And past this many bytes, about: an entry may tell of 500 jobs.
 const CROWD_BYTES: usize = 8 << 20;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// A stream of which nothing was dropped the last time, and nothing recorded since.
+const TRIM_QUIET: Duration = Duration::from_secs(10);
 /// After a failure.
 const TRIM_AGAIN: Duration = Duration::from_secs(30);
 
@@ -106,6 +108,9 @@ impl Recorder {
                 let mut ack = cmd("XACK");
                 ack.arg(self.queues.keys(name).events()).arg(GROUP).arg(ids);
                 self.queues.connection.command::<u64>(&ack).await?;
+                let soon = Instant::now() + TRIM_EVERY;
+                let trim_at = self.trim_at.entry(name.clone()).or_insert(soon);
+                *trim_at = soon.min(*trim_at);
             }
         }
         self.trim().await;
@@ -122,6 +127,7 @@ impl Recorder {
             trim.arg(GROUP).arg(KEEP.as_millis().to_string());
             trim.arg(CROWD).arg(CROWD_BYTES);
             let pause = match self.queues.connection.script::<u64>(&trim).await {
+                Ok(0) => TRIM_QUIET,
                 Ok(_) => TRIM_EVERY,
                 Err(error) => {
                     tracing::debug!(queue = %name, error = chain(&error), "recorded events stay for now");

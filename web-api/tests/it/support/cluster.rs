@@ -78,6 +78,21 @@ impl RedisCluster {
         self.nodes[number].kill();
     }
 
+    /// STOP or CONT: it does not answer, and its connections stay up.
+    pub(crate) fn signal(&self, number: usize, process: &str, signal: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), process])
+            .status();
+        assert!(sent.unwrap().success(), "node {number}");
+    }
+
+    pub(crate) fn process(&self, number: usize) -> String {
+        let said = self.nodes[number].ask(&["INFO", "server"]);
+        let mut lines = said.lines();
+        let id = lines.find_map(|line| line.strip_prefix("process_id:"));
+        id.unwrap().trim().to_owned()
+    }
+
     /// Comes back without any data, but with its slots.
     pub(crate) async fn come_back_empty(&self, number: usize) {
         self.nodes[number].kill();
