@@ -88,34 +88,8 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         );
     }
     for queue in seen.queues {
-        let (name, waiting) = (queue.name.as_str(), queue.counts.queued);
-        if waiting == 0 {
-            continue;
-        }
-        let jobs = jobs_in_words(waiting);
-        let wait = if waiting == 1 { "waits" } else { "wait" };
-        let waits_since = queue.oldest_waiting.as_ref().map(|oldest| now - oldest.since.0);
-        if queue.paused {
-            add(
-                "queue_paused",
-                Some(name),
-                format!("Queue {name} is paused, and {jobs} {wait} in it."),
-            );
-        } else if queue.workers == Some(0) {
-            add(
-                "no_worker",
-                Some(name),
-                format!("No worker serves queue {name}, and {jobs} {wait} in it."),
-            );
-        } else if let Some(time) = waits_since.filter(|time| *time > LONG_WAIT) {
-            add(
-                "jobs_wait",
-                Some(name),
-                format!(
-                    "In queue {name} a job has waited for {}, and {jobs} {wait} in all: more workers would help.",
-                    minutes_in_words(time)
-                ),
-            );
+        if let Some((kind, message)) = of_queue(queue, now) {
+            add(kind, Some(&queue.name), message);
         }
     }
     for name in &seen.full {
@@ -152,6 +126,31 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         add("redis_setting", None, format!("{warning}."));
     }
     troubles
+}
+
+/// Why the jobs of a queue wait.
+fn of_queue(queue: &QueueOverview, now: DateTime<Utc>) -> Option<(&'static str, String)> {
+    let (name, waiting) = (queue.name.as_str(), queue.counts.queued);
+    if waiting == 0 {
+        return None;
+    }
+    let jobs = jobs_in_words(waiting);
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    if queue.paused {
+        let message = format!("Queue {name} is paused, and {jobs} {wait} in it.");
+        return Some(("queue_paused", message));
+    }
+    if queue.workers == Some(0) {
+        let message = format!("No worker serves queue {name}, and {jobs} {wait} in it.");
+        return Some(("no_worker", message));
+    }
+    let waits_since = queue.oldest_waiting.as_ref().map(|oldest| now - oldest.since.0);
+    let time = waits_since.filter(|time| *time > LONG_WAIT)?;
+    let message = format!(
+        "In queue {name} a job has waited for {}, and {jobs} {wait} in all: more workers would help.",
+        minutes_in_words(time)
+    );
+    Some(("jobs_wait", message))
 }
 
 fn jobs_in_words(count: u64) -> String {

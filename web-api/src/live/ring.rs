@@ -232,13 +232,11 @@ mod tests {
         for ms in 1..=1_000 {
             push(&ring, "a", ms);
         }
-        let kept = ring.lock();
-        assert!(
-            kept.bytes <= 100_000 && kept.items.len() > 70,
-            "{}",
-            kept.items.len()
-        );
-        drop(kept);
+        let (bytes, items) = {
+            let kept = ring.lock();
+            (kept.bytes, kept.items.len())
+        };
+        assert!(bytes <= 100_000 && items > 70, "{bytes} bytes of {items} entries");
         assert!(matches!(ring.next(&mut slow).await, Found::Behind));
         let (mut reader, position) = ring.join();
         assert_eq!(position, at("a:1000-0"));

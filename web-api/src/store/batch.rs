@@ -244,9 +244,10 @@ fn list(cursor: Option<BatchId>, limit: u64) -> Select<row::Entity> {
 /// The same rows without the inputs of their calls, which may be large and which nobody sees here.
 fn without_inputs(query: Select<row::Entity>, backend: DbBackend) -> Select<row::Entity> {
     let others = row::Column::iter().filter(|column| !matches!(column, row::Column::OnFinish));
-    let call = match backend {
-        DbBackend::Postgres => "\"batches\".\"on_finish\" - 'input'",
-        _ => "json_remove(\"batches\".\"on_finish\", '$.input')",
+    let call = if backend == DbBackend::Postgres {
+        "\"batches\".\"on_finish\" - 'input'"
+    } else {
+        "json_remove(\"batches\".\"on_finish\", '$.input')"
     };
     query
         .select_only()

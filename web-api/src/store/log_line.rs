@@ -76,7 +76,7 @@ impl Store {
 pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
     for chunk in rows.chunks(CHUNK) {
         let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
-        row::Entity::insert_many(rows.map(|row| row.reset_all()))
+        row::Entity::insert_many(rows.map(ActiveModelTrait::reset_all))
             .on_conflict(newest())
             .exec_without_returning(transaction)
             .await?;

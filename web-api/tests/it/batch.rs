@@ -53,7 +53,9 @@ fn new_batch(count: u64) -> NewBatch {
 async fn inserted(store: &Store, new: &NewBatch) -> Batch {
     match store.batch_insert(new).await.unwrap() {
         BatchInserted::Created { batch, .. } => batch,
-        other => panic!("{other:?}"),
+        other @ (BatchInserted::Existing(_) | BatchInserted::KeyReused(_) | BatchInserted::Gone(_)) => {
+            panic!("{other:?}")
+        }
     }
 }
 
