@@ -135,7 +135,7 @@ pub fn shorten(text: &str, longest: usize, end: usize) -> String {
 }
 
 /// Bytes within which a character has to end: longer ones are cut in two.
-const LONGEST_CHARACTER: usize = 256;
+const LONGEST_CHARACTER: usize = 64;
 
 /// The last place at or before `at` where a character ends.
 fn whole_before(text: &str, at: usize) -> usize {

@@ -297,11 +297,7 @@ on_both_databases! {
         let server = idle(kind).await;
         let batch = made(&server, json!({"jobs": calls(600)})).await;
         // What is pushed after Redis has lost everything is not lost.
-        eventually("all of it is in Redis", || async {
-            let queue = server.get("/api/v1/queues/default").await.json();
-            (queue["queued"] == 600).then_some(())
-        })
-        .await;
+        server.until_in_redis(600).await;
         server.redis.wipe();
         let answer = eventually("it is cancelled", || async {
             let answer = server.post(&format!("{}/cancel", path(&batch)), "").await;

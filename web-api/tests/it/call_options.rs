@@ -52,10 +52,7 @@ fn last_wait(job: &Value) -> TimeDelta {
 
 /// Waits until all `count` jobs are in Redis, then starts a worker that runs one at a time.
 async fn one_at_a_time(server: &TestServer, count: u64) {
-    eventually("all are in Redis", || async {
-        (server.get("/api/v1/queues/default").await.json()["queued"] == count).then_some(())
-    })
-    .await;
+    server.until_in_redis(count).await;
     let answer = server
         .patch("/api/v1/queues/default", &json!({"concurrency": 1}))
         .await;

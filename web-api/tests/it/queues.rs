@@ -162,10 +162,7 @@ on_both_databases! {
         }
         server.start_worker();
         let waiting = server.call("echo", &json!({"input": 1})).await;
-        eventually("it waits in Redis", || async {
-            (server.get(DEFAULT).await.json()["queued"] == 1).then_some(())
-        })
-        .await;
+        server.until_in_redis(1).await;
         // The same worker, which therefore looks into both queues, runs what is in the other one.
         for number in 0..20 {
             let other = server.call("echo", &json!({"input": number, "queue": "mail"})).await;

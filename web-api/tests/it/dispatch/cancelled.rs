@@ -40,10 +40,8 @@ on_both_databases! {
             ids.push(call(&server, json!({})).await);
         }
         let parked = call(&server, json!({"delay_seconds": 3})).await;
-        eventually("the window is full", || async {
-            (server.get("/api/v1/queues/default").await.json()["queued"] == 5).then_some(())
-        })
-        .await;
+        // The window is full.
+        server.until_in_redis(5).await;
         // One whose dispatcher died before its push, or is about to push it.
         let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
         let marked = store.job_dispatch(&QueueName::standard(), &lane, 1).await.unwrap()[0].id;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobs::catalog::{Catalog, FunctionSettings};
+use jobs::job::QueueName;
 use jobs::logging::LogSettings;
 use jobs::queue::{Queues, RedisSettings};
 use jobs::worker::{self, WorkerSettings};
@@ -130,6 +131,17 @@ impl TestServer {
     /// The queues that the server works with.
     pub(crate) async fn queues(&self) -> Queues {
         Queues::connect(&settings(&self.redis)).await.unwrap()
+    }
+
+    /// Waits until so many jobs of the standard queue wait for a worker in Redis: the API counts those as well that SQL
+    /// keeps.
+    pub(crate) async fn until_in_redis(&self, count: u64) {
+        let queues = self.queues().await;
+        eventually(&format!("{count} jobs wait in Redis"), || async {
+            let depth = queues.depth(&QueueName::standard()).await.unwrap();
+            (depth.queued == count).then_some(())
+        })
+        .await;
     }
 
     /// Tells the server to stop and waits until it has.
