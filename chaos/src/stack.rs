@@ -195,7 +195,10 @@ impl Stack {
         let mut command = prepared(program, slot);
         self.clocks.prepare(slot.name, &mut command)?;
         command.env("SPIRAL_WORKER_NAME", slot.next_name());
-        command.env("SPIRAL_CONCURRENCY", CONCURRENCY[at % CONCURRENCY.len()].to_string());
+        command.env(
+            "SPIRAL_CONCURRENCY",
+            CONCURRENCY[at % CONCURRENCY.len()].to_string(),
+        );
         slot.fill(&mut command, &self.folder)
     }
 

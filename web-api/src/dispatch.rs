@@ -322,7 +322,11 @@ async fn fill_window(
     }
     let (held, waiting) = queues.waiting(&line.queue, &names).await?;
     weigh(queues, windows, &line.queue, held).await?;
-    let WindowSettings { size, bytes: most_bytes, .. } = windows.settings();
+    let WindowSettings {
+        size,
+        bytes: most_bytes,
+        ..
+    } = windows.settings();
     // This process may be about to push some more.
     let held = held + windows.on_their_way(&line.queue);
     let mut moved = false;
@@ -370,7 +374,11 @@ async fn has_room(queues: &Queues, windows: &Windows, queue: &QueueName) -> Resu
 /// Notes how much of a queue Redis holds.
 async fn weigh(queues: &Queues, windows: &Windows, queue: &QueueName, held: u64) -> Result<(), PartError> {
     windows.held(queue, held);
-    let bytes = if held == 0 { None } else { queues.bytes(queue).await? };
+    let bytes = if held == 0 {
+        None
+    } else {
+        queues.bytes(queue).await?
+    };
     windows.weighs(queue, bytes.unwrap_or_default());
     Ok(())
 }

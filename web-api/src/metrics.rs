@@ -160,6 +160,8 @@ async fn redis_memory(state: &Inner) -> f64 {
             .set(number(memory.used));
         metrics::gauge!("spiral_redis_memory_max_bytes", "server" => server).set(number(memory.most));
     }
-    let full = servers.iter().any(|memory| memory.most > 0 && memory.used >= memory.most);
+    let full = servers
+        .iter()
+        .any(|memory| memory.most > 0 && memory.used >= memory.most);
     f64::from(u8::from(full))
 }

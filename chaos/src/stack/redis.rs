@@ -136,7 +136,9 @@ impl Redis {
     pub(crate) fn fill(&mut self) -> Result<u64> {
         let mut connection = self.connect()?;
         let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut connection)?;
-        let used: u64 = info.get("used_memory").context("Redis does not tell its memory")?;
+        let used: u64 = info
+            .get("used_memory")
+            .context("Redis does not tell its memory")?;
         let most = used / 10 * 9;
         self.set_most(most)?;
         Ok(most)
@@ -196,7 +198,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut redis = Redis::start(folder.path(), Fsync::Always).unwrap();
         redis.fill().unwrap();
-        let set = |redis: &Redis| redis::cmd("SET").arg("c").arg("d").exec(&mut redis.connect().unwrap());
+        let set = |redis: &Redis| {
+            redis::cmd("SET")
+                .arg("c")
+                .arg("d")
+                .exec(&mut redis.connect().unwrap())
+        };
         assert_eq!(set(&redis).unwrap_err().code(), Some("OOM"));
         redis.make_room().unwrap();
         set(&redis).unwrap();

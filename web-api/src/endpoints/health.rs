@@ -57,7 +57,9 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
     let mut redis = told("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
     let warnings: Vec<_> = state.redis_warnings.current();
     // It is no reason to take this process away from its callers: their jobs are kept in the database.
-    let full = warnings.iter().find(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
+    let full = warnings
+        .iter()
+        .find(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
     if let Some(full) = full.filter(|_| redis.ok) {
         redis.message = full.to_string();
     }

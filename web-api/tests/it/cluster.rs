@@ -126,7 +126,7 @@ async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer
     let enqueuing = tokio::spawn(enqueuing);
     for name in &names {
         eventually("the window is open", async || {
-            windows.places().take(name).then_some(())
+            windows.places().take(name, 0).then_some(())
         })
         .await;
     }

@@ -12,10 +12,7 @@ use web_api::{
 };
 
 use crate::support::{
-    TestDatabase, TestEnv,
-    database::until_completed,
-    eventually, on_both_databases,
-    roles::Counted,
+    TestDatabase, TestEnv, database::until_completed, eventually, on_both_databases, roles::Counted,
 };
 
 const MEBIBYTE: usize = 1 << 20;
@@ -29,7 +26,9 @@ fn large(number: u64) -> NewJob {
 
 fn peak(env: &TestEnv) -> u64 {
     let info = env.redis.ask("INFO memory");
-    let peak = info.lines().find_map(|line| line.strip_prefix("used_memory_peak:"));
+    let peak = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory_peak:"));
     peak.unwrap().parse().unwrap()
 }
 
@@ -72,7 +71,11 @@ async fn so_many_bytes_wait_for_their_commit_and_no_more() {
     let answers = join_all((0..160).map(|number| enqueuer.enqueue(large(number)))).await;
     let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert!((120..=128).contains(&taken.len()), "{}", taken.len());
-    assert!(refused.iter().all(|answer| matches!(answer, Err(EnqueueError::Full))));
+    assert!(
+        refused
+            .iter()
+            .all(|answer| matches!(answer, Err(EnqueueError::Full)))
+    );
     // They have made room.
     enqueuer.enqueue(large(1)).await.unwrap();
 }

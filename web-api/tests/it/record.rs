@@ -16,6 +16,7 @@ use web_api::{
     reconcile::Wake,
     store::{
         DatabaseSettings, Store,
+        attempt::PastOutcome,
         job::{JobFilter, NewJob, UnfinishedJob},
     },
 };
@@ -211,7 +212,8 @@ on_both_databases! {
         all_in(&env.store, JobState::Dead, 2).await;
         assert_eq!(env.store.attempt_list(ids[6]).await.unwrap().len(), 1);
         let refused = env.store.attempt_list(ids[5]).await.unwrap();
-        assert!(refused.iter().all(|attempt| attempt.error.message != "poison"), "{refused:?}");
+        let is_poison = |outcome: &PastOutcome| matches!(outcome, PastOutcome::Failed(error) if error.message == "poison");
+        assert!(refused.iter().all(|attempt| !is_poison(&attempt.outcome)), "{refused:?}");
         drained(&env).await;
     }
 

@@ -87,7 +87,9 @@ impl Store {
         let rows = self
             .bounded("job_unpark", statement.exec_with_returning(&self.database))
             .await?;
-        let queues = rows.into_iter().filter_map(|row| or_skip(parsed(&row.id, "queue", &row.queue)));
+        let queues = rows
+            .into_iter()
+            .filter_map(|row| or_skip(parsed(&row.id, "queue", &row.queue)));
         Ok(queues.collect())
     }
 
