@@ -22,10 +22,10 @@ use crate::json::{self, Json};
 use crate::settings::{Lookup, Problem, Reader};
 
 mod check;
-mod queues;
+mod queue_weights;
 
 pub use check::InputError;
-pub use queues::DeclaredQueues;
+pub use queue_weights::DeclaredQueues;
 
 /// The settings of the functions that come with Spiral, and of the queues that jobs may go through.
 #[derive(Debug, Clone, PartialEq, Eq)]

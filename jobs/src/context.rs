@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::function::JobError;
 use crate::job::JobId;
-use crate::worker::held::{Held, HeldJob};
+use crate::worker::in_flight::{Held, HeldJob};
 use crate::worker::panics;
 
 /// Given to a function with each attempt. Cheap to clone.

@@ -15,28 +15,28 @@ use crate::job::{Envelope, JobId, Priority, QueueName};
 
 mod blocking;
 mod cancel;
-mod change;
-pub(crate) mod claims;
 mod clock;
 mod connection;
 mod depth;
+mod edit;
 pub mod events;
-mod instance;
+mod generation;
 mod keys;
+pub(crate) mod leases;
 mod limits;
 pub(crate) mod memo;
+pub(crate) mod notify;
 mod outputs;
 mod push;
 mod scripts;
 mod server;
-pub(crate) mod wake;
 mod workers;
 
 pub use cancel::Cancelled;
-pub use change::Edited;
 pub use clock::Deadline;
 pub use connection::{RedisSettings, RedisTlsSettings};
 pub use depth::Depth;
+pub use edit::Edited;
 pub use limits::{Limits, RateLimit};
 pub use push::Pushed;
 pub use server::{ServerMemory, ServerWarning, ServerWarningKind};
@@ -269,7 +269,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails.
     pub async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<bool>, Error> {
-        change::run_now(self, queue, ids).await
+        edit::run_now(self, queue, ids).await
     }
 
     /// Gives a job that waits another envelope of the same lane and time.
@@ -277,7 +277,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails.
     pub async fn edit(&self, queue: &QueueName, job: &Envelope) -> Result<Edited, Error> {
-        change::edit(self, queue, job).await
+        edit::edit(self, queue, job).await
     }
 
     /// Which of these jobs Redis does not hold: neither waiting, nor scheduled, nor running.
@@ -353,7 +353,7 @@ impl Queues {
     /// # Errors
     /// When Redis fails for all of them.
     pub async fn instance(&self, queues: &[QueueName]) -> Result<BTreeMap<QueueName, String>, Error> {
-        instance::of_all(self, queues).await
+        generation::of_all(self, queues).await
     }
 
     /// Reads the events of these queues as one of a group: each entry is given to one reader and comes again until

@@ -4,9 +4,8 @@
 //! [`run`] has to be awaited on the main thread: the private Redis ends with the thread that started it.
 
 mod data_folder;
-mod inline;
 mod redis_child;
-mod statics;
+mod redis_client;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,10 +22,10 @@ use self::data_folder::DataFolder;
 use self::redis_child::RedisChild;
 use crate::app::App;
 use crate::config::{AllInOneConfig, Config};
-use crate::endpoints;
-use crate::error::chain;
-use crate::server::Listening;
-use crate::store::{DatabaseSettings, Store};
+use crate::db::{DatabaseSettings, Store};
+use crate::http::error::chain;
+use crate::http::routes;
+use crate::http::server::Listening;
 
 /// How long the database file may take to open; only another program could hold it.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
@@ -55,7 +54,7 @@ pub async fn run(
     server.check_exposure()?;
     let statics = options.statics.as_deref();
     let statics = statics
-        .map(|folder| statics::router(folder, &server.base_path))
+        .map(|folder| crate::http::static_files::router(folder, &server.base_path))
         .transpose()?;
     let listening =
         Listening::bind(server.listen).with_context(|| format!("cannot listen on {}", server.listen))?;
@@ -109,7 +108,7 @@ async fn serve(
     let queues = Queues::connect(&redis)
         .await
         .context("cannot use the private Redis")?;
-    let mut router = endpoints::router();
+    let mut router = routes::router();
     if let Some(statics) = statics {
         router = router.push(statics);
     }

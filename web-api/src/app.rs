@@ -9,23 +9,24 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Doorkeeper;
-use crate::backlog::Backlogs;
-use crate::batches::{Batches, Touched};
-use crate::bulk::{Actions, Bulk, BulkSettings};
+use crate::auth::authenticator::Doorkeeper;
 use crate::config::ServerSettings;
-use crate::enqueue::Enqueuer;
+use crate::db::Store;
+use crate::http::state::{AppState, Inner};
 use crate::live::Feed;
-use crate::outcomes::Outcomes;
-use crate::prune::{self, PruneSettings};
-use crate::pulse::Pulse;
-use crate::reconcile::{self, ReconcileSettings, Reconciler, Wake};
-use crate::redis_settings::{self, RedisWarnings};
-use crate::removed_queues::RemovedQueues;
-use crate::state::{AppState, Inner};
-use crate::store::Store;
-use crate::windows::Windows;
-use crate::{dispatch, fold, limits, metrics, record, schedule};
+use crate::metrics;
+use crate::services::admission::Backlogs;
+use crate::services::batch_closer::{Batches, Touched};
+use crate::services::bulk_actions::{Actions, Bulk, BulkSettings};
+use crate::services::dispatcher::window::Windows;
+use crate::services::enqueuer::Enqueuer;
+use crate::services::outcome_waiters::Outcomes;
+use crate::services::progress_marker::Pulse;
+use crate::services::pruner::{self, PruneSettings};
+use crate::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use crate::services::redis_checks::{self, RedisWarnings};
+use crate::services::removed_queues::RemovedQueues;
+use crate::services::{dispatcher, limits_sync, recorder, rollups, scheduler};
 
 /// How long the roles may take to finish what they began.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -73,7 +74,7 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "enqueue", enqueuing);
-        let dispatching = dispatch::run(
+        let dispatching = dispatcher::run(
             store.clone(),
             queues.clone(),
             names.clone(),
@@ -81,10 +82,10 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "dispatch", dispatching);
-        let limiting = limits::run(store.clone(), queues.clone(), names.clone(), end.clone());
+        let limiting = limits_sync::run(store.clone(), queues.clone(), names.clone(), end.clone());
         spawn(&mut roles, "limits", limiting);
         let reader = queues.recorder(&names, &format!("web-api-{}", JobId::new()));
-        let recording = record::run(
+        let recording = recorder::run(
             store.clone(),
             reader,
             outcomes.clone(),
@@ -96,9 +97,9 @@ impl App {
         let removed = RemovedQueues::new(&store, &queues, &names, &outcomes, &touched);
         spawn(&mut roles, "removed queues", removed.run(end.clone()));
         let redis_warnings = RedisWarnings::default();
-        let looking = redis_settings::watch(queues.clone(), redis_warnings.clone(), end.clone());
+        let looking = redis_checks::watch(queues.clone(), redis_warnings.clone(), end.clone());
         spawn(&mut roles, "redis settings", looking);
-        let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
+        let scheduling = scheduler::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
         let bulk = Bulk {
             store: store.clone(),
@@ -122,7 +123,7 @@ impl App {
             wake,
             settings: ReconcileSettings::default(),
         };
-        let reconciling = reconcile::run(reconciler, end.clone());
+        let reconciling = reconciler::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
         let feed = Feed::new(queues.clone(), names, &settings, shutdown.clone());
         // It ends with the shutdown, and that is in order: then it waits for the others.
@@ -195,9 +196,9 @@ fn spawn_upkeep(
     end: &CancellationToken,
 ) -> Backlogs {
     let kept = PruneSettings::of(settings.retention, settings.audit_retention);
-    spawn(roles, "prune", prune::run(store.clone(), kept, end.clone()));
+    spawn(roles, "prune", pruner::run(store.clone(), kept, end.clone()));
     let backlogs = Backlogs::new(settings.backlog_limit);
-    let folding = fold::run(store.clone(), backlogs.clone(), end.clone());
+    let folding = rollups::run(store.clone(), backlogs.clone(), end.clone());
     spawn(roles, "fold", folding);
     backlogs
 }

@@ -10,10 +10,10 @@ use jobs::queue::RedisSettings;
 use jobs::settings::{Lookup, Problem, Reader};
 use jobs::worker::WorkerSettings;
 
-use crate::access::AccessSettings;
-use crate::base_path::BasePath;
-use crate::store::DatabaseSettings;
-use crate::windows::WindowSettings;
+use crate::auth::authenticator::AccessSettings;
+use crate::db::DatabaseSettings;
+use crate::http::middleware::base_path::BasePath;
+use crate::services::dispatcher::window::WindowSettings;
 
 /// Shorter would delete what its caller is about to look at.
 const SHORTEST_RETENTION: Duration = Duration::from_mins(5);

@@ -6,9 +6,9 @@
 //! outcomes that another process may record.
 
 mod client;
-mod frame;
 mod patch;
 mod ring;
+mod sse;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::client::Client;
 use self::ring::Ring;
 use crate::config::ServerSettings;
-use crate::error::{ApiError, chain};
-use crate::outage::Outage;
-use crate::outcomes::Outcomes;
+use crate::http::error::{ApiError, chain};
+use crate::services::outcome_waiters::Outcomes;
+use crate::services::retry_loop::Outage;
 
 /// Bytes of entries that are kept for slow clients, and for those that come back, all together.
 const KEPT_BYTES: usize = 16 << 20;
@@ -131,9 +131,9 @@ impl Feed {
             let public = if self.public_functions.is_empty() {
                 Bytes::new()
             } else {
-                frame::of_batch(batch, position, Some(&self.public_functions))
+                sse::of_batch(batch, position, Some(&self.public_functions))
             };
-            (frame::of_batch(batch, position, None), public)
+            (sse::of_batch(batch, position, None), public)
         });
     }
 }

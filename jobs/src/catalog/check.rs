@@ -7,8 +7,8 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::error::Error;
+use crate::format::grouped;
 use crate::json::{Json, escaped};
-use crate::numbers::grouped;
 
 /// Problems told at once; a caller mends the first few before reading more.
 const MOST_PROBLEMS: usize = 20;

@@ -262,7 +262,7 @@ mod tests {
                 let read = serde_json::from_str::<serde_json::Value>(&text);
                 if let Ok(()) = check(&text) {
                     proptest::prop_assert!(read.is_ok(), "{}", text);
-                    let compact = super::super::reader::compact(&text);
+                    let compact = crate::json::reader::compact(&text);
                     proptest::prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&compact).ok(), read.ok());
                 }
             }

@@ -13,23 +13,23 @@ use crate::error::Error;
 
 use address::Address;
 use cluster::Cluster;
+use dedicated::Place;
 use node::Node;
-use own::Place;
-use routed::{Route, Routed};
+use router::{Route, Routed};
 use sentinel::Sentinel;
 use tls::BadFile;
 
 mod address;
 mod cluster;
-mod fault;
+mod dedicated;
+mod error_class;
 mod node;
-mod own;
-mod routed;
+mod router;
 mod sentinel;
 mod settings;
 mod tls;
 
-pub(crate) use own::OwnConnection;
+pub(crate) use dedicated::OwnConnection;
 pub use settings::RedisSettings;
 pub use tls::RedisTlsSettings;
 

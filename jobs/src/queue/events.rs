@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 use crate::job::{JobId, JobState, ParseError, Priority, QueueName};
 use crate::output::OutputSummary;
 
+pub(crate) mod codec;
 mod paging;
 mod position;
 mod read;
 mod recorder;
 mod tail;
-pub(crate) mod wire;
 
 pub use position::Position;
 pub use recorder::Recorder;

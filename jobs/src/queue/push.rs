@@ -3,11 +3,11 @@
 use redis::cmd;
 
 use super::clock::Deadline;
-use super::events::wire::{EndedOnWire, Queued};
+use super::events::codec::{EndedOnWire, Queued};
 use super::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};
 use super::keys::Keys;
 use super::scripts::BATCH;
-use super::{Queues, claims, json, scripts};
+use super::{Queues, json, leases, scripts};
 use crate::error::Error;
 use crate::function::chain;
 use crate::job::{Envelope, JobId, QueueName};
@@ -96,7 +96,7 @@ pub(super) async fn announce_refused(
     job: &Envelope,
     reason: &str,
 ) -> Result<(), Error> {
-    let now = claims::now();
+    let now = leases::now();
     let finished = Finished {
         id: job.id,
         attempt: job.attempt + 1,

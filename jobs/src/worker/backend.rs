@@ -16,7 +16,7 @@ use tower::layer::util::Identity;
 
 use super::fetcher::Assignment;
 use crate::job::QueueName;
-use crate::queue::claims::BATCH;
+use crate::queue::leases::BATCH;
 
 pub(crate) struct SpiralBackend {
     config: Config,

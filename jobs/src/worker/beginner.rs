@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::patience::Patience;
+use super::retry_loop::Patience;
 use crate::job::{JobId, QueueName};
-use crate::queue::claims::{BATCH, Beginning, Claims};
+use crate::queue::leases::{BATCH, Beginning, Claims};
 
 struct Question {
     id: JobId,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::at_once::at_once;
-use super::held::Held;
-use super::patience::Patience;
+use super::each_queue::at_once;
+use super::in_flight::Held;
+use super::retry_loop::Patience;
 use crate::error::Error;
 use crate::job::QueueName;
-use crate::queue::claims::Claims;
+use crate::queue::leases::Claims;
 
 /// A caller may expect that a running job stops within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(400);

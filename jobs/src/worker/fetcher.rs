@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::held::{Held, HeldJob};
-use super::patience::Patience;
-use super::rota::Rota;
+use super::in_flight::{Held, HeldJob};
+use super::queue_selector::Rota;
+use super::retry_loop::Patience;
 use crate::error::Error;
 use crate::job::QueueName;
-use crate::queue::claims::{BATCH, Claim, Claims, Room};
-use crate::queue::wake::Wakes;
+use crate::queue::leases::{BATCH, Claim, Claims, Room};
+use crate::queue::notify::Wakes;
 
 /// An idle worker asks a queue at least this often: a safety net under the wake lists. With many queues less often, so
 /// that a worker of a hundred idle ones costs no more than one of twenty.

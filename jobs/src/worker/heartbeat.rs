@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::at_once::at_once;
-use super::held::{Held, HeldJob};
-use super::patience::Patience;
-use super::usage::Usage;
+use super::each_queue::at_once;
+use super::in_flight::{Held, HeldJob};
+use super::process_stats::Usage;
+use super::retry_loop::Patience;
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::queue::About;
-use crate::queue::claims::{Claims, now};
+use crate::queue::leases::{Claims, now};
 use crate::version::VERSION;
 
 pub(crate) struct Heartbeat {

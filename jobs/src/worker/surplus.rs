@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::at_once::at_once;
-use super::held::Held;
-use super::patience::Patience;
+use super::each_queue::at_once;
+use super::in_flight::Held;
+use super::retry_loop::Patience;
 use crate::error::Error;
 use crate::job::QueueName;
-use crate::queue::claims::Claims;
+use crate::queue::leases::Claims;
 
 /// Half of the time within which what is held should begin.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::data_folder::{DataFolder, in_url};
-use super::inline::{self, Found};
+use super::redis_client::{self, Found};
 
 /// It may have a long log to read.
 const START_PATIENCE: Duration = Duration::from_mins(2);
@@ -102,7 +102,7 @@ impl RedisChild {
     }
 
     async fn end(&mut self) -> anyhow::Result<()> {
-        inline::shut_down(&self.program.socket).await;
+        redis_client::shut_down(&self.program.socket).await;
         match tokio::time::timeout(END_PATIENCE, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(status) => bail!(
@@ -124,7 +124,7 @@ impl Program {
     async fn clear_the_way(&self) -> anyhow::Result<()> {
         let end = Instant::now() + END_PATIENCE;
         let mut told = false;
-        while inline::ping(&self.socket).await != Found::Nobody {
+        while redis_client::ping(&self.socket).await != Found::Nobody {
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(socket = %self.socket.display(), "ending a Redis that an earlier run left behind");
             }
@@ -134,7 +134,7 @@ impl Program {
                     self.socket.display()
                 );
             }
-            inline::shut_down(&self.socket).await;
+            redis_client::shut_down(&self.socket).await;
             tokio::time::sleep(LOOK_EVERY).await;
         }
         match fs::remove_file(&self.socket) {
@@ -200,7 +200,7 @@ impl Program {
     async fn wait_until_ready(&self, child: &mut Child) -> anyhow::Result<()> {
         let end = Instant::now() + START_PATIENCE;
         loop {
-            let found = inline::ping(&self.socket).await;
+            let found = redis_client::ping(&self.socket).await;
             if found == Found::Ready {
                 return Ok(());
             }

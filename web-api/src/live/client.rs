@@ -12,8 +12,8 @@ use jobs::queue::events::{Position, Tail};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ring::{Found, Reader};
-use super::{Feed, frame};
-use crate::error::chain;
+use super::{Feed, sse};
+use crate::http::error::chain;
 
 /// How often a client hears from us when nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -92,7 +92,7 @@ impl Client {
 
     async fn next(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.stage, Stage::Follow) {
-            Stage::Hello => Some(frame::hello(&self.seen)),
+            Stage::Hello => Some(sse::hello(&self.seen)),
             Stage::Anew => Some(self.begin_anew("expired")),
             Stage::Wait { goal } => self.wait(goal).await,
             Stage::CatchUp { tail, goal, turn } => self.catch_up(tail, goal, turn).await,
@@ -133,7 +133,7 @@ impl Client {
                 let only = self.visitor.then_some(public.as_ref());
                 for batch in &batches {
                     self.seen.advance(&batch.queue, batch.id);
-                    text.extend_from_slice(&frame::of_batch(batch, &self.seen, only));
+                    text.extend_from_slice(&sse::of_batch(batch, &self.seen, only));
                 }
                 // A queue that the client never heard of begins where the streams ended when this read began.
                 for name in self.feed.names.iter() {
@@ -145,7 +145,7 @@ impl Client {
                     self.stage = Stage::CatchUp { tail, goal, turn };
                     return Some(text.into());
                 }
-                let mut hello = frame::hello(&self.seen).to_vec();
+                let mut hello = sse::hello(&self.seen).to_vec();
                 hello.extend_from_slice(&text);
                 Some(hello.into())
             }
@@ -170,7 +170,7 @@ impl Client {
             let found = tokio::select! {
                 () = self.feed.shutdown.cancelled() => return None,
                 found = self.feed.ring.next(&mut self.reader) => found,
-                () = tokio::time::sleep(KEEP_ALIVE) => return Some(frame::keep_alive()),
+                () = tokio::time::sleep(KEEP_ALIVE) => return Some(sse::keep_alive()),
             };
             match found {
                 Found::Item(item) => {
@@ -193,6 +193,6 @@ impl Client {
     /// Goes on with what happens from now on; the client reads the rest.
     fn begin_anew(&mut self, reason: &str) -> Bytes {
         (self.reader, self.seen) = self.feed.ring.join();
-        frame::refresh(reason, &self.seen)
+        sse::refresh(reason, &self.seen)
     }
 }

@@ -3,8 +3,9 @@
 use jobs::job::{JobId, JobState};
 use jobs::queue::events::{self, AttemptError, EventBatch, Finished, JobEvent, Notes, Outcome};
 
-use crate::wire::event::JobPatch;
-use crate::wire::job::{self, LogLine};
+use crate::http::dto;
+use crate::http::dto::events::JobPatch;
+use crate::http::dto::jobs::LogLine;
 
 /// The patch; `None` for an event that is about no single job.
 pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
@@ -124,8 +125,8 @@ fn of_finished(batch: &EventBatch, finished: &Finished) -> JobPatch {
     }
 }
 
-fn of_error(error: &AttemptError) -> job::AttemptError {
-    job::AttemptError {
+fn of_error(error: &AttemptError) -> dto::jobs::AttemptError {
+    dto::jobs::AttemptError {
         kind: error.kind.as_str().to_owned(),
         message: error.message.clone(),
     }
@@ -247,6 +248,6 @@ mod tests {
             fairness_key: None,
             tags: Vec::new(),
         };
-        assert_eq!(of(&batch, &event).unwrap().state, job::State::Scheduled);
+        assert_eq!(of(&batch, &event).unwrap().state, dto::jobs::State::Scheduled);
     }
 }

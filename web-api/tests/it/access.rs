@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::access::{Access, AccessSettings, Role};
-use web_api::{endpoints, openapi};
+use web_api::auth::authenticator::{Access, AccessSettings, Role};
+use web_api::http::{openapi, routes};
 
 use crate::support::TestDatabase;
 use crate::support::server::{Answer, TestServer};
@@ -86,7 +86,7 @@ async fn every_path_lets_in_whom_it_says_and_nobody_else() {
         (Role::Admin, By::Cookie(sign_in(&server, ADMIN).await)),
     ];
     let mut tried = 0;
-    for (method, path, access) in endpoints::declared() {
+    for (method, path, access) in routes::declared() {
         let place = filled(&path);
         let needed = access.role();
         for (role, by) in &who {
@@ -127,7 +127,7 @@ async fn in_read_only_mode_nobody_changes_anything() {
     )
     .await;
     server.wait_until_ready().await;
-    for (method, path, access) in endpoints::declared() {
+    for (method, path, access) in routes::declared() {
         let (status, code) = status(&server, &method, &filled(&path), &By::Token(ADMIN)).await;
         if access.changes() {
             assert_eq!((status, code.as_str()), (403, "read_only"), "{method} {path}");
@@ -141,7 +141,7 @@ async fn in_read_only_mode_nobody_changes_anything() {
 
 #[test]
 fn every_operation_of_the_document_says_who_may_do_it() {
-    let declared: BTreeSet<(String, String)> = endpoints::declared()
+    let declared: BTreeSet<(String, String)> = routes::declared()
         .map(|(method, path, _)| (method.as_str().to_lowercase(), path))
         .collect();
     let document: Value = serde_json::from_str(&openapi::text().unwrap()).unwrap();
@@ -173,7 +173,7 @@ fn every_operation_of_the_document_says_who_may_do_it() {
 fn a_change_is_told_to_the_audit_log_under_the_name_of_its_operation() {
     let document: Value = serde_json::from_str(&openapi::text().unwrap()).unwrap();
     let mut changes = 0;
-    for (method, path, access) in endpoints::declared() {
+    for (method, path, access) in routes::declared() {
         if let Access::Change(action) = access {
             let operation = &document["paths"][&path][method.as_str().to_lowercase()];
             assert_eq!(operation["operationId"], action, "{method} {path}");

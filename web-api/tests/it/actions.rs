@@ -7,10 +7,12 @@ use jobs::job::{JobId, JobState, QueueName};
 use jobs::queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome};
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::again;
-use web_api::outcomes::Outcomes;
-use web_api::reconcile::Wake;
-use web_api::store::{Store, job::Job, job_history::Cause};
+use web_api::db::Store;
+use web_api::db::job_history::Cause;
+use web_api::db::jobs::Job;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
+use web_api::services::retry;
 
 use crate::support::roles::Counted;
 use crate::support::server::{Answer, TestServer};
@@ -219,7 +221,7 @@ on_both_databases! {
         in_state(&env.store, new.id, JobState::Dead, 1).await;
         worker.stop().await;
 
-        let run_again = again::run(&env.store, &env.queues, &env.windows, &env.queue, &[new.id], &Cause::unknown()).await.unwrap();
+        let run_again = retry::run(&env.store, &env.queues, &env.windows, &env.queue, &[new.id], &Cause::unknown()).await.unwrap();
         assert_eq!(run_again.len(), 1);
         eventually("it is in Redis", || async {
             env.queues.unknown(&env.queue, &[new.id]).await.unwrap().is_empty().then_some(())

@@ -9,8 +9,8 @@ mod order;
 use chrono::{TimeDelta, Utc};
 use jobs::job::{JobId, JobState};
 use jobs::queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome, ReturnReason};
-use web_api::store::Store;
-use web_api::store::job::Job;
+use web_api::db::Store;
+use web_api::db::jobs::Job;
 
 use crate::support::{batch, ended, new_job};
 

@@ -7,8 +7,8 @@ use jobs::job::JobId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use web_api::prune::{self, PruneSettings};
-use web_api::store::audit::{AuditFilter, Entry, Outcome};
+use web_api::db::audit::{AuditFilter, Entry, Outcome};
+use web_api::services::pruner::{self, PruneSettings};
 
 use crate::access::{ADMIN, VIEWER, locked};
 use crate::support::server::{Answer, TestServer};
@@ -144,7 +144,7 @@ on_both_databases! {
             ..PruneSettings::of(None, Some(Duration::from_hours(24)))
         };
         let end = CancellationToken::new();
-        let pruning = tokio::spawn(prune::run(env.store.clone(), settings, end.clone()));
+        let pruning = tokio::spawn(pruner::run(env.store.clone(), settings, end.clone()));
         eventually("the old entries are gone", || async {
             let left = env.store.audit_list(&AuditFilter::default(), None, 100).await.unwrap();
             (left.len() == 1).then(|| assert_eq!(left[0].id, young.id))

@@ -9,17 +9,12 @@ use jobs::{
 };
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use web_api::{
-    outcomes::Outcomes,
-    store::{
-        Store, StoreError,
-        batch::{
-            Batch, BatchId, Counts,
-            insert::{BatchInserted, NewBatch},
-        },
-        job::{Idempotency, Job, JobFilter, NewJob, Unique, events::AppliedChange},
-    },
-};
+use web_api::db::batches::insert::{BatchInserted, NewBatch};
+use web_api::db::batches::{Batch, BatchId, Counts};
+use web_api::db::jobs::apply_events::AppliedChange;
+use web_api::db::jobs::{Idempotency, Job, JobFilter, NewJob, Unique};
+use web_api::db::{Store, StoreError};
+use web_api::services::outcome_waiters::Outcomes;
 
 use crate::{
     store::{refuse, waiting_for_locks},

@@ -6,11 +6,11 @@ use jobs::job::{JobId, JobState};
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::batches::Touched;
-use web_api::bulk::{Actions, Bulk, BulkSettings};
-use web_api::store::Store;
-use web_api::store::job::{JobFilter, NewJob};
-use web_api::store::job_action::{Action, ActionState, JobAction, Step};
+use web_api::db::Store;
+use web_api::db::bulk_actions::{Action, ActionState, JobAction, Step};
+use web_api::db::jobs::{JobFilter, NewJob};
+use web_api::services::batch_closer::Touched;
+use web_api::services::bulk_actions::{Actions, Bulk, BulkSettings};
 
 use crate::support::roles::Role;
 use crate::support::server::{Answer, TestServer};
@@ -157,7 +157,7 @@ on_both_databases! {
         assert_eq!(begun.total.jobs, 1_000);
         let done = until(&env.store, begun.id, |action| action.state == ActionState::Finished).await;
         assert_eq!((done.seen, done.changed), (1_000, 1_000));
-        let told = web_api::wire::job_action::JobAction::from(done).filter;
+        let told = web_api::http::dto::bulk_actions::JobAction::from(done).filter;
         assert!(told.starts_with("id:") && told.ends_with('…') && told.chars().count() == 2_001, "{told}");
         let left = env.store.job_list(&JobFilter::default(), None, 500).await.unwrap().jobs;
         assert_eq!(left.len(), 200);

@@ -8,17 +8,14 @@ use jobs::{
     queue::Queues,
 };
 use tokio_util::sync::CancellationToken;
-use web_api::{
-    batches::Touched,
-    dispatch,
-    enqueue::Enqueuer,
-    outcomes::Outcomes,
-    pulse::Pulse,
-    reconcile::{self, ReconcileSettings, Reconciler, Wake},
-    record,
-    store::job::NewJob,
-    windows::{WindowSettings, Windows},
-};
+use web_api::db::jobs::NewJob;
+use web_api::services::batch_closer::Touched;
+use web_api::services::dispatcher::window::{WindowSettings, Windows};
+use web_api::services::enqueuer::Enqueuer;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::progress_marker::Pulse;
+use web_api::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use web_api::services::{dispatcher, recorder};
 
 use crate::support::{Database, TestDatabase, cluster::RedisCluster, dispatched, eventually, new_job};
 
@@ -54,7 +51,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
 
     let stop = CancellationToken::new();
     let pulse = Pulse::default();
-    let recording = tokio::spawn(record::run(
+    let recording = tokio::spawn(recorder::run(
         store.clone(),
         queues.recorder(&names, "one"),
         Outcomes::new(store.clone()),
@@ -63,7 +60,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
         stop.clone(),
     ));
     let windows = Windows::new(WindowSettings::default());
-    let dispatching = tokio::spawn(dispatch::run(
+    let dispatching = tokio::spawn(dispatcher::run(
         store.clone(),
         queues.clone(),
         names.to_vec(),
@@ -83,7 +80,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
             tick: Duration::from_millis(50),
         },
     };
-    let reconciling = tokio::spawn(reconcile::run(reconciler, stop.clone()));
+    let reconciling = tokio::spawn(reconciler::run(reconciler, stop.clone()));
     for name in &names {
         known(&queues, name, &of(name)).await;
     }
@@ -114,7 +111,7 @@ async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer
     let names = cluster.queues();
     let stop = CancellationToken::new();
     let windows = Windows::new(WindowSettings::default());
-    let dispatching = tokio::spawn(dispatch::run(
+    let dispatching = tokio::spawn(dispatcher::run(
         store.clone(),
         queues.clone(),
         names.to_vec(),

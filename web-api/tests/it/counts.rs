@@ -4,10 +4,10 @@ use chrono::{TimeDelta, Utc};
 use jobs::job::{JobId, JobState, QueueName};
 use jobs::queue::events::{AttemptError, ErrorKind, EventBatch, JobEvent, Outcome};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
-use web_api::store::Store;
-use web_api::store::job::UnfinishedJob;
-use web_api::store::job_history::Cause;
-use web_api::store::stat::{Happened, StatFilter, Step};
+use web_api::db::Store;
+use web_api::db::job_history::Cause;
+use web_api::db::jobs::UnfinishedJob;
+use web_api::db::stats::{Happened, StatFilter, Step};
 
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};
 

@@ -9,10 +9,8 @@ mod window;
 use std::time::{Duration, Instant};
 
 use jobs::job::JobId;
-use web_api::{
-    store::job::NewJob,
-    windows::{WindowSettings, Windows},
-};
+use web_api::db::jobs::NewJob;
+use web_api::services::dispatcher::window::{WindowSettings, Windows};
 
 use crate::support::{TestDatabase, TestEnv, database::until_completed, roles::Counted};
 

@@ -6,14 +6,10 @@ use futures::future::join_all;
 use jobs::job::JobId;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use web_api::{
-    enqueue::{EnqueueError, Enqueuer, KEY_MAX},
-    reconcile::Wake,
-    store::{
-        DatabaseSettings, Store,
-        job::{Idempotency, NewJob},
-    },
-};
+use web_api::db::jobs::{Idempotency, NewJob};
+use web_api::db::{DatabaseSettings, Store};
+use web_api::services::enqueuer::{EnqueueError, Enqueuer, KEY_MAX};
+use web_api::services::reconciler::Wake;
 
 use crate::{
     store::refuse,

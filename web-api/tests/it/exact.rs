@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
-use web_api::store::job::NewJob;
+use web_api::db::jobs::NewJob;
 
 use crate::support::server::{Answer, TestServer};
 use crate::support::{Database, TestDatabase, batch, ended, eventually, new_job, on_both_databases};

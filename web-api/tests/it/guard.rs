@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use web_api::app::App;
 use web_api::config::ServerSettings;
-use web_api::server::Listening;
+use web_api::http::server::Listening;
 
 use crate::support::server::{Answer, TestServer};
 use crate::support::{TestDatabase, TestEnv};

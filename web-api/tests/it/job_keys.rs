@@ -5,14 +5,10 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use jobs::job::JobId;
 use sea_orm::ConnectionTrait;
-use web_api::store::{
-    Store,
-    batch::{
-        BatchId,
-        insert::{BatchInserted, NewBatch},
-    },
-    job::{Idempotency, Inserted, NewJob, Unique},
-};
+use web_api::db::Store;
+use web_api::db::batches::BatchId;
+use web_api::db::batches::insert::{BatchInserted, NewBatch};
+use web_api::db::jobs::{Idempotency, Inserted, NewJob, Unique};
 
 use crate::{
     store::waiting_for_locks,

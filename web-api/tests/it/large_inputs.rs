@@ -3,13 +3,11 @@
 use futures::future::join_all;
 use jobs::queue::Limits;
 use serde_json::json;
-use web_api::{
-    enqueue::EnqueueError,
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::job::NewJob,
-    windows::{WindowSettings, Windows},
-};
+use web_api::db::jobs::NewJob;
+use web_api::services::dispatcher::window::{WindowSettings, Windows};
+use web_api::services::enqueuer::EnqueueError;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use crate::support::{
     TestDatabase, TestEnv, database::until_completed, eventually, on_both_databases, roles::Counted,

@@ -3,10 +3,8 @@
 use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::ConnectionTrait as _;
-use web_api::store::{
-    Store,
-    job::{Job, JobFilter, NewJob},
-};
+use web_api::db::Store;
+use web_api::db::jobs::{Job, JobFilter, NewJob};
 
 use crate::support::binary::Running;
 use crate::support::{Database, batch, new_job, on_both_databases};

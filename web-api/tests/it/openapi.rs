@@ -6,14 +6,14 @@ use serde_json::Value;
 fn the_committed_document_is_up_to_date() {
     let committed = include_str!("../../openapi.json");
     assert!(
-        committed == web_api::openapi::text().unwrap(),
+        committed == web_api::http::openapi::text().unwrap(),
         "web-api/openapi.json is out of date: run `cargo xtask openapi` and commit what it writes"
     );
 }
 
 #[test]
 fn names_and_references_are_clean() {
-    let document: Value = serde_json::from_str(&web_api::openapi::text().unwrap()).unwrap();
+    let document: Value = serde_json::from_str(&web_api::http::openapi::text().unwrap()).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for name in schemas.keys() {
         assert!(
@@ -33,7 +33,7 @@ fn names_and_references_are_clean() {
 
 #[test]
 fn every_operation_has_an_id_a_summary_a_good_answer_and_problems() {
-    let document: Value = serde_json::from_str(&web_api::openapi::text().unwrap()).unwrap();
+    let document: Value = serde_json::from_str(&web_api::http::openapi::text().unwrap()).unwrap();
     let mut ids = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {

@@ -6,14 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jobs::job::JobId;
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, LogLine, Notes, Outcome};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
-use web_api::{
-    prune::{self, PruneSettings},
-    store::{
-        Store,
-        batch::{BatchId, insert::NewBatch},
-        job::{Idempotency, NewJob, Unique},
-    },
-};
+use web_api::db::Store;
+use web_api::db::batches::BatchId;
+use web_api::db::batches::insert::NewBatch;
+use web_api::db::jobs::{Idempotency, NewJob, Unique};
+use web_api::services;
+use web_api::services::pruner::PruneSettings;
 
 use crate::{
     store::waiting_for_locks,
@@ -84,7 +82,7 @@ fn settings(retention: Option<Duration>) -> PruneSettings {
 
 fn pruner(store: &Store, retention: Option<Duration>) -> Role {
     let store = store.clone();
-    Role::start(move |stop| prune::run(store, settings(retention), stop))
+    Role::start(move |stop| services::pruner::run(store, settings(retention), stop))
 }
 
 fn keyed(key: &str, held_for: Duration, job: NewJob) -> NewJob {

@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use futures::future::join_all;
 use jobs::job::{JobId, JobState};
-use web_api::{
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::job::{NewJob, Place},
-};
+use web_api::db::jobs::{NewJob, Place};
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use crate::support::{
     TestEnv, database::until_completed, dispatched, eventually, on_both_databases, roles::Counted,

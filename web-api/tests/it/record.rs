@@ -10,16 +10,12 @@ use jobs::{
 use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use web_api::{
-    calling_off::{self, CallOffError},
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::{
-        DatabaseSettings, Store,
-        attempt::PastOutcome,
-        job::{JobFilter, NewJob, UnfinishedJob},
-    },
-};
+use web_api::db::attempts::PastOutcome;
+use web_api::db::jobs::{JobFilter, NewJob, UnfinishedJob};
+use web_api::db::{DatabaseSettings, Store};
+use web_api::services::cancel::{self, CallOffError};
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use crate::{
     store::{refuse, refuse_in},
@@ -139,11 +135,11 @@ on_both_databases! {
             function: "counted".to_owned(),
             attempt: 0,
         };
-        let refused = calling_off::elsewhere(&env.store, &env.queues, vec![job()]).await;
+        let refused = cancel::elsewhere(&env.store, &env.queues, vec![job()]).await;
         assert!(matches!(refused, Err(CallOffError::Behind)), "{refused:?}");
         let _recorder = env.record(&env.store, "two", &outcomes);
         all_in(&env.store, JobState::Completed, 2).await;
-        assert_eq!(calling_off::elsewhere(&env.store, &env.queues, vec![job()]).await.unwrap(), 0);
+        assert_eq!(cancel::elsewhere(&env.store, &env.queues, vec![job()]).await.unwrap(), 0);
         all_in(&env.store, JobState::Completed, 2).await;
     }
 

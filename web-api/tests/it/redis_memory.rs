@@ -9,11 +9,9 @@ use jobs::{
     queue::{Limits, RedisSettings},
     worker::{self, WorkerSettings},
 };
-use web_api::{
-    outcomes::Outcomes,
-    reconcile::Wake,
-    windows::{WindowSettings, Windows},
-};
+use web_api::services::dispatcher::window::{WindowSettings, Windows};
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use crate::support::{
     RedisServer, TestDatabase, TestEnv,

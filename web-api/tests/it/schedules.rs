@@ -9,12 +9,11 @@ use jobs::catalog::{Catalog, FunctionSettings};
 use jobs::json::Json;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
-use web_api::schedule::fire::{self, fire_page};
-use web_api::store::{
-    Store,
-    job::{Inserted, Job, JobFilter},
-    schedule::{CatchUp, Schedule, ScheduleId, Written, fire::Firing},
-};
+use web_api::db::Store;
+use web_api::db::jobs::{Inserted, Job, JobFilter};
+use web_api::db::schedules::fire::Firing;
+use web_api::db::schedules::{CatchUp, Schedule, ScheduleId, Written};
+use web_api::services::scheduler::fire::{self, fire_page};
 
 use crate::store::refuse;
 use crate::support::{Database, TestDatabase, on_both_databases};

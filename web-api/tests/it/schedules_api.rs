@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use web_api::store::schedule::{CatchUp, Schedule};
+use web_api::db::schedules::{CatchUp, Schedule};
 
 use crate::schedules::schedule;
 use crate::support::server::{Answer, TestServer};

@@ -6,12 +6,10 @@ use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::catalog::Catalog;
 use jobs::job::JobState;
 use serde_json::json;
-use web_api::outcomes::Outcomes;
-use web_api::store::{
-    Store,
-    job::{Job, JobFilter},
-    schedule::{CatchUp, Schedule, Written},
-};
+use web_api::db::Store;
+use web_api::db::jobs::{Job, JobFilter};
+use web_api::db::schedules::{CatchUp, Schedule, Written};
+use web_api::services::outcome_waiters::Outcomes;
 
 use crate::schedules::schedule;
 use crate::support::roles::Counted;

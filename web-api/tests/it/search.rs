@@ -6,10 +6,8 @@ use chrono::{TimeDelta, Utc};
 use jobs::job::{JobId, JobState, Priority};
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use serde_json::{Value, json};
-use web_api::store::{
-    Store,
-    job::{JobFilter, NewJob},
-};
+use web_api::db::Store;
+use web_api::db::jobs::{JobFilter, NewJob};
 
 use crate::support::server::TestServer;
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};

@@ -9,10 +9,8 @@ use jobs::{
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
-use web_api::store::{
-    DatabaseSettings, Store, StoreError,
-    job::{Idempotency, Inserted, NewJob},
-};
+use web_api::db::jobs::{Idempotency, Inserted, NewJob};
+use web_api::db::{DatabaseSettings, Store, StoreError};
 
 use crate::support::{
     Database, TestDatabase, batch, dispatched, eventually, finished, new_job, on_both_databases,

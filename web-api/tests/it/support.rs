@@ -25,14 +25,10 @@ use jobs::{
     },
 };
 use serde_json::{json, value::to_raw_value};
-use web_api::{
-    pulse::Pulse,
-    store::{
-        Store,
-        job::{JobFilter, NewJob, Place},
-    },
-    windows::{WindowSettings, Windows},
-};
+use web_api::db::Store;
+use web_api::db::jobs::{JobFilter, NewJob, Place};
+use web_api::services::dispatcher::window::{WindowSettings, Windows};
+use web_api::services::progress_marker::Pulse;
 
 pub(crate) use self::{
     database::{Database, TestDatabase},

@@ -158,7 +158,7 @@ fn error_source() -> String {
     [
         "web-api/src/http/error/code.rs",
         "web-api/src/http/error.rs",
-        "web-api/src/error.rs",
+        "web-api/src/http/error.rs",
     ]
     .iter()
     .filter_map(|path| fs::read_to_string(root().join(path)).ok())

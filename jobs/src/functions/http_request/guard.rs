@@ -153,8 +153,8 @@ impl Service<Name> for Names {
 mod tests {
     use url::Url;
 
-    use super::super::addresses::not_public;
     use super::*;
+    use crate::functions::http_request::addresses::not_public;
 
     #[test]
     fn every_spelling_of_an_address_is_seen_through() {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::guard::{LookUp, Rule};
-use super::*;
+use crate::functions::http_request::*;
 
 /// In these tests 127.0.0.1 is a public address, and 127.0.0.2 is a private one.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use redis::aio::ConnectionLike;
 use redis::{ConnectionInfo, ErrorKind, Value, pipe};
 
-use super::fault::{Fault, server_error, told_by};
+use super::error_class::{Fault, server_error, told_by};
 use super::node::Node;
 use super::tls;
 

@@ -17,7 +17,7 @@ use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, Pipeline, RedisFuture, Value};
 
-use super::fault::{Fault, server_error};
+use super::error_class::{Fault, server_error};
 use super::tls;
 
 /// A server that answers, but says that it does not serve, is not connected to more often than this.

@@ -6,7 +6,7 @@ use redis::streams::{StreamId, StreamReadReply};
 use redis::{Cmd, Value};
 
 use super::paging::Paging;
-use super::{EventBatch, wire};
+use super::{EventBatch, codec};
 use crate::error::Error;
 use crate::queue::blocking::Group;
 
@@ -28,7 +28,7 @@ pub(super) async fn read(
         };
         for entry in &stream.ids {
             bytes += bytes_of(entry);
-            batches.push(wire::read_or_skip(name, entry)?);
+            batches.push(codec::read_or_skip(name, entry)?);
         }
     }
     paging.read(batches.len(), bytes);

@@ -11,7 +11,7 @@ use redis::{FromRedisValue, RedisError, cmd};
 use tokio::time::Instant;
 
 use super::paging::Paging;
-use super::{EventBatch, EventId, read, wire};
+use super::{EventBatch, EventId, codec, read};
 use crate::error::Error;
 use crate::function::chain;
 use crate::job::QueueName;
@@ -309,7 +309,7 @@ impl Member {
             let bytes = reply.claimed.iter().map(read::bytes_of).sum();
             self.paging.read(reply.claimed.len(), bytes);
             for entry in &reply.claimed {
-                batches.push(wire::read_or_skip(name, entry)?);
+                batches.push(codec::read_or_skip(name, entry)?);
             }
         }
         Ok(batches)

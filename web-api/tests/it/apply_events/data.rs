@@ -5,7 +5,7 @@ use jobs::output::{INLINE_MAX, OutputSummary};
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use serde_json::json;
 use serde_json::value::to_raw_value;
-use web_api::store::job::NewJob;
+use web_api::db::jobs::NewJob;
 
 use super::{added, after, summary};
 use crate::store::refuse;

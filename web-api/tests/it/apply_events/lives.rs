@@ -4,7 +4,7 @@ use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::job::JobState;
 use jobs::queue::events::{JobEvent, Outcome, ReturnReason};
 use serde_json::json;
-use web_api::store::job::NewJob;
+use web_api::db::jobs::NewJob;
 
 use super::{added, after, dead, promoted_in_time, retrying, returned, started, summary};
 use crate::support::{Database, ended, finished, new_job, on_both_databases};

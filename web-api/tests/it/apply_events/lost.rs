@@ -2,8 +2,8 @@
 
 use chrono::{TimeDelta, Utc};
 use jobs::job::{JobId, JobState, Priority, QueueName};
-use web_api::store::job::dispatch::Lane;
-use web_api::store::job::{NewJob, Place};
+use web_api::db::jobs::dispatch::Lane;
+use web_api::db::jobs::{NewJob, Place};
 
 use super::{apply, retrying, started};
 use crate::support::{Database, dispatched, finished, new_job, on_both_databases};

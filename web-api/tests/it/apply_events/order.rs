@@ -3,7 +3,7 @@
 use chrono::{SubsecRound, TimeDelta, Utc};
 use jobs::job::{JobId, JobState};
 use jobs::queue::events::{EventBatch, JobEvent, Outcome, ReturnReason};
-use web_api::store::job::Job;
+use web_api::db::jobs::Job;
 
 use super::{added, after, apply, dead, failure, promoted_in_time, renamed, retrying, returned, started};
 use crate::support::{Database, batch, ended, finished, on_both_databases};

@@ -8,10 +8,9 @@ use jobs::{
     job::{JobId, Priority, QueueName},
 };
 use serde_json::{Value, json};
-use web_api::{
-    store::job::{Place, UnfinishedJob, dispatch::Lane},
-    windows::WindowSettings,
-};
+use web_api::db::jobs::dispatch::Lane;
+use web_api::db::jobs::{Place, UnfinishedJob};
+use web_api::services::dispatcher::window::WindowSettings;
 
 use crate::support::{eventually, on_both_databases, roles::Counted, server::TestServer};
 

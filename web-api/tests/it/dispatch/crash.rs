@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use jobs::job::Priority;
-use web_api::{
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::job::{Place, dispatch::Lane},
-};
+use web_api::db::jobs::Place;
+use web_api::db::jobs::dispatch::Lane;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use super::{all_completed, backlog, each_ran_once, held, small};
 use crate::support::{on_both_databases, roles::Counted};

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use futures::future::join_all;
 use jobs::job::{JobId, Priority};
-use web_api::{
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::job::{NewJob, dispatch::Lane},
-};
+use web_api::db::jobs::NewJob;
+use web_api::db::jobs::dispatch::Lane;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use super::{SIZE, all_completed, backlog, held, insert, small, until_held};
 use crate::support::{eventually, noted::Noted, on_both_databases};

@@ -12,11 +12,9 @@ use jobs::{
     worker::{self, WorkerSettings},
 };
 use serde_json::Value;
-use web_api::{
-    outcomes::Outcomes,
-    reconcile::Wake,
-    store::job::{NewJob, Place},
-};
+use web_api::db::jobs::{NewJob, Place};
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use super::{all_completed, each_ran_once, held, windows};
 use crate::support::{

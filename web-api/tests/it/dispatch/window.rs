@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use web_api::{outcomes::Outcomes, reconcile::Wake};
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::Wake;
 
 use super::{SIZE, all_completed, backlog, each_ran_once, held, small, until_held, windows};
 use crate::support::{TestEnv, eventually, on_both_databases, roles::Counted};

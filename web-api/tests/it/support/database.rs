@@ -10,7 +10,7 @@ use std::{
 use jobs::job::{JobId, JobState};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tempfile::TempDir;
-use web_api::store::{DatabaseSettings, Store};
+use web_api::db::{DatabaseSettings, Store};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TestDatabase {

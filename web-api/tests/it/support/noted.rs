@@ -10,7 +10,7 @@ use jobs::{
     worker::{self, WorkerSettings},
 };
 use serde_json::Value;
-use web_api::store::job::NewJob;
+use web_api::db::jobs::NewJob;
 
 use super::{TestEnv, new_job, roles::Role};
 

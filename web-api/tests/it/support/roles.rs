@@ -20,15 +20,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use web_api::{
-    batches::{Batches, Touched},
-    dispatch,
-    enqueue::Enqueuer,
-    outcomes::Outcomes,
-    reconcile::{self, ReconcileSettings, Reconciler, Wake},
-    record, schedule,
-    store::{Store, job::NewJob},
-};
+use web_api::db::Store;
+use web_api::db::jobs::NewJob;
+use web_api::services::batch_closer::{Batches, Touched};
+use web_api::services::enqueuer::Enqueuer;
+use web_api::services::outcome_waiters::Outcomes;
+use web_api::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use web_api::services::{dispatcher, recorder, scheduler};
 
 use super::{TestEnv, new_job};
 
@@ -91,7 +89,7 @@ impl TestEnv {
     /// Dispatches what lines up.
     pub(crate) fn dispatch(&self) -> Role {
         Role::start(|stop| {
-            dispatch::run(
+            dispatcher::run(
                 self.store.clone(),
                 self.queues.clone(),
                 vec![self.queue.clone()],
@@ -105,7 +103,7 @@ impl TestEnv {
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
         let (touched, pulse) = (Touched::default(), self.pulse.clone());
-        Role::start(|stop| record::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
+        Role::start(|stop| recorder::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
     }
 
     /// Rounds only when there is a reason, and rows of some age.
@@ -124,11 +122,11 @@ impl TestEnv {
             wake: wake.clone(),
             settings,
         };
-        Role::start(|stop| reconcile::run(reconciler, stop))
+        Role::start(|stop| reconciler::run(reconciler, stop))
     }
 
     pub(crate) fn schedule(&self, store: &Store, catalog: Arc<Catalog>) -> Role {
-        Role::start(|stop| schedule::run(store.clone(), catalog, self.windows.clone(), stop))
+        Role::start(|stop| scheduler::run(store.clone(), catalog, self.windows.clone(), stop))
     }
 
     /// Closes the batches of this store. Nobody tells it which were touched.

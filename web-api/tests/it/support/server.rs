@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use web_api::app::App;
 use web_api::config::{Config, ServerSettings};
-use web_api::server::Listening;
-use web_api::store::Store;
-use web_api::{endpoints, serve};
+use web_api::db::Store;
+use web_api::http::server::Listening;
+use web_api::http::{routes, serve};
 
 use super::{Database, RedisServer, TestDatabase, eventually};
 
@@ -248,7 +248,7 @@ async fn serve_functions(
 ) -> anyhow::Result<()> {
     let store = Store::connect(&config.database).await?;
     let queues = Queues::connect(&config.redis).await?;
-    let router = endpoints::router();
+    let router = routes::router();
     let app = App::start(config.server, catalog, store.clone(), queues, shutdown.clone())?;
     listening.serve(router, app.state(), shutdown).await?;
     app.end().await;

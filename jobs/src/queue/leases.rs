@@ -1,0 +1,469 @@
+//! The worker's side of a queue: take jobs under a lease, end their attempts, give them back, take over orphans.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use redis::{FromRedisValue, Value, cmd};
+use tokio::time::Instant;
+
+use super::events::codec::{EndedOnWire, ReportOnWire};
+use super::events::{Finished, Outcome};
+use super::memo::{self, MemoEntry};
+use super::notify::Wakes;
+use super::outputs;
+use super::{Queues, json, millis, now_ms, scripts};
+use crate::error::Error;
+use crate::job::{Envelope, JobId, QueueName};
+use crate::output::{OutputSummary, shorten};
+
+mod begin;
+
+pub(crate) use super::scripts::BATCH;
+pub(crate) use begin::{Beginning, Room};
+
+/// Workers whose jobs are taken over in one round.
+const LAPSED_AT_ONCE: usize = 10;
+
+/// Bytes that an attempt may cost a full Redis beside what it gives back.
+const SPARE: usize = 256;
+
+/// A job in the hands of this worker.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) queue: QueueName,
+    pub(crate) id: JobId,
+    pub(crate) attempt: u32,
+    /// `Err` when what lies in Redis is no envelope that this version can read.
+    pub(crate) envelope: Result<Envelope, String>,
+    /// The length of the envelope as it lies in Redis.
+    pub(crate) bytes: usize,
+    /// It was held by a worker that vanished, and may have been the reason.
+    pub(crate) suspect: bool,
+    /// Before Redis was asked for it: until a lease after that the job is this worker's for certain.
+    pub(crate) asked_at: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) claims: Vec<Claim>,
+    /// How long until the next scheduled job is due.
+    pub(crate) next_due: Option<Duration>,
+    /// The queue has limits: it gives no jobs that would have to wait for a place.
+    pub(crate) limited: bool,
+}
+
+/// An attempt that ended, ready to be told.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) queue: QueueName,
+    pub(crate) finished: Finished,
+    pub(crate) follows: Follows,
+    pub(crate) keep: Keep,
+    /// Bytes that Redis has back when it forgets the job, about.
+    pub(crate) frees: usize,
+}
+
+/// What Redis does with a job of which an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Forgets it: it has its outcome.
+    Nothing,
+    /// Keeps it for the next attempt after this wait.
+    Attempt(Duration),
+    /// Forgets it: the next attempt is so far off that SQL keeps the job, and brings it back in time.
+    AttemptFromSql,
+}
+
+/// What Redis keeps of an output, beside the summary in the event.
+#[derive(Debug)]
+pub(crate) enum Keep {
+    Nothing,
+    /// Packed, under the job's id.
+    Output(Vec<u8>),
+    /// Under the memo key of its function.
+    Memo(MemoEntry),
+}
+
+impl Ended {
+    /// Bytes that it sends to Redis, about.
+    pub(crate) fn size(&self) -> usize {
+        let said: usize = self.finished.notes.lines.iter().map(|line| line.text.len()).sum();
+        512 + self.keep.size() + said
+    }
+
+    /// Redis has more afterwards than before, so it must not be full.
+    pub(crate) fn needs_room(&self) -> bool {
+        matches!(self.keep, Keep::Output(_)) && self.keep.size() > self.frees + SPARE
+    }
+
+    /// Its output goes into the memo, which takes nothing when Redis is full.
+    pub(crate) fn is_for_memo(&self) -> bool {
+        matches!(self.keep, Keep::Memo(_))
+    }
+
+    /// The event tells the output but for its middle: the whole is in what Redis keeps.
+    pub(crate) fn is_more_than_its_event(&self) -> bool {
+        let large = matches!(
+            self.finished.outcome,
+            Outcome::Completed {
+                output: OutputSummary::Measured(_)
+            }
+        );
+        large && !matches!(self.keep, Keep::Nothing)
+    }
+}
+
+impl Keep {
+    fn size(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Output(bytes) => bytes.len(),
+            Self::Memo(entry) => entry.size(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// Their attempt counts.
+    pub(crate) queued_again: u64,
+    pub(crate) dead: u64,
+    pub(crate) more: bool,
+    /// They had not begun: their attempt does not count.
+    pub(crate) not_begun: u64,
+}
+
+/// One worker's link to its queues.
+#[derive(Clone)]
+pub(crate) struct Claims {
+    pub(crate) queues: Queues,
+    worker: Arc<str>,
+    lease: Duration,
+}
+
+impl Claims {
+    pub(crate) fn new(queues: Queues, worker: &str, lease: Duration) -> Self {
+        Self {
+            queues,
+            worker: Arc::from(worker),
+            lease,
+        }
+    }
+
+    pub(crate) fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Takes jobs. When this fails the jobs may be taken all the same: [`Self::heartbeat`] shows them.
+    pub(crate) async fn fetch(&self, queue: &QueueName, room: Room) -> Result<Fetched, Error> {
+        let asked_at = Instant::now();
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::FETCH.key(keys.jobs());
+        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.scheduled()).key(keys.attempts());
+        call.key(keys.events()).key(keys.wake());
+        call.key(keys.workers())
+            .key(keys.running(&self.worker))
+            .key(keys.cancelling());
+        call.key(keys.counts()).key(keys.limits()).key(keys.bucket());
+        call.key(keys.begun(&self.worker)).key(keys.suspects());
+        call.arg(&*self.worker)
+            .arg(room.most.min(BATCH))
+            .arg(millis(self.lease))
+            .arg(self.queues.settings.call_bytes)
+            .arg(room.places)
+            .arg(u8::from(room.suspect));
+        let reply: Vec<Value> = self.queues.connection.script(&call).await?;
+
+        let mut reply = reply.into_iter();
+        let next_due: i64 = read(reply.next())?;
+        let limited = read(reply.next())?;
+        let mut suspect = read(reply.next())?;
+        let mut claims = Vec::with_capacity(reply.len() / 3);
+        let mut nobodys = Vec::new();
+        while let Some(id) = reply.next() {
+            let id: Vec<u8> = read(Some(id))?;
+            let attempt: Vec<u8> = read(reply.next())?;
+            let envelope: Vec<u8> = read(reply.next())?;
+            // One that cannot be read must not keep the others from being run.
+            let Some((id, attempt)) = number_of(&id, &attempt) else {
+                nobodys.push(id);
+                continue;
+            };
+            let bytes = envelope.len();
+            let envelope = Envelope::read(id, &envelope)
+                .map_err(|error| format!("the job in Redis cannot be read: {error}"));
+            claims.push(Claim {
+                queue: queue.clone(),
+                id,
+                attempt,
+                envelope,
+                bytes,
+                suspect: std::mem::take(&mut suspect),
+                asked_at,
+            });
+        }
+        self.discard(queue, nobodys).await;
+        Ok(Fetched {
+            claims,
+            next_due: u64::try_from(next_due).ok().map(Duration::from_millis),
+            limited,
+        })
+    }
+
+    /// Tells how attempts of one queue ended, at most [`BATCH`] of them. For each: whether it counted, or came too
+    /// late. May be called again when it failed: what counted the first time is then "too late".
+    ///
+    /// # Errors
+    /// [`Error::Full`] when one of them needs room; nothing has happened then.
+    pub(crate) async fn finish(&self, queue: &QueueName, ended: &[Ended]) -> Result<Vec<bool>, Error> {
+        let keys = self.queues.keys(queue);
+        let script = if ended.iter().any(Ended::needs_room) {
+            &scripts::FINISH_WITH_ROOM
+        } else {
+            &scripts::FINISH
+        };
+        let mut call = script.key(keys.jobs());
+        call.key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.scheduled()).key(keys.attempts());
+        call.key(keys.events()).key(keys.wake()).key(keys.counts());
+        let stretch = outputs::stretch(&self.queues, queue).await?;
+        call.key(keys.outputs(stretch))
+            .key(keys.running(&self.worker))
+            .key(keys.cancelling())
+            .key(keys.limits());
+        call.key(keys.begun(&self.worker)).key(keys.suspects());
+        let ttl = self.queues.ttl_ms();
+        let (events, ends) = events_of(ended)?;
+        call.arg(&*self.worker)
+            .arg(ttl + ttl / outputs::STRETCHES_PER_TTL)
+            .arg(events);
+        for (ended, end) in ended.iter().zip(ends) {
+            let Finished { id, attempt, .. } = ended.finished;
+            call.arg(id.to_string()).arg(attempt);
+            match ended.follows {
+                Follows::Nothing => call.arg("end"),
+                Follows::Attempt(wait) => call.arg(millis(wait)),
+                Follows::AttemptFromSql => call.arg("park"),
+            };
+            call.arg(end);
+            match &ended.keep {
+                Keep::Output(bytes) => call.arg(bytes),
+                Keep::Nothing | Keep::Memo(_) => call.arg(""),
+            };
+        }
+        let counted: Vec<u64> = self.queues.connection.script(&call).await?;
+        Ok(counted.into_iter().map(|counted| counted == 1).collect())
+    }
+
+    /// Keeps values for later jobs of the same input.
+    pub(crate) async fn memo_put(
+        &self,
+        queue: &QueueName,
+        function: &str,
+        entries: &[MemoEntry],
+    ) -> Result<(), Error> {
+        memo::put(&self.queues, queue, function, entries).await
+    }
+
+    /// Gives jobs back unfinished, to be fetched again after a wait; their attempts do not count. Those without a wait go
+    /// to the front in the order in which they are named; those that were cancelled meanwhile end. Returns how many this
+    /// worker still held.
+    pub(crate) async fn give_back(
+        &self,
+        queue: &QueueName,
+        jobs: &[(JobId, u32)],
+        wait: Duration,
+    ) -> Result<u64, Error> {
+        let keys = self.queues.keys(queue);
+        let mut given = 0;
+        // Each batch goes before the one that was given back before it.
+        for batch in jobs.chunks(BATCH).rev() {
+            let mut call = scripts::GIVE_BACK.key(keys.waiting());
+            call.key(keys.lanes()).key(keys.lane_of()).key(keys.attempts());
+            call.key(keys.events())
+                .key(keys.wake())
+                .key(keys.running(&self.worker))
+                .key(keys.counts());
+            call.key(keys.scheduled()).key(keys.cancelling());
+            call.key(keys.jobs())
+                .key(keys.begun(&self.worker))
+                .key(keys.suspects());
+            call.arg(&*self.worker).arg(millis(wait));
+            for (id, attempt) in batch {
+                call.arg(id.to_string()).arg(attempt);
+            }
+            given += self.queues.connection.script::<u64>(&call).await?;
+        }
+        Ok(given)
+    }
+
+    /// Tells what running attempts of one queue have to say. What they say after this worker has lost them is dropped.
+    pub(crate) async fn report(&self, queue: &QueueName, reports: &[ReportOnWire]) -> Result<(), Error> {
+        let keys = self.queues.keys(queue);
+        let mut reports = reports.iter().peekable();
+        while reports.peek().is_some() {
+            let mut call = scripts::REPORT.key(keys.events());
+            call.key(keys.running(&self.worker)).key(keys.begun(&self.worker));
+            call.arg(&*self.worker);
+            let mut bytes = 0;
+            for report in reports.by_ref().take(BATCH) {
+                let text = json(report)?;
+                bytes += text.len();
+                call.arg(report.0.to_string()).arg(report.1).arg(text);
+                if bytes >= self.queues.settings.call_bytes {
+                    break;
+                }
+            }
+            self.queues.connection.script::<u64>(&call).await?;
+        }
+        Ok(())
+    }
+
+    /// Renews the lease and tells what Redis thinks that this worker holds.
+    pub(crate) async fn heartbeat(&self, queue: &QueueName, info: &str) -> Result<Vec<(JobId, u32)>, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::HEARTBEAT.key(keys.workers());
+        call.key(keys.worker_info()).key(keys.running(&self.worker));
+        call.key(keys.begun(&self.worker));
+        call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
+        let reply: Vec<(Vec<u8>, Vec<u8>)> = self.queues.connection.script_twice(&call).await?;
+        let mut held = Vec::with_capacity(reply.len());
+        let mut nobodys = Vec::new();
+        for (id, attempt) in reply {
+            match number_of(&id, &attempt) {
+                Some(job) => held.push(job),
+                None => nobodys.push(id),
+            }
+        }
+        self.discard(queue, nobodys).await;
+        Ok(held)
+    }
+
+    /// Takes ids that cannot be read out of the queue: nobody could run or end them, and each fetch and heartbeat would
+    /// meet them again. The log alone tells of them.
+    async fn discard(&self, queue: &QueueName, ids: Vec<Vec<u8>>) {
+        let keys = self.queues.keys(queue);
+        for ids in ids.chunks(BATCH) {
+            for id in ids {
+                let id = shorten(&String::from_utf8_lossy(id), 100, 40);
+                tracing::error!(%queue, id, "threw away an entry of the queue that is no job: its id or attempt cannot be read");
+            }
+            let mut call = scripts::DISCARD.key(keys.jobs());
+            call.key(keys.lane_of()).key(keys.attempts());
+            call.key(keys.running(&self.worker))
+                .key(keys.cancelling())
+                .key(keys.counts());
+            for id in ids {
+                call.arg(id);
+            }
+            if let Err(error) = self.queues.connection.script::<u64>(&call).await {
+                // The next heartbeat meets them again.
+                tracing::debug!(%queue, %error, "could not throw them away");
+            }
+        }
+    }
+
+    /// The jobs of a queue that were called off while they ran.
+    pub(crate) async fn called_off(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
+        let mut keys = cmd("HKEYS");
+        keys.arg(self.queues.keys(queue).cancelling());
+        let ids: Vec<Vec<u8>> = self.queues.connection.command(&keys).await?;
+        // Of what is no id there is no job to stop.
+        Ok(ids
+            .iter()
+            .filter_map(|id| std::str::from_utf8(id).ok()?.parse().ok())
+            .collect())
+    }
+
+    /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
+    pub(crate) async fn leave(&self, queue: &QueueName) -> Result<bool, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::LEAVE.key(keys.workers());
+        call.key(keys.worker_info())
+            .key(keys.running(&self.worker))
+            .key(keys.begun(&self.worker))
+            .arg(&*self.worker);
+        self.queues.connection.script(&call).await
+    }
+
+    /// Workers whose lease has lapsed, this one never.
+    pub(crate) async fn lapsed(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+        let mut call = scripts::LAPSED.key(self.queues.keys(queue).workers());
+        call.arg(LAPSED_AT_ONCE);
+        let mut lapsed: Vec<String> = self.queues.connection.script(&call).await?;
+        lapsed.retain(|worker| **worker != *self.worker);
+        Ok(lapsed)
+    }
+
+    /// Takes over jobs of a worker whose lease has lapsed; `None` when it has not.
+    pub(crate) async fn recover(&self, queue: &QueueName, worker: &str) -> Result<Option<Recovered>, Error> {
+        let keys = self.queues.keys(queue);
+        let mut call = scripts::RECOVER.key(keys.jobs());
+        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
+        call.key(keys.attempts()).key(keys.events()).key(keys.wake());
+        call.key(keys.workers())
+            .key(keys.worker_info())
+            .key(keys.running(worker));
+        call.key(keys.cancelling()).key(keys.counts());
+        call.key(keys.begun(worker)).key(keys.suspects());
+        call.arg(worker).arg(BATCH);
+        let reply: Vec<u64> = self.queues.connection.script(&call).await?;
+        Ok(match *reply {
+            [queued_again, dead, more, not_begun] => Some(Recovered {
+                queued_again,
+                dead,
+                more: more == 1,
+                not_begun,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Bytes that one call carries, about.
+    pub(crate) fn call_bytes(&self) -> usize {
+        self.queues.settings.call_bytes
+    }
+
+    /// True when one queue may be away while another is there.
+    pub(crate) fn queues_are_apart(&self) -> bool {
+        self.queues.connection.is_apart()
+    }
+
+    /// An ear on the wake lists of these queues.
+    pub(crate) fn wakes(&self, queues: &[QueueName]) -> Wakes {
+        Wakes::new(&self.queues, queues)
+    }
+}
+
+/// The events of attempts as one JSON array, and the place at which each of them ends in it.
+fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
+    let mut events = Vec::with_capacity(ended.len() * 128);
+    let mut ends = Vec::with_capacity(ended.len());
+    for ended in ended {
+        events.push(if events.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut events, &EndedOnWire::of(&ended.finished))
+            .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
+        ends.push(events.len());
+    }
+    events.push(b']');
+    Ok((events, ends))
+}
+
+/// The id and the attempt of a job as they lie in Redis.
+fn number_of(id: &[u8], attempt: &[u8]) -> Option<(JobId, u32)> {
+    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+    let attempt = std::str::from_utf8(attempt).ok()?.parse().ok()?;
+    Some((id, attempt))
+}
+
+fn read<T: FromRedisValue>(value: Option<Value>) -> Result<T, Error> {
+    let value = value.ok_or_else(|| Error::Protocol("a reply that is too short".to_owned()))?;
+    redis::from_redis_value(value).map_err(|error| Error::Protocol(error.to_string()))
+}
+
+/// Now, to the millisecond that events and rows keep.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(i64::try_from(now_ms()).unwrap_or_default()).unwrap_or_default()
+}

@@ -1,0 +1,373 @@
+//! Runs one attempt of one job: finds the function, looks into the memo, minds the timeout, catches panics, and
+//! says how it ended and what follows.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::beginner::Beginnings;
+use super::completer::Outbox;
+use super::fetcher::Assignment;
+use super::in_flight::Held;
+use super::panics::{self, Panicked};
+use crate::backoff::Backoff;
+use crate::catalog::{BadInput, Catalog, CatalogEntry};
+use crate::context::{JobContext, Threads};
+use crate::function::JobError;
+use crate::job::{Envelope, JobId, QueueName};
+use crate::output::{self, OutputSummary, storable};
+use crate::queue::Queues;
+use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
+use crate::queue::leases::{Claim, Ended, Follows, Keep, now};
+use crate::queue::memo::MemoEntry;
+
+mod begin;
+
+/// The longest error message that is kept, in characters.
+const MESSAGE_MAX: usize = 2_000;
+
+/// The longest output, in bytes of JSON: Redis takes no more than this in one piece, and nobody would read it back.
+const OUTPUT_MAX: usize = 256 << 20;
+
+/// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).
+const UNKNOWN_FUNCTION_WAIT: Duration = Duration::from_secs(10);
+
+/// So does a job on which this build falls over.
+const PANICKED_WAIT: Duration = Duration::from_secs(10);
+
+/// What every attempt of this process shares.
+pub(crate) struct Runner {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) queues: Queues,
+    pub(crate) held: Arc<Held>,
+    pub(crate) threads: Threads,
+    pub(crate) worker: String,
+    /// Waits longer than this are SQL's.
+    pub(crate) horizon: Duration,
+    pub(crate) outbox: Outbox,
+    pub(crate) beginnings: Beginnings,
+    /// How long after the question that brought it a job may begin without another one.
+    pub(crate) fresh_for: Duration,
+    /// One for each job that may run at the same time.
+    pub(crate) places: Arc<Semaphore>,
+    /// From then on nothing is begun any more.
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// How running a function went.
+enum Ran {
+    Output(Box<RawValue>, Keep),
+    Failed(AttemptError, Next),
+    /// Called off, or not to be finished by this worker.
+    Stopped,
+}
+
+/// What follows a failure.
+enum Next {
+    /// The policy's backoff, while attempts are left.
+    Backoff,
+    /// This wait, while attempts are left.
+    Wait(Duration),
+    Dead,
+}
+
+impl Runner {
+    /// Runs attempts to their ends, and tells each as soon as it has one. Those that need not wait for anything run one
+    /// after the other; one that has to wait goes on in a task of its own, and holds nobody up but for its place. What has
+    /// not begun at the shutdown stays held, and is given back.
+    pub(crate) async fn run_all(self: Arc<Self>, assignments: Vec<Assignment>) {
+        let alone = assignments.len() == 1;
+        let mut ended = Vec::with_capacity(assignments.len());
+        let mut waiting = JoinSet::new();
+        for assignment in assignments {
+            let Some(place) = self.place(&mut ended).await else {
+                break;
+            };
+            let runner = Arc::clone(&self);
+            let mut run = Box::pin(async move { runner.run_or_return(assignment).await });
+            if alone {
+                ended.extend(run.await);
+                continue;
+            }
+            match futures::poll!(&mut run) {
+                Poll::Ready(done) => ended.extend(done),
+                Poll::Pending => {
+                    let runner = Arc::clone(&self);
+                    waiting.spawn(async move {
+                        runner.outbox.tell(run.await.into_iter().collect());
+                        drop(place);
+                    });
+                }
+            }
+        }
+        self.outbox.tell(ended);
+        while waiting.join_next().await.is_some() {}
+    }
+
+    /// A place to run in; `None` at the shutdown. What has `ended` does not wait for it.
+    async fn place(&self, ended: &mut Vec<Ended>) -> Option<OwnedSemaphorePermit> {
+        if self.shutdown.is_cancelled() {
+            return None;
+        }
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        self.outbox.tell(std::mem::take(ended));
+        tokio::select! {
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            () = self.shutdown.cancelled() => None,
+        }
+    }
+
+    /// Runs an attempt to its end. After a panic in this crate, outside the function, the job would be held for as long as
+    /// this worker lives: it goes back, for another build of it.
+    async fn run_or_return(&self, assignment: Assignment) -> Option<Ended> {
+        let (queue, id) = (assignment.claim.queue.clone(), assignment.claim.id);
+        let attempt = assignment.claim.attempt;
+        match panics::caught(self.run(assignment)).await {
+            Ok(ended) => ended,
+            Err(Panicked(message)) => {
+                tracing::error!(job = %id, attempt, error = message, "the worker failed to run a job; the job goes back");
+                self.outbox.give_back(&queue, id, attempt, PANICKED_WAIT);
+                None
+            }
+        }
+    }
+
+    /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
+    /// worker's already.
+    ///
+    /// A job of a function that this build does not know is given back at once, for a worker that does.
+    async fn run(&self, assignment: Assignment) -> Option<Ended> {
+        let Assignment { claim, job } = assignment;
+        let began = self.begins(&claim, &job).await?;
+        let Claim {
+            queue,
+            id,
+            attempt,
+            envelope,
+            bytes: frees,
+            suspect: _,
+            asked_at,
+        } = claim;
+        let started_at = now();
+        self.held.begins(&job, started_at.timestamp_millis());
+        let (function, ran, backoff, max_attempts) = match envelope {
+            Err(message) => (
+                String::new(),
+                failed(ErrorKind::BadInput, &message, Next::Dead),
+                Backoff::default(),
+                attempt,
+            ),
+            Ok(envelope) => match self.catalog.get(&envelope.function) {
+                None => {
+                    let function = envelope.function;
+                    tracing::warn!(job = %id, function, "this worker knows no such function; the job waits for one that does");
+                    self.outbox.give_back(&queue, id, attempt, UNKNOWN_FUNCTION_WAIT);
+                    return None;
+                }
+                Some(entry) => {
+                    let context = JobContext {
+                        id,
+                        attempt,
+                        max_attempts: envelope.max_attempts,
+                        job: Arc::clone(&job),
+                        held: Arc::clone(&self.held),
+                        threads: self.threads.clone(),
+                    };
+                    let run = self.run_function(entry, &queue, context, &envelope, asked_at);
+                    // What a function leaves behind is dropped in there, and may fall over as well.
+                    let ran = panics::caught(run).await.unwrap_or_else(|Panicked(message)| {
+                        failed(ErrorKind::Panic, &message, Next::Backoff)
+                    });
+                    let backoff = envelope.backoff.unwrap_or_else(|| entry.policy().backoff.clone());
+                    (envelope.function, ran, backoff, envelope.max_attempts)
+                }
+            },
+        };
+        job.ended();
+        self.held.ran(began.elapsed());
+
+        let (outcome, follows, keep) = match ran {
+            Ran::Stopped if job.is_called_off() => {
+                tracing::info!(job = %id, attempt, function, "cancelled while it ran");
+                (Outcome::Cancelled, Follows::Nothing, Keep::Nothing)
+            }
+            Ran::Stopped => {
+                tracing::debug!(job = %id, attempt, function, "stopped without an outcome");
+                return None;
+            }
+            Ran::Output(json, keep) => (
+                Outcome::Completed {
+                    output: OutputSummary::of(json),
+                },
+                Follows::Nothing,
+                keep,
+            ),
+            Ran::Failed(error, next) => {
+                let left = attempt < max_attempts;
+                let again_in = match next {
+                    Next::Backoff if left => Some(backoff.wait(attempt, &mut rand::rng())),
+                    Next::Wait(wait) if left => Some(wait),
+                    Next::Backoff | Next::Wait(_) | Next::Dead => None,
+                };
+                log_failure(id, &function, attempt, max_attempts, &error, again_in);
+                let (outcome, follows) = self.after_failure(error, again_in);
+                (outcome, follows, Keep::Nothing)
+            }
+        };
+        let finished = Finished {
+            id,
+            attempt,
+            function,
+            worker: self.worker.clone(),
+            started_at,
+            finished_at: now(),
+            outcome,
+            notes: job.notebook.take(),
+        };
+        Some(Ended {
+            queue,
+            finished,
+            follows,
+            keep,
+            frees,
+        })
+    }
+
+    fn after_failure(&self, error: AttemptError, again_in: Option<Duration>) -> (Outcome, Follows) {
+        let Some(wait) = again_in else {
+            return (Outcome::Dead { error }, Follows::Nothing);
+        };
+        let run_at = now() + wait;
+        let parked = wait > self.horizon;
+        let follows = if parked {
+            Follows::AttemptFromSql
+        } else {
+            Follows::Attempt(wait)
+        };
+        let outcome = Outcome::Retrying {
+            error,
+            run_at,
+            parked,
+        };
+        (outcome, follows)
+    }
+
+    async fn run_function(
+        &self,
+        entry: &CatalogEntry,
+        queue: &QueueName,
+        context: JobContext,
+        envelope: &Envelope,
+        asked_at: Instant,
+    ) -> Ran {
+        let job = Arc::clone(&context.job);
+        let stop = job.stop.clone();
+        // Reading the input and naming its memo are the function's as well.
+        let (memo_key, run) = match panics::caught_here(|| entry.run(context, &envelope.input)) {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(BadInput(message))) => return failed(ErrorKind::BadInput, &message, Next::Dead),
+            Err(Panicked(message)) => return failed(ErrorKind::Panic, &message, Next::Backoff),
+        };
+        if let Some(key) = memo_key.as_deref() {
+            let remembered = tokio::select! {
+                remembered = self.remembered(queue, entry.name(), key) => remembered,
+                () = stop.cancelled() => return Ran::Stopped,
+            };
+            if let Some(output) = remembered {
+                return Ran::Output(output, Keep::Nothing);
+            }
+            // The memo may have taken its time, and the function has not begun.
+            if asked_at.elapsed() > self.fresh_for && !self.is_confirmed(queue, envelope.id, &job).await {
+                return Ran::Stopped;
+            }
+        }
+        if stop.is_cancelled() {
+            return Ran::Stopped;
+        }
+        let limit = Duration::from_millis(envelope.timeout_ms);
+        let result = tokio::select! {
+            biased;
+            // First, because most attempts of a busy worker end before they wait for anything.
+            result = tokio::time::timeout(limit, panics::caught(run)) => result,
+            () = stop.cancelled() => return Ran::Stopped,
+        };
+        match result {
+            Ok(Ok(Ok(output))) if output.get().len() > OUTPUT_MAX => {
+                let bytes = output.get().len();
+                let message = format!("the output has {bytes} bytes; at most {OUTPUT_MAX} can be kept");
+                failed(ErrorKind::Error, &message, Next::Dead)
+            }
+            Ok(Ok(Ok(output))) => {
+                let keep = keep(&output, memo_key);
+                Ran::Output(output, keep)
+            }
+            Ok(Ok(Err(JobError::Retry(message)))) => failed(ErrorKind::Error, &message, Next::Backoff),
+            Ok(Ok(Err(JobError::RetryAfter(wait, message)))) => {
+                failed(ErrorKind::Error, &message, Next::Wait(wait))
+            }
+            Ok(Ok(Err(JobError::Fatal(message)))) => failed(ErrorKind::Error, &message, Next::Dead),
+            Ok(Err(Panicked(message))) => failed(ErrorKind::Panic, &message, Next::Backoff),
+            Err(_elapsed) => {
+                // A computation on a thread of its own sees this at its next check point.
+                stop.cancel();
+                failed(
+                    ErrorKind::Timeout,
+                    &format!("took longer than {limit:?}"),
+                    Next::Backoff,
+                )
+            }
+        }
+    }
+
+    /// The output of an earlier job of the same input.
+    async fn remembered(&self, queue: &QueueName, function: &str, key: &str) -> Option<Box<RawValue>> {
+        match self.queues.memo(queue, function, key).await {
+            Ok(json) => RawValue::from_string(String::from_utf8(json?.into()).ok()?).ok(),
+            Err(error) => {
+                // The memo saves time; without it the function runs.
+                tracing::debug!(%error, function, "the memo could not be read");
+                None
+            }
+        }
+    }
+}
+
+fn keep(output: &RawValue, memo_key: Option<String>) -> Keep {
+    match memo_key {
+        Some(key) => Keep::Memo(MemoEntry::new(key, output)),
+        None if output.get() == "null" => Keep::Nothing,
+        None => Keep::Output(output::pack(output.get())),
+    }
+}
+
+fn failed(kind: ErrorKind, message: &str, next: Next) -> Ran {
+    let message = output::shorten(&storable(message), MESSAGE_MAX, MESSAGE_MAX / 2 - 1);
+    Ran::Failed(AttemptError { kind, message }, next)
+}
+
+fn log_failure(
+    id: JobId,
+    function: &str,
+    attempt: u32,
+    max_attempts: u32,
+    error: &AttemptError,
+    again_in: Option<Duration>,
+) {
+    let kind = error.kind.as_str();
+    let error = &error.message;
+    if let Some(wait) = again_in {
+        let message = "an attempt failed; there will be another";
+        tracing::info!(job = %id, function, attempt, max_attempts, kind, error, again_in = ?wait, message);
+    } else {
+        let message = "an attempt failed, and the job is dead";
+        tracing::warn!(job = %id, function, attempt, max_attempts, kind, error, message);
+    }
+}

@@ -1,0 +1,293 @@
+//! Who may do what: roles, what a path asks of its callers, and who a caller is. What is done about it is in
+//! [`crate::http::middleware::authorize`]; which path asks for what is in [`crate::http::routes`].
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use jobs::catalog::Catalog;
+use jobs::clock;
+use salvo::http::header::AUTHORIZATION;
+use salvo::prelude::*;
+
+pub use crate::auth::hosts::PublicUrl;
+pub use crate::auth::same_origin::is_of_this_site;
+pub use crate::auth::sessions::COOKIE;
+pub use crate::auth::settings::{AccessSettings, Token};
+
+use crate::auth::rate_limit::Pace;
+use crate::auth::sessions::Sessions;
+use crate::http::error::ApiError;
+use crate::http::middleware::base_path::BasePath;
+
+/// Attempts to sign in that an address has at once, and how soon it has one more.
+const SIGN_INS: u32 = 10;
+const NEXT_SIGN_IN: Duration = Duration::from_secs(6);
+
+/// Who somebody is. A later one may do all that an earlier one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Somebody without a token: a visitor.
+    Anybody,
+    Viewer,
+    Admin,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What a path asks of its callers. [`crate::http::routes`] says it for each, and there is no path without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For everybody: it tells nothing that is worth hiding, and changes nothing.
+    Open,
+    /// For those who may look.
+    Read,
+    /// The same, and visitors may look at what belongs to the public functions.
+    ReadPublic(Scope),
+    /// For those who may change things, and visitors may call public functions. The job is its own record.
+    Call(Scope),
+    /// For those who may change things, without an entry in the audit log: the jobs that are made are the record.
+    Enqueue,
+    /// For those who may change things, and told to the audit log under this name.
+    Change(&'static str),
+}
+
+/// How to see that a request is about public functions alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The endpoint leaves out what visitors must not see.
+    Endpoint,
+    /// The path names the function.
+    Function,
+    /// The path names a job.
+    Job,
+    /// The parameter `function` has to name one.
+    Parameter,
+    /// The routes of the Fibonacci demo.
+    Fibonacci,
+}
+
+impl Access {
+    /// The least role that may do all of it.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Open => Role::Anybody,
+            Self::Read | Self::ReadPublic(_) => Role::Viewer,
+            Self::Call(_) | Self::Enqueue | Self::Change(_) => Role::Admin,
+        }
+    }
+
+    /// What a visitor may have of it, if anything.
+    pub fn public(self) -> Option<Scope> {
+        match self {
+            Self::ReadPublic(scope) | Self::Call(scope) => Some(scope),
+            Self::Open | Self::Read | Self::Enqueue | Self::Change(_) => None,
+        }
+    }
+
+    /// Whether something is different afterwards.
+    pub fn changes(self) -> bool {
+        self.role() == Role::Admin
+    }
+
+    /// Who may do it, in words for the API's document.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Open => "For everybody.",
+            Self::Read => "For viewers and admins.",
+            Self::ReadPublic(_) => "For viewers and admins; for everybody as far as public functions go.",
+            Self::Call(_) => "For admins; for everybody where the function is public, within a rate.",
+            Self::Enqueue => "For admins.",
+            Self::Change(_) => "For admins. It is told to the audit log.",
+        }
+    }
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub role: Role,
+    pub address: IpAddr,
+    /// When the session ends by which the caller is known; `None` for one who is known otherwise, or not at all.
+    pub session_until: Option<DateTime<Utc>>,
+}
+
+impl Caller {
+    /// Who sent the request that is being answered.
+    pub fn of(depot: &Depot) -> Result<&Self, ApiError> {
+        depot
+            .get_typed::<Self>()
+            .map_err(|_absent| ApiError::internal("the path was put together without its guard"))
+    }
+
+    fn known(self, role: Role, session_until: Option<DateTime<Utc>>) -> Self {
+        Self {
+            role,
+            session_until,
+            ..self
+        }
+    }
+
+    /// Without a token, where there are tokens.
+    pub fn is_visitor(&self) -> bool {
+        self.role == Role::Anybody
+    }
+}
+
+/// Knows the tokens, the sessions and the rates. One for each process.
+#[derive(Debug)]
+pub struct Doorkeeper {
+    settings: AccessSettings,
+    base_path: BasePath,
+    sessions: Sessions,
+    sign_ins: Pace,
+    calls: Pace,
+    reads: Pace,
+}
+
+impl Doorkeeper {
+    /// # Errors
+    /// When a function is to be public that there is not.
+    pub fn new(settings: AccessSettings, base_path: BasePath, catalog: &Catalog) -> anyhow::Result<Self> {
+        for name in &settings.public_functions {
+            if catalog.get(name).is_none() {
+                anyhow::bail!("SPIRAL_PUBLIC_FUNCTIONS names {name:?}, which is no function of this build");
+            }
+        }
+        let calls = Pace::a_minute(settings.public_calls_per_minute);
+        let reads = Pace::a_minute(settings.public_reads_per_minute);
+        Ok(Self {
+            sessions: Sessions::new(&settings),
+            sign_ins: Pace::new(SIGN_INS, NEXT_SIGN_IN),
+            calls,
+            reads,
+            base_path,
+            settings,
+        })
+    }
+
+    pub fn settings(&self) -> &AccessSettings {
+        &self.settings
+    }
+
+    /// # Errors
+    /// When the request brings a token that is wrong. Without one, or with a session that is over, it is a visitor's.
+    pub fn caller(&self, req: &Request) -> Result<Caller, ApiError> {
+        let visitor = self.visitor(req);
+        if self.settings.is_open() {
+            return Ok(visitor.known(Role::Admin, None));
+        }
+        if req.headers().contains_key(AUTHORIZATION) {
+            let role = bearer(req).and_then(|given| self.settings.role_of(given));
+            return role
+                .map(|role| visitor.known(role, None))
+                .ok_or(ApiError::Unauthorized);
+        }
+        Ok(match self.sessions.read(req.headers(), clock::now()) {
+            Some(session) => visitor.known(session.role, Some(session.until)),
+            None => visitor,
+        })
+    }
+
+    /// Who sent it, before anything is known but the address.
+    pub fn visitor(&self, req: &Request) -> Caller {
+        Caller {
+            role: Role::Anybody,
+            address: crate::auth::client_ip::of(req, self.settings.proxies),
+            session_until: None,
+        }
+    }
+
+    /// The role that a token stands for, for somebody at `address` who wants to sign in.
+    ///
+    /// # Errors
+    /// When the token is wrong, there is none to be right, or too many attempts came from there.
+    pub fn sign_in(&self, address: IpAddr, token: &str) -> Result<Role, ApiError> {
+        if self.settings.is_open() {
+            return Err(ApiError::NoLogin);
+        }
+        self.sign_ins
+            .take(address)
+            .map_err(|wait| ApiError::TooManyAttempts { wait })?;
+        self.settings.role_of(token).ok_or_else(|| {
+            tracing::warn!(%address, "somebody tried to sign in with a wrong token");
+            ApiError::WrongToken
+        })
+    }
+
+    /// A new session for somebody of this role: when it ends, and the cookie.
+    pub fn open_session(&self, role: Role, req: &Request) -> Option<(DateTime<Utc>, String)> {
+        self.sessions.open(role, clock::now(), &self.place(req))
+    }
+
+    /// The cookie that takes the browser's session away.
+    pub fn end_session(&self, req: &Request) -> String {
+        Sessions::end(&self.place(req))
+    }
+
+    fn place(&self, req: &Request) -> crate::auth::sessions::Place {
+        crate::auth::sessions::Place::of(req, self.settings.proxies > 0, &self.base_path)
+    }
+
+    /// Whether visitors may call it, and look at its jobs.
+    pub fn is_public(&self, function: &str) -> bool {
+        self.settings.public_functions.contains(function)
+    }
+
+    /// Whether the request was sent to a name that this server is known by.
+    ///
+    /// # Errors
+    /// When it was sent to another one, which a page of another site may have made point here.
+    pub fn check_host(&self, req: &Request) -> Result<(), ApiError> {
+        match crate::auth::hosts::unknown(req.headers(), req.uri(), self.settings.public_url.as_ref()) {
+            Some(host) => Err(ApiError::UnknownHost { host }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a caller who is known by something that a browser adds to requests of every page at that name: a
+    /// session, or nothing at all where there are no tokens. Who sends a token knows it.
+    ///
+    /// # Errors
+    /// As [`Self::check_host`].
+    pub fn check_host_of(&self, caller: &Caller, req: &Request) -> Result<(), ApiError> {
+        if self.settings.is_open() || caller.session_until.is_some() {
+            self.check_host(req)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a visitor's look at a job or a list.
+    ///
+    /// # Errors
+    /// When there were too many from there.
+    pub fn count_read(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.reads
+            .take(address)
+            .map_err(|wait| ApiError::TooManyReads { wait })
+    }
+
+    /// Counts a visitor's call.
+    ///
+    /// # Errors
+    /// When there were too many from there.
+    pub fn count_call(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.calls
+            .take(address)
+            .map_err(|wait| ApiError::TooManyCalls { wait })
+    }
+}
+
+/// The token of `Authorization: Bearer TOKEN`.
+fn bearer(req: &Request) -> Option<&str> {
+    let (scheme, token) = req.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

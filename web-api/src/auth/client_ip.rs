@@ -1,0 +1,62 @@
+//! The address that a request comes from, as far as it can be believed.
+//!
+//! Every proxy adds the address that it saw to the end of `X-Forwarded-For`. What stands further to the left than the
+//! proxies that are known to be there is the caller's own claim.
+
+use std::net::IpAddr;
+
+use salvo::http::HeaderMap;
+use salvo::prelude::*;
+
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Addresses that come with a request that has none.
+const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
+pub(crate) fn of(req: &Request, proxies: usize) -> IpAddr {
+    let peer = req.remote_addr().ip().unwrap_or(NOWHERE);
+    told(req.headers(), proxies).unwrap_or(peer).to_canonical()
+}
+
+/// What the outermost of the proxies saw.
+fn told(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter();
+    let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    let seen: Vec<&str> = lines
+        .iter()
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .collect();
+    let place = proxies.checked_sub(1)?;
+    // A chain that is shorter than it should be was begun by one of the proxies.
+    let place = place.min(seen.len().checked_sub(1)?);
+    seen[seen.len() - 1 - place].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told_by(text: &str, proxies: usize) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in text.split('|').filter(|line| !line.is_empty()) {
+            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+        }
+        told(&headers, proxies).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn only_what_known_proxies_saw_is_believed() {
+        assert_eq!(told_by("192.0.2.1", 0), None);
+        assert_eq!(told_by("", 1), None);
+        assert_eq!(told_by("192.0.2.1", 1).as_deref(), Some("192.0.2.1"));
+        assert_eq!(told_by("10.9.9.9, 192.0.2.1", 1).as_deref(), Some("192.0.2.1"));
+        assert_eq!(
+            told_by("10.9.9.9, 192.0.2.1|198.51.100.7", 2).as_deref(),
+            Some("192.0.2.1")
+        );
+        assert_eq!(told_by("192.0.2.1", 2).as_deref(), Some("192.0.2.1"));
+        assert_eq!(told_by("nonsense", 1), None);
+        assert_eq!(told_by("2001:db8::1", 1).as_deref(), Some("2001:db8::1"));
+    }
+}

@@ -1,0 +1,119 @@
+//! What transactions write down of what happened, and how: a row for each queue, function and minute that they touch.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use jobs::job::JobState;
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
+
+use super::{CHUNK, Happened, Name, Step, between, signed};
+use crate::db::jobs::Job;
+use crate::db::jobs::apply_events::AppliedChange;
+
+pub(super) mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[expect(unreachable_pub, reason = "what is derived from it is public")]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "stat_changes")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub at: DateTimeUtc,
+        pub queue: String,
+        pub function: String,
+        pub enqueued: i64,
+        pub completed: i64,
+        pub failed: i64,
+        pub dead: i64,
+        pub wait: Vec<u8>,
+        pub run: Vec<u8>,
+    }
+
+    #[expect(unreachable_pub, reason = "the derived entity, which is public, names it")]
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a transaction is about to write down.
+#[derive(Default)]
+pub(in crate::db) struct Notes(BTreeMap<Name, Happened>);
+
+impl Notes {
+    pub(in crate::db) fn enqueued<'j>(jobs: impl Iterator<Item = &'j Job>, now: DateTime<Utc>) -> Self {
+        let mut notes = Self::default();
+        for job in jobs {
+            notes.of(now, job.queue.as_str(), &job.function).enqueued += 1;
+        }
+        notes
+    }
+
+    pub(in crate::db) fn ended<'c>(changes: impl Iterator<Item = &'c AppliedChange>) -> Self {
+        let mut notes = Self::default();
+        for applied in changes {
+            let change = &applied.change;
+            for attempt in &change.ended {
+                let happened = notes.of(attempt.finished_at, change.queue.as_str(), &attempt.function);
+                happened
+                    .run
+                    .record(between(attempt.started_at, attempt.finished_at));
+                match attempt.state {
+                    JobState::Completed => happened.completed += 1,
+                    JobState::Retrying => happened.failed += 1,
+                    JobState::Dead => {
+                        happened.failed += 1;
+                        happened.dead += 1;
+                    }
+                    JobState::Cancelled | JobState::Scheduled | JobState::Queued | JobState::Running => {}
+                }
+            }
+            for at in &change.vanished {
+                notes.of(*at, change.queue.as_str(), &applied.function).failed += 1;
+            }
+            if let Some((last, waited)) = applied.waited() {
+                let happened = notes.of(last.finished_at, change.queue.as_str(), &last.function);
+                happened.wait.record(waited);
+            }
+        }
+        notes
+    }
+
+    fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Happened {
+        let name = (Step::Minute.of(at), queue.to_owned(), function.to_owned());
+        self.0.entry(name).or_default()
+    }
+
+    pub(in crate::db) async fn write(self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        let rows: Vec<row::ActiveModel> = self
+            .0
+            .into_iter()
+            .map(|((at, queue, function), happened)| row::ActiveModel {
+                at: Set(at),
+                queue: Set(queue),
+                function: Set(function),
+                enqueued: Set(signed(happened.enqueued)),
+                completed: Set(signed(happened.completed)),
+                failed: Set(signed(happened.failed)),
+                dead: Set(signed(happened.dead)),
+                wait: Set(happened.wait.to_bytes()),
+                run: Set(happened.run.to_bytes()),
+                ..Default::default()
+            })
+            .collect();
+        for chunk in rows.chunks(CHUNK) {
+            row::Entity::insert_many(chunk.to_vec())
+                .exec_without_returning(transaction)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl row::Model {
+    pub(super) fn add_to(&self, sum: &mut Happened) {
+        let counts = [self.enqueued, self.completed, self.failed, self.dead];
+        sum.add_row(counts, &self.wait, &self.run);
+    }
+}

@@ -1,0 +1,306 @@
+//! What is wrong now, in words that say what to do. Pure rules about what was seen.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jobs::format::grouped;
+use jobs::queue::{ServerWarning, ServerWarningKind};
+
+use crate::http::dto::overview::{QueueOverview, Trouble};
+
+/// A recorder that has not got through a round for longer is stuck, or the database is.
+const RECORDER: Duration = Duration::from_secs(10);
+/// A job that waits for longer though workers are there is worth a look.
+const LONG_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// A few kept counts take longer only when the database has trouble.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// What was seen.
+pub struct Seen<'s> {
+    pub queues: &'s [QueueOverview],
+    /// Why Redis does not answer.
+    pub redis: Option<&'s str>,
+    pub warnings: Vec<ServerWarning>,
+    /// Since the recorder got through a round; `None` before the first.
+    pub recorder: Option<Duration>,
+    /// Jobs that died in the last minutes.
+    pub dead_lately: u64,
+    pub database_took: Duration,
+    /// How far a clock was wrong lately.
+    pub clock: Option<TimeDelta>,
+    /// Queues that take no more jobs.
+    pub full: Vec<String>,
+    /// Queues that are not in the settings any more, and how many jobs of each have not ended.
+    pub removed: Vec<(String, u64)>,
+}
+
+/// The worst first.
+pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let mut add = |kind: &str, queue: Option<&str>, message: String| {
+        troubles.push(Trouble {
+            kind: kind.to_owned(),
+            queue: queue.map(str::to_owned),
+            message,
+        });
+    };
+    if let Some(error) = seen.redis {
+        add(
+            "redis_away",
+            None,
+            format!("Redis does not answer, so no job begins; new ones are kept and run later. ({error})"),
+        );
+    } else if seen.recorder.is_some_and(|age| age > RECORDER) {
+        let seconds = seen.recorder.unwrap_or_default().as_secs();
+        add(
+            "recorder_behind",
+            None,
+            format!(
+                "Outcomes have not been recorded for {seconds} s: what the pages show is older than that."
+            ),
+        );
+    }
+    if let Some(by) = seen.clock {
+        let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
+        add(
+            "clock_wrong",
+            None,
+            format!(
+                "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
+                 schedules. Set it right; what was made meanwhile keeps the times of then.",
+                time_in_words(by.abs())
+            ),
+        );
+    }
+    let (full, settings): (Vec<_>, Vec<_>) = seen
+        .warnings
+        .iter()
+        .partition(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
+    for warning in full {
+        add("redis_full", None, format!("{warning}."));
+    }
+    if seen.database_took > SLOW {
+        let millis = seen.database_took.as_millis();
+        add(
+            "database_slow",
+            None,
+            format!("The database is slow: a few numbers took {millis} ms."),
+        );
+    }
+    for queue in seen.queues {
+        if let Some((kind, message)) = of_queue(queue, now) {
+            add(kind, Some(&queue.name), message);
+        }
+    }
+    for name in &seen.full {
+        add(
+            "backlog_full",
+            Some(name),
+            format!("Queue {name} takes no new jobs: as many wait as may."),
+        );
+    }
+    for (name, count) in &seen.removed {
+        let jobs = jobs_in_words(*count);
+        let (wait, them) = if *count == 1 {
+            ("waits", "it")
+        } else {
+            ("wait", "them")
+        };
+        add(
+            "queue_removed",
+            Some(name),
+            format!(
+                "Queue {name} is no longer in SPIRAL_QUEUES; {jobs} {wait} in it. Add it again or cancel {them}."
+            ),
+        );
+    }
+    if seen.dead_lately > 0 {
+        let jobs = jobs_in_words(seen.dead_lately);
+        add(
+            "jobs_died",
+            None,
+            format!("{jobs} gave up in the last 5 minutes."),
+        );
+    }
+    for warning in settings {
+        add("redis_setting", None, format!("{warning}."));
+    }
+    troubles
+}
+
+/// Why the jobs of a queue wait.
+fn of_queue(queue: &QueueOverview, now: DateTime<Utc>) -> Option<(&'static str, String)> {
+    let (name, waiting) = (queue.name.as_str(), queue.counts.queued);
+    if waiting == 0 {
+        return None;
+    }
+    let jobs = jobs_in_words(waiting);
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    if queue.paused {
+        let message = format!("Queue {name} is paused, and {jobs} {wait} in it.");
+        return Some(("queue_paused", message));
+    }
+    if queue.workers == Some(0) {
+        let message = format!("No worker serves queue {name}, and {jobs} {wait} in it.");
+        return Some(("no_worker", message));
+    }
+    let waits_since = queue.oldest_waiting.as_ref().map(|oldest| now - oldest.since.0);
+    let time = waits_since.filter(|time| *time > LONG_WAIT)?;
+    let message = format!(
+        "In queue {name} a job has waited for {}, and {jobs} {wait} in all: more workers would help.",
+        minutes_in_words(time)
+    );
+    Some(("jobs_wait", message))
+}
+
+fn jobs_in_words(count: u64) -> String {
+    if count == 1 {
+        "1 job".to_owned()
+    } else {
+        format!("{} jobs", grouped(count))
+    }
+}
+
+fn time_in_words(time: TimeDelta) -> String {
+    match time.num_seconds() {
+        seconds @ ..120 => format!("{seconds} seconds"),
+        _ if time < TimeDelta::days(2) => minutes_in_words(time),
+        _ => format!("{} days", time.num_days()),
+    }
+}
+
+fn minutes_in_words(time: TimeDelta) -> String {
+    let minutes = time.num_minutes();
+    if minutes < 120 {
+        format!("{minutes} minutes")
+    } else {
+        format!("{} hours", time.num_hours())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::dto::overview::{JobCounts, OldestWaiting};
+
+    fn queue(name: &str, queued: u64, minutes: i64) -> QueueOverview {
+        QueueOverview {
+            name: name.to_owned(),
+            paused: false,
+            counts: JobCounts {
+                queued,
+                ..JobCounts::default()
+            },
+            workers: Some(1),
+            ended_per_minute: 0.0,
+            oldest_waiting: Some(OldestWaiting {
+                id: "x".to_owned(),
+                function: "echo".to_owned(),
+                since: (Utc::now() - TimeDelta::minutes(minutes)).into(),
+            }),
+        }
+    }
+
+    fn told(queues: &[QueueOverview], change: impl FnOnce(&mut Seen<'_>)) -> Vec<String> {
+        let mut seen = Seen {
+            queues,
+            redis: None,
+            warnings: Vec::new(),
+            recorder: Some(Duration::from_secs(1)),
+            dead_lately: 0,
+            database_took: Duration::from_millis(3),
+            clock: None,
+            full: Vec::new(),
+            removed: Vec::new(),
+        };
+        change(&mut seen);
+        let troubles = troubles(&seen, Utc::now());
+        troubles.into_iter().map(|trouble| trouble.message).collect()
+    }
+
+    #[test]
+    fn what_is_in_order_is_not_told() {
+        let idle = QueueOverview {
+            paused: true,
+            workers: Some(0),
+            ..queue("mail", 0, 90)
+        };
+        assert!(told(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
+    }
+
+    #[test]
+    fn a_full_redis_is_told_before_what_comes_of_it() {
+        let alone = QueueOverview {
+            workers: Some(0),
+            ..queue("reports", 1, 1)
+        };
+        let troubles = told(&[alone], |seen| {
+            let server = "cache:6379".to_owned();
+            let kind = ServerWarningKind::Full {
+                used: 1_100_000,
+                most: 1_000_000,
+            };
+            seen.warnings.push(ServerWarning { server, kind });
+        });
+        assert_eq!(troubles.len(), 2);
+        assert!(
+            troubles[0].starts_with("Redis at cache:6379 is full: it uses 1.1 of 1.0 MB"),
+            "{troubles:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_words() {
+        let paused = QueueOverview {
+            paused: true,
+            ..queue("mail", 1_204, 1)
+        };
+        let alone = QueueOverview {
+            workers: Some(0),
+            ..queue("reports", 1, 1)
+        };
+        let unknown = QueueOverview {
+            workers: None,
+            ..queue("other", 1, 1)
+        };
+        let troubles = told(
+            &[paused, alone, unknown, queue("default", 2_000_000, 7)],
+            |seen| {
+                seen.dead_lately = 1;
+                seen.full.push("default".to_owned());
+                seen.removed = vec![("old".to_owned(), 1_200), ("older".to_owned(), 1)];
+            },
+        );
+        assert_eq!(
+            troubles,
+            [
+                "Queue mail is paused, and 1,204 jobs wait in it.",
+                "No worker serves queue reports, and 1 job waits in it.",
+                "In queue default a job has waited for 7 minutes, and 2,000,000 jobs wait in all: more workers would help.",
+                "Queue default takes no new jobs: as many wait as may.",
+                "Queue old is no longer in SPIRAL_QUEUES; 1,200 jobs wait in it. Add it again or cancel them.",
+                "Queue older is no longer in SPIRAL_QUEUES; 1 job waits in it. Add it again or cancel it.",
+                "1 job gave up in the last 5 minutes.",
+            ]
+        );
+        let away = told(&[], |seen| {
+            seen.redis = Some("refused");
+            seen.recorder = Some(Duration::from_mins(1));
+            seen.database_took = Duration::from_secs(2);
+        });
+        assert_eq!(
+            away.len(),
+            2,
+            "a recorder without Redis has nothing to record: {away:?}"
+        );
+        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
+        assert!(wrong[0].starts_with("A clock was 365 days ahead"), "{wrong:?}");
+        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
+        assert!(wrong[0].starts_with("A clock was 90 seconds behind"), "{wrong:?}");
+        let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
+        assert!(
+            behind[0].starts_with("Outcomes have not been recorded for 60 s"),
+            "{behind:?}"
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! The JSON shapes of the HTTP API: what goes over the wire, with the descriptions that end up in the OpenAPI document.
+//! They hold no logic and never leave the HTTP half: store and queue have types of their own.
+
+pub mod audit;
+pub mod batches;
+pub mod bulk_actions;
+pub mod bulk_call;
+pub mod demo;
+pub mod events;
+pub mod failures;
+pub mod functions;
+pub mod health;
+pub mod job_history;
+pub mod jobs;
+pub mod overview;
+pub mod pattern;
+pub mod queues;
+pub mod scalar;
+pub mod schedules;
+pub mod session;
+pub mod stats;
+pub mod tags;
+pub mod workers;

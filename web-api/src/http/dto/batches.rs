@@ -1,0 +1,133 @@
+//! A batch as callers see it, lists of them, and the body that makes one.
+
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::jobs::NewJob;
+use super::scalar::{AnyJson, Timestamp};
+use crate::db::batches as record;
+
+/// How many jobs are in each state.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[salvo(schema(name = "BatchCounts"))]
+pub struct Counts {
+    pub scheduled: u64,
+    pub queued: u64,
+    pub running: u64,
+    pub retrying: u64,
+    pub completed: u64,
+    pub dead: u64,
+    pub cancelled: u64,
+}
+
+/// The call that follows a batch.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "BatchCall"))]
+pub struct OnFinish {
+    /// The function that is called when the batch has finished.
+    #[salvo(schema(example = "report"))]
+    pub function: String,
+    /// The id of the job that the call became; null until the batch has finished.
+    #[salvo(schema(required = true, example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
+    pub job_id: Option<String>,
+}
+
+/// Many jobs that were called as one.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Batch"))]
+pub struct Batch {
+    /// A ULID: ids sort by the time at which the batches were made.
+    #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
+    pub id: String,
+    /// How many jobs were made.
+    #[salvo(schema(minimum = 0, maximum = 10_000))]
+    pub total: u64,
+    /// How many were not made, because an earlier job has their `unique_key`.
+    #[salvo(schema(minimum = 0, maximum = 10_000))]
+    pub duplicates: u64,
+    /// How the jobs stand now; of a finished batch, how they stood when it finished.
+    pub counts: Counts,
+    pub created_at: Timestamp,
+    /// When all jobs were finished. A job that is run again later does not change it.
+    #[salvo(schema(required = true))]
+    pub finished_at: Option<Timestamp>,
+    #[salvo(schema(required = true))]
+    pub on_finish: Option<OnFinish>,
+}
+
+impl From<&record::Batch> for Batch {
+    fn from(batch: &record::Batch) -> Self {
+        let record::Counts {
+            scheduled,
+            queued,
+            running,
+            retrying,
+            completed,
+            dead,
+            cancelled,
+        } = batch.counts;
+        Self {
+            id: batch.id.to_string(),
+            total: batch.total,
+            duplicates: batch.duplicates,
+            counts: Counts {
+                scheduled,
+                queued,
+                running,
+                retrying,
+                completed,
+                dead,
+                cancelled,
+            },
+            created_at: batch.created_at.into(),
+            finished_at: batch.finished_at.map(Into::into),
+            on_finish: batch.on_finish.as_ref().map(|call| OnFinish {
+                function: call.function.clone(),
+                job_id: call.job.map(|id| id.to_string()),
+            }),
+        }
+    }
+}
+
+/// A page of batches, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "BatchPage"))]
+pub struct BatchPage {
+    pub batches: Vec<Batch>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[salvo(schema(required = true))]
+    pub next_cursor: Option<String>,
+}
+
+/// Many calls at once.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "NewBatch"))]
+pub struct NewBatch {
+    /// The calls: each a function, its input, and the options of a single call.
+    #[salvo(schema(min_items = 1, max_items = 10_000))]
+    pub jobs: Vec<NewBatchJob>,
+    /// What to call when all of them are finished: completed, dead or cancelled.
+    pub on_finish: Option<NewOnFinish>,
+}
+
+/// One call of a batch.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "NewBatchJob"))]
+pub struct NewBatchJob {
+    /// The name of the function.
+    #[salvo(schema(example = "fibonacci"))]
+    pub function: String,
+    #[serde(flatten)]
+    pub call: NewJob,
+}
+
+/// The call that is to follow a batch.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "NewBatchCall"))]
+pub struct NewOnFinish {
+    /// The name of the function. Its input must have room for a field `batch`.
+    #[salvo(schema(example = "report"))]
+    pub function: String,
+    /// An object, to which `batch` is added: `{id, total, completed, dead, cancelled}`. Empty when it is missing.
+    pub input: Option<AnyJson>,
+}

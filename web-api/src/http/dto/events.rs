@@ -1,0 +1,78 @@
+//! What the live feed tells of a job: a patch, in which a field that is absent is unchanged.
+
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::jobs::{AttemptError, LogLine, State};
+use super::scalar::{AnyJson, Timestamp};
+
+/// The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobPatch"))]
+pub struct JobPatch {
+    pub id: String,
+    /// Absent when nothing but the id is known of the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    pub queue: String,
+    pub state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Absent when it has more than 256 bytes: read the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<AnyJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fairness_key: Option<String>,
+    /// Absent when the job is not new, and when it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[salvo(schema(required = false))]
+    pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<AttemptError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<AnyJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_preview: Option<String>,
+    /// The worker that holds the job, or held it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// How far the running attempt is, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<f64>,
+    /// What the function has logged since the last event. One that comes again has the same attempt and number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log_lines: Vec<LogLine>,
+    /// There, and true, when the job had ended and is run again: its output and its times are those of an earlier life.
+    #[serde(skip_serializing_if = "is_false")]
+    #[salvo(schema(required = false))]
+    pub run_again: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The data of an `event: refresh`: what was read before may be out of date, so read the lists again.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Refresh"))]
+pub struct Refresh {
+    /// `bulk` (many jobs at once), `expired` (the position is gone), `behind` (the client reads too slowly).
+    pub reason: String,
+}

@@ -1,0 +1,435 @@
+//! A job as callers see it, lists of them, and the body that makes one.
+
+use jobs::job::JobState;
+use salvo::oapi::ToSchema;
+use serde::Serialize;
+
+use super::job_history::HistoryEntry;
+use super::scalar::{AnyJson, Timestamp};
+use crate::db::attempts::{PastAttempt, PastOutcome};
+use crate::db::job_history as record_history;
+use crate::db::{jobs as record, log_lines};
+use crate::domain::queue_position::Standing;
+use crate::http::middleware::base_path;
+
+/// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[salvo(schema(name = "JobState"))]
+pub enum State {
+    /// Waits for the time that its caller asked for.
+    Scheduled,
+    /// Waits for a worker.
+    Queued,
+    /// A worker holds it.
+    Running,
+    /// An attempt failed; waits for the next one.
+    Retrying,
+    /// Has its output.
+    Completed,
+    /// Gave up after its last attempt.
+    Dead,
+    /// Called off by a person.
+    Cancelled,
+}
+
+impl From<JobState> for State {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Scheduled => Self::Scheduled,
+            JobState::Queued => Self::Queued,
+            JobState::Running => Self::Running,
+            JobState::Retrying => Self::Retrying,
+            JobState::Completed => Self::Completed,
+            JobState::Dead => Self::Dead,
+            JobState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// Why the latest attempt of a job failed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobError"))]
+pub struct AttemptError {
+    /// `error`, `panic`, `timeout`, `crash` or `bad_input`.
+    pub kind: String,
+    /// What happened, in words.
+    pub message: String,
+}
+
+/// A line that a function logged.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "LogLine"))]
+pub struct LogLine {
+    /// The attempt that logged it.
+    #[salvo(schema(minimum = 1))]
+    pub attempt: u32,
+    /// Its place among the lines of the attempt.
+    #[salvo(schema(minimum = 1))]
+    pub number: u32,
+    pub at: Timestamp,
+    pub text: String,
+}
+
+/// An attempt to run a job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Attempt"))]
+pub struct Attempt {
+    /// Counted from 1.
+    #[salvo(schema(minimum = 1))]
+    pub number: u32,
+    /// Who ran it.
+    #[salvo(schema(required = true))]
+    pub worker: Option<String>,
+    /// When it began; null when its worker vanished before it told.
+    #[salvo(schema(required = true))]
+    pub started_at: Option<Timestamp>,
+    /// When it ended; null while it runs.
+    #[salvo(schema(required = true))]
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed; null when it did not.
+    #[salvo(schema(required = true))]
+    pub error: Option<AttemptError>,
+    /// How it ended; null while it runs.
+    #[salvo(schema(required = true))]
+    pub outcome: Option<AttemptOutcome>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[salvo(schema(name = "AttemptOutcome"))]
+pub enum AttemptOutcome {
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+/// One call of a function.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Job"))]
+pub struct Job {
+    /// A ULID: ids sort by the time at which the jobs were made.
+    #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
+    pub id: String,
+    /// The name of the function.
+    #[salvo(schema(example = "fibonacci"))]
+    pub function: String,
+    /// The queue that the job goes through.
+    #[salvo(schema(example = "default"))]
+    pub queue: String,
+    pub state: State,
+    /// The argument of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see
+    /// `input_preview`, and read the job for the whole of it.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
+    /// Bytes of the input's JSON text; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[salvo(schema(minimum = 0))]
+    pub input_size: Option<u64>,
+    /// How the input's JSON text begins, in at most 200 characters; there when the input was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_preview: Option<String>,
+    /// Attempts made so far; 0 before the first.
+    #[salvo(schema(minimum = 0))]
+    pub attempt: u32,
+    /// How often the function is tried before the job is dead.
+    #[salvo(schema(minimum = 1))]
+    pub max_attempts: u32,
+    /// Not before this time: what the caller asked for, or the wait before the next attempt.
+    #[salvo(schema(required = true))]
+    pub run_at: Option<Timestamp>,
+    /// From 1, which runs first, to 9.
+    #[salvo(schema(minimum = 1, maximum = 9))]
+    pub priority: u8,
+    /// Jobs with one key share the turns that the queue gives to it.
+    #[salvo(schema(required = true))]
+    pub fairness_key: Option<String>,
+    /// What its caller marked it with.
+    #[salvo(schema(example = json!(["customer:17"])))]
+    pub tags: Vec<String>,
+    /// How far the latest attempt is, from 0 to 1, when its function says so.
+    #[salvo(schema(required = true, minimum = 0, maximum = 1))]
+    pub progress: Option<f64>,
+    pub created_at: Timestamp,
+    /// When the latest attempt began.
+    #[salvo(schema(required = true))]
+    pub started_at: Option<Timestamp>,
+    /// When the job reached its final state.
+    #[salvo(schema(required = true))]
+    pub finished_at: Option<Timestamp>,
+    /// Why the latest attempt failed; null when it did not.
+    #[salvo(schema(required = true))]
+    pub error: Option<AttemptError>,
+    /// The value that the function returned, when its JSON text has at most 4096 bytes; else null: see `result_url`.
+    #[salvo(schema(required = true))]
+    pub output: Option<AnyJson>,
+    /// Bytes of the output's JSON text.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub output_size: Option<u64>,
+    /// Characters of the output, when it is a string.
+    #[salvo(schema(required = true, minimum = 0))]
+    pub output_length: Option<u64>,
+    /// The output as text, shortened in the middle to at most 201 characters.
+    #[salvo(schema(required = true))]
+    pub output_preview: Option<String>,
+    /// The batch that the job was called with; absent when it was called alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
+    /// Where the whole output can be read; null until there is one.
+    #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
+    pub result_url: Option<String>,
+    /// The id of the schedule that made it; null when somebody called the function.
+    #[salvo(schema(required = true))]
+    pub schedule_id: Option<String>,
+}
+
+impl From<&record::Job> for Job {
+    fn from(job: &record::Job) -> Self {
+        let output = job.output.as_ref();
+        Self {
+            id: job.id.to_string(),
+            function: job.function.clone(),
+            queue: job.queue.to_string(),
+            state: job.state.into(),
+            input: job.input.clone().into(),
+            input_size: job.input_cut.as_ref().map(|cut| cut.size),
+            input_preview: job.input_cut.as_ref().map(|cut| cut.preview.clone()),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            run_at: job.run_at.map(Into::into),
+            priority: job.priority.into(),
+            fairness_key: job.fairness_key.clone(),
+            tags: job.tags.iter().map(ToString::to_string).collect(),
+            progress: job.progress,
+            created_at: job.created_at.into(),
+            started_at: job.started_at.map(Into::into),
+            finished_at: job.finished_at.map(Into::into),
+            error: job.error.as_ref().map(Into::into),
+            output: output.and_then(|output| output.json.clone()).map(Into::into),
+            output_size: output.map(|output| output.size),
+            output_length: output.and_then(|output| output.length),
+            output_preview: output.map(|output| output.preview.clone()),
+            batch_id: job.batch.map(|batch| batch.to_string()),
+            result_url: output.map(|_| base_path::link(&format!("/api/v1/jobs/{}/result", job.id))),
+            schedule_id: job.schedule.map(|id| id.to_string()),
+        }
+    }
+}
+
+/// A job with its attempts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobDetail"))]
+pub struct JobDetail {
+    #[serde(flatten)]
+    pub job: Job,
+    /// Every attempt that counts, in their order; the last one may be running.
+    pub attempts: Vec<Attempt>,
+    /// What people have done to it, the first thing first. It goes with the job.
+    pub history: Vec<HistoryEntry>,
+    /// Where it stands in its queue; null unless it is queued.
+    #[salvo(schema(required = true))]
+    pub waiting: Option<Waiting>,
+}
+
+/// Where a queued job stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Waiting"))]
+pub struct Waiting {
+    /// 1 for the next to run; by priorities and the turns of fairness keys.
+    #[salvo(schema(minimum = 1))]
+    pub position: u64,
+    /// False when so many wait that it is an estimate.
+    pub exact: bool,
+    /// When its turn likely comes, by what ended in the last minutes and the queue's rate; null when that tells nothing:
+    /// the queue is paused, nothing has ended, or its limits were changed in the last minutes.
+    #[salvo(schema(required = true))]
+    pub estimated_start: Option<Timestamp>,
+}
+
+impl From<Standing> for Waiting {
+    fn from(standing: Standing) -> Self {
+        Self {
+            position: standing.position,
+            exact: standing.exact,
+            estimated_start: standing.start.map(Into::into),
+        }
+    }
+}
+
+impl JobDetail {
+    pub fn new(
+        job: &record::Job,
+        past: Vec<PastAttempt>,
+        history: Vec<record_history::HistoryEntry>,
+        waiting: Option<Standing>,
+    ) -> Self {
+        let mut attempts: Vec<Attempt> = past.into_iter().map(Into::into).collect();
+        // The row of a job tells of its latest attempt, when that did not fail or is under way.
+        let latest = job.attempt > 0 && attempts.last().is_none_or(|last| last.number < job.attempt);
+        let told = matches!(
+            job.state,
+            JobState::Running | JobState::Completed | JobState::Cancelled
+        );
+        // One that was called off while it waited to be run again has no attempt of its own.
+        if latest && told && job.started_at.is_some() {
+            attempts.push(Attempt {
+                number: job.attempt,
+                worker: job.worker.clone(),
+                started_at: job.started_at.map(Into::into),
+                finished_at: job.finished_at.map(Into::into),
+                error: None,
+                outcome: match job.state {
+                    JobState::Completed => Some(AttemptOutcome::Completed),
+                    JobState::Cancelled => Some(AttemptOutcome::Cancelled),
+                    JobState::Scheduled
+                    | JobState::Queued
+                    | JobState::Running
+                    | JobState::Retrying
+                    | JobState::Dead => None,
+                },
+            });
+        }
+        Self {
+            job: job.into(),
+            attempts,
+            history: history.into_iter().map(Into::into).collect(),
+            waiting: waiting.map(Into::into),
+        }
+    }
+}
+
+impl From<PastAttempt> for Attempt {
+    fn from(attempt: PastAttempt) -> Self {
+        let (error, outcome) = match &attempt.outcome {
+            PastOutcome::Failed(error) => (Some(error.into()), AttemptOutcome::Failed),
+            PastOutcome::Completed => (None, AttemptOutcome::Completed),
+            PastOutcome::Cancelled => (None, AttemptOutcome::Cancelled),
+        };
+        Self {
+            number: attempt.number,
+            worker: Some(attempt.worker),
+            started_at: attempt.started_at.map(Into::into),
+            finished_at: Some(attempt.finished_at.into()),
+            error,
+            outcome: Some(outcome),
+        }
+    }
+}
+
+impl From<&record::JobError> for AttemptError {
+    fn from(error: &record::JobError) -> Self {
+        Self {
+            kind: error.kind.clone(),
+            message: error.message.clone(),
+        }
+    }
+}
+
+/// What a job's function has logged.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "LogLineList"))]
+pub struct LogLineList {
+    pub lines: Vec<LogLine>,
+}
+
+impl From<log_lines::LogLine> for LogLine {
+    fn from(line: log_lines::LogLine) -> Self {
+        Self {
+            attempt: line.attempt,
+            number: line.number,
+            at: line.at.into(),
+            text: line.text,
+        }
+    }
+}
+
+/// A page of jobs, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "JobPage"))]
+pub struct JobPage {
+    pub jobs: Vec<Job>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[salvo(schema(required = true))]
+    pub next_cursor: Option<String>,
+    /// What to send as `before` for the page before; null on the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_cursor: Option<String>,
+    /// There when not all jobs were looked at: how far the search has come. Go on with the cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<Timestamp>,
+}
+
+/// A call of a function.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "NewJob"))]
+pub struct NewJob {
+    /// The argument of the function; its shape is the function's `input_schema`.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
+    /// How often to try at most; the function's own limit when it is missing.
+    #[salvo(schema(minimum = 1, maximum = 100))]
+    pub max_attempts: Option<u32>,
+    /// Not before this time, at most a year ahead.
+    pub run_at: Option<Timestamp>,
+    /// Not before this many seconds from now, at most a year; not together with `run_at`.
+    #[salvo(schema(minimum = 0, maximum = 31_536_000))]
+    pub delay_seconds: Option<u64>,
+    /// How long one attempt may take; the function's own limit when it is missing.
+    #[salvo(schema(minimum = 0.1, maximum = 86_400))]
+    pub timeout_seconds: Option<f64>,
+    /// The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or
+    /// `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's
+    /// own when it is missing.
+    pub backoff: Option<NewBackoff>,
+    /// The queue to go through; the function's own when it is missing.
+    pub queue: Option<String>,
+    /// From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+    #[salvo(schema(minimum = 1, maximum = 9))]
+    pub priority: Option<u8>,
+    /// Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not
+    /// delay the few of another.
+    #[salvo(schema(min_length = 1, max_length = 128))]
+    pub fairness_key: Option<String>,
+    /// Marks by which the job is found again: each 1 to 64 letters and digits of any script and
+    /// `_ - . : / @ + # =`.
+    #[salvo(schema(max_items = 10, example = json!(["customer:17"])))]
+    pub tags: Option<Vec<String>>,
+    /// While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+    #[salvo(schema(min_length = 1, max_length = 255, example = "customer-17"))]
+    pub unique_key: Option<String>,
+    /// How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+    #[salvo(schema(minimum = 1, maximum = 31_536_000))]
+    pub unique_for_seconds: Option<u64>,
+}
+
+/// Another input for a job that waits.
+#[derive(Debug, Clone, ToSchema)]
+#[salvo(schema(name = "JobChange"))]
+pub struct JobChange {
+    /// The argument of the function; its shape is the function's `input_schema`.
+    #[salvo(schema(required = true))]
+    pub input: AnyJson,
+}
+
+/// The waits between attempts; one of the two.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "NewBackoff"))]
+pub struct NewBackoff {
+    /// Seconds before the second attempt, the third and so on; the last one again and again.
+    #[salvo(schema(min_items = 1, max_items = 100))]
+    pub fixed_seconds: Option<Vec<f64>>,
+    pub exponential: Option<ExponentialBackoff>,
+}
+
+/// A random wait up to a bound that doubles with each attempt.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "ExponentialBackoff"))]
+pub struct ExponentialBackoff {
+    /// The bound of the first wait.
+    #[salvo(schema(required = true, minimum = 0, maximum = 86_400))]
+    pub base_seconds: f64,
+    /// The largest bound.
+    #[salvo(schema(required = true, minimum = 0, maximum = 86_400))]
+    pub cap_seconds: f64,
+}

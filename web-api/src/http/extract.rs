@@ -1,0 +1,6 @@
+//! Reads bodies and queries, and says exactly what is wrong with them.
+
+pub mod fields;
+pub mod json;
+pub mod query;
+pub mod strict_json;

@@ -1,0 +1,261 @@
+//! Reads a request's JSON body: media type, size, syntax, and that no field is there twice.
+//! What the fields mean is for the endpoints; [`Fields`] helps them to say what is wrong with one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use jobs::json::Object;
+use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use salvo::http::{HeaderMap, ReqBody};
+use salvo::prelude::*;
+
+use crate::http::error::ApiError;
+pub use crate::http::extract::fields::Fields;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Of a body that is too large so much is read and thrown away, so that the caller gets to read the answer.
+const DRAIN_AT_MOST: u64 = 64 << 20;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The body as a JSON object; `example` is one that the caller could have sent.
+pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Object, ApiError> {
+    parse_object(&json_bytes(req, limit).await?, example)
+}
+
+/// The body as it came, which says that it is JSON.
+pub async fn json_bytes(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
+    if let Err(error) = check_headers(req.headers(), false) {
+        drain(req).await;
+        return Err(error);
+    }
+    read(req, limit).await
+}
+
+/// The body as it came, which says that it is JSON, or JSON line by line; and whether it is that.
+pub async fn json_or_lines(req: &mut Request, limit: u64) -> Result<(Bytes, bool), ApiError> {
+    match check_headers(req.headers(), true) {
+        Ok(lines) => Ok((read(req, limit).await?, lines)),
+        Err(error) => {
+            drain(req).await;
+            Err(error)
+        }
+    }
+}
+
+/// The second half of [`object`], for bodies that are large enough to keep a thread busy.
+pub fn parse_object(bytes: &[u8], example: &str) -> Result<Object, ApiError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        let message = format!("The body is empty. Send a JSON object, such as {example}.");
+        return Err(ApiError::InvalidJson { message });
+    }
+    let body = crate::http::extract::strict_json::parse(bytes).map_err(|error| match error {
+        crate::http::extract::strict_json::ParseError::Syntax(message) => ApiError::InvalidJson { message },
+        crate::http::extract::strict_json::ParseError::Unkept(unkept) => {
+            ApiError::invalid_input(&unkept.pointer, unkept.flaw.to_string())
+        }
+    })?;
+    if body.starts_with('{') {
+        return serde_json::from_str(body).map_err(ApiError::internal);
+    }
+    let message = format!("must be a JSON object, such as {example}, not {}", kind(body));
+    Err(ApiError::invalid_input("", message))
+}
+
+/// A kind of JSON value in words.
+fn kind(json: &str) -> &'static str {
+    match json.bytes().next() {
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "true or false",
+        Some(b'"') => "a text",
+        Some(b'[') => "an array",
+        _ => "a number",
+    }
+}
+
+/// Whether the body is JSON line by line, where that is allowed.
+fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiError> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+    };
+    let kind = text(CONTENT_TYPE).unwrap_or_default();
+    let (media_type, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
+    let media_type = media_type.trim();
+    let lines = lines_allowed && matches!(media_type, "application/x-ndjson" | "application/ndjson");
+    if !lines
+        && media_type != "application/json"
+        && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
+    {
+        let given = if kind.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("it is {kind:?}")
+        };
+        let or_lines = if lines_allowed {
+            " or application/x-ndjson"
+        } else {
+            ""
+        };
+        let message = format!("The header Content-Type must be application/json{or_lines}, but {given}.");
+        return Err(ApiError::UnsupportedMediaType { message });
+    }
+    if let Some(charset) = parameters.trim().strip_prefix("charset=")
+        && !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+    {
+        let message = format!("JSON is written in UTF-8, but the header Content-Type says {charset}.");
+        return Err(ApiError::UnsupportedMediaType { message });
+    }
+    match text(CONTENT_ENCODING).as_deref() {
+        None | Some("" | "identity") => Ok(lines),
+        Some(coding) => {
+            let message =
+                format!("The body must not be compressed, but the header Content-Encoding says {coding:?}.");
+            Err(ApiError::UnsupportedMediaType { message })
+        }
+    }
+}
+
+async fn read(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
+    let announced = req
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        drain(req).await;
+        return Err(too_large(limit));
+    }
+    let mut body = req.take_body();
+    let mut bytes = Vec::new();
+    let reading = async {
+        while let Some(frame) = body.next().await {
+            let frame = frame.map_err(|error| ApiError::InvalidJson {
+                message: format!("The body broke off: {error}."),
+            })?;
+            if let Ok(data) = frame.into_data() {
+                if bytes.len() as u64 + data.len() as u64 > limit {
+                    return Err(too_large(limit));
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok(())
+    };
+    let result = tokio::time::timeout(PATIENCE, reading)
+        .await
+        .unwrap_or(Err(ApiError::BodyTooSlow));
+    if let Err(error) = result {
+        drain_body(body).await;
+        return Err(error);
+    }
+    Ok(Bytes::from(bytes))
+}
+
+fn too_large(limit: u64) -> ApiError {
+    let limit = if limit.is_multiple_of(1 << 20) {
+        format!("{} MiB", limit >> 20)
+    } else {
+        format!("{limit} bytes")
+    };
+    ApiError::BodyTooLarge { limit }
+}
+
+/// The outer layer for bodies that nobody has read, because it was clear without them what the answer is: that nobody
+/// knows the caller, for one. A caller that is still sending would not get to read it, nor would nginx.
+#[handler]
+pub async fn discard_unread(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    ctrl.call_next(req, depot, res).await;
+    drain(req).await;
+}
+
+/// Reads what the caller is still sending: one that writes does not read, and would see a broken connection only.
+/// A caller that waits for `100 Continue` has sent nothing yet, and must not be asked for it.
+async fn drain(req: &mut Request) {
+    if req.headers().get(EXPECT).is_none() {
+        drain_body(req.take_body()).await;
+    }
+}
+
+async fn drain_body(mut body: ReqBody) {
+    let mut drained = 0_u64;
+    let draining = async {
+        while let Some(Ok(frame)) = body.next().await {
+            drained += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if drained > DRAIN_AT_MOST {
+                break;
+            }
+        }
+    };
+    // Late or not, the answer is the same.
+    tokio::time::timeout(DRAIN_PATIENCE, draining)
+        .await
+        .unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use salvo::http::HeaderValue;
+
+    use super::*;
+
+    fn check(content_type: Option<&'static str>) -> Result<(), ApiError> {
+        let mut headers = HeaderMap::new();
+        if let Some(text) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(text));
+        }
+        check_headers(&headers, false).map(drop)
+    }
+
+    #[test]
+    fn json_is_json_in_all_its_spellings() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/vnd.spiral+json",
+        ] {
+            assert!(check(Some(good)).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_a_simple_form_of_another_site_can_send_is_refused() {
+        for bad in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "text/json",
+            "",
+        ] {
+            assert!(check(Some(bad)).is_err(), "{bad}");
+        }
+        let message = check(None).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "The header Content-Type must be application/json, but there is none."
+        );
+        assert!(check(Some("application/json; charset=latin1")).is_err());
+    }
+
+    #[test]
+    fn a_compressed_body_is_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(
+            check_headers(&headers, false)
+                .map(drop)
+                .unwrap_err()
+                .to_string()
+                .contains("\"gzip\"")
+        );
+    }
+
+    #[test]
+    fn limits_are_told_in_round_numbers() {
+        assert!(too_large(1 << 20).to_string().contains("1 MiB"));
+        assert!(too_large(1_000).to_string().contains("1000 bytes"));
+    }
+}

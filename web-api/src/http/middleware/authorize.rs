@@ -1,0 +1,110 @@
+//! Stands before every path: lets in who may, and refuses changes that pages of other sites ask for.
+//! What each path asks for is in [`crate::http::routes`]; who somebody is, [`crate::auth::authenticator`] knows.
+
+use salvo::http::Method;
+use salvo::http::header::{CACHE_CONTROL, HeaderValue};
+use salvo::prelude::*;
+
+use crate::auth::authenticator::{self, Access, Caller, Scope};
+use crate::http::error::ApiError;
+use crate::http::response::problem;
+use crate::http::state::{AppState, Inner};
+
+const FIBONACCI: &str = "fibonacci";
+
+/// Lets in who may do this.
+#[derive(Debug)]
+pub struct Guard {
+    access: Access,
+    /// Answered under every name, for those who ask for a service by whatever it is called where they are.
+    any_host: bool,
+}
+
+impl Guard {
+    pub fn new(access: Access, any_host: bool) -> Self {
+        Self { access, any_host }
+    }
+
+    async fn check(&self, req: &mut Request, depot: &Depot) -> Result<Caller, ApiError> {
+        let state = AppState::of(depot)?;
+        let reads = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        if !reads && !authenticator::is_of_this_site(req.headers()) {
+            return Err(ApiError::CrossSite);
+        }
+        let doorkeeper = &state.doorkeeper;
+        let caller = match doorkeeper.caller(req) {
+            // What is open is so for those as well who bring a token that is wrong.
+            Err(ApiError::Unauthorized) if self.access == Access::Open => doorkeeper.visitor(req),
+            caller => caller?,
+        };
+        if !self.any_host {
+            doorkeeper.check_host_of(&caller, req)?;
+        }
+        if caller.role < self.access.role() {
+            if !caller.is_visitor() {
+                return Err(ApiError::Forbidden);
+            }
+            let scope = self.access.public().ok_or(ApiError::Unauthorized)?;
+            if reads {
+                doorkeeper.count_read(caller.address)?;
+            }
+            if !is_public(state, scope, req).await? {
+                return Err(ApiError::Unauthorized);
+            }
+        }
+        if self.access.changes() {
+            if doorkeeper.settings().read_only {
+                return Err(ApiError::ReadOnly);
+            }
+            if caller.is_visitor() {
+                doorkeeper.count_call(caller.address)?;
+            }
+        }
+        Ok(caller)
+    }
+}
+
+/// Whether what is asked for belongs to a public function.
+async fn is_public(state: &Inner, scope: Scope, req: &mut Request) -> Result<bool, ApiError> {
+    let doorkeeper = &state.doorkeeper;
+    Ok(match scope {
+        Scope::Endpoint => !doorkeeper.settings().public_functions.is_empty(),
+        Scope::Fibonacci => doorkeeper.is_public(FIBONACCI),
+        Scope::Function => req
+            .param::<String>("name")
+            .is_some_and(|name| doorkeeper.is_public(&name)),
+        Scope::Parameter => {
+            let named = || req.queries().flat_iter().filter(|(name, _)| *name == "function");
+            named().next().is_some() && named().all(|(_, function)| doorkeeper.is_public(function))
+        }
+        Scope::Job => {
+            let id = req.param::<String>("id").and_then(|id| id.parse().ok());
+            match id {
+                // One that is not there looks like one that is not theirs.
+                Some(id) if !doorkeeper.settings().public_functions.is_empty() => state
+                    .store
+                    .job_get(id)
+                    .await?
+                    .is_some_and(|job| doorkeeper.is_public(&job.function)),
+                _ => false,
+            }
+        }
+    })
+}
+
+#[async_trait]
+impl Handler for Guard {
+    async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+        match self.check(req, depot).await {
+            Ok(caller) => {
+                depot.insert_typed(caller);
+            }
+            Err(error) => {
+                problem::refuse(&error, req, depot, res);
+                res.headers_mut()
+                    .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                ctrl.skip_rest();
+            }
+        }
+    }
+}

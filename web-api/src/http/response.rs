@@ -1,0 +1,147 @@
+//! A good answer: a status, a body, JSON as a rule, and the few headers that go with it.
+
+pub mod problem;
+
+use salvo::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
+use salvo::http::{ResBody, StatusCode};
+use salvo::oapi::{Components, EndpointOutRegister, Operation};
+use salvo::prelude::*;
+use serde::Serialize;
+
+use crate::http::error::ApiError;
+use crate::http::middleware::base_path;
+
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What a handler answers when all went well.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
+    tagged: bool,
+}
+
+impl Answer {
+    pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
+        let headers = vec![
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            // Every answer is a view of something that moves; a client may keep it, but must ask whether it still holds.
+            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ];
+        Ok(Self {
+            status,
+            headers,
+            body,
+            tagged: false,
+        })
+    }
+
+    pub fn ok<T: Serialize>(body: &T) -> Result<Self, ApiError> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// A page for a browser.
+    pub fn html(text: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: vec![
+                (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            ],
+            body: text.into_bytes(),
+            tagged: false,
+        }
+    }
+
+    /// Adds where the thing that was made can be read: a path here, told as callers reach it.
+    #[must_use]
+    pub fn location(mut self, path: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(&base_path::link(path)) {
+            self.headers.push((LOCATION, value));
+        }
+        self
+    }
+
+    /// Says that an idempotency key was used for the same call before, and that this is the answer of that time.
+    #[must_use]
+    pub fn replayed(mut self, replayed: bool) -> Self {
+        if replayed {
+            self.headers
+                .push((IDEMPOTENT_REPLAYED, HeaderValue::from_static("true")));
+        }
+        self
+    }
+
+    /// Adds an `ETag`, and answers 304 without a body to a client that has this very answer already.
+    #[must_use]
+    pub fn tagged(mut self) -> Self {
+        self.tagged = true;
+        self
+    }
+}
+
+/// FNV-1a over 64 bits with the length: enough to see that a list is the one the client has.
+fn tag_of(body: &[u8]) -> String {
+    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("\"{hash:016x}-{:x}\"", body.len())
+}
+
+/// Whether one of the tags in `If-None-Match` is `tag`, by the weak comparison of RFC 9110.
+fn matches(header: &str, tag: &str) -> bool {
+    header
+        .split(',')
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
+#[async_trait]
+impl Writer for Answer {
+    async fn write(mut self, req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        for (name, value) in self.headers.drain(..) {
+            res.headers_mut().insert(name, value);
+        }
+        res.status_code(self.status);
+        if self.tagged {
+            let tag = tag_of(&self.body);
+            let known = req
+                .headers()
+                .get(IF_NONE_MATCH)
+                .and_then(|value| value.to_str().ok());
+            let known = known.is_some_and(|header| matches(header, &tag));
+            if let Ok(value) = HeaderValue::from_str(&tag) {
+                res.headers_mut().insert(ETAG, value);
+            }
+            if known {
+                res.status_code(StatusCode::NOT_MODIFIED);
+                return;
+            }
+        }
+        res.body(ResBody::Once(self.body.into()));
+    }
+}
+
+impl EndpointOutRegister for Answer {
+    /// Every endpoint names its answers itself.
+    fn register(_components: &mut Components, _operation: &mut Operation) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_among_others_weak_or_strong() {
+        let tag = tag_of(b"{}");
+        assert!(matches(&tag, &tag));
+        assert!(matches(&format!("\"other\", W/{tag}"), &tag));
+        assert!(matches("*", &tag));
+        assert!(!matches("\"other\"", &tag));
+        assert_ne!(tag, tag_of(b"[]"));
+    }
+}

@@ -1,0 +1,164 @@
+//! The HTTP server: the layers around the endpoints, the socket, and an end in good order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use salvo::catcher::Catcher;
+use salvo::conn::tcp::TcpAcceptor;
+use salvo::fuse::FuseConfig;
+use salvo::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use salvo::http::mime;
+use salvo::prelude::*;
+use salvo_compression::{Compression, CompressionLevel};
+use tokio::net::TcpSocket;
+use tokio_util::sync::CancellationToken;
+
+use self::acceptor::Door;
+use self::slow_readers::LeastPace;
+use crate::http::extract::json;
+use crate::http::middleware::request_log::observe;
+use crate::http::response::problem;
+use crate::http::state::AppState;
+
+mod acceptor;
+mod slow_readers;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+/// Connections at the same time; more wait.
+const MOST_CONNECTIONS: usize = 10_000;
+/// Longer than the longest `?wait=`, and than the pause between the signs of life of the live feed.
+const IDLE: Duration = Duration::from_secs(90);
+/// A client that reads nothing for so long is gone, or as good as gone.
+const STALLED: Duration = Duration::from_mins(1);
+/// How slowly an answer may be read: a megabyte within a minute.
+const LEAST_PACE: LeastPace = LeastPace {
+    grace: Duration::from_secs(30),
+    bytes_per_second: 32 << 10,
+};
+/// How long a client that was let in may take to send its first request once nobody else is let in.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long requests may go on after the order to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What pages may load: as nginx says it.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'";
+
+/// A socket that listens, before anybody is served.
+pub struct Listening {
+    acceptor: TcpAcceptor,
+    address: SocketAddr,
+}
+
+impl Listening {
+    /// Takes the address, so that a server that cannot have it says so before it starts anything else.
+    ///
+    /// # Errors
+    /// When the address is taken or not one of this machine.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        socket.set_reuseaddr(true)?;
+        // Accepted connections inherit it: live events must not wait for the acknowledgement of the one before.
+        socket.set_nodelay(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            acceptor: listener.try_into()?,
+            address,
+        })
+    }
+
+    /// The address with the port that it got.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`, and then until the requests that are under way are answered.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve(self, router: Router, state: AppState, shutdown: CancellationToken) -> io::Result<()> {
+        let fuse = FuseConfig::default()
+            .with_connection_idle_timeout(IDLE)
+            .with_write_stall_timeout(STALLED);
+        let door = Door::new(self.acceptor, shutdown);
+        let closed = door.closed();
+        let server = Server::new(door)
+            .fuse_config(fuse)
+            .max_connections(MOST_CONNECTIONS);
+        let handle = server.handle();
+        let stop = async {
+            closed.cancelled().await;
+            // Connections on which nothing has come yet would be cut with their first request under way.
+            tokio::time::sleep(SETTLE).await;
+            handle.stop_graceful(GRACE);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            result = server.try_serve(service(router, state)) => result,
+            () = stop => Ok(()),
+        }
+    }
+}
+
+/// The endpoints with everything around them. The order matters: the outermost layer comes first.
+fn service(router: Router, state: AppState) -> Service {
+    let base_path = state.settings().base_path.clone();
+    Service::new(base_path.mount(router))
+        .catcher(Catcher::default().hoop(problem::catch))
+        .hoop(LEAST_PACE)
+        .hoop(json::discard_unread)
+        .hoop(observe)
+        .hoop(base_path)
+        .hoop(security_headers)
+        .hoop(affix_state::inject(state))
+        .hoop(compression())
+        .hoop(CatchPanic::new())
+}
+
+/// gzip for what is text and longer than a kilobyte. Never for live events: a compressor holds them back.
+fn compression() -> Compression {
+    let kinds = [
+        mime::APPLICATION_JSON,
+        mime::TEXT_PLAIN,
+        mime::TEXT_HTML,
+        mime::TEXT_CSS,
+        mime::TEXT_JAVASCRIPT,
+        mime::IMAGE_SVG,
+    ];
+    Compression::new()
+        .disable_all()
+        .enable_gzip(CompressionLevel::Fastest)
+        .content_types(&kinds)
+        .min_length(1_024)
+}
+
+#[handler]
+async fn security_headers(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+    ctrl.call_next(req, depot, res).await;
+    let fixed = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "strict-origin-when-cross-origin"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in fixed {
+        res.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,48 @@
+//! The live feed as server-sent events.
+
+use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+
+use crate::auth::authenticator::Caller;
+use crate::http::error::ApiError;
+use crate::http::response::problem::Problem;
+use crate::http::state::AppState;
+
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Follow all jobs live
+///
+/// Server-sent events. `event: job` carries a `JobPatch`: fields that are absent are unchanged, an unknown id is a new
+/// job. `event: refresh` carries a `Refresh`: read the lists again. Comments keep the connection alive. After a break the
+/// browser sends the last `id` it saw as `Last-Event-ID` and misses nothing.
+#[endpoint(
+    operation_id = "follow_events",
+    tags("events"),
+    parameters(
+        ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event."),
+    ),
+    responses(
+        (status_code = 200, description = "The events, until either side ends the connection.", content(
+            ("text/event-stream" = String),
+        )),
+        (status_code = 503, description = "Too many clients follow already.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn follow(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
+    let last_event_id = req
+        .headers()
+        .get("last-event-id")
+        .map(|id| id.to_str().unwrap_or_default());
+    let client = AppState::of(depot)?
+        .feed
+        .join(last_event_id, Caller::of(depot)?.is_visitor())?;
+    let headers = res.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // Proxies like nginx hold answers back to fill their buffers, unless they are told not to.
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    res.stream(client.frames());
+    Ok(())
+}

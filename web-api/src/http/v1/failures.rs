@@ -1,0 +1,39 @@
+//! Failures: what keeps jobs from their ends, grouped.
+
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+
+use crate::http::dto::failures::FailureList;
+use crate::http::error::ApiError;
+use crate::http::extract::query::Query;
+use crate::http::response::Answer;
+use crate::http::response::problem::Problem;
+use crate::http::state::AppState;
+
+/// List the failures
+///
+/// Dead and retrying jobs, grouped by what their errors have in common: errors that differ only in numbers, ids,
+/// addresses and quoted texts are one failure. The one with the most jobs comes first.
+#[endpoint(
+    operation_id = "list_failures",
+    tags("jobs"),
+    parameters(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+    ),
+    responses(
+        (status_code = 200, description = "The failures.", body = FailureList),
+        (status_code = 400, description = "A parameter is not valid.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The failures cannot be read at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let mut query = Query::of(req);
+    let limit = query.number("limit", 1..=500).unwrap_or(100);
+    query.finish()?;
+    let failures = state.store.failure_list(limit).await?;
+    let failures = failures.into_iter().map(Into::into).collect();
+    Ok(Answer::ok(&FailureList { failures })?.tagged())
+}

@@ -1,0 +1,108 @@
+//! What one does with a schedule: pause it, resume it, run it now.
+
+use ::jobs::clock;
+use chrono::SubsecRound as _;
+use salvo::http::StatusCode;
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+
+use super::{edit, find};
+use crate::http::dto::jobs::Job;
+use crate::http::dto::schedules::Schedule;
+use crate::http::error::{ApiError, chain};
+use crate::http::response::Answer;
+use crate::http::response::problem::Problem;
+use crate::http::state::AppState;
+use crate::services::scheduler::fire;
+
+/// Pause a schedule
+///
+/// It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
+#[endpoint(
+    operation_id = "pause_schedule",
+    tags("schedules"),
+    parameters(("id" = String, Path, description = "The id of the schedule.")),
+    responses(
+        (status_code = 200, description = "The schedule is paused.", body = Schedule),
+        (status_code = 404, description = "There is no such schedule.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The schedule cannot be changed at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    edit(AppState::of(depot)?, req, |schedule| {
+        if !schedule.paused {
+            schedule.paused = true;
+            schedule.next_at = None;
+            schedule.updated_at = clock::now().trunc_subsecs(3);
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Resume a schedule
+///
+/// It goes on from now: what was due while it was paused is not made up for.
+#[endpoint(
+    operation_id = "resume_schedule",
+    tags("schedules"),
+    parameters(("id" = String, Path, description = "The id of the schedule.")),
+    responses(
+        (status_code = 200, description = "The schedule goes on.", body = Schedule),
+        (status_code = 404, description = "There is no such schedule.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 409, description = "The schedule cannot go on as it is.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The schedule cannot be changed at the moment.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    edit(AppState::of(depot)?, req, |schedule| {
+        if schedule.paused {
+            let now = clock::now();
+            let timing = fire::timing(schedule).map_err(|problem| ApiError::ScheduleBroken { problem })?;
+            schedule.paused = false;
+            schedule.next_at = timing.first(schedule.begin(now));
+            schedule.error = None;
+            schedule.notice = None;
+            schedule.updated_at = now.trunc_subsecs(3);
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Run a schedule now
+///
+/// Makes one job at once, also while it is paused. Its due times stay as they are.
+#[endpoint(
+    operation_id = "run_schedule",
+    tags("schedules"),
+    parameters(("id" = String, Path, description = "The id of the schedule.")),
+    responses(
+        (status_code = 202, description = "The job is recorded and will run.", body = Job,
+            headers(("Location" = String, description = "Where the job can be read."))),
+        (status_code = 404, description = "There is no such schedule.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 409, description = "The function or the input is not valid any more.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 503, description = "The job could not be recorded; try again after `Retry-After` seconds.",
+            body = Problem, content_type = "application/problem+json",
+            headers(("Retry-After" = u32, description = "Seconds to wait."))),
+    ),
+)]
+pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    let schedule = find(state, req).await?;
+    let job = fire::job(&schedule, &state.catalog).map_err(|problem| ApiError::ScheduleBroken { problem })?;
+    let job = state.enqueuer.enqueue(job).await?.job;
+    // The job is recorded; that the schedule does not tell of it is no reason to call for another one.
+    if let Err(error) = state.store.schedule_ran(schedule.id, clock::now(), job.id).await {
+        tracing::warn!(schedule = %schedule.name, job = %job.id, error = %chain(&error), "the run could not be noted");
+    }
+    let location = format!("/api/v1/jobs/{}", job.id);
+    Ok(Answer::json(StatusCode::ACCEPTED, &Job::from(&job))?.location(&location))
+}

@@ -1,0 +1,132 @@
+//! Signing in and out with a browser, and who one is.
+
+use salvo::http::StatusCode;
+use salvo::http::header::{HeaderValue, SET_COOKIE};
+use salvo::oapi::endpoint;
+use salvo::prelude::*;
+
+use crate::auth::authenticator::{Caller, Role};
+use crate::http::dto::session::{NewSession, Session, SessionRole};
+use crate::http::error::ApiError;
+use crate::http::extract::json::{self, Fields};
+use crate::http::response::Answer;
+use crate::http::response::problem::Problem;
+use crate::http::state::{AppState, Inner};
+
+const EXAMPLE: &str = "{\"token\": \"...\"}";
+/// Longer than any token, and short enough for everybody to send.
+const BODY_LIMIT: u64 = 4 << 10;
+const LONGEST_TOKEN: usize = 1_024;
+
+/// Who am I?
+///
+/// The role of the caller, and what that role may do.
+#[endpoint(
+    operation_id = "get_session",
+    tags("session"),
+    responses((status_code = 200, description = "Who the caller is.", body = Session)),
+)]
+pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    Answer::ok(&told(state, Caller::of(depot)?))
+}
+
+/// Sign in
+///
+/// For browsers: the answer sets a cookie that scripts cannot read and other sites cannot use. It lasts for 12 hours, or
+/// until the token is another one. Ten attempts at once are allowed from an address, and one more every six seconds.
+#[endpoint(
+    operation_id = "sign_in",
+    tags("session"),
+    request_body(content = NewSession, description = "The token."),
+    responses(
+        (status_code = 200, description = "Who the caller is from now on.", body = Session,
+            headers(("Set-Cookie" = String, description = "The session."))),
+        (status_code = 400, description = "The body is not JSON.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 401, description = "The token is wrong.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 409, description = "The server has no tokens.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 413, description = "The body is too large.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 415, description = "The body is not `application/json`.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 421, description = "The server is not known by this name.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 422, description = "There is no token in the body.", body = Problem,
+            content_type = "application/problem+json"),
+        (status_code = 429, description = "Too many attempts.", body = Problem,
+            content_type = "application/problem+json",
+            headers(("Retry-After" = u32, description = "Seconds to wait."))),
+    ),
+)]
+pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<Answer, ApiError> {
+    let state = AppState::of(depot)?;
+    // A cookie that is made under a name of somebody else is theirs as soon as the name points to them again.
+    state.doorkeeper.check_host(req)?;
+    let address = Caller::of(depot)?.address;
+    let mut fields = Fields::of(json::object(req, BODY_LIMIT, EXAMPLE).await?);
+    let token = fields.short_text("token", LONGEST_TOKEN);
+    if token.is_none() {
+        fields.missing("/token");
+    }
+    fields.finish()?;
+    let role = state
+        .doorkeeper
+        .sign_in(address, token.unwrap_or_default().trim())?;
+    let (until, cookie) = state
+        .doorkeeper
+        .open_session(role, req)
+        .ok_or_else(|| ApiError::internal("there is no key for this session"))?;
+    set_cookie(res, &cookie)?;
+    tracing::info!(%address, role = role.as_str(), "somebody signed in");
+    let caller = Caller {
+        role,
+        address,
+        session_until: Some(until),
+    };
+    Answer::ok(&told(state, &caller))
+}
+
+/// Sign out
+#[endpoint(
+    operation_id = "sign_out",
+    tags("session"),
+    responses(
+        (status_code = 204, description = "The browser has no session any more.",
+            headers(("Set-Cookie" = String, description = "Takes the session away."))),
+        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+)]
+pub async fn sign_out(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
+    set_cookie(res, &AppState::of(depot)?.doorkeeper.end_session(req))?;
+    res.status_code(StatusCode::NO_CONTENT);
+    Ok(())
+}
+
+fn set_cookie(res: &mut Response, cookie: &str) -> Result<(), ApiError> {
+    let value = HeaderValue::from_str(cookie).map_err(ApiError::internal)?;
+    res.headers_mut().insert(SET_COOKIE, value);
+    Ok(())
+}
+
+fn told(state: &Inner, caller: &Caller) -> Session {
+    let settings = state.doorkeeper.settings();
+    Session {
+        role: match caller.role {
+            Role::Anybody => SessionRole::Anybody,
+            Role::Viewer => SessionRole::Viewer,
+            Role::Admin => SessionRole::Admin,
+        },
+        locked: !settings.is_open(),
+        session_until: caller.session_until.map(Into::into),
+        read_only: settings.read_only,
+        may_read: caller.role >= Role::Viewer,
+        may_change: caller.role == Role::Admin && !settings.read_only,
+        public_functions: settings.public_functions.iter().cloned().collect(),
+    }
+}
