@@ -109,7 +109,10 @@ impl Batches {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             touched: touched.clone(),
         };
-        let closer = Closer { store, windows };
+        let closer = Closer {
+            store: store.for_roles(),
+            windows,
+        };
         let role = async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
