@@ -112,7 +112,7 @@ impl App {
         };
         let (actions, acting) = Actions::new(bulk, end.clone());
         spawn(&mut roles, "actions", acting);
-        let (batches, batching) = Batches::new(requests.clone(), windows.clone(), touched, end.clone());
+        let (batches, batching) = Batches::new(&requests, windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
         let backlogs = spawn_upkeep(&mut roles, &settings, &store, &end);
         let reconciler = Reconciler {

@@ -98,11 +98,11 @@ impl Touched {
 impl Batches {
     /// The way in, and the role behind it that has to run for batches to be closed.
     pub fn new(
-        store: Store,
+        store: &Store,
         windows: Windows,
         touched: Touched,
         shutdown: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let batches = Self {
             store: store.clone(),
             windows: windows.clone(),

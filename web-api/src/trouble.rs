@@ -40,6 +40,15 @@ pub struct Seen<'s> {
     pub removed: Vec<(String, u64)>,
 }
 
+fn of_clock(by: TimeDelta) -> String {
+    let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
+    format!(
+        "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
+         schedules. Set it right; what was made meanwhile keeps the times of then.",
+        time_in_words(by.abs())
+    )
+}
+
 /// The worst first.
 pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
@@ -76,16 +85,7 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         );
     }
     if let Some(by) = seen.clock {
-        let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
-        add(
-            "clock_wrong",
-            None,
-            format!(
-                "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
-                 schedules. Set it right; what was made meanwhile keeps the times of then.",
-                time_in_words(by.abs())
-            ),
-        );
+        add("clock_wrong", None, of_clock(by));
     }
     let (full, settings): (Vec<_>, Vec<_>) = seen
         .warnings

@@ -156,7 +156,7 @@ mod tests {
 
         marks.begin_look(&LinedUp::OfAnyAge);
         assert_eq!((marks.of(&a), marks.used().len()), (None, 0));
-        marks.emptied(&[a.clone()]);
+        marks.emptied(std::slice::from_ref(&a));
         assert_eq!(marks.of(&a), None, "there are some");
         marks.taken(&a, 500, Some(old), false);
         assert_eq!(marks.of(&a), Some(old), "there may be more behind it");

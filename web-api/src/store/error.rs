@@ -106,10 +106,10 @@ impl StoreError {
 }
 
 fn reason(error: &DbErr) -> Option<Reason> {
-    match error {
-        DbErr::Query(RuntimeErr::Internal(said)) if said == READ_ONLY => Some(Reason::ReadOnly),
-        _ => code_of(error).and_then(|code| reason_of_code(&code)),
+    if matches!(error, DbErr::Query(RuntimeErr::Internal(text)) if text == READ_ONLY) {
+        return Some(Reason::ReadOnly);
     }
+    code_of(error).and_then(|code| reason_of_code(&code))
 }
 
 /// The code that the database gave its error.

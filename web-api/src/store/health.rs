@@ -15,10 +15,10 @@ impl Store {
     /// # Errors
     /// When it is away or read-only, or another program keeps it locked.
     pub async fn check(&self) -> Result<(), StoreError> {
-        match self.backend() {
-            DbBackend::Postgres => self.bounded("check", self.takes_writes()).await,
-            // SQLite.
-            _ => self.can_begin().await,
+        if self.backend() == DbBackend::Postgres {
+            self.bounded("check", self.takes_writes()).await
+        } else {
+            self.can_begin().await
         }
     }
 

@@ -9,7 +9,7 @@ use jobs::job::{JobId, JobState};
 use web_api::{
     outcomes::Outcomes,
     reconcile::Wake,
-    store::job::{NewJob, Place},
+    store::job::{Job, NewJob, Place},
 };
 
 use crate::support::{
@@ -216,7 +216,7 @@ on_both_databases! {
         // Some are there already, here and there.
         let some: Vec<JobId> = new.iter().step_by(3).map(|job| job.id).collect();
         let rows = env.store.job_get_many(&some).await.unwrap();
-        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+        let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
         env.queues.push(&env.queue, &envelopes).await.unwrap();
 
         let _dispatcher = env.dispatch();

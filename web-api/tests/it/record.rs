@@ -17,7 +17,7 @@ use web_api::{
     store::{
         DatabaseSettings, Store,
         attempt::PastOutcome,
-        job::{JobFilter, NewJob, UnfinishedJob},
+        job::{Job, JobFilter, NewJob, UnfinishedJob},
     },
 };
 
@@ -38,7 +38,7 @@ async fn added(env: &TestEnv, jobs: &[NewJob]) -> Vec<JobId> {
         .job_get_many(&jobs.iter().map(|job| job.id).collect::<Vec<_>>())
         .await
         .unwrap();
-    let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+    let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
     env.queues.push(&env.queue, &envelopes).await.unwrap();
     jobs.iter().map(|job| job.id).collect()
 }

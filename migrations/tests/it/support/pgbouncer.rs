@@ -1,4 +1,4 @@
-//! A real PgBouncer in front of the tests' PostgreSQL.
+//! A real `PgBouncer` in front of the tests' PostgreSQL.
 
 use std::{
     fs,
@@ -45,7 +45,7 @@ impl PgBouncer {
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
-            .expect("this test needs pgbouncer: `cargo xtask install` installs it");
+            .unwrap_or_else(|error| panic!("no pgbouncer ({error}): `cargo xtask test` installs it"));
         let mut bouncer = Self { child, port, folder };
         bouncer.wait();
         bouncer
@@ -57,7 +57,7 @@ impl PgBouncer {
             let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
             assert_eq!(self.child.try_wait().unwrap(), None, "{log}");
             assert!(Instant::now() < deadline, "pgbouncer does not answer: {log}");
-            thread::sleep(Duration::from_millis(20));
+            thread::park_timeout(Duration::from_millis(20));
         }
     }
 

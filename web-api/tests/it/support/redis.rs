@@ -87,7 +87,7 @@ impl RedisServer {
                 Instant::now() < deadline,
                 "redis-server did not come up: is it installed?"
             );
-            thread::yield_now();
+            thread::park_timeout(Duration::from_millis(50));
         }
     }
 
@@ -139,7 +139,7 @@ impl RedisServer {
                 Instant::now() < deadline,
                 "waited in vain for a save that is {status}"
             );
-            thread::sleep(Duration::from_millis(50));
+            thread::park_timeout(Duration::from_millis(50));
         }
     }
 }
