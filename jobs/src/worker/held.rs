@@ -217,7 +217,7 @@ impl Held {
     pub(crate) fn call_off(&self, id: JobId) {
         if let Some(job) = self.table().jobs.get(&id) {
             if job.returns(false) {
-                self.returning.notify_one();
+                self.returning.notify_waiters();
             }
             job.call_off();
         }
@@ -226,11 +226,11 @@ impl Held {
     /// A job that has not begun is not to begin: it goes back.
     pub(crate) fn turn_back(&self, job: &HeldJob) {
         if job.returns(true) {
-            self.returning.notify_one();
+            self.returning.notify_waiters();
         }
     }
 
-    /// Waits until jobs are to go back at once.
+    /// Waits until jobs are to go back at once. Who does not wait just then has to look by itself.
     pub(crate) async fn wait_for_returning(&self) {
         self.returning.notified().await;
     }

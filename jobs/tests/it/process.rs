@@ -99,16 +99,17 @@ async fn a_hangup_does_not_end_a_worker() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let mut worker = Process::start(&env, "steady");
-    // One after the other: each has a value of its own, which nobody has remembered.
-    let jobs = big_jobs(2);
-    for (at, job) in jobs.iter().enumerate() {
-        env.push(std::slice::from_ref(job)).await;
+    let mut rounds = big_jobs(2);
+    for round in 1..=2 {
+        // Each has a value of its own: the memo would give the same one at once.
+        let jobs: Vec<Envelope> = rounds.pop().into_iter().collect();
+        env.push(&jobs).await;
         worker.runs_something(&mut watch).await;
         // In the middle of a job.
         worker.signal("-HUP");
-        watch.until_finished(at + 1).await;
+        watch.until_finished(round).await;
+        assert_one_outcome_each(&watch, &jobs);
     }
-    assert_one_outcome_each(&watch, &jobs);
     worker.signal("-TERM");
     assert_eq!(worker.exit_code().await, Some(0));
 }

@@ -38,8 +38,8 @@ pub(super) async fn read(
 
 /// Bytes of an entry's values.
 pub(super) fn bytes_of(entry: &StreamId) -> usize {
-    // The values of an entry are strings.
     let bytes = |value: &Value| {
+        // The values of an entry are strings.
         if let Value::BulkString(bytes) = value {
             bytes.len()
         } else {
