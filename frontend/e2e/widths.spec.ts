@@ -24,6 +24,16 @@ async function longLines(page: Page): Promise<string[]> {
   }, LONGEST_LINE);
 }
 
+/** What reaches beyond the window, the innermost elements. */
+async function tooWide(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const beyond = [...document.querySelectorAll('main *')].filter(
+      (element) => element.getBoundingClientRect().right > window.innerWidth && element.childElementCount === 0,
+    );
+    return beyond.map((element) => `${element.tagName} ${element.className} ${element.textContent}`.slice(0, 120)).join('; ');
+  });
+}
+
 for (const width of WIDTHS) {
   test(`every page at ${width} pixels`, async ({ page, request, watch }) => {
     test.setTimeout(240_000);
@@ -38,7 +48,7 @@ for (const width of WIDTHS) {
       await expect(page.getByText('Live', { exact: true })).toBeVisible();
       await expect(page.getByRole('status', { name: /^Loading/u })).toHaveCount(0);
       const [content, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth] as const);
-      if (content > room) wrong.push(`${name} is ${content} pixels wide`);
+      if (content > room) wrong.push(`${name} is ${content} pixels wide: ${await tooWide(page)}`);
       for (const line of await longLines(page)) wrong.push(`${name} has a line of ${line}`);
       // What is on the page is to be found: in the middle, and not lost in a corner.
       const box = await page.getByRole('main').boundingBox();
