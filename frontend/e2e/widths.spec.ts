@@ -24,13 +24,19 @@ async function longLines(page: Page): Promise<string[]> {
   }, LONGEST_LINE);
 }
 
-/** What reaches beyond the window, the innermost elements. */
+/** The texts that reach beyond the window. */
 async function tooWide(page: Page): Promise<string> {
   return page.evaluate(() => {
-    const beyond = [...document.querySelectorAll('main *')].filter(
-      (element) => element.getBoundingClientRect().right > window.innerWidth && element.childElementCount === 0,
-    );
-    return beyond.map((element) => `${element.tagName} ${element.className} ${element.textContent}`.slice(0, 120)).join('; ');
+    const beyond: string[] = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    for (let text = texts.nextNode(); text !== null; text = texts.nextNode()) {
+      range.selectNodeContents(text);
+      if (range.getBoundingClientRect().right > window.innerWidth) {
+        beyond.push(`${text.parentElement?.className ?? ''}: ${text.textContent?.slice(0, 80) ?? ''}`);
+      }
+    }
+    return beyond.join('; ');
   });
 }
 
