@@ -64,6 +64,8 @@ impl App {
         let touched = Touched::default();
         let names = catalog.queues();
         let mut roles = JoinSet::new();
+        let requests = store;
+        let store = requests.for_roles();
 
         let (enqueuer, enqueuing) = Enqueuer::new(
             store.clone(),
@@ -101,7 +103,7 @@ impl App {
         let scheduling = schedule::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
         let bulk = Bulk {
-            store: store.clone(),
+            store: requests.clone(),
             queues: queues.clone(),
             names: names.clone(),
             windows: windows.clone(),
@@ -110,7 +112,7 @@ impl App {
         };
         let (actions, acting) = Actions::new(bulk, end.clone());
         spawn(&mut roles, "actions", acting);
-        let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
+        let (batches, batching) = Batches::new(requests.clone(), windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
         let backlogs = spawn_upkeep(&mut roles, &settings, &store, &end);
         let reconciler = Reconciler {
@@ -138,7 +140,7 @@ impl App {
             settings,
             doorkeeper,
             catalog,
-            store,
+            store: requests,
             queues,
             enqueuer,
             batches,

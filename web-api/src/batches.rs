@@ -103,13 +103,17 @@ impl Batches {
         touched: Touched,
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let of_role = store.for_roles();
         let batches = Self {
-            store: store.clone(),
+            store,
             windows: windows.clone(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             touched: touched.clone(),
         };
-        let closer = Closer { store, windows };
+        let closer = Closer {
+            store: of_role,
+            windows,
+        };
         let role = async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}

@@ -13,6 +13,8 @@ mod list;
 mod once;
 #[cfg(test)]
 pub(super) mod plans;
+#[cfg(test)]
+mod postgres_plans;
 pub(super) mod row;
 mod words;
 

@@ -208,7 +208,7 @@ impl Store {
             let insert = json::insert(self.backend(), [row], &[row::Column::Input])?;
             unless_taken(self.database.execute(&insert).await)
         };
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let inserted = self.bounded("schedule_insert", inserting).await?;
         Ok(inserted.map_or(Written::NameTaken, |_| Written::Done))
     }
@@ -265,7 +265,7 @@ impl Store {
             .filter(row::Column::Id.eq(schedule.id.to_string()))
             .filter(row::Column::Revision.eq(schedule.revision))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let updated = self
             .bounded("schedule_update", async { unless_taken(update.await) })
             .await?;
@@ -293,7 +293,7 @@ impl Store {
             .filter(row::Column::Id.eq(schedule.id.to_string()))
             .filter(row::Column::Revision.eq(schedule.revision))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let updated = self.bounded("schedule_repair", update).await?;
         Ok(updated.rows_affected > 0)
     }
@@ -311,7 +311,7 @@ impl Store {
             .col_expr(row::Column::Revision, Expr::col(row::Column::Revision).add(1))
             .filter(row::Column::Id.eq(id.to_string()))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("schedule_ran", update).await?;
         Ok(())
     }
@@ -319,7 +319,7 @@ impl Store {
     /// Whether there was one. The jobs that it made stay.
     pub async fn schedule_delete(&self, id: ScheduleId) -> Result<bool, StoreError> {
         let delete = row::Entity::delete_by_id(id.to_string()).exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let deleted = self.bounded("schedule_delete", delete).await?;
         Ok(deleted.rows_affected > 0)
     }
