@@ -98,7 +98,8 @@ impl Database {
 
     pub(crate) fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
-            max_connections: 5,
+            // Of which five may be used for requests at the same time.
+            max_connections: 8,
             ..DatabaseSettings::new(self.url.clone())
         }
     }
