@@ -104,7 +104,7 @@ impl Batches {
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let batches = Self {
-            store,
+            store: store.clone(),
             windows: windows.clone(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             touched: touched.clone(),
