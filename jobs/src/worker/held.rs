@@ -104,6 +104,9 @@ impl Held {
     /// How many more jobs this process may take now. None while it is not worth the way.
     pub(crate) fn room(&self) -> usize {
         let table = self.table();
+        if table.jobs.len() >= self.concurrency + BATCH {
+            return 0;
+        }
         let ahead = table.begin_within(ROUND_TRIP, self.concurrency).min(BATCH);
         let room = (self.concurrency + ahead).saturating_sub(table.jobs.len());
         // With work in hand for the time, few places are not worth a call.
