@@ -55,7 +55,7 @@ pub(crate) struct Blow {
 /// What is done when it is over.
 pub(crate) type End = Box<dyn FnOnce(&mut Stack) -> Result<()>>;
 
-pub(crate) const FAULTS: [Fault; 18] = [
+pub(crate) const FAULTS: [Fault; 19] = [
     Fault {
         name: "kill-worker",
         does: "kill -9 a worker, start another one",
@@ -133,6 +133,12 @@ pub(crate) const FAULTS: [Fault; 18] = [
         does: "stop PostgreSQL in the middle of its work, start it",
         strikes: Target::Database,
         strike: postgres::restart,
+    },
+    Fault {
+        name: "fill-disk",
+        does: "leave PostgreSQL no room on its disk for some seconds (as root alone; else it says that it skips)",
+        strikes: Target::Database,
+        strike: postgres::full_disk,
     },
     Fault {
         name: "cut-network",

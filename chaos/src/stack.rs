@@ -122,7 +122,7 @@ impl Stack {
     /// Starts everything and waits until it can work.
     pub(crate) fn start(options: &Options, folder: &Path, runtime: &Handle) -> Result<Self> {
         let step = say::Step::begin("stack", "starting PostgreSQL, Redis, two APIs and three workers");
-        let postgres = Postgres::start_safe()?;
+        let postgres = Postgres::start_safe_on_small_disk()?;
         postgres.create(DATABASE)?;
         let mut migrate = process::sealed_command(project::binary("migrate")?);
         process::run_quietly(
@@ -301,6 +301,30 @@ impl Stack {
 
     pub(crate) fn start_database_again(&mut self) -> Result<()> {
         self.postgres.start_again()?;
+        self.database = Database::Up {
+            since: Instant::now(),
+        };
+        Ok(())
+    }
+
+    /// Leaves the database no room on its disk. False where it has no disk of its own.
+    pub(crate) fn fill_disk_of_database(&mut self) -> Result<bool> {
+        let Some(disk) = self.postgres.disk() else {
+            return Ok(false);
+        };
+        disk.fill()?;
+        self.database = Database::Away;
+        Ok(true)
+    }
+
+    /// Gives it room again, and starts it again if it has given up.
+    pub(crate) fn free_disk_of_database(&mut self) -> Result<()> {
+        if let Some(disk) = self.postgres.disk() {
+            disk.free()?;
+        }
+        if self.postgres.has_ended()? {
+            self.postgres.start_again()?;
+        }
         self.database = Database::Up {
             since: Instant::now(),
         };

@@ -24,7 +24,7 @@ test('the overview tells what is wrong, follows what happens, and keeps its rang
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id }) => id)).toEqual([]);
   await page.getByRole('list', { name: 'Jobs by state' }).getByRole('link', { name: /dead/iu }).click();
-  await expect(page).toHaveURL(/\/jobs\?state=dead$/u);
+  await expect(page).toHaveURL(/\/jobs\?q=state%3Adead$/u);
 });
 
 test('a full queue refuses calls, says when to come again, and takes them again', async ({ page, request, watch }) => {

@@ -24,6 +24,22 @@ async function longLines(page: Page): Promise<string[]> {
   }, LONGEST_LINE);
 }
 
+/** The texts that reach beyond the window. */
+async function tooWide(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const beyond: string[] = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    for (let text = texts.nextNode(); text !== null; text = texts.nextNode()) {
+      range.selectNodeContents(text);
+      if (range.getBoundingClientRect().right > window.innerWidth) {
+        beyond.push(`${text.parentElement?.className ?? ''}: ${text.textContent?.slice(0, 80) ?? ''}`);
+      }
+    }
+    return beyond.join('; ');
+  });
+}
+
 for (const width of WIDTHS) {
   test(`every page at ${width} pixels`, async ({ page, request, watch }) => {
     test.setTimeout(240_000);
@@ -38,7 +54,7 @@ for (const width of WIDTHS) {
       await expect(page.getByText('Live', { exact: true })).toBeVisible();
       await expect(page.getByRole('status', { name: /^Loading/u })).toHaveCount(0);
       const [content, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth] as const);
-      if (content > room) wrong.push(`${name} is ${content} pixels wide`);
+      if (content > room) wrong.push(`${name} is ${content} pixels wide: ${await tooWide(page)}`);
       for (const line of await longLines(page)) wrong.push(`${name} has a line of ${line}`);
       // What is on the page is to be found: in the middle, and not lost in a corner.
       const box = await page.getByRole('main').boundingBox();

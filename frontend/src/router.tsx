@@ -1,5 +1,11 @@
 /** THE list of pages. Each page is a file of its own that is loaded when somebody goes there. */
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  parseSearchWith,
+} from '@tanstack/react-router';
 import { reachedAt } from './api/base-path';
 import { parseAuditSearch } from './pages/audit-search';
 import { parseJobSearch } from './pages/job-search';
@@ -142,10 +148,18 @@ const routeTree = root.addChildren([
   login,
 ]);
 
+/** A parameter as JSON; what would lose digits as a number stays the text that it is. */
+export function parseExactly(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (typeof value === 'number' && String(value) !== text) throw new SyntaxError('this number is a text');
+  return value;
+}
+
 /** Strict: what an address carries beyond what its page reads is dropped, not passed on unchecked. */
 export function createSpiralRouter() {
   return createRouter({
     routeTree,
+    parseSearch: parseSearchWith(parseExactly),
     basepath: reachedAt('/'),
     defaultPreload: 'intent',
     scrollRestoration: true,

@@ -10,21 +10,27 @@ local worker, lease = ARGV[1], tonumber(ARGV[2])
 local FIRST = 3
 local MAY_BEGIN, NOT_HELD, CANCELLED = 1, 0, 2
 
-local reply, marks, renewed = {}, {}, false
+local ids = {}
 for at = FIRST, #ARGV, 2 do
-  local id, attempt = ARGV[at], ARGV[at + 1]
-  local answer = NOT_HELD
-  if redis.call('HGET', running, id) == attempt then
+  ids[#ids + 1] = ARGV[at]
+end
+local held = redis.call('HMGET', running, unpack(ids))
+local cancelled = redis.call('EXISTS', cancelling) == 1 and redis.call('HMGET', cancelling, unpack(ids)) or {}
+
+local reply, marks, renewed = {}, {}, false
+for n, id in ipairs(ids) do
+  local attempt = ARGV[FIRST + 2 * n - 1]
+  if held[n] ~= attempt then
+    reply[n] = NOT_HELD
+  elseif cancelled[n] then
     renewed = true
-    if redis.call('HEXISTS', cancelling, id) == 1 then
-      answer = CANCELLED
-    else
-      answer = MAY_BEGIN
-      marks[#marks + 1] = id
-      marks[#marks + 1] = attempt
-    end
+    reply[n] = CANCELLED
+  else
+    renewed = true
+    reply[n] = MAY_BEGIN
+    marks[#marks + 1] = id
+    marks[#marks + 1] = attempt
   end
-  reply[#reply + 1] = answer
 end
 -- A worker that holds none of them may have left, or have been taken over as a whole: it is not put on the list again.
 if renewed then

@@ -1,6 +1,6 @@
 //! Structured log lines on standard error, the same for every binary.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -56,17 +56,38 @@ pub fn start(settings: &LogSettings) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr);
+        // It would say on standard error that standard error cannot be written, and panic there.
+        .log_internal_errors(false)
+        .with_writer(|| Lossy(io::stderr()));
     // A second start (all-in-one, tests) keeps the first one's settings.
     let _already_started = if settings.json {
         lines.json().flatten_event(true).try_init()
     } else {
-        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+        lines.with_ansi(io::stderr().is_terminal()).try_init()
     };
+}
+
+/// Loses what cannot be written: a log whose disk is full, or whose reader is gone, is no reason to stop working.
+struct Lossy<W>(W);
+
+impl<W: Write> Write for Lossy<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).ok();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().ok();
+        Ok(())
+    }
 }
 
 /// Says why a process could not start, where the log may not be there yet.
 pub fn last_words(text: &str) {
     // With standard error closed there is nobody to tell.
-    let _closed = writeln!(std::io::stderr(), "error: {text}");
+    let _closed = writeln!(io::stderr(), "error: {text}");
 }

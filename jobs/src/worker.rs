@@ -152,7 +152,7 @@ impl Worker {
         let _cancelling = for_each(&|queues| roles.start("canceller", self.canceller(queues).run()));
         let _reporting = for_each(&|queues| roles.start("reporter", self.reporter(queues).run()));
         let _recovering = for_each(&|queues| roles.start("recoverer", self.recoverer(queues).run()));
-        let _returning = roles.start("surplus", self.surplus().run());
+        let _returning = for_each(&|queues| roles.start("surplus", self.surplus(queues).run()));
         let _looking = roles.start("look at Redis", look_at_redis(runner.queues.clone()));
         let _grace = roles.start(
             "grace period",
@@ -255,9 +255,10 @@ impl Worker {
         }
     }
 
-    fn surplus(&self) -> Surplus {
+    fn surplus(&self, queues: Vec<QueueName>) -> Surplus {
         Surplus {
             claims: self.claims.clone(),
+            queues,
             held: Arc::clone(&self.held),
             stop: self.shutdown.clone(),
         }

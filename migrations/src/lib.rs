@@ -14,6 +14,7 @@
 
 mod api_role;
 mod connection;
+mod locks;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
 mod m20261124_000003_dispatch;
@@ -34,10 +35,13 @@ mod m20261130_000060_tags;
 mod m20261130_000070_input_previews;
 mod m20261130_000075_job_history;
 mod runner;
+mod sessions;
 
 pub use api_role::{ApiRole, ApiRoleError, grant_api_role};
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
+pub use locks::LockHolders;
 pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
+pub use sessions::{SessionError, check_sessions};
 
 use sea_orm_migration::prelude::*;
 

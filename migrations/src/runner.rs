@@ -11,6 +11,7 @@ use sea_orm::{
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
 use crate::Migrator;
+use crate::locks::{self, LOCK_TIMEOUT, LOCK_TRIES, LockHolders};
 
 /// Any number will do, as long as nobody else on this database takes it.
 const ADVISORY_LOCK: i64 = 7_236_450_192_837_465;
@@ -27,6 +28,24 @@ pub enum MigrateError {
     Newer { unknown: Vec<String> },
     #[error("a migration failed; nothing was changed")]
     Run(#[source] DbErr),
+    #[error("{migration} failed; nothing was changed")]
+    Step {
+        migration: String,
+        #[source]
+        source: DbErr,
+    },
+    /// Others would have to wait for a migration that waits, so it does not wait for long.
+    #[error(
+        "{migration} waited in vain for a lock ({LOCK_TRIES} times {} s; nothing was changed); {}",
+        LOCK_TIMEOUT.as_secs(), .holders.describe()
+    )]
+    Locked {
+        /// The migration that could not go on.
+        migration: String,
+        holders: LockHolders,
+        #[source]
+        source: DbErr,
+    },
     #[error("could not commit; nothing was changed")]
     Commit(#[source] DbErr),
 }
@@ -40,25 +59,48 @@ pub struct MigrationState {
 
 /// Applies what is missing and returns the names, in order; empty when the schema is up to date.
 pub async fn migrate_up(database: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
+    locks::with_tries(database, || up_once(database)).await
+}
+
+async fn up_once(database: &DatabaseConnection) -> Result<Vec<String>, MigrateError> {
     let transaction = begin_locked(database).await?;
     let before = states(&transaction).await?;
     // Without this, a role that may not create tables could not even find that there is nothing to do.
     if before.iter().all(|migration| migration.applied) {
         return Ok(Vec::new());
     }
-    Migrator::up(&transaction, None)
-        .await
-        .map_err(MigrateError::Run)?;
+    let empty = before.iter().all(|migration| !migration.applied);
+    let missing = before.into_iter().filter(|migration| !migration.applied);
+    let missing: Vec<String> = missing.map(|migration| migration.name).collect();
+    if empty {
+        // Nobody has a lock on tables that there are not.
+        Migrator::up(&transaction, None)
+            .await
+            .map_err(MigrateError::Run)?;
+    } else {
+        // One by one, so that the one that fails has a name.
+        for migration in &missing {
+            let step = Migrator::up(&transaction, Some(1)).await;
+            step.map_err(|source| failed(migration, source))?;
+        }
+    }
     transaction.commit().await.map_err(MigrateError::Commit)?;
-    Ok(before
-        .into_iter()
-        .filter(|migration| !migration.applied)
-        .map(|migration| migration.name)
-        .collect())
+    Ok(missing)
+}
+
+fn failed(migration: &str, source: DbErr) -> MigrateError {
+    MigrateError::Step {
+        migration: migration.to_owned(),
+        source,
+    }
 }
 
 /// Takes back the last `steps` migrations and returns their names, newest first. Their data is gone.
 pub async fn migrate_down(database: &DatabaseConnection, steps: u32) -> Result<Vec<String>, MigrateError> {
+    locks::with_tries(database, || down_once(database, steps)).await
+}
+
+async fn down_once(database: &DatabaseConnection, steps: u32) -> Result<Vec<String>, MigrateError> {
     let transaction = begin_locked(database).await?;
     let mut names: Vec<String> = states(&transaction)
         .await?
@@ -71,9 +113,10 @@ pub async fn migrate_down(database: &DatabaseConnection, steps: u32) -> Result<V
     if names.is_empty() {
         return Ok(names);
     }
-    Migrator::down(&transaction, Some(steps))
-        .await
-        .map_err(MigrateError::Run)?;
+    for migration in &names {
+        let step = Migrator::down(&transaction, Some(1)).await;
+        step.map_err(|source| failed(migration, source))?;
+    }
     transaction.commit().await.map_err(MigrateError::Commit)?;
     Ok(names)
 }
@@ -138,7 +181,10 @@ pub(crate) async fn begin_locked(database: &DatabaseConnection) -> Result<Databa
         // A pool's statement timeout would also bound the wait for the lock and the migrations themselves.
         for statement in [
             "SET LOCAL statement_timeout = 0".to_owned(),
+            // Another migration may take its time.
+            "SET LOCAL lock_timeout = 0".to_owned(),
             format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
+            format!("SET LOCAL lock_timeout = {}", LOCK_TIMEOUT.as_millis()),
         ] {
             transaction
                 .execute_unprepared(&statement)

@@ -65,6 +65,8 @@ impl App {
         let touched = Touched::default();
         let names = catalog.queues();
         let mut roles = JoinSet::new();
+        let requests = store;
+        let store = requests.for_roles();
 
         let (enqueuer, enqueuing) = Enqueuer::new(
             store.clone(),
@@ -102,7 +104,7 @@ impl App {
         let scheduling = scheduler::run(store.clone(), Arc::clone(&catalog), windows.clone(), end.clone());
         spawn(&mut roles, "schedule", scheduling);
         let bulk = Bulk {
-            store: store.clone(),
+            store: requests.clone(),
             queues: queues.clone(),
             names: names.clone(),
             windows: windows.clone(),
@@ -111,7 +113,7 @@ impl App {
         };
         let (actions, acting) = Actions::new(bulk, end.clone());
         spawn(&mut roles, "actions", acting);
-        let (batches, batching) = Batches::new(store.clone(), windows.clone(), touched, end.clone());
+        let (batches, batching) = Batches::new(&requests, windows.clone(), touched, end.clone());
         spawn(&mut roles, "batches", batching);
         let backlogs = spawn_upkeep(&mut roles, &settings, &store, &end);
         let reconciler = Reconciler {
@@ -139,7 +141,7 @@ impl App {
             settings,
             doorkeeper,
             catalog,
-            store,
+            store: requests,
             queues,
             enqueuer,
             batches,

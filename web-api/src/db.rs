@@ -10,6 +10,7 @@ pub mod bulk_actions;
 pub mod demo;
 mod error;
 pub mod failures;
+mod health;
 pub mod job_counts;
 pub mod job_history;
 mod job_keys;
@@ -20,12 +21,15 @@ pub mod prune;
 pub mod queues;
 pub mod schedules;
 pub mod settings;
+mod pool;
+mod refusals;
 mod sqlite;
 pub mod stats;
 mod tags;
 
 use std::{
     future::Future,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,22 +37,22 @@ use std::{
 use ::jobs::clock;
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use self::{error::StoreError, settings::DatabaseSettings};
-
-/// How long a SQLite writer waits for a writer of another process.
-const SQLITE_BUSY: Duration = Duration::from_secs(5);
+pub use self::{
+    error::{Reason, StoreError},
+    settings::DatabaseSettings,
+};
+use self::{
+    pool::shares::{Share, Shares},
+    refusals::Refusals,
+};
 
 /// How long the answer of PostgreSQL's clock may take.
 const CLOCK_ANSWER: Duration = Duration::from_secs(2);
-
-/// Prepared statements that each connection keeps.
-const STATEMENTS: usize = 24;
 
 /// The handle on the database. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
@@ -56,6 +60,13 @@ pub struct Store {
     database: DatabaseConnection,
     /// No call takes longer, however silent the database is.
     limit: Duration,
+    /// How long a call waits for a connection of its share, and a writer for its turn.
+    patience: Duration,
+    shares: Shares,
+    /// What this handle is used for.
+    share: Share,
+    /// Why the database would not do what it was asked to.
+    refusals: Refusals,
     /// SQLite has one writer at a time. Queueing here is fair and wakes at once; its own busy handler sleeps and polls.
     write_gate: Option<Arc<Mutex<()>>>,
 }
@@ -66,43 +77,28 @@ impl Store {
     /// # Errors
     /// When the URL cannot be used, or the SQLite file cannot be opened or created.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, StoreError> {
-        let mut options = ConnectOptions::new(settings.url.as_str());
-        options
-            .max_connections(settings.max_connections)
-            .min_connections(settings.min_connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .statement_timeout(settings.statement_timeout)
-            // A round trip for every call, so that no call fails on a connection that died unnoticed.
-            .test_before_acquire(true)
-            .set_application_name("spiral-web-api")
-            .connect_lazy(true)
-            .sqlx_logging(false)
-            // A batch of every size is a statement of its own, of up to 8,000 parameters: few are worth keeping prepared.
-            .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
-            .map_sqlx_sqlite_opts(|sqlite| {
-                sqlite
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Normal)
-                    .busy_timeout(SQLITE_BUSY)
-                    .foreign_keys(true)
-                    .statement_cache_capacity(STATEMENTS)
-                    .collation(sqlite::NUMBER_COLLATION, sqlite::compare_numbers)
-            });
-        let database = Database::connect(options)
+        let database = Database::connect(pool::options(settings))
             .await
             .map_err(|source| StoreError::new("connect", source))?;
         let sqlite = database.get_database_backend() == DbBackend::Sqlite;
         Ok(Self {
             database,
-            limit: settings.acquire_timeout + settings.statement_timeout,
+            limit: settings.limit(),
+            patience: settings.acquire_timeout,
+            shares: Shares::of(settings.max_connections, settings.search_connections),
+            share: Share::Requests,
+            refusals: Refusals::default(),
             write_gate: sqlite.then(|| Arc::new(Mutex::new(()))),
         })
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.bounded("ping", self.database.ping()).await
+    /// The same database for a background role: it and requests never wait for each other's connections.
+    #[must_use]
+    pub fn for_roles(&self) -> Self {
+        Self {
+            share: Share::Roles,
+            ..self.clone()
+        }
     }
 
     /// Asks PostgreSQL for the time, which all processes follow. SQLite has none but that of this machine.
@@ -144,13 +140,44 @@ impl Store {
         operation: &'static str,
         future: impl Future<Output = Result<T, DbErr>> + Send,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.limit, future).await {
-            Ok(result) => result.map_err(|source| StoreError::new(operation, source)),
+        self.bounded_in(self.share, operation, Box::pin(future)).await
+    }
+
+    /// The same for what may look at many rows.
+    async fn bounded_search<T>(
+        &self,
+        operation: &'static str,
+        future: impl Future<Output = Result<T, DbErr>> + Send,
+    ) -> Result<T, StoreError> {
+        let share = match self.share {
+            Share::Requests | Share::Searches => Share::Searches,
+            Share::Roles => Share::Roles,
+        };
+        self.bounded_in(share, operation, Box::pin(future)).await
+    }
+
+    async fn bounded_in<T>(
+        &self,
+        share: Share,
+        operation: &'static str,
+        future: Pin<Box<impl Future<Output = Result<T, DbErr>> + Send>>,
+    ) -> Result<T, StoreError> {
+        let within = async {
+            let Some(_place) = self.shares.take(share, self.patience).await else {
+                let limit = self.patience;
+                return Err(StoreError::Busy { operation, limit });
+            };
+            future.await.map_err(|source| StoreError::new(operation, source))
+        };
+        let result = match tokio::time::timeout(self.limit, within).await {
+            Ok(result) => result,
             Err(_elapsed) => Err(StoreError::Timeout {
                 operation,
                 limit: self.limit,
             }),
-        }
+        };
+        self.refusals.note(operation, result.as_ref().err());
+        result
     }
 
     fn backend(&self) -> DbBackend {
@@ -174,10 +201,19 @@ impl Store {
     }
 
     /// Held around every write. Nothing to wait for on PostgreSQL.
-    async fn write_turn(&self) -> Option<MutexGuard<'_, ()>> {
-        match &self.write_gate {
-            Some(gate) => Some(gate.lock().await),
-            None => None,
+    ///
+    /// # Errors
+    /// When other writers do not get on: whoever holds the turn waits for a writer of another process.
+    async fn write_turn(&self) -> Result<Option<MutexGuard<'_, ()>>, StoreError> {
+        let Some(gate) = &self.write_gate else {
+            return Ok(None);
+        };
+        match tokio::time::timeout(self.patience, gate.lock()).await {
+            Ok(turn) => Ok(Some(turn)),
+            Err(_elapsed) => Err(StoreError::Busy {
+                operation: "write_turn",
+                limit: self.patience,
+            }),
         }
     }
 }

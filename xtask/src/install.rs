@@ -93,6 +93,17 @@ pub const POSTGRES: Tool = Tool {
     ..NOTHING
 };
 
+/// Spiral finds out that it is behind it.
+pub const PGBOUNCER: Tool = Tool {
+    name: "PgBouncer",
+    present: || project::find("pgbouncer").is_some(),
+    apt: &["pgbouncer"],
+    services: &["pgbouncer"],
+    dnf: &["pgbouncer"],
+    brew: &["pgbouncer"],
+    ..NOTHING
+};
+
 /// What browsers talk to in production, and in the end-to-end tests.
 pub const NGINX: Tool = Tool {
     name: "nginx",

@@ -36,6 +36,7 @@ pub mod redis;
 pub mod release;
 pub mod say;
 pub mod server;
+pub mod small_disk;
 pub mod stack;
 pub mod tally;
 pub mod test;

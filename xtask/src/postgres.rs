@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::server::{self, Server};
+use crate::small_disk::SmallDisk;
 use crate::{install, process, project};
 
 /// A running PostgreSQL.
@@ -26,6 +27,7 @@ pub struct Postgres {
     settings: &'static [&'static str],
     // In this order: the server ends before its folder goes.
     server: Server,
+    disk: Option<SmallDisk>,
     folder: TempDir,
 }
 
@@ -35,15 +37,20 @@ const QUICK: [&str; 3] = ["fsync=off", "synchronous_commit=off", "full_page_writ
 impl Postgres {
     /// Makes a cluster and starts it: quick, and lost with the machine's power.
     pub fn start() -> Result<Self> {
-        Self::start_with(&QUICK)
+        Self::start_with(&QUICK, false)
     }
 
     /// The same with each commit on the disk before it is answered, as in production.
     pub fn start_safe() -> Result<Self> {
-        Self::start_with(&[])
+        Self::start_with(&[], false)
     }
 
-    fn start_with(settings: &'static [&'static str]) -> Result<Self> {
+    /// The same on a disk of its own that can be made full, where this process may have one.
+    pub fn start_safe_on_small_disk() -> Result<Self> {
+        Self::start_with(&[], true)
+    }
+
+    fn start_with(settings: &'static [&'static str], small_disk: bool) -> Result<Self> {
         let programs = install::postgres_folder().context("PostgreSQL is not on this machine")?;
         // Sockets have short paths, so it lies in the system's own temporary folder.
         let folder = tempfile::Builder::new()
@@ -58,6 +65,16 @@ impl Postgres {
             for path in [folder.path(), &password_file] {
                 chown(path, Some(account.uid), Some(account.gid)).context("cannot hand the folder over")?;
             }
+        }
+        let disk = match &account {
+            Some(account) if small_disk => {
+                fs::create_dir(&data)?;
+                SmallDisk::mount(&data, account.uid, account.gid)
+            }
+            Some(_) | None => None,
+        };
+        if small_disk && disk.is_none() && data.exists() {
+            fs::remove_dir(&data)?;
         }
         let mut initdb = command(account.as_ref(), &programs.join("initdb"), folder.path());
         initdb.args([
@@ -82,6 +99,7 @@ impl Postgres {
             account,
             settings,
             server,
+            disk,
             folder,
         })
     }
@@ -105,6 +123,16 @@ impl Postgres {
             self.settings,
         )?;
         Ok(())
+    }
+
+    /// Its disk, when it has one of its own.
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    /// Whether it has ended by itself, as it does when it cannot write what it must.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.server.ended()?.is_some())
     }
 
     /// The address of one of its databases; `postgres` is always there.

@@ -73,7 +73,7 @@ fn prepare(options: &TestOptions) -> Result<()> {
     let mut tools = Vec::new();
     if parts.iter().any(|part| *part != Part::Frontend) {
         tools.extend(install::FOR_BUILDING);
-        tools.extend([install::REDIS, install::POSTGRES]);
+        tools.extend([install::REDIS, install::POSTGRES, install::PGBOUNCER]);
     }
     let with_nginx = [Part::Rust, Part::EndToEnd, Part::Api];
     if with_nginx.iter().any(|part| parts.contains(part)) {

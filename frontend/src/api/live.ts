@@ -9,7 +9,7 @@ import { apiFetch, apiUrl } from './client';
 import { parseJobPatch } from './event';
 import { holdState, noteHeld, subscribeHold } from './hold';
 import { asApiError } from './problem';
-import { followStream } from './stream';
+import type { StreamOptions } from './stream';
 import { throttle } from './throttle';
 import type { JobPatch, LiveStatus } from './types';
 
@@ -21,6 +21,8 @@ const REFRESH_MS = 1000;
 const HIDDEN_MS = 60_000;
 /** Changes that wait are kept, and made when somebody looks again; of more than this, everything is read anew. */
 const HELD_PATCHES = 2000;
+/** Between two tries to load the reader of the stream. */
+const LOAD_AGAIN_MS = 2000;
 
 export const liveQuery = queryOptions({
   queryKey: ['live'],
@@ -55,6 +57,21 @@ function isHidden(): boolean {
 /** Nobody looks, or somebody is choosing among what they see. */
 function waits(): boolean {
   return isHidden() || holdState().held;
+}
+
+/** The reader of the stream is loaded after the page: nothing that is shown first needs it. */
+async function follow(options: StreamOptions): Promise<void> {
+  while (!options.signal.aborted) {
+    try {
+      const { followStream } = await import('./stream');
+      await followStream(options);
+      return;
+    } catch {
+      // The server is away, or a deploy has just replaced the file.
+      options.onCut();
+      await new Promise((resolve) => setTimeout(resolve, LOAD_AGAIN_MS));
+    }
+  }
 }
 
 /** Starts following; the function it returns stops. */
@@ -110,7 +127,7 @@ export function startLive(queryClient: QueryClient): () => void {
   let stop: AbortController | null = null;
   const start = () => {
     stop = new AbortController();
-    void followStream({
+    void follow({
       url: apiUrl('/api/v1/events'),
       fetch: apiFetch,
       signal: stop.signal,

@@ -885,7 +885,7 @@ export interface paths {
         };
         /**
          * Can the process do its work?
-         * @description Looks at SQL, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator should set right before it costs jobs.
+         * @description Looks at SQL, which has to take writes as well, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator should set right before it costs jobs.
          *
          *     For everybody.
          */

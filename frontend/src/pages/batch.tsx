@@ -10,6 +10,7 @@ import { formatJobs, formatNumber } from '../components/numbers';
 import { durationText } from '../components/time-text';
 import { Action } from './action';
 import { BatchBar, BatchFigures, doneText } from './batches/batch-progress';
+import { searchFor } from './job-search';
 import classes from './batches/batches.module.css';
 import { Section } from './section';
 import { Thing } from './thing';
@@ -57,11 +58,11 @@ function Parts({ batch }: { readonly batch: Batch }) {
             run={async () => putBatch(queryClient, await cancelBatch(id))}
           />
         )}
-        <Link to="/jobs" search={{ batch: id }}>
+        <Link to="/jobs" search={searchFor({ batch: id })}>
           Its jobs
         </Link>
         {LISTED.filter((state) => counts[state] > 0).map((state) => (
-          <Link key={state} to="/jobs" search={{ batch: id, state }}>
+          <Link key={state} to="/jobs" search={searchFor({ batch: id, state })}>
             {`${formatNumber(counts[state])} ${state}`}
           </Link>
         ))}

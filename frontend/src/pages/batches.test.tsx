@@ -32,7 +32,7 @@ test('one goes on before the eyes until it has finished', async () => {
   const state = withBatch(batch(2, { completed: 1, running: 1, queued: 8 }));
   open(`/batches/${id(2)}`);
   expect(await screen.findByRole('heading', { name: '1 of 10 finished' })).toBeVisible();
-  expect(screen.getByRole('link', { name: '1 running' })).toHaveAttribute('href', `/jobs?batch=${id(2)}&state=running`);
+  expect(screen.getByRole('link', { name: '1 running' })).toHaveAttribute('href', `/jobs?q=state%3Arunning+batch%3A${id(2)}`);
   state.batch = batch(2, { completed: 10 }, { finished_at: AT, on_finish: { function: 'report', job_id: id(3) } });
   expect(await screen.findByRole('heading', { name: 'Finished' })).toBeVisible();
   expect(screen.getByRole('link', { name: 'report' })).toHaveAttribute('href', `/jobs/${id(3)}`);

@@ -9,6 +9,7 @@ import { Heading } from '../components/heading';
 import { JsonView } from '../components/json-view';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { BackLink } from './back-link';
+import { searchFor } from './job-search';
 import classes from './function.module.css';
 import { CallForm } from './function/call-form';
 import { CalledJobs } from './function/called-jobs';
@@ -71,7 +72,7 @@ export default function FunctionPage(): ReactElement {
             <Section
               title="Called here"
               aside={
-                <Link to="/jobs" search={{ function: name }}>
+                <Link to="/jobs" search={searchFor({ function: name })}>
                   All its jobs
                 </Link>
               }

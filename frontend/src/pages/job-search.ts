@@ -34,8 +34,13 @@ const IS_GOOD: Readonly<Record<Name, (value: string) => boolean>> = {
   batch: (value) => ID.test(value),
 };
 
-/** What the address carries. Links may name terms by themselves (`?state=dead`): they become part of the text. */
+/** What the address carries. Older links may name terms by themselves (`?state=dead`): they become part of the text. */
 export function parseJobSearch(search: JobFilter & SearchSchemaInput): JobSearch {
+  return searchFor(search);
+}
+
+/** The search for jobs that a filter describes, for links. */
+export function searchFor(search: JobFilter): JobSearch {
   // What an address carries may be anything.
   const given: Readonly<Record<string, unknown>> = { ...search };
   let q = textOf(given.q).trim();

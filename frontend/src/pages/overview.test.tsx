@@ -26,7 +26,7 @@ test('it says what is wrong, how many jobs there are and who waits', async () =>
   const wrong = within(await screen.findByRole('region', { name: 'What is wrong now' }));
   expect(wrong.getByText(/Queue mail is paused/u)).toBeVisible();
   const counts = within(screen.getByRole('list', { name: 'Jobs by state' }));
-  expect(counts.getByRole('link', { name: /dead.*12/u })).toHaveAttribute('href', '/jobs?state=dead');
+  expect(counts.getByRole('link', { name: /dead.*12/u })).toHaveAttribute('href', '/jobs?q=state%3Adead');
   expect(counts.getByText('Unknown')).toBeVisible();
   expect(screen.getByRole('row', { name: /mail \(paused\)/u })).toBeVisible();
   expect(screen.getByRole('link', { name: /echo, since/u })).toHaveAttribute('href', `/jobs/${id(7)}`);

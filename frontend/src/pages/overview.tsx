@@ -9,7 +9,7 @@ import { Heading } from '../components/heading';
 import { Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
 import { JobStateMark } from '../components/job-state';
-import { JOB_STATES } from './job-search';
+import { JOB_STATES, searchFor } from './job-search';
 import { RANGE_KEYS, RANGES } from './overview-search';
 import { CHARTS } from './overview/chart-series';
 import { PointTable } from './overview/point-table';
@@ -72,7 +72,7 @@ function Troubles({ overview }: { readonly overview: Overview }) {
               {message}{' '}
               {queue != null && <Link to="/queues">Queues</Link>}
               {kind === 'jobs_died' && (
-                <Link to="/jobs" search={{ state: 'dead' }}>
+                <Link to="/jobs" search={searchFor({ state: 'dead' })}>
                   Dead jobs
                 </Link>
               )}
@@ -91,7 +91,7 @@ function Counts({ overview }: { readonly overview: Overview | null }) {
     <ul className={classes.counts} aria-label="Jobs by state">
       {JOB_STATES.map((state) => (
         <li key={state}>
-          <Link to="/jobs" search={{ state }}>
+          <Link to="/jobs" search={searchFor({ state })}>
             <span className={classes.state}>
               <JobStateMark state={state} />
               {state}

@@ -9,6 +9,7 @@ import { Fact, Facts } from '../components/facts';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
 import { useMayChange } from './access';
+import { searchFor } from './job-search';
 import classes from './schedule.module.css';
 import { DueTimes } from './schedules/due-times';
 import { ScheduleActions } from './schedules/schedule-actions';
@@ -100,7 +101,7 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
           <Section
             title="Facts"
             aside={
-              <Link to="/jobs" search={{ schedule: id }}>
+              <Link to="/jobs" search={searchFor({ schedule: id })}>
                 Its jobs
               </Link>
             }

@@ -37,8 +37,7 @@ test('more than is named is a link away', async () => {
   open('/workers');
   const link = await screen.findByRole('link', { name: 'All that it runs' });
   const search = new URL(link.getAttribute('href') ?? '', 'http://spiral').searchParams;
-  expect(search.get('q')).toBe('worker:worker-c');
-  expect(search.get('state')).toBe('running');
+  expect(search.get('q')).toBe('state:running worker:worker-c');
 });
 
 test('all lost is a warning', async () => {

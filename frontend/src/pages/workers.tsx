@@ -10,7 +10,7 @@ import { Fact, Facts } from '../components/facts';
 import { Heading } from '../components/heading';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
-import { quoted } from './job-search';
+import { quoted, searchFor } from './job-search';
 import { callText } from './job-text';
 import { memoryText, workersText } from './workers/worker-words';
 import classes from './workers.module.css';
@@ -88,7 +88,7 @@ function WorkerCard({ worker }: { readonly worker: Worker }) {
         <Fact name="Queues">
           <span className={classes.queues}>
             {worker.queues.map((queue) => (
-              <Link key={queue} to="/jobs" search={{ queue }}>
+              <Link key={queue} to="/jobs" search={searchFor({ queue })}>
                 {queue}
               </Link>
             ))}
@@ -116,7 +116,7 @@ function Jobs({ name, held }: { readonly name: string; readonly held: number }) 
       ))}
       {held > jobs.length && (
         <li>
-          <Link to="/jobs" search={{ state: 'running', q: `worker:${quoted(name)}` }}>
+          <Link to="/jobs" search={searchFor({ state: 'running', q: `worker:${quoted(name)}` })}>
             All that it runs
           </Link>
         </li>

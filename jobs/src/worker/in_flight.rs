@@ -104,6 +104,9 @@ impl Held {
     /// How many more jobs this process may take now. None while it is not worth the way.
     pub(crate) fn room(&self) -> usize {
         let table = self.table();
+        if table.jobs.len() >= self.concurrency + BATCH {
+            return 0;
+        }
         let ahead = table.begin_within(ROUND_TRIP, self.concurrency).min(BATCH);
         let room = (self.concurrency + ahead).saturating_sub(table.jobs.len());
         // With work in hand for the time, few places are not worth a call.
@@ -217,7 +220,7 @@ impl Held {
     pub(crate) fn call_off(&self, id: JobId) {
         if let Some(job) = self.table().jobs.get(&id) {
             if job.returns(false) {
-                self.returning.notify_one();
+                self.returning.notify_waiters();
             }
             job.call_off();
         }
@@ -226,11 +229,11 @@ impl Held {
     /// A job that has not begun is not to begin: it goes back.
     pub(crate) fn turn_back(&self, job: &HeldJob) {
         if job.returns(true) {
-            self.returning.notify_one();
+            self.returning.notify_waiters();
         }
     }
 
-    /// Waits until jobs are to go back at once.
+    /// Waits until jobs are to go back at once. Who does not wait just then has to look by itself.
     pub(crate) async fn wait_for_returning(&self) {
         self.returning.notified().await;
     }

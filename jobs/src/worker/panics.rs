@@ -29,13 +29,12 @@ pub(crate) fn remember_places() {
     });
 }
 
-/// Runs a future; a panic becomes an error.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+/// Runs a future; a panic becomes an error. No async function: the future would lie twice in it.
+pub(crate) fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Panicked>> {
     // What a function leaves behind half done is its own; this crate shares nothing mutable with it.
     AssertUnwindSafe(work)
         .catch_unwind()
-        .await
-        .map_err(describe_and_drop)
+        .map(|result| result.map_err(describe_and_drop))
 }
 
 /// Runs a computation; a panic becomes an error that names its place, on whichever thread it is told.

@@ -18,6 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) struct Surplus {
     pub(crate) claims: Claims,
+    pub(crate) queues: Vec<QueueName>,
     pub(crate) held: Arc<Held>,
     pub(crate) stop: CancellationToken,
 }
@@ -34,7 +35,8 @@ impl Surplus {
                 () = self.stop.cancelled(), if !stopping => {}
             }
             self.held.turn_back_surplus(self.stop.is_cancelled());
-            let queues = self.held.queues_of_returning();
+            let mut queues = self.held.queues_of_returning();
+            queues.retain(|queue| self.queues.contains(queue));
             let (_, result) = at_once(&queues, |queue| self.give_back(queue)).await;
             match result {
                 Ok(()) => patience.succeeded(),

@@ -52,7 +52,7 @@ async fn echo_returns_what_it_gets() {
         json!(null),
         json!(true),
         json!(-1.5),
-        json!("ä \u{0} \" \\"),
+        json!("ä \u{1} \" \\"),
         json!([]),
         json!({ "a": [1, { "b": null }], "": 18_446_744_073_709_551_615_u64 }),
     ] {

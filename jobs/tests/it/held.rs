@@ -336,7 +336,7 @@ impl StandsStill {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_was_cancelled_in_the_hands_of_a_worker_does_not_begin() {
     let mut env = TestEnv::new().await;
-    env.settings.lease = Duration::from_secs(60);
+    env.settings.lease = Duration::from_mins(1);
     let mut watch = env.watch().await;
     let worker = StandsStill::begin(&env).await;
     let cancelled = env.queues.cancel(&env.queue, &[worker.victim.id]).await.unwrap();

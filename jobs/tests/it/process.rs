@@ -99,8 +99,10 @@ async fn a_hangup_does_not_end_a_worker() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let mut worker = Process::start(&env, "steady");
+    let mut rounds = big_jobs(2);
     for round in 1..=2 {
-        let jobs = big_jobs(1);
+        // Each has a value of its own: the memo would give the same one at once.
+        let jobs: Vec<Envelope> = rounds.pop().into_iter().collect();
         env.push(&jobs).await;
         worker.runs_something(&mut watch).await;
         // In the middle of a job.

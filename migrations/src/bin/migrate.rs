@@ -11,8 +11,8 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use clap::{Parser, Subcommand};
 use migrations::{
-    ApiRole, ConnectError, MigrateError, connect, grant_api_role, migrate_down, migrate_up, redacted, status,
-    with_password,
+    ApiRole, ConnectError, MigrateError, SessionError, check_sessions, connect, grant_api_role, migrate_down,
+    migrate_up, redacted, status, with_password,
 };
 use sea_orm::DatabaseConnection;
 
@@ -81,6 +81,9 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let url = database_url()?;
     let database = connect(&url, Duration::from_secs(arguments.wait)).await?;
+    if let Err(shared @ SessionError::Shared { .. }) = check_sessions(&url).await {
+        return Err(shared.into());
+    }
     let code = execute(&arguments.command, &database, &redacted(&url)).await?;
     database.close().await?;
     Ok(code)

@@ -1,7 +1,7 @@
 //! Up, down and status, alone and in company.
 
 use migrations::{MigrateError, migrate_down, migrate_up, status};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 
 use crate::support::{Database, TestDatabase, on_both_databases};
 
@@ -136,5 +136,34 @@ async fn a_statement_timeout_does_not_bound_the_wait_for_the_lock() {
     assert!(!applied.unwrap().is_empty());
     holder.close().await.unwrap();
     waiter.close().await.unwrap();
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_lock_gives_up_and_says_for_whom() {
+    let database = Database::new(TestDatabase::Postgres).await;
+    let connection = database.connect().await;
+    migrate_up(&connection).await.unwrap();
+    migrate_down(&connection, 1).await.unwrap();
+    let other = database.connect().await;
+    let reading = other.begin().await.unwrap();
+    // What `pg_dump` holds for as long as it runs.
+    let every_table = "DO $$ DECLARE name text; BEGIN \
+                       FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP \
+                       EXECUTE format('LOCK TABLE %I IN ACCESS SHARE MODE', name); END LOOP; END $$";
+    reading.execute_unprepared(every_table).await.unwrap();
+    let last = status(&connection).await.unwrap().pop().unwrap().name;
+    let error = migrate_up(&connection).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains(&last) && text.contains("spiral-migrate") && text.contains("LOCK TABLE"),
+        "{text}"
+    );
+    // It has let others through, and goes on when the lock is free in time.
+    let (migrated, ()) = tokio::join!(migrate_up(&connection), async {
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        reading.commit().await.unwrap();
+    });
+    assert_eq!(migrated.unwrap(), [last]);
     database.remove().await;
 }

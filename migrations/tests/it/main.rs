@@ -5,4 +5,5 @@
 mod binary;
 mod job_keys;
 mod library;
+mod sessions;
 mod support;

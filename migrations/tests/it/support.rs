@@ -1,5 +1,7 @@
 //! An empty database for each test.
 
+pub(crate) mod pgbouncer;
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},

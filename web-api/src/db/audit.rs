@@ -121,7 +121,7 @@ impl Store {
             detail: Set(entry.detail.as_deref().map(storable)),
         };
         let insert = row::Entity::insert(row);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("audit_insert", insert.exec_without_returning(&self.database))
             .await?;
         Ok(())
@@ -142,7 +142,7 @@ impl Store {
             .col_expr(row::Column::FinishedAt, Expr::val(at.trunc_subsecs(3)))
             .col_expr(row::Column::Subject, subject.into())
             .filter(row::Column::Id.eq(id.to_string()));
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("audit_finish", update.exec(&self.database)).await?;
         Ok(())
     }
@@ -155,7 +155,9 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Entry>, StoreError> {
         let query = listed(filter, before, limit);
-        let rows = self.bounded("audit_list", query.all(&self.database)).await?;
+        let rows = self
+            .bounded_search("audit_list", query.all(&self.database))
+            .await?;
         rows.into_iter().map(Entry::try_from).collect()
     }
 
@@ -169,7 +171,7 @@ impl Store {
             .limit(limit)
             .into_query();
         let delete = row::Entity::delete_many().filter(row::Column::Id.in_subquery(old));
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let deleted = self.bounded("audit_prune", delete.exec(&self.database)).await?;
         Ok(deleted.rows_affected)
     }

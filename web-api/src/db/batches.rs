@@ -171,7 +171,9 @@ impl Store {
     /// Newest first, older than `cursor`.
     pub async fn batch_list(&self, cursor: Option<BatchId>, limit: u64) -> Result<BatchPage, StoreError> {
         let query = without_inputs(list(cursor, limit), self.backend());
-        let mut rows = self.bounded("batch_list", query.all(&self.database)).await?;
+        let mut rows = self
+            .bounded_search("batch_list", query.all(&self.database))
+            .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -215,7 +217,7 @@ impl Store {
         let counted = if open.is_empty() {
             Vec::new()
         } else {
-            self.bounded("batch_counts", counts(&self.database, &open))
+            self.bounded_search("batch_counts", counts(&self.database, &open))
                 .await?
         };
         let mut counts = tally(counted)?;

@@ -124,7 +124,7 @@ impl Store {
             address: Set(action.actor.as_ref().map(|actor| actor.address.clone())),
         };
         let insert = row::Entity::insert(row);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("job_action_insert", insert.exec_without_returning(&self.database))
             .await?;
         Ok(())
@@ -184,7 +184,7 @@ impl Store {
             .col_expr(row::Column::Owner, Expr::value(owner))
             .col_expr(row::Column::LeasedUntil, Expr::value(until(now, lease)))
             .filter(row::Column::Id.in_subquery(free));
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let mut rows = self
             .bounded("job_action_claim", claim.exec_with_returning(&self.database))
             .await?;
@@ -218,7 +218,7 @@ impl Store {
                 .col_expr(row::Column::State, Expr::value(ActionState::Finished.as_str()))
                 .col_expr(row::Column::FinishedAt, Expr::value(now)),
         };
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let result = self
             .bounded("job_action_step", update.exec(&self.database))
             .await?;
@@ -237,7 +237,7 @@ impl Store {
             .col_expr(row::Column::LeasedUntil, Expr::value(until(clock::now(), rest)))
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::Owner.eq(owner));
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("job_action_give_back", update.exec(&self.database))
             .await?;
         Ok(())
@@ -253,7 +253,7 @@ impl Store {
             )
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::FinishedAt.is_null());
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("job_action_stop", update.exec(&self.database))
             .await?;
         Ok(())
@@ -262,7 +262,7 @@ impl Store {
     /// Deletes actions that ended before `time`, and says how many.
     pub async fn job_action_prune(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {
         let delete = row::Entity::delete_many().filter(row::Column::FinishedAt.lt(time));
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let result = self
             .bounded("job_action_prune", delete.exec(&self.database))
             .await?;

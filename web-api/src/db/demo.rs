@@ -47,7 +47,7 @@ pub struct AskedIndex {
 impl Store {
     /// Counts each of these indices once more, as asked for at the time beside it. Repeats are merged.
     pub async fn index_record_many(&self, asked: &[(u64, DateTime<Utc>)]) -> Result<(), StoreError> {
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("index_record_many", record(&self.database, asked.iter().copied()))
             .await
     }
@@ -58,7 +58,9 @@ impl Store {
             .order_by_desc(row::Column::LastAskedAt)
             .order_by_asc(row::Column::Index)
             .limit(limit);
-        let rows = self.bounded("index_list", query.all(&self.database)).await?;
+        let rows = self
+            .bounded_search("index_list", query.all(&self.database))
+            .await?;
         Ok(rows
             .into_iter()
             .map(|row| AskedIndex {

@@ -68,10 +68,14 @@ pub struct Failure {
 impl Store {
     /// The failures that most jobs have, and these jobs counted.
     pub async fn failure_list(&self, limit: u64) -> Result<Vec<Failure>, StoreError> {
-        let counts = self.bounded("failure_list", self.most_common(limit)).await?;
+        let counts = self
+            .bounded_search("failure_list", self.most_common(limit))
+            .await?;
         let query = row::Entity::find()
             .filter(row::Column::Fingerprint.is_in(counts.iter().map(|(fingerprint, ..)| fingerprint)));
-        let rows = self.bounded("failure_list", query.all(&self.database)).await?;
+        let rows = self
+            .bounded_search("failure_list", query.all(&self.database))
+            .await?;
         let mut rows: HashMap<String, row::Model> = rows
             .into_iter()
             .map(|row| (row.fingerprint.clone(), row))
@@ -126,7 +130,7 @@ impl Store {
         let statement = row::Entity::delete_many()
             .filter(row::Column::LastSeenAt.lt(time))
             .filter(Expr::exists(of_jobs).not());
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let deleted = self
             .bounded("failure_prune", statement.exec(&self.database))
             .await?;

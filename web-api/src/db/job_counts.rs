@@ -70,7 +70,7 @@ impl Store {
             self.backend(),
             "DELETE FROM job_counts WHERE jobs = 0 AND failure <> ''",
         );
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("job_count_fold", self.database.execute_raw(empty))
             .await?;
         Ok(())

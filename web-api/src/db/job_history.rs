@@ -189,7 +189,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("job_history_cancel", insert(&self.database, rows))
             .await
     }

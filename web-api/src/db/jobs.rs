@@ -13,6 +13,8 @@ mod list;
 #[cfg(test)]
 pub(super) mod plans;
 pub mod position;
+#[cfg(test)]
+mod postgres_plans;
 pub(super) mod row;
 mod words;
 

@@ -60,7 +60,9 @@ impl Store {
             .order_by_asc(row::Column::Attempt)
             .order_by_asc(row::Column::Number)
             .limit(limit);
-        let rows = self.bounded("log_line_list", query.all(&self.database)).await?;
+        let rows = self
+            .bounded_search("log_line_list", query.all(&self.database))
+            .await?;
         let lines = rows.into_iter().map(|row| LogLine {
             attempt: row.attempt.unsigned_abs(),
             number: row.number.unsigned_abs(),

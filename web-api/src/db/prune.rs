@@ -49,7 +49,7 @@ impl Store {
         time: DateTime<Utc>,
         limit: u64,
     ) -> Result<Pruned, StoreError> {
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let pruning = async {
             let page = page::<job::Entity>(job::Column::Id, after, time, limit);
             let page: Vec<String> = page.into_tuple().all(&self.database).await?;
@@ -77,7 +77,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let deleting = async {
             let transaction = self.begin().await?;
             let mut ended = without_batch()
@@ -109,7 +109,7 @@ impl Store {
         time: DateTime<Utc>,
         limit: u64,
     ) -> Result<Pruned, StoreError> {
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let pruning = async {
             let page = page::<batch::Entity>(batch::Column::Id, after, time, limit);
             let page: Vec<String> = page.into_tuple().all(&self.database).await?;
@@ -140,7 +140,7 @@ impl Store {
 
     /// Deletes up to `limit` keys whose time is over, and says how many.
     pub async fn job_key_prune(&self, now: DateTime<Utc>, limit: u64) -> Result<u64, StoreError> {
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let pruning = async {
             let transaction = self.begin().await?;
             let expired = locked(expired_keys(now, limit).into_query(), self.backend());

@@ -122,7 +122,7 @@ impl Store {
             .update_columns(columns.copied().chain([row::Column::UpdatedAt]))
             .to_owned();
         let insert = row::Entity::insert(row).on_conflict(over);
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         self.bounded("queue_set_limits", insert.exec_without_returning(&self.database))
             .await?;
         drop(turn);
@@ -160,7 +160,7 @@ impl Store {
             .update_columns([row::Column::BacklogLimit, row::Column::UpdatedAt])
             .to_owned();
         let insert = row::Entity::insert(row).on_conflict(over);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded(
             "queue_set_backlog_limit",
             insert.exec_without_returning(&self.database),

@@ -206,7 +206,7 @@ impl Store {
             let insert = json::insert(self.backend(), [row], &[row::Column::Input])?;
             unless_taken(self.database.execute(&insert).await)
         };
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let inserted = self.bounded("schedule_insert", inserting).await?;
         Ok(inserted.map_or(Written::NameTaken, |_| Written::Done))
     }
@@ -263,7 +263,7 @@ impl Store {
             .filter(row::Column::Id.eq(schedule.id.to_string()))
             .filter(row::Column::Revision.eq(schedule.revision))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let updated = self
             .bounded("schedule_update", async { unless_taken(update.await) })
             .await?;
@@ -291,7 +291,7 @@ impl Store {
             .filter(row::Column::Id.eq(schedule.id.to_string()))
             .filter(row::Column::Revision.eq(schedule.revision))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let updated = self.bounded("schedule_repair", update).await?;
         Ok(updated.rows_affected > 0)
     }
@@ -309,7 +309,7 @@ impl Store {
             .col_expr(row::Column::Revision, Expr::col(row::Column::Revision).add(1))
             .filter(row::Column::Id.eq(id.to_string()))
             .exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("schedule_ran", update).await?;
         Ok(())
     }
@@ -317,7 +317,7 @@ impl Store {
     /// Whether there was one. The jobs that it made stay.
     pub async fn schedule_delete(&self, id: ScheduleId) -> Result<bool, StoreError> {
         let delete = row::Entity::delete_by_id(id.to_string()).exec(&self.database);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let deleted = self.bounded("schedule_delete", delete).await?;
         Ok(deleted.rows_affected > 0)
     }

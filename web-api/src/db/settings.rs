@@ -10,6 +10,8 @@ pub struct DatabaseSettings {
     /// `postgres://user:password@host/name` or `sqlite://file.db`.
     pub url: String,
     pub max_connections: u32,
+    /// How many of them searches, lists and statistics may use at the same time.
+    pub search_connections: u32,
     /// Kept open when idle, so that the first request after a quiet hour does not wait.
     pub min_connections: u32,
     /// How long a call waits for a connection: after that, clients are told 503.
@@ -24,10 +26,16 @@ impl DatabaseSettings {
         Self {
             url: url.into(),
             max_connections: 10,
+            search_connections: 4,
             min_connections: 1,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// No call takes longer.
+    pub fn limit(&self) -> Duration {
+        self.acquire_timeout + self.statement_timeout
     }
 
     /// Reads `SPIRAL_DATABASE_URL` (or `DATABASE_URL`) and `SPIRAL_DATABASE_*`.
@@ -66,6 +74,8 @@ impl DatabaseSettings {
         let standard = Self::new(url);
         let connections = u64::from(standard.max_connections);
         let connections = reader.number("SPIRAL_DATABASE_CONNECTIONS", connections, 1..=1_000);
+        let searches = u64::from(standard.search_connections);
+        let searches = reader.number("SPIRAL_DATABASE_SEARCH_CONNECTIONS", searches, 1..=1_000);
         let acquire_timeout = reader.duration("SPIRAL_DATABASE_ACQUIRE_TIMEOUT", standard.acquire_timeout);
         let statement_timeout =
             reader.duration("SPIRAL_DATABASE_STATEMENT_TIMEOUT", standard.statement_timeout);
@@ -80,6 +90,7 @@ impl DatabaseSettings {
         let max_connections = u32::try_from(connections).unwrap_or(u32::MAX);
         reader.finish(Self {
             max_connections,
+            search_connections: u32::try_from(searches).unwrap_or(u32::MAX),
             acquire_timeout,
             statement_timeout,
             ..standard
@@ -93,6 +104,7 @@ impl fmt::Debug for DatabaseSettings {
         f.debug_struct("DatabaseSettings")
             .field("url", &migrations::redacted(&self.url))
             .field("max_connections", &self.max_connections)
+            .field("search_connections", &self.search_connections)
             .field("min_connections", &self.min_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)

@@ -146,7 +146,7 @@ type Name = (DateTime<Utc>, String, String);
 impl Store {
     /// What happened in each step from `from` to before `until`, in their order; nothing where nothing happened.
     pub async fn stat_list(&self, filter: &StatFilter) -> Result<Vec<Stat>, StoreError> {
-        let (changes, rows) = self.bounded("stat_list", self.stats(filter)).await?;
+        let (changes, rows) = self.bounded_search("stat_list", self.stats(filter)).await?;
         let mut sums: BTreeMap<Name, Happened> = BTreeMap::new();
         for row in rows {
             let name = (row.at, row.queue.clone(), row.function.clone());
@@ -172,7 +172,7 @@ impl Store {
         filter: &StatFilter,
         begin: impl Fn(DateTime<Utc>) -> DateTime<Utc>,
     ) -> Result<BTreeMap<DateTime<Utc>, Happened>, StoreError> {
-        let (changes, rows) = self.bounded("stat_sums", self.stats(filter)).await?;
+        let (changes, rows) = self.bounded_search("stat_sums", self.stats(filter)).await?;
         let mut sums: BTreeMap<DateTime<Utc>, Happened> = BTreeMap::new();
         for row in rows {
             row.add_to(sums.entry(begin(row.at)).or_default());
@@ -214,7 +214,7 @@ impl Store {
             let statement = row::Entity::delete_many()
                 .filter(row::Column::Step.eq(step.seconds()))
                 .filter(row::Column::At.lt(now - step.kept_for()));
-            let _turn = self.write_turn().await;
+            let _turn = self.write_turn().await?;
             let result = self.bounded("stat_prune", statement.exec(&self.database)).await?;
             deleted += result.rows_affected;
         }

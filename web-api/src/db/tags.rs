@@ -46,7 +46,7 @@ impl Store {
             }
             Ok::<_, DbErr>(tags)
         };
-        self.bounded("tag_list", listing).await
+        self.bounded_search("tag_list", listing).await
     }
 }
 

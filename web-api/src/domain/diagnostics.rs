@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jobs::format::grouped;
 use jobs::queue::{ServerWarning, ServerWarningKind};
 
+use crate::db::Reason;
 use crate::http::dto::overview::{QueueOverview, Trouble};
 
 /// A recorder that has not got through a round for longer is stuck, or the database is.
@@ -14,6 +15,9 @@ const RECORDER: Duration = Duration::from_secs(10);
 const LONG_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// A few kept counts take longer only when the database has trouble.
 const SLOW: Duration = Duration::from_millis(500);
+
+/// What the error of a Redis begins with whose disk is full.
+const CANNOT_SAVE: &str = "MISCONF";
 
 /// What was seen.
 pub struct Seen<'s> {
@@ -28,10 +32,21 @@ pub struct Seen<'s> {
     pub database_took: Duration,
     /// How far a clock was wrong lately.
     pub clock: Option<TimeDelta>,
+    /// What the database has refused lately.
+    pub refusals: Vec<Reason>,
     /// Queues that take no more jobs.
     pub full: Vec<String>,
     /// Queues that are not in the settings any more, and how many jobs of each have not ended.
     pub removed: Vec<(String, u64)>,
+}
+
+fn of_clock(by: TimeDelta) -> String {
+    let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
+    format!(
+        "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
+         schedules. Set it right; what was made meanwhile keeps the times of then.",
+        time_in_words(by.abs())
+    )
 }
 
 /// The worst first.
@@ -44,7 +59,16 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
             message,
         });
     };
-    if let Some(error) = seen.redis {
+    if let Some(error) = seen.redis.filter(|error| error.contains(CANNOT_SAVE)) {
+        add(
+            "redis_cannot_save",
+            None,
+            format!(
+                "Redis cannot save to its disk and takes nothing until it can, so no job begins; new ones are kept \
+                 and run later. ({error})"
+            ),
+        );
+    } else if let Some(error) = seen.redis {
         add(
             "redis_away",
             None,
@@ -61,16 +85,7 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         );
     }
     if let Some(by) = seen.clock {
-        let side = if by > TimeDelta::zero() { "ahead" } else { "behind" };
-        add(
-            "clock_wrong",
-            None,
-            format!(
-                "A clock was {} {side} in the last minutes: this machine's, or that of a process that has moved \
-                 schedules. Set it right; what was made meanwhile keeps the times of then.",
-                time_in_words(by.abs())
-            ),
-        );
+        add("clock_wrong", None, of_clock(by));
     }
     let (full, settings): (Vec<_>, Vec<_>) = seen
         .warnings
@@ -78,6 +93,9 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         .partition(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
     for warning in full {
         add("redis_full", None, format!("{warning}."));
+    }
+    for reason in &seen.refusals {
+        add("database_refuses", None, reason.sentence().to_owned());
     }
     if seen.database_took > SLOW {
         let millis = seen.database_took.as_millis();
@@ -210,6 +228,7 @@ mod tests {
             dead_lately: 0,
             database_took: Duration::from_millis(3),
             clock: None,
+            refusals: Vec::new(),
             full: Vec::new(),
             removed: Vec::new(),
         };
@@ -297,6 +316,15 @@ mod tests {
         assert!(wrong[0].starts_with("A clock was 365 days ahead"), "{wrong:?}");
         let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
         assert!(wrong[0].starts_with("A clock was 90 seconds behind"), "{wrong:?}");
+        let full = told(&[], |seen| {
+            seen.redis = Some("the queue cannot do it now: MISCONF: Errors writing to the AOF file");
+            seen.refusals = vec![Reason::Full];
+        });
+        assert!(full[0].starts_with("Redis cannot save to its disk"), "{full:?}");
+        assert!(
+            full[1].starts_with("The disk of the database is full"),
+            "{full:?}"
+        );
         let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
         assert!(
             behind[0].starts_with("Outcomes have not been recorded for 60 s"),

@@ -8,7 +8,7 @@ use salvo::http::{Method, StatusCode};
 use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
-use crate::db::StoreError;
+use crate::db::{Reason, StoreError};
 use crate::http::middleware::base_path::link;
 use crate::http::response::problem::{self, FieldError};
 use crate::services::admission::BacklogFull;
@@ -138,6 +138,8 @@ pub enum ApiError {
     Stopping,
     #[error("{what} cannot be reached at the moment. Try again in a few seconds.")]
     Unavailable { what: &'static str, cause: Cause },
+    #[error("{}", .reason.sentence())]
+    DatabaseRefuses { reason: Reason, cause: Cause },
     #[error("Something went wrong on our side. The log tells more under this request id.")]
     Internal { cause: Cause },
     #[error("There is nothing at {path}. GET /api/docs/ describes what there is.")]
@@ -224,9 +226,11 @@ impl ApiError {
             | Self::TooManyReads { .. }
             | Self::BacklogFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooManyClients { .. } | Self::Busy | Self::Stopping | Self::Unavailable { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TooManyClients { .. }
+            | Self::Busy
+            | Self::Stopping
+            | Self::Unavailable { .. }
+            | Self::DatabaseRefuses { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Other { status, .. } => *status,
         }
@@ -276,7 +280,7 @@ impl ApiError {
             Self::BacklogFull { .. } => "backlog_full",
             Self::Busy => "busy",
             Self::Stopping => "stopping",
-            Self::Unavailable { .. } => "unavailable",
+            Self::Unavailable { .. } | Self::DatabaseRefuses { .. } => "unavailable",
             Self::Internal { .. } => "internal",
             Self::NotFound { .. } => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
@@ -328,6 +332,7 @@ impl ApiError {
             Self::Busy => "Too much at once",
             Self::Stopping => "The server is stopping",
             Self::Unavailable { .. } => "A part of the service is away",
+            Self::DatabaseRefuses { .. } => "The database cannot do it now",
             Self::Internal { .. } => "Internal error",
             Self::NotFound { .. } => "There is nothing here",
             Self::MethodNotAllowed { .. } => "The method is not possible here",
@@ -370,6 +375,8 @@ impl ApiError {
     pub(crate) fn log(&self) {
         if let Self::Unavailable { what, cause } = self {
             tracing::warn!(what, error = %chain(cause.as_ref()), "a part of the service is away");
+        } else if let Self::DatabaseRefuses { cause, .. } = self {
+            tracing::warn!(error = %chain(cause.as_ref()), "the database refuses its work");
         } else if let Self::Internal { cause } = self {
             tracing::error!(error = %chain(cause.as_ref()), "internal error");
         }
@@ -415,13 +422,16 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_unavailable() {
-            Self::Unavailable {
+        match error.reason() {
+            Some(reason) => Self::DatabaseRefuses {
+                reason,
+                cause: error.into(),
+            },
+            None if error.is_unavailable() => Self::Unavailable {
                 what: "The database",
                 cause: error.into(),
-            }
-        } else {
-            Self::internal(error)
+            },
+            None => Self::internal(error),
         }
     }
 }

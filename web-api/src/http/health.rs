@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs::queue::ServerWarningKind;
+use jobs::queue::{ServerWarning, ServerWarningKind};
 use jobs::version;
 use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use salvo::http::{ResBody, StatusCode};
@@ -37,8 +37,8 @@ pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
 
 /// Can the process do its work?
 ///
-/// Looks at SQL, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator
-/// should set right before it costs jobs.
+/// Looks at SQL, which has to take writes as well, at Redis and at the recorder's last poll. Warnings do not make it
+/// unready: they tell what an operator should set right before it costs jobs.
 #[endpoint(
     operation_id = "readyz",
     tags("health"),
@@ -50,7 +50,7 @@ pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
 pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
     let (sql, redis) = tokio::join!(
-        tokio::time::timeout(PATIENCE, state.store.ping()),
+        tokio::time::timeout(PATIENCE, state.store.check()),
         tokio::time::timeout(PATIENCE, state.queues.ping()),
     );
     let sql = told("sql", sql.map(|ping| ping.map_err(|error| chain(&error))));
@@ -75,9 +75,18 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
         &Readiness {
             status: word.to_owned(),
             checks,
-            warnings: warnings.iter().map(ToString::to_string).collect(),
+            warnings: all_warnings(state, &warnings),
         },
     )
+}
+
+/// What an operator should set right.
+fn all_warnings(state: &Inner, of_redis: &[ServerWarning]) -> Vec<String> {
+    let of_redis = of_redis.iter().map(ToString::to_string);
+    let of_sql = state.store.refusals().into_iter();
+    of_redis
+        .chain(of_sql.map(|reason| reason.sentence().to_owned()))
+        .collect()
 }
 
 fn told(name: &str, ping: Result<Result<(), String>, tokio::time::error::Elapsed>) -> Check {

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use jobs::catalog::Catalog;
 use jobs::queue::Queues;
 use jobs::version;
+use migrations::SessionError;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -20,6 +21,8 @@ use crate::http::server::Listening;
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions whether it is behind a pooler, while it is away.
+const PAUSE_OF_SESSIONS: Duration = Duration::from_secs(1);
 
 /// Serves until `shutdown`, then answers what is under way and ends.
 ///
@@ -50,6 +53,12 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .context("cannot use the database")?;
     let queues = Queues::connect(&redis).await.context("cannot use Redis")?;
     let router = routes::router();
+    // Before anything is asked, if the database is there already.
+    let known = match migrations::check_sessions(&database.url).await {
+        Err(shared @ SessionError::Shared { .. }) => return Err(shared.into()),
+        Err(SessionError::Unknown { .. }) => false,
+        Ok(()) => true,
+    };
     let answer = first_answer(store.clone());
     let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
     // Whoever has connected meanwhile waits. So a replica that joins others under load refuses nobody.
@@ -67,6 +76,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
     let result = tokio::select! {
         served = listening.serve(router, app.state(), shutdown.clone()) => served.context("the HTTP server failed"),
         error = app.failed() => Err(error.into()),
+        shared = sessions_are_shared(&database.url), if !known => Err(shared.into()),
     };
     shutdown.cancel();
     app.end().await;
@@ -76,6 +86,17 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .context("the database was not closed in order")?;
     tracing::info!("ended in order");
     result
+}
+
+/// Resolves when the database is found behind a pooler that it cannot be used through.
+async fn sessions_are_shared(url: &str) -> SessionError {
+    loop {
+        match migrations::check_sessions(url).await {
+            Err(shared @ SessionError::Shared { .. }) => return shared,
+            Err(SessionError::Unknown { .. }) => tokio::time::sleep(PAUSE_OF_SESSIONS).await,
+            Ok(()) => std::future::pending().await,
+        }
+    }
 }
 
 async fn first_answer(store: Store) {

@@ -92,18 +92,21 @@ impl Touched {
 impl Batches {
     /// The way in, and the role behind it that has to run for batches to be closed.
     pub fn new(
-        store: Store,
+        store: &Store,
         windows: Windows,
         touched: Touched,
         shutdown: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let batches = Self {
             store: store.clone(),
             windows: windows.clone(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             touched: touched.clone(),
         };
-        let closer = Closer { store, windows };
+        let closer = Closer {
+            store: store.for_roles(),
+            windows,
+        };
         let role = async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}

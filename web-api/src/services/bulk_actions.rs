@@ -98,7 +98,11 @@ impl Actions {
             store: bulk.store.clone(),
             notify: Arc::clone(&notify),
         };
-        (actions, run(bulk, notify, shutdown))
+        let role = Bulk {
+            store: bulk.store.for_roles(),
+            ..bulk
+        };
+        (actions, run(role, notify, shutdown))
     }
 
     /// How many jobs it would be done to.

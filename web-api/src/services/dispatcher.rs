@@ -9,6 +9,7 @@
 //! by `reconcile`.
 
 mod lane_share;
+mod marks;
 pub mod window;
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jobs::clock;
 use jobs::{
-    job::{Envelope, QueueName},
+    job::{Envelope, JobId, QueueName},
     queue::{Pushed, Queues},
 };
 use tokio::{sync::watch, time::Instant};
@@ -27,6 +28,7 @@ use crate::db::jobs::dispatch::Lane;
 use crate::db::{Store, StoreError};
 use crate::services::dispatcher::window::{WindowSettings, Windows};
 use crate::services::retry_loop::{Outage, PartError};
+use marks::Marks;
 use lane_share::{Share, shares};
 
 /// Between two looks at a queue when nobody calls. With many queues less often: what lines up in this process is called
@@ -139,6 +141,7 @@ async fn work(called: &mut watch::Receiver<()>, not_before: Instant) {
 struct Line {
     queue: QueueName,
     behind: Option<Lane>,
+    marks: Marks,
     /// The last look left jobs in the backlog, because the window was full.
     waits_for_room: bool,
     /// Bytes of a job, as far as is known: by it the next rows are counted before they are read.
@@ -152,6 +155,7 @@ impl Line {
         Self {
             queue,
             behind: None,
+            marks: Marks::new(),
             waits_for_room: false,
             job_bytes: FIRST_BYTES,
             rests_until: None,
@@ -180,17 +184,48 @@ impl Line {
         let mut lanes = Vec::new();
         let from_start = self.behind.is_none();
         let mut after = self.behind.take();
-        while lanes.len() < LANES {
-            match store.job_next_lane(&self.queue, after.as_ref()).await? {
-                Some(lane) => {
-                    after = Some(lane.clone());
-                    lanes.push(lane);
-                }
-                None => return Ok((lanes, from_start)),
+        // Between two marks as in a queue without any; at a mark only what is behind it.
+        for (marked, last) in self.marks.used() {
+            if after.as_ref().is_some_and(|after| *after >= marked) {
+                continue;
             }
+            after = self.stretch(store, after, Some(&marked), &mut lanes).await?;
+            if lanes.len() >= LANES {
+                self.behind = after;
+                return Ok((lanes, false));
+            }
+            if store.job_has_next(&self.queue, &marked, last).await? {
+                lanes.push(marked.clone());
+            }
+            after = Some(marked);
         }
-        self.behind = after;
-        Ok((lanes, false))
+        after = self.stretch(store, after, None, &mut lanes).await?;
+        if lanes.len() >= LANES {
+            self.behind = after;
+            return Ok((lanes, false));
+        }
+        if from_start {
+            self.marks.emptied(&lanes);
+        }
+        Ok((lanes, from_start))
+    }
+
+    /// Adds the lanes after one and before another, and returns the last one that it has come to.
+    async fn stretch(
+        &self,
+        store: &Store,
+        mut after: Option<Lane>,
+        before: Option<&Lane>,
+        lanes: &mut Vec<Lane>,
+    ) -> Result<Option<Lane>, StoreError> {
+        while lanes.len() < LANES {
+            let Some(lane) = store.job_next_lane(&self.queue, after.as_ref(), before).await? else {
+                break;
+            };
+            after = Some(lane.clone());
+            lanes.push(lane);
+        }
+        Ok(after)
     }
 }
 
@@ -269,7 +304,7 @@ async fn unpark(store: &Store, windows: &Windows) -> Result<bool, PartError> {
 
 async fn fill(store: &Store, queues: &Queues, windows: &Windows, line: &mut Line) -> Result<bool, PartError> {
     let queue = line.queue.clone();
-    windows.begin_look(&queue);
+    line.marks.begin_look(&windows.begin_look(&queue));
     let result = fill_window(store, queues, windows, line).await;
     // Only a look that saw the end of the backlog may say that nobody waits.
     let emptied = matches!(result, Ok(Filled { emptied: true, .. }));
@@ -343,10 +378,13 @@ async fn fill_window(
                 emptied = false;
                 break;
             }
-            let (taken, bytes) = hand_over(store, queues, windows, &line.queue, lane, most).await?;
-            line.saw(taken, bytes);
-            moved |= taken > 0;
-            if taken < most {
+            let behind = line.marks.of(lane);
+            let (taken, bytes) = hand_over(store, queues, windows, &line.queue, lane, behind, most).await?;
+            let (count, last) = (taken.len() as u64, taken.last().copied());
+            line.saw(count, bytes);
+            line.marks.taken(lane, count, last, count < most);
+            moved |= count > 0;
+            if count < most {
                 break;
             }
             left -= most;
@@ -381,18 +419,20 @@ async fn weigh(queues: &Queues, windows: &Windows, queue: &QueueName, held: u64)
     Ok(())
 }
 
-/// Moves jobs of one lane from the backlog into Redis. Returns how many there were, up to `most`, and their bytes.
+/// Moves jobs of one lane, behind one of them, from the backlog into Redis. Returns up to `most`, in their order, and their
+/// bytes.
 async fn hand_over(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
     queue: &QueueName,
     lane: &Lane,
+    behind: Option<JobId>,
     most: u64,
-) -> Result<(u64, u64), PartError> {
+) -> Result<(Vec<JobId>, u64), PartError> {
     // Before the rows are taken: whoever finds them dispatched and unknown later on knows that this push is over.
     let deadline = queues.deadline(queue, PUSH_WITHIN).await?;
-    let jobs = store.job_dispatch(queue, lane, most).await?;
+    let jobs = store.job_dispatch(queue, lane, behind, most).await?;
     let envelopes = envelopes(&jobs);
     let bytes = envelopes.iter().map(bytes_of).sum();
     if !envelopes.is_empty() {
@@ -411,7 +451,7 @@ async fn hand_over(
             }
         }
     }
-    Ok((jobs.len() as u64, bytes))
+    Ok((jobs.iter().map(|job| job.id).collect(), bytes))
 }
 
 /// Ends the jobs of a push that Redis refuses.

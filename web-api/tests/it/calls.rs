@@ -85,6 +85,7 @@ on_both_databases! {
         let detail = recorded.as_object_mut().unwrap();
         let attempts = detail.remove("attempts").unwrap();
         assert_eq!(detail.remove("waiting"), Some(Value::Null));
+        assert_eq!(detail.remove("history"), Some(json!([])));
         assert_eq!(recorded, body["job"]);
         assert_eq!((attempts.as_array().unwrap().len(), &attempts[0]["number"]), (1, &json!(1)));
         assert_eq!(attempts[0]["finished_at"], recorded["finished_at"]);

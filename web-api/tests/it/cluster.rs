@@ -140,7 +140,7 @@ async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer
     }
 
     let process = cluster.process(0);
-    cluster.signal(0, &process, "STOP");
+    RedisCluster::signal(0, &process, "STOP");
     let begun = Instant::now();
     let mut waits = Vec::new();
     // Longer than what is known of a clock is trusted.
@@ -161,7 +161,7 @@ async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer
     );
     assert!(longest < Duration::from_secs(2), "one call took {longest:?}");
 
-    cluster.signal(0, &process, "CONT");
+    RedisCluster::signal(0, &process, "CONT");
     let id = enqueue(&names[0]).await;
     known(&queues, &names[0], &[id]).await;
     stop.cancel();

@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod crash;
+mod marks;
 mod order;
 mod parked;
 mod window;

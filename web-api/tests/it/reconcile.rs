@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use futures::future::join_all;
 use jobs::job::{JobId, JobState};
-use web_api::db::jobs::{NewJob, Place};
+use web_api::db::jobs::{Job, NewJob, Place};
 use web_api::services::outcome_waiters::Outcomes;
 use web_api::services::reconciler::Wake;
 
@@ -214,7 +214,7 @@ on_both_databases! {
         // Some are there already, here and there.
         let some: Vec<JobId> = new.iter().step_by(3).map(|job| job.id).collect();
         let rows = env.store.job_get_many(&some).await.unwrap();
-        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+        let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
         env.queues.push(&env.queue, &envelopes).await.unwrap();
 
         let _dispatcher = env.dispatch();

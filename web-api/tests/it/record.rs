@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::db::attempts::PastOutcome;
-use web_api::db::jobs::{JobFilter, NewJob, UnfinishedJob};
+use web_api::db::jobs::{Job, JobFilter, NewJob, UnfinishedJob};
 use web_api::db::{DatabaseSettings, Store};
 use web_api::services::cancel::{self, CallOffError};
 use web_api::services::outcome_waiters::Outcomes;
@@ -34,7 +34,7 @@ async fn added(env: &TestEnv, jobs: &[NewJob]) -> Vec<JobId> {
         .job_get_many(&jobs.iter().map(|job| job.id).collect::<Vec<_>>())
         .await
         .unwrap();
-    let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+    let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
     env.queues.push(&env.queue, &envelopes).await.unwrap();
     jobs.iter().map(|job| job.id).collect()
 }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::NewBatch;
-use web_api::db::jobs::{NewJob, Place};
+use web_api::db::jobs::{Job, NewJob, Place};
 
 use crate::support::server::{Answer, TestServer};
 use crate::support::{eventually, on_both_databases};
@@ -40,7 +40,7 @@ async fn leave(server: &TestServer, in_redis: usize, lost: usize, kept: usize) -
     store.job_insert_many(&jobs).await.unwrap();
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let rows = store.job_get_many(&ids[..in_redis]).await.unwrap();
-    let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+    let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
     server.queues().await.push(&queue, &envelopes).await.unwrap();
     ids
 }
@@ -135,7 +135,7 @@ on_both_databases! {
         let store = server.database.store().await;
         store.batch_insert(&new).await.unwrap();
         let rows = store.job_get_many(&in_redis).await.unwrap();
-        let envelopes: Vec<_> = rows.iter().map(|row| row.envelope()).collect();
+        let envelopes: Vec<_> = rows.iter().map(Job::envelope).collect();
         server.queues().await.push(&queue, &envelopes).await.unwrap();
         let batch = eventually("the batch is finished", || async {
             let answer = server.post(&format!("/api/v1/batches/{id}/cancel"), "").await;

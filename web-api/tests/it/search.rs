@@ -136,7 +136,7 @@ on_both_databases! {
         ] {
             assert_eq!(found(&store, &new, search).await, expected, "{search}");
             let filter: JobFilter = search.parse().unwrap();
-            let counted = store.job_count(&filter, JobId::new(), Duration::from_secs(60)).await.unwrap();
+            let counted = store.job_count(&filter, JobId::new(), Duration::from_mins(1)).await.unwrap();
             assert_eq!(counted.jobs, expected.len() as u64, "{search}");
         }
     }

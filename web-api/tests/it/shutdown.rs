@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::server::TestServer;
 use crate::support::{TestDatabase, eventually};
 
-const HEAD: &str = "POST /api/v1/functions/echo/jobs HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+const HEAD: &str = "POST /api/v1/functions/echo/jobs HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\n\
                     content-type: application/json\r\ncontent-length: 11\r\n\r\n";
 const BODY: &str = "{\"input\":1}";
 

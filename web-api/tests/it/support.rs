@@ -5,6 +5,8 @@ pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod noted;
+#[path = "../../../migrations/tests/it/support/pgbouncer.rs"]
+pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod roles;

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { allJobs, jobListQuery } from '../../api/jobs';
 import { asApiError } from '../../api/problem';
 import { Empty, Failed, LoadingRows } from '../../components/notice';
+import { searchFor } from '../job-search';
 import classes from './fibonacci.module.css';
 import { JobRow } from './job-row';
 
@@ -16,7 +17,7 @@ export function LatestJobs() {
     <section className={classes.section} aria-labelledby="latest-jobs">
       <div className={classes.sectionHead}>
         <h2 id="latest-jobs">Latest jobs</h2>
-        <Link to="/jobs" search={{ function: 'fibonacci' }}>
+        <Link to="/jobs" search={searchFor({ function: 'fibonacci' })}>
           All Fibonacci jobs
         </Link>
       </div>

@@ -38,15 +38,15 @@ pub(super) async fn read(
 
 /// Bytes of an entry's values.
 pub(super) fn bytes_of(entry: &StreamId) -> usize {
-    let bytes = |value: &Value| match value {
-        Value::BulkString(bytes) => Some(bytes.len()),
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the values of an entry are strings"
-        )]
-        _ => None,
+    let bytes = |value: &Value| {
+        // The values of an entry are strings.
+        if let Value::BulkString(bytes) = value {
+            bytes.len()
+        } else {
+            0
+        }
     };
-    entry.map.values().filter_map(bytes).sum()
+    entry.map.values().map(bytes).sum()
 }
 
 /// Adds the streams of the group to a command, and where to read on in each.

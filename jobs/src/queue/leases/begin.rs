@@ -44,7 +44,7 @@ impl Claim {
 }
 
 impl Claims {
-    /// Asks whether jobs of one queue, at most [`BATCH`] of them, may begin, and has Redis mark those as begun. Renews
+    /// Asks whether jobs of one queue, at most `BATCH` of them, may begin, and has Redis mark those as begun. Renews
     /// the lease. May be called again when it failed.
     pub(crate) async fn begin(
         &self,

@@ -42,7 +42,9 @@ pub(super) fn fetch(worker: u8, room: Room, model: &mut Model, real: &mut Real) 
             .copied()
             .filter(|job| model.lane(*job) == name)
             .collect();
-        of_lane.into_iter().for_each(|job| model.line_up(job, false));
+        for job in of_lane {
+            model.line_up(job, false);
+        }
     }
 
     let mut call = real.fetch.key("jobs");

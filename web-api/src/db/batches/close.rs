@@ -63,7 +63,7 @@ impl Store {
     /// Closes the batch and inserts the job that it calls for. `None` when a job is unfinished, or somebody has closed
     /// it before.
     pub async fn batch_close(&self, id: BatchId) -> Result<Option<Closed>, StoreError> {
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let closing = async {
             let transaction = self.begin().await?;
             let counted = counts(&transaction, &[&id.to_string()]).await?;

@@ -61,7 +61,7 @@ impl Store {
     ///
     /// Safe to repeat when it is not known whether it was done: what is there already counts as created.
     pub async fn batch_insert(&self, new: &NewBatch) -> Result<BatchInserted, StoreError> {
-        let turn = self.write_turn().await;
+        let turn = self.write_turn().await?;
         let done = self.bounded("batch_insert", self.insert_batch(new)).await?;
         drop(turn);
         match done {

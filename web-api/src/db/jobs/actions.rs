@@ -49,7 +49,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let running = async {
             let transaction = self.begin().await?;
             let ended = job_history::ended(&transaction, queue, ids).await?;
@@ -182,7 +182,7 @@ impl Store {
         statement: UpdateMany<Entity>,
         (id, action, cause): (JobId, ManualAction, &Cause),
     ) -> Result<Vec<Job>, StoreError> {
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let changing = async {
             let transaction = self.begin().await?;
             let rows = statement.exec_with_returning(&transaction).await?;

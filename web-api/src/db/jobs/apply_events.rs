@@ -212,7 +212,7 @@ impl Store {
             let mut passed = self.carry_out(&update(self.backend(), &changes)).await?;
             return Ok(applied(changes, &mut passed));
         }
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let applying = async {
             let transaction = self.begin().await?;
             let mut histories: Vec<&History> = Vec::new();
@@ -246,7 +246,7 @@ impl Store {
     }
 
     async fn carry_out(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let rows = self
             .bounded("job_apply_events", self.database.query_all(statement))
             .await?;

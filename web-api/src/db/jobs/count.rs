@@ -49,7 +49,9 @@ impl Store {
                     query = query.filter(plan.source.id().gte(edge.to_string()));
                 }
                 let query = query.into_tuple::<i64>();
-                let jobs = self.bounded("job_count", query.one(&self.database)).await?;
+                let jobs = self
+                    .bounded_search("job_count", query.one(&self.database))
+                    .await?;
                 counted.jobs += jobs.unwrap_or_default().unsigned_abs();
             }
             match edge {

@@ -9,7 +9,7 @@ use jobs::job::{JobId, JobState, Priority, QueueName};
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     UpdateMany,
-    sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType, SelectStatement, SimpleExpr},
+    sea_query::{CaseStatement, Expr, ExprTrait, LockBehavior, LockType, SimpleExpr},
 };
 
 use super::{
@@ -39,33 +39,53 @@ pub struct DispatchedJob {
 pub const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 impl Store {
-    /// The first lane of a queue, after `after`, that has jobs in the backlog.
+    /// The first lane of a queue, after `after` and before `before`, that has jobs in the backlog.
     pub async fn job_next_lane(
         &self,
         queue: &QueueName,
         after: Option<&Lane>,
+        before: Option<&Lane>,
     ) -> Result<Option<Lane>, StoreError> {
-        let query = next_lane(queue, after).into_tuple::<(i16, String)>();
-        let found = self.bounded("job_next_lane", query.one(&self.database)).await?;
-        Ok(found.map(|(priority, fairness_key)| Lane {
-            priority: u8::try_from(priority)
-                .unwrap_or_default()
-                .try_into()
-                .unwrap_or_default(),
-            fairness_key,
-        }))
+        for query in next_lane(queue, after, before) {
+            let query = query.into_tuple::<(i16, String)>();
+            let found = self.bounded("job_next_lane", query.one(&self.database)).await?;
+            if let Some((priority, fairness_key)) = found {
+                return Ok(Some(Lane {
+                    priority: u8::try_from(priority)
+                        .unwrap_or_default()
+                        .try_into()
+                        .unwrap_or_default(),
+                    fairness_key,
+                }));
+            }
+        }
+        Ok(None)
     }
 
-    /// Moves up to `most` jobs of a lane from the backlog to the window, the oldest first, and returns them. They are
-    /// this process's to push. One whose time has come is queued from now on.
+    /// Whether a lane has jobs in the backlog behind this one.
+    pub async fn job_has_next(
+        &self,
+        queue: &QueueName,
+        lane: &Lane,
+        behind: JobId,
+    ) -> Result<bool, StoreError> {
+        let query = of_lane(self.backend(), queue, lane, Some(behind), 1).into_tuple::<String>();
+        let found = self.bounded("job_has_next", query.one(&self.database)).await?;
+        Ok(found.is_some())
+    }
+
+    /// Moves up to `most` jobs of a lane, behind one of them, from the backlog to the window, the oldest first, and returns
+    /// them in their order. They are this process's to push. One whose time has come is queued from now on.
     pub async fn job_dispatch(
         &self,
         queue: &QueueName,
         lane: &Lane,
+        behind: Option<JobId>,
         most: u64,
     ) -> Result<Vec<Job>, StoreError> {
-        let statement = dispatch(self.backend(), queue, lane, most, clock::now().trunc_subsecs(3));
-        let _turn = self.write_turn().await;
+        let now = clock::now().trunc_subsecs(3);
+        let statement = dispatch(self.backend(), queue, lane, behind, most, now);
+        let _turn = self.write_turn().await?;
         let rows = self
             .bounded("job_dispatch", statement.exec_with_returning(&self.database))
             .await?;
@@ -83,7 +103,7 @@ impl Store {
     /// of, one for each job.
     pub async fn job_unpark(&self, until: DateTime<Utc>, most: u64) -> Result<Vec<QueueName>, StoreError> {
         let statement = unpark(self.backend(), until, most);
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let rows = self
             .bounded("job_unpark", statement.exec_with_returning(&self.database))
             .await?;
@@ -121,7 +141,7 @@ impl Store {
             return Ok(0);
         }
         let statement = take_back(ids, before, clock::now());
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let result = self
             .bounded("job_take_back", statement.exec(&self.database))
             .await?;
@@ -143,46 +163,101 @@ fn in_backlog() -> Condition {
         .add(Column::ParkedUntil.is_null())
 }
 
-pub(super) fn next_lane(queue: &QueueName, after: Option<&Lane>) -> Select<Entity> {
+/// The first lane after one and before another, in at most two parts: first those of a lower number of priority, then those of
+/// the same priority as `before`. PostgreSQL does not end a scan where two columns together reach a bound.
+pub(super) fn next_lane(
+    queue: &QueueName,
+    after: Option<&Lane>,
+    before: Option<&Lane>,
+) -> Vec<Select<Entity>> {
+    let number = |lane: &Lane| i16::from(u8::from(lane.priority));
     let mut query = Entity::find()
         .select_only()
         .columns([Column::Priority, Column::FairnessKey])
         .filter(Column::Queue.eq(queue.as_str()))
-        .filter(in_backlog());
-    if let Some(lane) = after {
-        let place = Expr::tuple([Expr::col(Column::Priority), Expr::col(Column::FairnessKey)]);
-        let seen = Expr::tuple([
-            Expr::value(i16::from(u8::from(lane.priority))),
-            Expr::value(lane.fairness_key.as_str()),
-        ]);
-        query = query.filter(place.gt(seen));
-    }
-    query
+        .filter(in_backlog())
         .order_by_asc(Column::Priority)
         .order_by_asc(Column::FairnessKey)
-        .limit(1)
+        .limit(1);
+    let Some(before) = before else {
+        if let Some(lane) = after {
+            let place = Expr::tuple([Expr::col(Column::Priority), Expr::col(Column::FairnessKey)]);
+            let seen = Expr::tuple([Expr::value(number(lane)), Expr::value(lane.fairness_key.as_str())]);
+            query = query.filter(place.gt(seen));
+        }
+        return vec![query];
+    };
+    let mut parts = Vec::new();
+    let same_priority = after.filter(|after| after.priority == before.priority);
+    if same_priority.is_none() {
+        let mut lower = query.clone().filter(Column::Priority.lt(number(before)));
+        if let Some(lane) = after {
+            let place = Expr::tuple([Expr::col(Column::Priority), Expr::col(Column::FairnessKey)]);
+            let seen = Expr::tuple([Expr::value(number(lane)), Expr::value(lane.fairness_key.as_str())]);
+            lower = lower.filter(place.gt(seen));
+        }
+        parts.push(lower);
+    }
+    // Nothing comes before the lane of those without a key.
+    if !before.fairness_key.is_empty() {
+        let mut same = query
+            .filter(Column::Priority.eq(number(before)))
+            .filter(Column::FairnessKey.lt(before.fairness_key.as_str()));
+        if let Some(lane) = same_priority {
+            same = same.filter(Column::FairnessKey.gt(lane.fairness_key.as_str()));
+        }
+        parts.push(same);
+    }
+    parts
+}
+
+/// The ids of a lane's jobs in the backlog, the oldest first.
+///
+/// PostgreSQL is not told that the queue is equal to something: it would see that the order is that of the ids alone, and
+/// when nearly all rows wait it would take the primary key for as good as the backlog's index, and go through all rows that
+/// were dispatched before.
+pub(super) fn of_lane(
+    backend: DbBackend,
+    queue: &QueueName,
+    lane: &Lane,
+    behind: Option<JobId>,
+    most: u64,
+) -> Select<Entity> {
+    let of_queue = if backend == DbBackend::Postgres {
+        // One of two that are the same.
+        Column::Queue.is_in([queue.as_str(), queue.as_str()])
+    } else {
+        Column::Queue.eq(queue.as_str())
+    };
+    let mut query = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(of_queue)
+        .filter(Column::Priority.eq(i16::from(u8::from(lane.priority))))
+        .filter(Column::FairnessKey.eq(lane.fairness_key.as_str()))
+        .filter(in_backlog());
+    if let Some(id) = behind {
+        query = query.filter(Column::Id.gt(id.to_string()));
+    }
+    query
+        .order_by_asc(Column::Queue)
+        .order_by_asc(Column::Id)
+        .limit(most)
 }
 
 pub(super) fn dispatch(
     backend: DbBackend,
     queue: &QueueName,
     lane: &Lane,
+    behind: Option<JobId>,
     most: u64,
     now: DateTime<Utc>,
 ) -> UpdateMany<Entity> {
-    let oldest = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Queue.eq(queue.as_str()))
-        .filter(Column::Priority.eq(i16::from(u8::from(lane.priority))))
-        .filter(Column::FairnessKey.eq(lane.fairness_key.as_str()))
-        .filter(in_backlog())
-        .order_by_asc(Column::Id)
-        .limit(most);
+    let oldest = of_lane(backend, queue, lane, behind, most);
     Entity::update_many()
         .col_expr(Column::DispatchedAt, Expr::value(now))
         .col_expr(Column::State, waiting_state(now))
-        .filter(Column::Id.in_subquery(taken(backend, oldest)))
+        .filter(taken(backend, oldest))
 }
 
 pub(super) fn unpark(backend: DbBackend, until: DateTime<Utc>, most: u64) -> UpdateMany<Entity> {
@@ -196,7 +271,7 @@ pub(super) fn unpark(backend: DbBackend, until: DateTime<Utc>, most: u64) -> Upd
         .limit(most);
     Entity::update_many()
         .col_expr(Column::ParkedUntil, Expr::value(Option::<DateTime<Utc>>::None))
-        .filter(Column::Id.in_subquery(taken(backend, due)))
+        .filter(taken(backend, due))
 }
 
 pub(super) fn dispatched(after: Option<JobId>, limit: u64) -> Select<Entity> {
@@ -233,12 +308,19 @@ fn take_back(ids: &[JobId], before: DateTime<Utc>, now: DateTime<Utc>) -> Update
 
 /// The rows of the subquery, on PostgreSQL without those that another process is taking at this moment. On SQLite
 /// there is one writer at a time.
-fn taken(backend: DbBackend, rows: Select<Entity>) -> SelectStatement {
-    let mut rows = rows.into_query();
-    if backend == DbBackend::Postgres {
-        rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+///
+/// PostgreSQL goes from a subquery's rows to the same rows of the table by their places: by their ids it would sometimes read
+/// the whole table instead, since it cannot know how many there will be.
+fn taken(backend: DbBackend, rows: Select<Entity>) -> SimpleExpr {
+    if backend != DbBackend::Postgres {
+        return Column::Id.in_subquery(rows.into_query());
     }
-    rows
+    let mut rows = rows.into_query();
+    rows.clear_selects()
+        .expr(Expr::cust("ctid"))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let rows = SimpleExpr::SubQuery(None, Box::new(rows.into()));
+    Expr::cust_with_exprs("ctid = ANY(ARRAY $1)", [rows])
 }
 
 /// Scheduled or retrying while its time is ahead, else queued.

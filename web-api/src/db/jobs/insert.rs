@@ -50,7 +50,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let now = clock::now();
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         let inserting = async {
             let transaction = self.begin().await?;
             let insertion = insert(&transaction, jobs, now).await?;

@@ -109,7 +109,7 @@ impl Store {
         let mut jobs = Vec::new();
         for query in pages(&plan, start, searched, limit) {
             let query = light::without_inputs(query, self.backend());
-            let rows: Vec<Model> = self.bounded("job_list", query.all(&self.database)).await?;
+            let rows: Vec<Model> = self.bounded_search("job_list", query.all(&self.database)).await?;
             for row in rows {
                 jobs.push(light::job(row)?);
             }
@@ -137,7 +137,7 @@ impl Store {
                 let row = self.database.query_one(&query).await?;
                 row.map(|row| row.try_get_by_index::<String>(0)).transpose()
             };
-            let found = self.bounded("job_list", looking).await?;
+            let found = self.bounded_search("job_list", looking).await?;
             let Some(found) = found else { continue };
             let found: JobId = super::parsed(&found, "id", &found)?;
             edge = Some(match (edge, start) {

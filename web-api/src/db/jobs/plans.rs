@@ -148,16 +148,20 @@ async fn the_window_is_filled_walked_and_parked_jobs_found_by_their_indexes() {
     let sqlite = DbBackend::Sqlite;
     for (statement, used) in [
         (
-            dispatch::next_lane(&queue, None).build(sqlite),
+            dispatch::next_lane(&queue, None, None)[0].build(sqlite),
             "SEARCH jobs USING INDEX jobs_backlog (queue=?)",
         ),
         (
-            dispatch::next_lane(&queue, Some(&lane)).build(sqlite),
+            dispatch::next_lane(&queue, Some(&lane), None)[0].build(sqlite),
             "SEARCH jobs USING INDEX jobs_backlog (queue=? AND (priority,fairness_key)>(?,?))",
         ),
         (
-            dispatch::dispatch(sqlite, &queue, &lane, 500, Utc::now()).build(sqlite),
+            dispatch::dispatch(sqlite, &queue, &lane, None, 500, Utc::now()).build(sqlite),
             "SEARCH jobs USING INDEX jobs_backlog (queue=? AND priority=? AND fairness_key=?)",
+        ),
+        (
+            dispatch::dispatch(sqlite, &queue, &lane, Some(JobId::new()), 500, Utc::now()).build(sqlite),
+            "SEARCH jobs USING INDEX jobs_backlog (queue=? AND priority=? AND fairness_key=? AND id>?)",
         ),
         (
             dispatch::unpark(sqlite, Utc::now(), 500).build(sqlite),

@@ -68,7 +68,7 @@ impl Store {
             }
             Ok::<_, DbErr>(found)
         };
-        self.bounded("job_neighbours", query).await
+        self.bounded_search("job_neighbours", query).await
     }
 
     /// The oldest job that waits for a worker.

@@ -96,7 +96,7 @@ impl Store {
         if firings.is_empty() {
             return Ok(Vec::new());
         }
-        let _turn = self.write_turn().await;
+        let _turn = self.write_turn().await?;
         self.bounded("schedule_fire", fire(&self.database, firings)).await
     }
 }

@@ -19,7 +19,7 @@ impl Store {
     /// Folds what was written down into minutes and hours. Another process that does it already is left alone.
     pub async fn stat_fold(&self) -> Result<(), StoreError> {
         loop {
-            let turn = self.write_turn().await;
+            let turn = self.write_turn().await?;
             let folded = self.bounded("stat_fold", self.fold()).await?;
             drop(turn);
             if folded < MOST {

@@ -47,15 +47,21 @@ pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
     }
     let database_took = begun.elapsed();
     let workers = add_workers(state, &names, &mut queues).await;
+    // One that cannot save answers questions, and this one tells.
+    let redis = match &workers {
+        Err(error) => Some(error.clone()),
+        Ok(_) => state.queues.ping().await.err().map(|error| chain(&error)),
+    };
     let total = tally(&counts);
     let seen = Seen {
         queues: &queues,
-        redis: workers.as_ref().err().map(String::as_str),
+        redis: redis.as_deref(),
         warnings: state.redis_warnings.current(),
         recorder: state.recorder.age(),
         dead_lately: state.backlogs.dead_lately(),
         database_took,
         clock: clock::jump(),
+        refusals: state.store.refusals(),
         full: names
             .iter()
             .filter(|name| {

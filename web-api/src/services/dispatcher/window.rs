@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use jobs::job::QueueName;
+use jobs::job::{JobId, QueueName};
 use tokio::sync::watch;
 
 /// How much of a queue Redis holds.
@@ -53,10 +53,21 @@ struct Window {
     full: bool,
     /// Rows of this queue wait in the backlog, as far as is known: a new job must not overtake them.
     backlog: bool,
-    /// Some have lined up since the dispatcher began to look.
-    news: bool,
+    /// What has lined up since the dispatcher began to look.
+    news: LinedUp,
     /// The dispatcher has looked since the process began.
     seen: bool,
+}
+
+/// What has come into the backlog of a queue since the last look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LinedUp {
+    #[default]
+    Nothing,
+    /// New jobs, this one the oldest of them.
+    Since(JobId),
+    /// Jobs that may be as old as any.
+    OfAnyAge,
 }
 
 /// Places in windows that were promised to jobs on their way to Redis. Given up when it is dropped: by then Redis has said
@@ -173,27 +184,40 @@ impl Windows {
         self.queues().get(queue).is_some_and(|window| window.full)
     }
 
-    /// Jobs have come into the backlog: calls the dispatcher.
+    /// Jobs of any age have come into the backlog: calls the dispatcher.
     pub fn lined_up(&self, queue: &QueueName) {
+        self.note(queue, LinedUp::OfAnyAge);
+    }
+
+    /// A new job has come into the backlog: calls the dispatcher.
+    pub(crate) fn lined_up_new(&self, queue: &QueueName, id: JobId) {
+        self.note(queue, LinedUp::Since(id));
+    }
+
+    fn note(&self, queue: &QueueName, lined_up: LinedUp) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
         window.backlog = true;
-        window.news = true;
+        window.news = match (window.news, lined_up) {
+            (LinedUp::OfAnyAge, _) | (_, LinedUp::OfAnyAge) => LinedUp::OfAnyAge,
+            (LinedUp::Since(one), LinedUp::Since(other)) => LinedUp::Since(one.min(other)),
+            (LinedUp::Nothing, new) | (new, LinedUp::Nothing) => new,
+        };
         drop(queues);
         self.work.send_replace(());
     }
 
     /// The dispatcher is about to look for the backlog of a queue. Until it has seen the end of it, new jobs line up as
-    /// before.
-    pub(crate) fn begin_look(&self, queue: &QueueName) {
-        self.queues().entry(queue.clone()).or_default().news = false;
+    /// before. Tells what has lined up since the last look.
+    pub(crate) fn begin_look(&self, queue: &QueueName) -> LinedUp {
+        std::mem::take(&mut self.queues().entry(queue.clone()).or_default().news)
     }
 
     /// It has looked, and seen the backlog `emptied` or not. What has lined up meanwhile it may have missed.
     pub(crate) fn end_look(&self, queue: &QueueName, emptied: bool) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
-        window.backlog = !emptied || window.news;
+        window.backlog = !emptied || window.news != LinedUp::Nothing;
         window.seen = true;
     }
 
@@ -204,7 +228,9 @@ impl Windows {
 
     /// Whether jobs have lined up since the dispatcher began to look for those of this queue.
     pub(crate) fn has_news(&self, queue: &QueueName) -> bool {
-        self.queues().get(queue).is_some_and(|window| window.news)
+        self.queues()
+            .get(queue)
+            .is_some_and(|window| window.news != LinedUp::Nothing)
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<QueueName, Window>> {

@@ -71,7 +71,7 @@ impl Pusher {
     pub(super) async fn push(&self, jobs: Vec<Job>, seats: Seats) {
         for job in &jobs {
             if job.place == Place::Backlog {
-                self.windows.lined_up(&job.queue);
+                self.windows.lined_up_new(&job.queue, job.id);
             }
         }
         let seats = Arc::new(seats);

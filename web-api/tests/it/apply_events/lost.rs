@@ -44,7 +44,7 @@ on_both_databases! {
         assert!(read().await[1..3].iter().all(|job| job.state == JobState::Running));
         // Rows that have been dispatched again meanwhile stay.
         let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
-        let again = store.job_dispatch(&QueueName::standard(), &lane, 10).await.unwrap();
+        let again = store.job_dispatch(&QueueName::standard(), &lane, None, 10).await.unwrap();
         assert_eq!(again.len(), 4);
         assert_eq!(store.job_take_back(&ids, before).await.unwrap(), 0);
     }

@@ -43,7 +43,7 @@ on_both_databases! {
         server.until_in_redis(5).await;
         // One whose dispatcher died before its push, or is about to push it.
         let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
-        let marked = store.job_dispatch(&QueueName::standard(), &lane, 1).await.unwrap()[0].id;
+        let marked = store.job_dispatch(&QueueName::standard(), &lane, None, 1).await.unwrap()[0].id;
         let waiting = ids[19];
         assert_eq!((place(waiting).await, place(parked).await), (Place::Backlog, Place::Parked));
         let off = [waiting, parked, marked];

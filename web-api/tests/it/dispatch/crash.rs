@@ -16,7 +16,7 @@ on_both_databases! {
         let env = small(kind).await;
         let ids = backlog(&env, 20).await;
         let lane = Lane { priority: Priority::STANDARD, fairness_key: String::new() };
-        let marked = env.store.job_dispatch(&env.queue, &lane, 10).await.unwrap();
+        let marked = env.store.job_dispatch(&env.queue, &lane, None, 10).await.unwrap();
         assert!(marked.len() == 10 && marked.iter().all(|job| matches!(job.place, Place::Window(_))));
         assert_eq!(held(&env).await, 0);
 

@@ -63,7 +63,7 @@ on_both_databases! {
             tokio::spawn(async move {
                 let mut taken = Vec::new();
                 loop {
-                    let some = store.job_dispatch(&queue, &lane, 30).await.unwrap();
+                    let some = store.job_dispatch(&queue, &lane, None, 30).await.unwrap();
                     assert!(some.len() <= 30, "{} at once", some.len());
                     assert!(some.is_sorted_by_key(|job| job.id), "the oldest of them first");
                     if some.is_empty() {

@@ -57,7 +57,7 @@ on_both_databases! {
 
         let counted = Counted::default();
         let _worker = env.worker(&counted);
-        let most = peak(&env, all_completed(&env, 2_000)).await;
+        let most = Box::pin(peak(&env, all_completed(&env, 2_000))).await;
         assert!(most <= SIZE * 2, "Redis held {most} of a window of {SIZE}, and those of a lane of which all run");
         each_ran_once(&counted, &ids);
         assert_eq!(held(&env).await, 0);
@@ -108,7 +108,7 @@ on_both_databases! {
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let counted = Counted::default();
         let _worker = env.worker(&counted);
-        let most = peak(&env, all_completed(&env, 2_000)).await;
+        let most = Box::pin(peak(&env, all_completed(&env, 2_000))).await;
         assert!(most <= 600, "two processes that know nothing of each other filled in {most}");
         each_ran_once(&counted, &ids);
     }

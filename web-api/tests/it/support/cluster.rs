@@ -79,7 +79,7 @@ impl RedisCluster {
     }
 
     /// STOP or CONT: it does not answer, and its connections stay up.
-    pub(crate) fn signal(&self, number: usize, process: &str, signal: &str) {
+    pub(crate) fn signal(number: usize, process: &str, signal: &str) {
         let sent = Command::new("kill")
             .args([&format!("-{signal}"), process])
             .status();

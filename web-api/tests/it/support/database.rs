@@ -2,7 +2,7 @@
 //! SQLite file in a folder that goes away with the test.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -37,6 +37,23 @@ impl Database {
         database
     }
 
+    /// A SQLite file with all tables in a folder of its own inside this one.
+    pub(crate) async fn sqlite_in(folder: &Path) -> Self {
+        let database = Self::of_file(tempfile::tempdir_in(folder).unwrap());
+        let connection = database.connect().await;
+        migrations::migrate_up(&connection).await.unwrap();
+        connection.close().await.unwrap();
+        database
+    }
+
+    fn of_file(folder: TempDir) -> Self {
+        let url = format!("sqlite://{}", folder.path().join("spiral.db").display());
+        Self {
+            url,
+            place: Place::Sqlite(folder),
+        }
+    }
+
     /// Without any table.
     pub(crate) async fn empty(kind: TestDatabase) -> Self {
         match kind {
@@ -57,14 +74,7 @@ impl Database {
                     place: Place::Postgres { server, name },
                 }
             }
-            TestDatabase::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite://{}", folder.path().join("spiral.db").display());
-                Self {
-                    url,
-                    place: Place::Sqlite(folder),
-                }
-            }
+            TestDatabase::Sqlite => Self::of_file(tempfile::tempdir().unwrap()),
         }
     }
 
@@ -88,7 +98,8 @@ impl Database {
 
     pub(crate) fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
-            max_connections: 5,
+            // Of which five may be used for requests at the same time.
+            max_connections: 8,
             ..DatabaseSettings::new(self.url.clone())
         }
     }

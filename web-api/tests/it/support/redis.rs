@@ -87,7 +87,7 @@ impl RedisServer {
                 Instant::now() < deadline,
                 "redis-server did not come up: is it installed?"
             );
-            thread::yield_now();
+            thread::park_timeout(Duration::from_millis(50));
         }
     }
 
@@ -112,5 +112,42 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// While it is there, Redis cannot save, and takes no writes because of that.
+pub(crate) struct CannotSave<'r>(&'r RedisServer);
+
+impl RedisServer {
+    /// As on a full disk: its last attempt to save has failed.
+    pub(crate) fn refuse_to_save(&self) -> CannotSave<'_> {
+        // No file can be put where a folder is.
+        std::fs::create_dir(self.folder.path().join("dump.rdb")).unwrap();
+        self.ask("CONFIG SET save \"900 1\"");
+        self.ask("BGSAVE");
+        self.until_saving("err");
+        CannotSave(self)
+    }
+
+    fn until_saving(&self, status: &str) {
+        let deadline = Instant::now() + Duration::from_mins(2);
+        while !self
+            .ask("INFO persistence")
+            .contains(&format!("rdb_last_bgsave_status:{status}"))
+        {
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for a save that is {status}"
+            );
+            thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for CannotSave<'_> {
+    fn drop(&mut self) {
+        std::fs::remove_dir(self.0.folder.path().join("dump.rdb")).unwrap();
+        self.0.ask("BGSAVE");
+        self.0.until_saving("ok");
     }
 }

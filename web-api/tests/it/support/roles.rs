@@ -133,7 +133,7 @@ impl TestEnv {
     pub(crate) fn batches(&self, store: &Store) -> Role {
         Role::start(|stop| {
             let (store, touched) = (store.clone(), Touched::default());
-            Batches::new(store, self.windows.clone(), touched, stop).1
+            Batches::new(&store, self.windows.clone(), touched, stop).1
         })
     }
 

@@ -222,11 +222,17 @@ impl From<EnqueueError> for ApiError {
             }
             EnqueueError::Full => Self::Busy,
             EnqueueError::Stopping => Self::Stopping,
-            EnqueueError::Store(ref cause) if cause.is_unavailable() => Self::Unavailable {
-                what: "The database",
-                cause: error.into(),
+            EnqueueError::Store(ref store) => match store.reason() {
+                Some(reason) => Self::DatabaseRefuses {
+                    reason,
+                    cause: error.into(),
+                },
+                None if store.is_unavailable() => Self::Unavailable {
+                    what: "The database",
+                    cause: error.into(),
+                },
+                None => Self::internal(error),
             },
-            EnqueueError::Store(_) => Self::internal(error),
         }
     }
 }
