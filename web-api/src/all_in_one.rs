@@ -23,9 +23,9 @@ use self::redis_child::RedisChild;
 use crate::app::App;
 use crate::config::{AllInOneConfig, Config};
 use crate::db::{DatabaseSettings, Store};
-use crate::http::error::chain;
 use crate::http::routes;
 use crate::http::server::Listening;
+use jobs::error::chain;
 
 /// How long the database file may take to open; only another program could hold it.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(10);

@@ -9,12 +9,12 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::authenticator::Doorkeeper;
+use crate::auth::authenticator::Authenticator;
 use crate::config::ServerSettings;
 use crate::db::Store;
+use crate::http::metrics;
 use crate::http::state::{AppState, Inner};
 use crate::live::Feed;
-use crate::metrics;
 use crate::services::admission::Backlogs;
 use crate::services::batch_closer::{Batches, Touched};
 use crate::services::bulk_actions::{Actions, Bulk, BulkSettings};
@@ -55,7 +55,8 @@ impl App {
         queues: Queues,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let doorkeeper = Doorkeeper::new(settings.access.clone(), settings.base_path.clone(), &catalog)?;
+        let authenticator =
+            Authenticator::new(settings.access.clone(), settings.base_path.clone(), &catalog)?;
         let metrics = metrics::install()?;
         let end = CancellationToken::new();
         let outcomes = Outcomes::new(store.clone());
@@ -127,7 +128,13 @@ impl App {
         };
         let reconciling = reconciler::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
-        let feed = Feed::new(queues.clone(), names, &settings, shutdown.clone());
+        let feed = Feed::new(
+            queues.clone(),
+            names,
+            settings.event_clients,
+            settings.access.public_functions.clone(),
+            shutdown.clone(),
+        );
         // It ends with the shutdown, and that is in order: then it waits for the others.
         let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
         spawn(&mut roles, "live", async move {
@@ -139,7 +146,7 @@ impl App {
 
         let state = AppState::new(Inner {
             settings,
-            doorkeeper,
+            authenticator,
             catalog,
             store: requests,
             queues,

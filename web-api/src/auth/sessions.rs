@@ -12,9 +12,9 @@ use salvo::http::header::COOKIE as HEADER;
 use salvo::http::uri::Scheme;
 use salvo::prelude::*;
 
-use super::authenticator::Role;
+use super::roles::Role;
 use super::settings::AccessSettings;
-use crate::http::middleware::base_path::BasePath;
+use crate::domain::base_path::BasePath;
 
 /// The name of the cookie.
 pub const COOKIE: &str = "spiral_session";

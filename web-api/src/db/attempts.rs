@@ -11,9 +11,9 @@ use sea_orm::{
 };
 
 use super::jobs::JobError;
-use super::jobs::apply_events::storable;
-use super::jobs::insert::saturated;
 use super::{Store, StoreError};
+use crate::db::values::saturated;
+use crate::db::values::storable;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;

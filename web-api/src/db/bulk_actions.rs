@@ -15,10 +15,11 @@ use sea_orm::{
 };
 
 use super::job_history::Actor;
-use super::jobs::{Counted, JobFilter, parsed, unreadable};
+use super::jobs::{Counted, parsed, unreadable};
 use super::{Store, StoreError};
+use crate::domain::job_filter::JobFilter;
 use crate::domain::search;
-use crate::http::error::chain;
+use jobs::error::chain;
 
 mod row {
     use sea_orm::entity::prelude::*;

@@ -12,9 +12,9 @@ use sea_orm::{
     QueryOrder, QuerySelect, Set, sea_query::OnConflict,
 };
 
-use super::jobs::insert::saturated;
 use super::jobs::{FINAL, UnfinishedJob, parsed, row as job};
 use super::{Store, StoreError, attempts};
+use crate::db::values::saturated;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;

@@ -29,12 +29,11 @@ use jobs::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::batches::BatchId;
-use super::schedules::ScheduleId;
 use super::{Store, StoreError};
+use crate::domain::ids::BatchId;
+use crate::domain::ids::ScheduleId;
 use crate::domain::tag::Tag;
 pub use count::Counted;
-pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
 pub use light::InputCut;
 pub(in crate::db) use light::InputSql;

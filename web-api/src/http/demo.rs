@@ -11,11 +11,11 @@ use super::v1::jobs::output;
 use crate::http::dto::demo::{CurrentValues, IndexList, NewValue, Value};
 use crate::http::dto::jobs::Job;
 use crate::http::dto::pattern::{Key, Wait};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 const EXAMPLE: &str = "{\"index\": 90}";

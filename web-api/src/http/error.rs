@@ -8,12 +8,15 @@ use salvo::http::{Method, StatusCode};
 use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 
+use crate::auth::error::AuthError;
 use crate::db::{Reason, StoreError};
-use crate::http::middleware::base_path::link;
-use crate::http::response::problem::{self, FieldError};
+use crate::domain::base_path::link;
+use crate::http::dto::problems::FieldError;
+use crate::live::TooManyClients;
 use crate::services::admission::BacklogFull;
 use crate::services::cancel::CallOffError;
 use crate::services::retry_loop::PartError;
+use jobs::error::chain;
 
 /// A cause that is told to the log and never to the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -404,20 +407,24 @@ fn list(fields: &[FieldError]) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
-/// An error and all that caused it, in one line.
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Many errors repeat their source in their own text.
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unauthorized => Self::Unauthorized,
+            AuthError::WrongToken => Self::WrongToken,
+            AuthError::NoLogin => Self::NoLogin,
+            AuthError::TooManyAttempts { wait } => Self::TooManyAttempts { wait },
+            AuthError::TooManyCalls { wait } => Self::TooManyCalls { wait },
+            AuthError::TooManyReads { wait } => Self::TooManyReads { wait },
+            AuthError::UnknownHost { host } => Self::UnknownHost { host },
         }
-        source = cause.source();
     }
-    text
+}
+
+impl From<TooManyClients> for ApiError {
+    fn from(error: TooManyClients) -> Self {
+        Self::TooManyClients { limit: error.limit }
+    }
 }
 
 impl From<StoreError> for ApiError {
@@ -478,14 +485,6 @@ impl From<jobs::error::Error> for ApiError {
         } else {
             Self::internal(error)
         }
-    }
-}
-
-#[async_trait]
-impl Writer for ApiError {
-    async fn write(mut self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
-        self.log();
-        problem::render(&self, req, depot, res);
     }
 }
 

@@ -10,9 +10,10 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::http::dto::health::{Check, Health, Readiness};
-use crate::http::error::{ApiError, chain};
+use crate::http::error::ApiError;
 use crate::http::response::Answer;
 use crate::http::state::{AppState, Inner};
+use jobs::error::chain;
 
 /// A part that takes longer to answer is as good as away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -120,7 +121,7 @@ fn recorder(state: &Inner) -> Check {
 /// The metrics of this process in the text format of Prometheus.
 #[handler]
 pub async fn metrics(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let text = crate::metrics::render(AppState::of(depot)?).await;
+    let text = crate::http::metrics::render(AppState::of(depot)?).await;
     let headers = res.headers_mut();
     headers.insert(
         CONTENT_TYPE,

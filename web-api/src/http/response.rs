@@ -10,8 +10,8 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 use serde::Serialize;
 
+use crate::domain::base_path;
 use crate::http::error::ApiError;
-use crate::http::middleware::base_path;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

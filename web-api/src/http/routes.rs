@@ -4,8 +4,8 @@ use salvo::http::Method;
 use salvo::prelude::*;
 use salvo::routing::filters;
 
-use crate::auth::authenticator::Access::{self, Call, Change, Enqueue, Open, Read, ReadPublic};
-use crate::auth::authenticator::Scope;
+use crate::auth::roles::Access::{self, Call, Change, Enqueue, Open, Read, ReadPublic};
+use crate::auth::roles::Scope;
 use crate::http::middleware::audit::Audit;
 use crate::http::middleware::authorize::Guard;
 

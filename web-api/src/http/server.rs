@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use self::acceptor::Door;
 use self::slow_readers::LeastPace;
 use crate::http::extract::json;
+use crate::http::middleware::base_path::mount;
+use crate::http::middleware::catch::catch;
 use crate::http::middleware::request_log::observe;
-use crate::http::response::problem;
 use crate::http::state::AppState;
 
 mod acceptor;
@@ -113,8 +114,8 @@ impl Listening {
 /// The endpoints with everything around them. The order matters: the outermost layer comes first.
 fn service(router: Router, state: AppState) -> Service {
     let base_path = state.settings().base_path.clone();
-    Service::new(base_path.mount(router))
-        .catcher(Catcher::default().hoop(problem::catch))
+    Service::new(mount(&base_path, router))
+        .catcher(Catcher::default().hoop(catch))
         .hoop(LEAST_PACE)
         .hoop(json::discard_unread)
         .hoop(observe)

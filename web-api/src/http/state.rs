@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::authenticator::Doorkeeper;
+use crate::auth::authenticator::Authenticator;
 use crate::config::ServerSettings;
 use crate::db::Store;
 use crate::http::error::ApiError;
@@ -32,7 +32,7 @@ pub struct AppState {
 /// The parts, by name.
 pub struct Inner {
     pub settings: ServerSettings,
-    pub doorkeeper: Doorkeeper,
+    pub authenticator: Authenticator,
     pub catalog: Arc<Catalog>,
     pub store: Store,
     pub queues: Queues,

@@ -11,8 +11,8 @@ use salvo::prelude::*;
 use salvo::routing::{Filter as _, filters};
 use salvo::serve_static::StaticDir;
 
+use crate::domain::base_path::BasePath;
 use crate::http::error::ApiError;
-use crate::http::middleware::base_path::BasePath;
 use crate::http::response::Answer;
 
 /// Everything outside of the API's paths.

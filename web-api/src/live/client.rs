@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::ring::{Found, Reader};
 use super::{Feed, sse};
-use crate::http::error::chain;
+use jobs::error::chain;
 
 /// How often a client hears from us when nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -19,14 +19,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::db::batches::Batch;
 use crate::db::batches::insert::{BatchInserted, NewBatch};
-use crate::db::batches::{Batch, BatchId};
 use crate::db::jobs::{Job, Place};
 use crate::db::{Store, StoreError};
-use crate::http::error::chain;
+use crate::domain::ids::BatchId;
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer::EnqueueError;
 use crate::services::retry_loop::{Outage, jittered};
+use jobs::error::chain;
 
 /// Jobs in one batch.
 pub const MOST_JOBS: usize = 10_000;

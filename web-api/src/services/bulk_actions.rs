@@ -18,15 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::bulk_actions::{Action, ActionState, JobAction, Step};
 use crate::db::job_history::{Actor, Cause};
-use crate::db::jobs::{Counted, Job, JobFilter, UnfinishedJob};
+use crate::db::jobs::{Counted, Job, UnfinishedJob};
 use crate::db::{Store, StoreError};
-use crate::http::error::chain;
+use crate::domain::job_filter::JobFilter;
 use crate::services;
 use crate::services::batch_closer::Touched;
 use crate::services::cancel::CallOffError;
 use crate::services::dispatcher::window::Windows;
 use crate::services::retry;
 use crate::services::retry_loop::{Outage, PartError, jittered};
+use jobs::error::chain;
 
 /// Actions that may be under way.
 pub const MOST: u64 = 100;

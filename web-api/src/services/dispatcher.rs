@@ -28,8 +28,8 @@ use crate::db::jobs::dispatch::Lane;
 use crate::db::{Store, StoreError};
 use crate::services::dispatcher::window::{WindowSettings, Windows};
 use crate::services::retry_loop::{Outage, PartError};
-use marks::Marks;
 use lane_share::{Share, shares};
+use marks::Marks;
 
 /// Between two looks at a queue when nobody calls. With many queues less often: what lines up in this process is called
 /// out, and other processes look after what lines up there.

@@ -25,9 +25,9 @@ use jobs::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::batches::BatchId;
 use crate::db::jobs::{Inserted, Job, NewJob, Place};
 use crate::db::{Store, StoreError};
+use crate::domain::ids::BatchId;
 use crate::services::dispatcher::PUSH_WITHIN;
 use crate::services::dispatcher::window::{Places, Windows};
 use crate::services::reconciler::Wake;

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
 use crate::db::jobs::apply_events::{Applied, AppliedChange};
-use crate::http::error::chain;
 use crate::services::batch_closer::Touched;
 use crate::services::outcome_waiters::Outcomes;
 use crate::services::progress_marker::Pulse;
 use crate::services::retry_loop::Outage;
+use jobs::error::chain;
 
 /// How long one read waits for news; also how long an orderly end takes at most.
 const BLOCK: Duration = Duration::from_millis(500);

@@ -13,9 +13,9 @@ use jobs::queue::Queues;
 use crate::db::Store;
 use crate::db::job_history::Cause;
 use crate::db::jobs::Job;
-use crate::http::error::chain;
 use crate::services::dispatcher::window::Windows;
 use crate::services::retry_loop::PartError;
+use jobs::error::chain;
 
 /// Runs those of `ids`, all of one queue, again that have ended, and returns them.
 ///

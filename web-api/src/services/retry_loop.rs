@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::db::StoreError;
-use crate::http::error::chain;
+use jobs::error::chain;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::auth::authenticator::{Access, AccessSettings, Role};
+use web_api::auth::roles::{Access, Role};
+use web_api::auth::settings::AccessSettings;
 use web_api::http::{openapi, routes};
 
 use crate::support::TestDatabase;

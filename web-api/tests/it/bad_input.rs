@@ -3,7 +3,7 @@
 use jobs::job::QueueName;
 use jobs::queue::Queues;
 use reqwest::Method;
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::on_both_databases;
 use crate::support::server::{Answer, TestServer};

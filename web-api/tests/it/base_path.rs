@@ -117,7 +117,7 @@ async fn programs_and_people_find_their_way_from_the_documents() {
 async fn the_session_is_for_what_lies_there() {
     let server = TestServer::start_with(TestDatabase::Sqlite, |config| {
         let lookup = |name: &str| (name == "SPIRAL_ADMIN_TOKEN").then(|| ADMIN.to_owned());
-        config.server.access = web_api::auth::authenticator::AccessSettings::from_lookup(&lookup).unwrap();
+        config.server.access = web_api::auth::settings::AccessSettings::from_lookup(&lookup).unwrap();
         config.server.base_path = "/spiral".parse().unwrap();
     })
     .await;

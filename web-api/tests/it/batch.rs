@@ -10,10 +10,12 @@ use jobs::{
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::db::batches::insert::{BatchInserted, NewBatch};
-use web_api::db::batches::{Batch, BatchId, Counts};
+use web_api::db::batches::{Batch, Counts};
 use web_api::db::jobs::apply_events::AppliedChange;
-use web_api::db::jobs::{Idempotency, Job, JobFilter, NewJob, Unique};
+use web_api::db::jobs::{Idempotency, Job, NewJob, Unique};
 use web_api::db::{Store, StoreError};
+use web_api::domain::ids::BatchId;
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::outcome_waiters::Outcomes;
 
 use crate::{

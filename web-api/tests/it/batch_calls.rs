@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use web_api::config::Config;
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::roles::Counted;
 use crate::support::server::{Answer, TestServer};

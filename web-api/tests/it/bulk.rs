@@ -8,7 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use web_api::db::Store;
 use web_api::db::bulk_actions::{Action, ActionState, JobAction, Step};
-use web_api::db::jobs::{JobFilter, NewJob};
+use web_api::db::jobs::NewJob;
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::batch_closer::Touched;
 use web_api::services::bulk_actions::{Actions, Bulk, BulkSettings};
 

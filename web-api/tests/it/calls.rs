@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::server::{Answer, TestServer};
 use crate::support::{eventually, on_both_databases};

@@ -3,7 +3,8 @@
 use jobs::job::JobId;
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use serde_json::json;
-use web_api::db::jobs::{JobFilter, NewJob};
+use web_api::db::jobs::NewJob;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::server::TestServer;
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};

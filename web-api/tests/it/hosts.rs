@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
-use web_api::auth::authenticator::AccessSettings;
+use web_api::auth::settings::AccessSettings;
 
 use crate::access::{ADMIN, locked, sign_in};
 use crate::support::binary::program;

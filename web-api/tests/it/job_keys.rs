@@ -6,9 +6,9 @@ use chrono::{TimeDelta, Utc};
 use jobs::job::JobId;
 use sea_orm::ConnectionTrait;
 use web_api::db::Store;
-use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::{BatchInserted, NewBatch};
 use web_api::db::jobs::{Idempotency, Inserted, NewJob, Unique};
+use web_api::domain::ids::BatchId;
 
 use crate::{
     store::waiting_for_locks,

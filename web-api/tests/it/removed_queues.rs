@@ -6,9 +6,9 @@ use chrono::{SubsecRound as _, Utc};
 use jobs::job::{JobId, QueueName};
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::NewBatch;
 use web_api::db::jobs::{Job, NewJob, Place};
+use web_api::domain::ids::BatchId;
 
 use crate::support::server::{Answer, TestServer};
 use crate::support::{eventually, on_both_databases};

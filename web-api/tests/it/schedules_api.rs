@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use web_api::db::schedules::{CatchUp, Schedule};
+use web_api::db::schedules::Schedule;
+use web_api::domain::catch_up::CatchUp;
 
 use crate::schedules::schedule;
 use crate::support::server::{Answer, TestServer};

@@ -61,7 +61,7 @@ async fn a_session_holds_with_another_process_and_ends_with_its_token() {
     assert_eq!(pause.status, 200, "{}", pause.text);
     let rotated = TestServer::start_with(TestDatabase::Sqlite, |config| {
         let lookup = |name: &str| (name == "SPIRAL_ADMIN_TOKEN").then(|| "another-0123456789".to_owned());
-        config.server.access = web_api::auth::authenticator::AccessSettings::from_lookup(&lookup).unwrap();
+        config.server.access = web_api::auth::settings::AccessSettings::from_lookup(&lookup).unwrap();
     })
     .await;
     with_cookie(&rotated, Method::GET, "/api/v1/jobs", &cookie)

@@ -28,7 +28,8 @@ use jobs::{
 };
 use serde_json::{json, value::to_raw_value};
 use web_api::db::Store;
-use web_api::db::jobs::{JobFilter, NewJob, Place};
+use web_api::db::jobs::{NewJob, Place};
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::dispatcher::window::{WindowSettings, Windows};
 use web_api::services::progress_marker::Pulse;
 

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::db::job_history::{self, Cause, ManualAction};
 use crate::db::job_keys::{self, Hold, Kind};
+use crate::db::values::saturated;
 use crate::db::{Store, StoreError, json};
 
 /// The states in which a job waits for a time.
@@ -144,7 +145,7 @@ impl Store {
 
     /// Writes that a job, which was seen after `attempt` attempts, has become due in Redis.
     pub async fn job_is_due(&self, id: JobId, attempt: u32, cause: &Cause) -> Result<(), StoreError> {
-        let statement = due_now(id).filter(Column::Attempt.eq(super::insert::saturated(attempt)));
+        let statement = due_now(id).filter(Column::Attempt.eq(saturated(attempt)));
         self.changed("job_is_due", statement, (id, ManualAction::RunNow, cause))
             .await?;
         Ok(())

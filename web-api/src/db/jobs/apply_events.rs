@@ -3,13 +3,11 @@
 //! Events come at least once, and with several recorders not always in order. So no event is applied blindly: each
 //! change has a guard that its row must pass, and a row in a final state passes none.
 
+mod applied;
 mod change;
 mod history;
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use jobs::clock;
@@ -25,58 +23,18 @@ use sea_orm::{
 };
 
 use super::{FINAL, UnfinishedJob, dispatch::AHEAD, parsed, row::Column};
-use crate::db::batches::BatchId;
-use crate::db::stats::{Notes, between};
 use crate::db::{Store, StoreError, json};
+use crate::domain::ids::BatchId;
 
+use applied::ended;
+pub use applied::{Applied, AppliedChange};
 use change::changes;
-pub(in crate::db) use change::storable;
 pub use change::{Attempt, Change};
 use history::History;
 
 /// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
 const CHUNK: usize = 500;
 const CHANGE: &str = "change";
-
-/// What came of a batch of events.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// The changes that their rows let pass.
-    pub changes: Vec<AppliedChange>,
-    /// The jobs whose changes the database refuses for ever, and why.
-    pub refused: Vec<(JobId, StoreError)>,
-}
-
-/// A change that has reached its row.
-#[derive(Debug)]
-pub struct AppliedChange {
-    pub change: Change,
-    /// Not before this time it could have run, by the row; `None` for its call.
-    pub could_run: Option<DateTime<Utc>>,
-    /// The batch that the job was called with.
-    pub batch: Option<BatchId>,
-    /// The function of the job, by its row: not every event tells it.
-    pub function: String,
-}
-
-impl AppliedChange {
-    /// The batch in which a job has ended with this.
-    pub fn ended_in(&self) -> Option<BatchId> {
-        self.batch.filter(|_| self.change.state.is_final())
-    }
-
-    /// The last attempt of a job that has ended with this, and how long it had waited for that one: from the moment it could
-    /// have run, which is its call, the time it was scheduled for, or the end of its last backoff.
-    pub fn waited(&self) -> Option<(&Attempt, Duration)> {
-        let last = self.change.ended.last()?;
-        if last.state == JobState::Retrying {
-            return None;
-        }
-        let created_at = self.change.id.created_at();
-        let could_run = self.could_run.map_or(created_at, |at| Ord::max(at, created_at));
-        Some((last, between(could_run, last.started_at)))
-    }
-}
 
 /// What events mean for one job.
 #[derive(Debug, Clone)]
@@ -234,7 +192,7 @@ impl Store {
             };
             let applied = applied(changes, &mut passed);
             history::write_failures(&transaction, &histories).await?;
-            Notes::ended(applied.iter()).write(&transaction).await?;
+            ended(&applied).write(&transaction).await?;
             transaction.commit().await?;
             Ok::<_, DbErr>(Some(applied))
         };

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jobs::job::JobState;
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
 
-use super::{CHUNK, Happened, Name, Step, between, signed};
+use super::{CHUNK, Happened, Name, Step, signed};
 use crate::db::jobs::Job;
-use crate::db::jobs::apply_events::AppliedChange;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -50,37 +48,8 @@ impl Notes {
         notes
     }
 
-    pub(in crate::db) fn ended<'c>(changes: impl Iterator<Item = &'c AppliedChange>) -> Self {
-        let mut notes = Self::default();
-        for applied in changes {
-            let change = &applied.change;
-            for attempt in &change.ended {
-                let happened = notes.of(attempt.finished_at, change.queue.as_str(), &attempt.function);
-                happened
-                    .run
-                    .record(between(attempt.started_at, attempt.finished_at));
-                match attempt.state {
-                    JobState::Completed => happened.completed += 1,
-                    JobState::Retrying => happened.failed += 1,
-                    JobState::Dead => {
-                        happened.failed += 1;
-                        happened.dead += 1;
-                    }
-                    JobState::Cancelled | JobState::Scheduled | JobState::Queued | JobState::Running => {}
-                }
-            }
-            for at in &change.vanished {
-                notes.of(*at, change.queue.as_str(), &applied.function).failed += 1;
-            }
-            if let Some((last, waited)) = applied.waited() {
-                let happened = notes.of(last.finished_at, change.queue.as_str(), &last.function);
-                happened.wait.record(waited);
-            }
-        }
-        notes
-    }
-
-    fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Happened {
+    /// The counters that what happened then belongs to.
+    pub(in crate::db) fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Happened {
         let name = (Step::Minute.of(at), queue.to_owned(), function.to_owned());
         self.0.entry(name).or_default()
     }

@@ -3,8 +3,9 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::jobs::{AttemptError, LogLine, State};
+use super::jobs::{AttemptError, LogLine};
 use super::scalar::{AnyJson, Timestamp};
+use crate::http::dto::job_state::State;
 
 /// The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -5,47 +5,13 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::job_history::HistoryEntry;
+use super::job_state::State;
 use super::scalar::{AnyJson, Timestamp};
 use crate::db::attempts::{PastAttempt, PastOutcome};
 use crate::db::job_history as record_history;
 use crate::db::{jobs as record, log_lines};
-use crate::domain::queue_position::Standing;
-use crate::http::middleware::base_path;
-
-/// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[salvo(schema(name = "JobState"))]
-pub enum State {
-    /// Waits for the time that its caller asked for.
-    Scheduled,
-    /// Waits for a worker.
-    Queued,
-    /// A worker holds it.
-    Running,
-    /// An attempt failed; waits for the next one.
-    Retrying,
-    /// Has its output.
-    Completed,
-    /// Gave up after its last attempt.
-    Dead,
-    /// Called off by a person.
-    Cancelled,
-}
-
-impl From<JobState> for State {
-    fn from(state: JobState) -> Self {
-        match state {
-            JobState::Scheduled => Self::Scheduled,
-            JobState::Queued => Self::Queued,
-            JobState::Running => Self::Running,
-            JobState::Retrying => Self::Retrying,
-            JobState::Completed => Self::Completed,
-            JobState::Dead => Self::Dead,
-            JobState::Cancelled => Self::Cancelled,
-        }
-    }
-}
+use crate::domain::base_path;
+use crate::services::queue_position::Standing;
 
 /// Why the latest attempt of a job failed.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -6,8 +6,8 @@ use jobs::json::{Json, Object, escaped};
 use serde_json::Value;
 
 use crate::domain::times;
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
-use crate::http::response::problem::FieldError;
 
 /// The fields of a body that are still to be looked at, and what was wrong with those that were.
 #[derive(Debug)]

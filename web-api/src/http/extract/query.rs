@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use salvo::prelude::*;
 
 use crate::domain::times;
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
-use crate::http::response::problem::FieldError;
 
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 

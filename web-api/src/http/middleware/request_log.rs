@@ -9,7 +9,7 @@ use salvo::prelude::*;
 use tracing::Instrument as _;
 use ulid::Ulid;
 
-use crate::metrics;
+use crate::http::metrics;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -6,15 +6,15 @@ use ::jobs::job::JobId;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::Role;
+use crate::auth::roles::Role;
 use crate::db::audit::{AuditFilter, Outcome};
 use crate::http::dto::audit::AuditPage;
 use crate::http::dto::pattern::{AuditEnd, AuditRole, Id, Plain};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 /// List what was changed

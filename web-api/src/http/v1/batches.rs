@@ -18,11 +18,11 @@ use crate::db::batches::insert::NewBatch as Wanted;
 use crate::db::job_history::Cause;
 use crate::http::dto::batches::{Batch, BatchPage, NewBatch};
 use crate::http::dto::pattern::{Id, Key};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
 use crate::services::batch_closer::Made;
 

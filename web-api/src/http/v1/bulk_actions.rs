@@ -10,15 +10,15 @@ use serde_json::json;
 use super::jobs;
 use crate::db::bulk_actions as record;
 use crate::db::bulk_actions::Action;
-use crate::db::jobs::JobFilter;
+use crate::domain::job_filter::JobFilter;
 use crate::http::dto::bulk_actions as wire;
 use crate::http::dto::bulk_actions::{JobAction, JobActionList, JobCount, NewJobAction};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
 use crate::http::middleware::audit;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
 use crate::services::bulk_actions;
 

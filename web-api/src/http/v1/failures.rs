@@ -4,10 +4,10 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::http::dto::failures::FailureList;
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 /// List the failures

@@ -9,16 +9,16 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
 
-use crate::auth::authenticator::Caller;
 use crate::db::jobs as record;
 use crate::http::dto::functions::FunctionList;
 use crate::http::dto::jobs::{Job, NewJob};
 use crate::http::dto::pattern::{Key, Wait};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 use call_body::{Call, Called, INPUT};
 use options::CallOptions;
@@ -35,10 +35,10 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 )]
 pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
     let state = AppState::of(depot)?;
-    let caller = Caller::of(depot)?;
+    let caller = caller(depot)?;
     let functions = state.catalog.iter();
     let functions =
-        functions.filter(|function| !caller.is_visitor() || state.doorkeeper.is_public(function.name()));
+        functions.filter(|function| !caller.is_visitor() || state.authenticator.is_public(function.name()));
     let functions = functions.map(Into::into).collect();
     Ok(Answer::ok(&FunctionList { functions })?.tagged())
 }
@@ -96,7 +96,7 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let wait = query.wait();
     query.finish()?;
     let fields = Fields::of(json::object(req, state.settings.body_limit, EXAMPLE).await?);
-    if Caller::of(depot)?.is_visitor() {
+    if caller(depot)?.is_visitor() {
         input_alone(&fields)?;
     }
     let asked = read(fields, &state.catalog.queues())?;

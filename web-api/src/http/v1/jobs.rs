@@ -11,18 +11,18 @@ use jobs::job::{JobId, JobState};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::Caller;
 use crate::db::job_history::Actor;
 use crate::db::jobs as record;
-use crate::domain::queue_position::{self, Standing};
 use crate::http::dto::jobs::{JobDetail, JobPage, LogLineList};
 use crate::http::dto::pattern::{FingerprintText, Id, QueueText, States, TagText};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
+use crate::services::queue_position::{self, Standing};
 
 /// All lines of a job with the most attempts that a caller may ask for.
 const MOST_LINES: u64 = 20_000;
@@ -120,7 +120,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
         state.store.attempt_list(job.id).await?
     };
     let mut history = state.store.job_history_list(job.id).await?;
-    if Caller::of(depot)?.is_visitor() {
+    if caller(depot)?.is_visitor() {
         for actor in history.iter_mut().filter_map(|entry| entry.actor.as_mut()) {
             actor.address.clear();
         }
@@ -171,7 +171,7 @@ pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
 /// Who sent the request.
 pub(crate) fn actor(depot: &Depot) -> Result<Actor, ApiError> {
-    let caller = Caller::of(depot)?;
+    let caller = caller(depot)?;
     Ok(Actor {
         role: caller.role.as_str().to_owned(),
         address: caller.address.to_string(),

@@ -1,5 +1,7 @@
 //! How everything is at this moment.
 
+mod diagnostics;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -9,14 +11,15 @@ use ::jobs::queue::Limits;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use self::diagnostics::Seen;
 use crate::db::job_counts::JobCount;
-use crate::domain::diagnostics::{self, Seen};
 use crate::http::dto::overview::{JobCounts, OldestWaiting, Overview, QueueOverview};
-use crate::http::error::{ApiError, chain};
+use crate::http::dto::problems::Problem;
+use crate::http::error::ApiError;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
 use crate::services::removed_queues;
+use jobs::error::chain;
 
 /// Redis that takes longer is as good as away: the rest is told without it.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -13,11 +13,11 @@ use crate::config::MOST_BACKLOG;
 use crate::db::job_counts::JobCount;
 use crate::db::queues::Limit;
 use crate::http::dto::overview::JobCounts;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::queues::{Queue, QueueLimits, QueueList};
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
 use crate::services::limits_sync;
 

@@ -10,13 +10,14 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::db::schedules as record;
-use crate::db::schedules::{ScheduleId, Written};
+use crate::db::schedules::Written;
+use crate::domain::ids::ScheduleId;
+use crate::http::dto::problems::{FieldError, Problem};
 use crate::http::dto::schedules::{NewSchedule, Schedule, ScheduleChange, SchedulePage};
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::{FieldError, Problem};
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"name\": \"morning numbers\", \"cron\": \"0 8 * * *\", \"function\": \"fibonacci\", \"input\": {\"index\": 90}}";

@@ -11,12 +11,12 @@ use salvo::prelude::*;
 
 use crate::db::stats::{Happened, StatFilter, Step};
 use crate::http::dto::pattern::{PointStep, QueueText};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::dto::stats::{StatPoint, Stats};
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 /// Points of one answer.

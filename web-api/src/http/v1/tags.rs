@@ -5,11 +5,11 @@ use salvo::prelude::*;
 
 use crate::domain::tag::Tag;
 use crate::http::dto::pattern::TagText;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::tags::TagList;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 /// List the tags

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use crate::http::dto::problems::Problem;
 use crate::http::dto::workers::{Worker, WorkerList};
 use crate::http::error::ApiError;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 
 /// List the workers

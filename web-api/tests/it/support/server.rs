@@ -16,8 +16,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use web_api::app::App;
 use web_api::config::{Config, ServerSettings};
 use web_api::db::Store;
+use web_api::http::routes;
 use web_api::http::server::Listening;
-use web_api::http::{routes, serve};
+use web_api::serve;
 
 use super::{Database, RedisServer, TestDatabase, eventually};
 

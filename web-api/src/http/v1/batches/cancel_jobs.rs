@@ -1,7 +1,7 @@
 //! Calling off all jobs of a batch that are not finished.
 
-use crate::db::batches::BatchId;
 use crate::db::job_history::Cause;
+use crate::domain::ids::BatchId;
 use crate::http::error::ApiError;
 use crate::http::state::Inner;
 use crate::services;

@@ -12,11 +12,12 @@ use serde_json::value::RawValue;
 use super::call_body::{self, Call};
 use crate::db::jobs::NewJob;
 use crate::http::dto::bulk_call::{CallResult, CallResults, ManyCalls, Status};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::problem;
 use crate::http::state::{AppState, Inner};
 use crate::http::v1::functions;
 use crate::services::batch_closer::MOST_JOBS;
@@ -164,7 +165,7 @@ fn result(made: &Result<Enqueued, ApiError>, req: &Request, depot: &Depot) -> Ca
             status: Status::Refused,
             id: None,
             state: None,
-            problem: Some(Problem::of(error, req, depot)),
+            problem: Some(problem::of(error, req, depot)),
         },
     }
 }

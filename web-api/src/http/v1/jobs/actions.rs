@@ -11,13 +11,14 @@ use super::{actor, find};
 use crate::db::job_history::Cause;
 use crate::db::jobs::{Job as Record, Place};
 use crate::http::dto::jobs::{Job, JobChange};
-use crate::http::error::{ApiError, chain};
+use crate::http::dto::problems::Problem;
+use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::{AppState, Inner};
 use crate::http::v1::functions::call_body;
 use crate::services;
+use jobs::error::chain;
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 /// How often an action begins anew because its job has gone from one place to another meanwhile.

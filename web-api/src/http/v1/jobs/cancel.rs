@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::db::job_history::Cause;
 use crate::http::dto::jobs::Job;
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::v1::functions::call_body;
 use crate::http::v1::jobs;

@@ -8,12 +8,13 @@ use salvo::prelude::*;
 
 use super::{edit, find};
 use crate::http::dto::jobs::Job;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::schedules::Schedule;
-use crate::http::error::{ApiError, chain};
+use crate::http::error::ApiError;
 use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 use crate::services::scheduler::fire;
+use jobs::error::chain;
 
 /// Pause a schedule
 ///

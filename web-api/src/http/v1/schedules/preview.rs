@@ -6,11 +6,11 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::domain::cron::{Timing, parse_zone};
+use crate::http::dto::problems::{FieldError, Problem};
 use crate::http::dto::schedules::{SHOWN, SchedulePreview};
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::Answer;
-use crate::http::response::problem::{FieldError, Problem};
 
 /// Preview a cron text
 ///

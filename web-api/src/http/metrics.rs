@@ -8,8 +8,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use salvo::http::Method;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::error::chain;
 use crate::http::state::Inner;
+use jobs::error::chain;
 
 const REQUEST_SECONDS: &str = "spiral_http_request_duration_seconds";
 

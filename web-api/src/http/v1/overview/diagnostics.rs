@@ -20,7 +20,7 @@ const SLOW: Duration = Duration::from_millis(500);
 const CANNOT_SAVE: &str = "MISCONF";
 
 /// What was seen.
-pub struct Seen<'s> {
+pub(super) struct Seen<'s> {
     pub queues: &'s [QueueOverview],
     /// Why Redis does not answer.
     pub redis: Option<&'s str>,
@@ -50,7 +50,7 @@ fn of_clock(by: TimeDelta) -> String {
 }
 
 /// The worst first.
-pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
+pub(super) fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let mut add = |kind: &str, queue: Option<&str>, message: String| {
         troubles.push(Trouble {
