@@ -13,6 +13,7 @@ pub mod health;
 pub mod job_history;
 pub mod job_state;
 pub mod jobs;
+pub mod new_job;
 pub mod overview;
 pub mod pattern;
 pub mod problems;

@@ -15,7 +15,7 @@ use jobs::queue::{Cancelled, Queues};
 use crate::db::jobs::dispatch::AHEAD;
 use crate::db::jobs::{Job, Place, UnfinishedJob};
 use crate::db::{Store, StoreError};
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 
 /// Jobs in one event, and in one read.
 const CHUNK: usize = 500;

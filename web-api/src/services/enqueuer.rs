@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::db::jobs::{Inserted, Job, NewJob, Place};
 use crate::db::{Store, StoreError};
 use crate::domain::ids::BatchId;
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 use crate::services::dispatcher::window::{Places, Windows};
 use crate::services::reconciler::Wake;
 pub use request_hash::request_hash;

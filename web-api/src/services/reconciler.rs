@@ -3,7 +3,7 @@
 //!
 //! Runs at the start, when a queue came back empty, when a push failed, and now and then. A job that Redis does not
 //! know is not always lost: its push may be under way, or it has just finished. So rows that were dispatched a moment
-//! ago are left alone, until no push of theirs can arrive any more (see [`crate::services::dispatcher::PUSH_WITHIN`]), and before a
+//! ago are left alone, until no push of theirs can arrive any more (see [`crate::services::dispatcher::hand_over::PUSH_WITHIN`]), and before a
 //! row is taken back everything that had happened when Redis was asked is recorded.
 
 mod pass;
@@ -15,7 +15,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 use crate::services::dispatcher::window::Windows;
 use crate::services::progress_marker::Pulse;
 use crate::services::retry_loop::{Outage, jittered};

@@ -3,9 +3,9 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::jobs::NewJob;
 use super::scalar::{AnyJson, Timestamp};
 use crate::db::batches as record;
+use crate::http::dto::new_job::NewJob;
 
 /// How many jobs are in each state.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::db::jobs as record;
 use crate::http::dto::functions::FunctionList;
-use crate::http::dto::jobs::{Job, NewJob};
+use crate::http::dto::jobs::Job;
+use crate::http::dto::new_job::NewJob;
 use crate::http::dto::pattern::{Key, Wait};
 use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;

@@ -19,8 +19,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::Seats;
 
 use crate::db::jobs::{Job, Place};
+use crate::services::dispatcher::hand_over::{bytes_of, end_refused, envelopes};
 use crate::services::dispatcher::window::Windows;
-use crate::services::dispatcher::{bytes_of, end_refused, envelopes};
 use crate::services::reconciler::Wake;
 use crate::services::retry_loop::Outage;
 
