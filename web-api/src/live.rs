@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::client::Client;
 use self::ring::Ring;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::retry_loop::Outage;
+use crate::services::retry_loop::RetryLoop;
 use jobs::error::chain;
 
 /// Bytes of entries that are kept for slow clients, and for those that come back, all together.
@@ -106,20 +106,20 @@ impl Feed {
     }
 
     async fn follow(&self, outcomes: &Outcomes) {
-        let mut outage = Outage::new("live feed");
+        let mut retries = RetryLoop::new("live feed");
         loop {
             let mut tail = self.queues.tail(&self.names, None);
             while let Err(error) = tail.begin().await {
-                tokio::time::sleep(outage.failed(&error)).await;
+                tokio::time::sleep(retries.failed(&error)).await;
             }
             // From here on nothing is missed. Who joined before reads again what there was until now.
             self.ring.reset(tail.position());
             loop {
                 match tail.next(BLOCK).await {
                     Ok(batches) => {
-                        outage.over();
+                        retries.over();
                         for batch in batches {
-                            self.tell(&batch);
+                            self.publish(&batch);
                             wake_waiting(&batch, outcomes);
                         }
                     }
@@ -127,13 +127,13 @@ impl Feed {
                         tracing::warn!("the live feed lost its place: clients read everything again");
                         break;
                     }
-                    Err(error) => tokio::time::sleep(outage.failed(&error)).await,
+                    Err(error) => tokio::time::sleep(retries.failed(&error)).await,
                 }
             }
         }
     }
 
-    fn tell(&self, batch: &EventBatch) {
+    fn publish(&self, batch: &EventBatch) {
         self.ring.push(&batch.queue, batch.id, |position| {
             let public = if self.public_functions.is_empty() {
                 Bytes::new()

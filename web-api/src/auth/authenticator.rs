@@ -11,7 +11,7 @@ use salvo::http::header::AUTHORIZATION;
 use salvo::prelude::*;
 
 use crate::auth::error::AuthError;
-use crate::auth::rate_limit::Pace;
+use crate::auth::rate_limit::RateLimit;
 use crate::auth::roles::{Caller, Role};
 use crate::auth::sessions::Sessions;
 use crate::auth::settings::AccessSettings;
@@ -27,9 +27,9 @@ pub struct Authenticator {
     settings: AccessSettings,
     base_path: BasePath,
     sessions: Sessions,
-    sign_ins: Pace,
-    calls: Pace,
-    reads: Pace,
+    sign_ins: RateLimit,
+    calls: RateLimit,
+    reads: RateLimit,
 }
 
 impl Authenticator {
@@ -41,11 +41,11 @@ impl Authenticator {
                 anyhow::bail!("SPIRAL_PUBLIC_FUNCTIONS names {name:?}, which is no function of this build");
             }
         }
-        let calls = Pace::a_minute(settings.public_calls_per_minute);
-        let reads = Pace::a_minute(settings.public_reads_per_minute);
+        let calls = RateLimit::a_minute(settings.public_calls_per_minute);
+        let reads = RateLimit::a_minute(settings.public_reads_per_minute);
         Ok(Self {
             sessions: Sessions::new(&settings),
-            sign_ins: Pace::new(SIGN_INS, NEXT_SIGN_IN),
+            sign_ins: RateLimit::new(SIGN_INS, NEXT_SIGN_IN),
             calls,
             reads,
             base_path,
@@ -104,16 +104,16 @@ impl Authenticator {
 
     /// A new session for somebody of this role: when it ends, and the cookie.
     pub fn open_session(&self, role: Role, req: &Request) -> Option<(DateTime<Utc>, String)> {
-        self.sessions.open(role, clock::now(), &self.place(req))
+        self.sessions.open(role, clock::now(), &self.cookie_scope(req))
     }
 
     /// The cookie that takes the browser's session away.
     pub fn end_session(&self, req: &Request) -> String {
-        Sessions::end(&self.place(req))
+        Sessions::end(&self.cookie_scope(req))
     }
 
-    fn place(&self, req: &Request) -> crate::auth::sessions::Place {
-        crate::auth::sessions::Place::of(req, self.settings.proxies > 0, &self.base_path)
+    fn cookie_scope(&self, req: &Request) -> crate::auth::sessions::CookieScope {
+        crate::auth::sessions::CookieScope::of(req, self.settings.proxies > 0, &self.base_path)
     }
 
     /// Whether visitors may call it, and look at its jobs.

@@ -250,7 +250,7 @@ impl NewJob {
 
     /// The same call once more, as a job of its own.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub fn repeated(&self) -> Self {
         Self {
             id: JobId::new(),
             ..self.clone()

@@ -95,7 +95,7 @@ fn newest() -> OnConflict {
 }
 
 /// The lines that come with this event, and their job.
-pub(super) fn said(event: &JobEvent) -> Vec<(JobId, row::Model)> {
+pub(super) fn lines_of(event: &JobEvent) -> Vec<(JobId, row::Model)> {
     let (id, attempt, notes): (JobId, u32, &Notes) = match event {
         JobEvent::Noted { id, attempt, notes } => (*id, *attempt, notes),
         JobEvent::Finished(finished) => (finished.id, finished.attempt, &finished.notes),

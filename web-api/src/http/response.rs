@@ -17,14 +17,14 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 
 /// What a handler answers when all went well.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
     tagged: bool,
 }
 
-impl Answer {
+impl ApiResponse {
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         let headers = vec![
@@ -101,7 +101,7 @@ fn matches(header: &str, tag: &str) -> bool {
 }
 
 #[async_trait]
-impl Writer for Answer {
+impl Writer for ApiResponse {
     async fn write(mut self, req: &mut Request, _depot: &mut Depot, res: &mut Response) {
         for (name, value) in self.headers.drain(..) {
             res.headers_mut().insert(name, value);
@@ -126,7 +126,7 @@ impl Writer for Answer {
     }
 }
 
-impl EndpointOutRegister for Answer {
+impl EndpointOutRegister for ApiResponse {
     /// Every endpoint names its answers itself.
     fn register(_components: &mut Components, _operation: &mut Operation) {}
 }

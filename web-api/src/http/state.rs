@@ -20,7 +20,7 @@ use crate::services::bulk_actions::Actions;
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer::Enqueuer;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::progress_marker::Pulse;
+use crate::services::progress_marker::ProgressMarker;
 use crate::services::redis_checks::RedisWarnings;
 
 /// Cheap to clone.
@@ -44,7 +44,7 @@ pub struct Inner {
     pub outcomes: Outcomes,
     pub feed: Feed,
     /// The recorder's.
-    pub recorder: Pulse,
+    pub recorder: ProgressMarker,
     pub redis_warnings: RedisWarnings,
     pub metrics: PrometheusHandle,
     pub started: Instant,

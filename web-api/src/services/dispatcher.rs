@@ -27,7 +27,7 @@ use self::fill::fill;
 use self::line::Line;
 use crate::db::Store;
 use crate::services::dispatcher::window::{WindowSettings, Windows};
-use crate::services::retry_loop::{Outage, PartError};
+use crate::services::retry_loop::{PartError, RetryLoop};
 
 /// Between two looks at a queue when nobody calls. With many queues less often: what lines up in this process is called
 /// out, and other processes look after what lines up there.
@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_secs(1);
 const TICK_FOR_EACH: Duration = Duration::from_millis(50);
 /// After a look that moved something, and between two questions whether a full window has room again: others need the
 /// database and Redis too.
-const BREATH: Duration = Duration::from_millis(20);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// Rows in one statement.
 const BATCH: u64 = 500;
 /// Parked rows that one look brings back.
@@ -89,7 +89,7 @@ impl Dispatcher {
             unparks,
         } = self;
         let mut called = windows.listen();
-        let mut outage = Outage::new("dispatcher");
+        let mut retries = RetryLoop::new("dispatcher");
         let mut lines: Vec<Line> = names.into_iter().map(Line::new).collect();
         let mut pause = Duration::ZERO;
         let mut last_look = Instant::now();
@@ -97,8 +97,8 @@ impl Dispatcher {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 // While a window is full, each job that lines up behind it says that there is work.
-                () = work(&mut called, last_look + BREATH), if pause > BREATH => {}
-                () = room(&queues, &windows, &lines), if pause > BREATH => {}
+                () = work(&mut called, last_look + MIN_PAUSE), if pause > MIN_PAUSE => {}
+                () = room(&queues, &windows, &lines), if pause > MIN_PAUSE => {}
                 () = tokio::time::sleep(pause) => {}
             }
             last_look = Instant::now();
@@ -110,10 +110,10 @@ impl Dispatcher {
             };
             pause = match looked {
                 Ok(moved) => {
-                    outage.over();
-                    if moved { BREATH } else { TICK }
+                    retries.over();
+                    if moved { MIN_PAUSE } else { TICK }
                 }
-                Err(error) => outage.failed(&error),
+                Err(error) => retries.failed(&error),
             };
         }
     }
@@ -133,7 +133,7 @@ async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
     let worth_a_look = size - lane_share::allowance(size);
     let light = bytes - lane_share::allowance(bytes);
     while lines.iter().any(|line| line.waits_for_room) {
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(MIN_PAUSE).await;
         for line in lines.iter().filter(|line| line.waits_for_room) {
             match queues.waiting(&line.queue, &[]).await {
                 Ok((held, _)) if held <= worth_a_look => match queues.bytes(&line.queue).await {
@@ -190,7 +190,7 @@ async fn unpark(store: &Store, windows: &Windows) -> Result<bool, PartError> {
         let of = store.job_unpark(until, BATCH).await?;
         unparked += of.len() as u64;
         for queue in &of {
-            windows.lined_up(queue);
+            windows.enqueued(queue);
         }
         if (of.len() as u64) < BATCH {
             return Ok(unparked > 0);

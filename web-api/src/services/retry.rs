@@ -32,11 +32,11 @@ pub async fn run(
     // Asked first: all that is told of them from here on is of their new life.
     let now = queues.now(queue).await?;
     queues.forget(queue, ids).await?;
-    let jobs = store.job_run_again_by(queue, ids, now, cause).await?;
+    let jobs = store.job_retry_by(queue, ids, now, cause).await?;
     if jobs.is_empty() {
         return Ok(jobs);
     }
-    windows.lined_up(queue);
+    windows.enqueued(queue);
     let mut counts = BTreeMap::<&str, u64>::new();
     for job in &jobs {
         *counts.entry(&job.function).or_default() += 1;

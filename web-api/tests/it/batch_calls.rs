@@ -13,7 +13,7 @@ use web_api::config::Config;
 use web_api::domain::job_filter::JobFilter;
 
 use crate::support::roles::Counted;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually, on_both_databases};
 
 const BATCHES: &str = "/api/v1/batches";
@@ -236,7 +236,7 @@ on_both_databases! {
         let server = idle(kind).await;
         let post = |body: Value| {
             let request = server.request(Method::POST, BATCHES).header("idempotency-key", "night 17");
-            Answer::of(request.json(&body))
+            ApiResponse::of(request.json(&body))
         };
         let body = json!({"jobs": calls(3), "on_finish": {"function": "report", "input": {"to": "me"}}});
         let answers = futures::future::join_all((0..10).map(|_| post(body.clone()))).await;
@@ -267,7 +267,7 @@ on_both_databases! {
         let page = server.get(&next).await.json();
         assert_eq!((&page["batches"][0]["id"], &page["next_cursor"]), (&ids[0], &Value::Null));
         let request = server.request(Method::GET, &format!("{BATCHES}?limit=2"));
-        assert_eq!(Answer::of(request.header("if-none-match", first.header("etag"))).await.status, 304);
+        assert_eq!(ApiResponse::of(request.header("if-none-match", first.header("etag"))).await.status, 304);
     }
 
     async fn a_batch_is_cancelled_as_a_whole(kind) {

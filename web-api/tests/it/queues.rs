@@ -150,7 +150,7 @@ on_both_databases! {
             assert_eq!(problem["errors"], json!([{"field": field, "message": message}]), "{body}");
         }
         let request = server.request(reqwest::Method::PATCH, DEFAULT).header("content-type", "application/json");
-        crate::support::server::Answer::of(request.body("{")).await.problem(400, "invalid_json");
+        crate::support::server::ApiResponse::of(request.body("{")).await.problem(400, "invalid_json");
         assert_eq!(server.get(DEFAULT).await.json(), before);
     }
 

@@ -128,7 +128,7 @@ impl Store {
                 .or(dispatched_at().lt(arrived))
                 .or(dispatched_at().gt(now + AHEAD));
             statement.and_where(settled);
-            done.extend(self.carry_out(&statement).await?.into_keys());
+            done.extend(self.execute(&statement).await?.into_keys());
         }
         Ok(done)
     }
@@ -167,7 +167,7 @@ impl Store {
         let told: Vec<&Piece> = pieces.iter().filter(|piece| !piece.history.is_empty()).collect();
         let counts = |change: &Change| !change.ended.is_empty() || !change.vanished.is_empty();
         if told.is_empty() && !changes.iter().any(counts) {
-            let mut passed = self.carry_out(&update(self.backend(), &changes)).await?;
+            let mut passed = self.execute(&update(self.backend(), &changes)).await?;
             return Ok(applied(changes, &mut passed));
         }
         let _turn = self.write_turn().await?;
@@ -203,7 +203,7 @@ impl Store {
         })
     }
 
-    async fn carry_out(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
+    async fn execute(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
         let _turn = self.write_turn().await?;
         let rows = self
             .bounded("job_apply_events", self.database.query_all(statement))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
 
-use super::{CHUNK, Happened, Name, Step, signed};
+use super::{CHUNK, Counters, Name, Step, signed};
 use crate::db::jobs::Job;
 
 pub(super) mod row {
@@ -37,7 +37,7 @@ pub(super) mod row {
 
 /// What a transaction is about to write down.
 #[derive(Default)]
-pub(in crate::db) struct Notes(BTreeMap<Name, Happened>);
+pub(in crate::db) struct Notes(BTreeMap<Name, Counters>);
 
 impl Notes {
     pub(in crate::db) fn enqueued<'j>(jobs: impl Iterator<Item = &'j Job>, now: DateTime<Utc>) -> Self {
@@ -49,7 +49,7 @@ impl Notes {
     }
 
     /// The counters that what happened then belongs to.
-    pub(in crate::db) fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Happened {
+    pub(in crate::db) fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Counters {
         let name = (Step::Minute.of(at), queue.to_owned(), function.to_owned());
         self.0.entry(name).or_default()
     }
@@ -58,16 +58,16 @@ impl Notes {
         let rows: Vec<row::ActiveModel> = self
             .0
             .into_iter()
-            .map(|((at, queue, function), happened)| row::ActiveModel {
+            .map(|((at, queue, function), counters)| row::ActiveModel {
                 at: Set(at),
                 queue: Set(queue),
                 function: Set(function),
-                enqueued: Set(signed(happened.enqueued)),
-                completed: Set(signed(happened.completed)),
-                failed: Set(signed(happened.failed)),
-                dead: Set(signed(happened.dead)),
-                wait: Set(happened.wait.to_bytes()),
-                run: Set(happened.run.to_bytes()),
+                enqueued: Set(signed(counters.enqueued)),
+                completed: Set(signed(counters.completed)),
+                failed: Set(signed(counters.failed)),
+                dead: Set(signed(counters.dead)),
+                wait: Set(counters.wait.to_bytes()),
+                run: Set(counters.run.to_bytes()),
                 ..Default::default()
             })
             .collect();
@@ -81,7 +81,7 @@ impl Notes {
 }
 
 impl row::Model {
-    pub(super) fn add_to(&self, sum: &mut Happened) {
+    pub(super) fn add_to(&self, sum: &mut Counters) {
         let counts = [self.enqueued, self.completed, self.failed, self.dead];
         sum.add_row(counts, &self.wait, &self.run);
     }

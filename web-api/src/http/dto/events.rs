@@ -62,7 +62,7 @@ pub struct JobPatch {
     /// There, and true, when the job had ended and is run again: its output and its times are those of an earlier life.
     #[serde(skip_serializing_if = "is_false")]
     #[salvo(schema(required = false))]
-    pub run_again: bool,
+    pub retry: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]

@@ -11,7 +11,7 @@ use crate::db::attempts::{PastAttempt, PastOutcome};
 use crate::db::job_history as record_history;
 use crate::db::{jobs as record, log_lines};
 use crate::domain::base_path;
-use crate::services::queue_position::Standing;
+use crate::services::queue_position::QueuePosition;
 
 /// Why the latest attempt of a job failed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -213,8 +213,8 @@ pub struct Waiting {
     pub estimated_start: Option<Timestamp>,
 }
 
-impl From<Standing> for Waiting {
-    fn from(standing: Standing) -> Self {
+impl From<QueuePosition> for Waiting {
+    fn from(standing: QueuePosition) -> Self {
         Self {
             position: standing.position,
             exact: standing.exact,
@@ -228,7 +228,7 @@ impl JobDetail {
         job: &record::Job,
         past: Vec<PastAttempt>,
         history: Vec<record_history::HistoryEntry>,
-        waiting: Option<Standing>,
+        waiting: Option<QueuePosition>,
     ) -> Self {
         let mut attempts: Vec<Attempt> = past.into_iter().map(Into::into).collect();
         // The row of a job tells of its latest attempt, when that did not fail or is under way.

@@ -4,7 +4,7 @@ use crate::auth::error::AuthError;
 use crate::db::StoreError;
 use crate::live::TooManyClients;
 use crate::services::admission::BacklogFull;
-use crate::services::cancel::CallOffError;
+use crate::services::cancel::CancelError;
 use crate::services::retry_loop::PartError;
 
 use super::ApiError;
@@ -45,12 +45,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<CallOffError> for ApiError {
-    fn from(error: CallOffError) -> Self {
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
         match error {
-            CallOffError::Store(error) => error.into(),
-            CallOffError::Queue(error) => error.into(),
-            CallOffError::Behind => Self::Unavailable {
+            CancelError::Store(error) => error.into(),
+            CancelError::Queue(error) => error.into(),
+            CancelError::Behind => Self::Unavailable {
                 what: "The job",
                 cause: error.into(),
             },

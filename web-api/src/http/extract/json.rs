@@ -14,10 +14,10 @@ use crate::http::error::ApiError;
 pub use crate::http::extract::fields::Fields;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of a body that is too large so much is read and thrown away, so that the caller gets to read the answer.
 const DRAIN_AT_MOST: u64 = 64 << 20;
-const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The body as a JSON object; `example` is one that the caller could have sent.
 pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Object, ApiError> {
@@ -143,7 +143,7 @@ async fn read(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
         }
         Ok(())
     };
-    let result = tokio::time::timeout(PATIENCE, reading)
+    let result = tokio::time::timeout(READ_TIMEOUT, reading)
         .await
         .unwrap_or(Err(ApiError::BodyTooSlow));
     if let Err(error) = result {
@@ -189,7 +189,7 @@ async fn drain_body(mut body: ReqBody) {
         }
     };
     // Late or not, the answer is the same.
-    tokio::time::timeout(DRAIN_PATIENCE, draining)
+    tokio::time::timeout(DRAIN_TIMEOUT, draining)
         .await
         .unwrap_or_default();
 }

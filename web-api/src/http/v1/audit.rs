@@ -14,7 +14,7 @@ use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List what was changed
@@ -43,7 +43,7 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let filter = AuditFilter {
@@ -62,7 +62,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut entries = state.store.audit_list(&filter, cursor, limit + 1).await?;
     let more = entries.len() as u64 > limit;
     entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Answer::ok(&AuditPage {
+    Ok(ApiResponse::ok(&AuditPage {
         next_cursor: entries.last().filter(|_| more).map(|last| last.id.to_string()),
         entries: entries.into_iter().map(Into::into).collect(),
     })?

@@ -19,7 +19,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::caller::caller;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 use call_body::{Call, Called, INPUT};
 use options::CallOptions;
@@ -34,14 +34,14 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
     tags("functions"),
     responses((status_code = 200, description = "The functions, by name.", body = FunctionList)),
 )]
-pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let caller = caller(depot)?;
     let functions = state.catalog.iter();
     let functions =
         functions.filter(|function| !caller.is_visitor() || state.authenticator.is_public(function.name()));
     let functions = functions.map(Into::into).collect();
-    Ok(Answer::ok(&FunctionList { functions })?.tagged())
+    Ok(ApiResponse::ok(&FunctionList { functions })?.tagged())
 }
 
 /// Call a function
@@ -87,7 +87,7 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let name = req.param::<String>("name").unwrap_or_default();
     let Some(function) = state.catalog.get(&name) else {
@@ -135,11 +135,11 @@ pub(crate) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, Api
 }
 
 /// 200 with what is finished, 202 with what is not.
-pub(crate) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<Answer, ApiError> {
+pub(crate) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<ApiResponse, ApiError> {
     let status = if job.state.is_final() {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
     };
-    Ok(Answer::json(status, body)?.location(&format!("/api/v1/jobs/{}", job.id)))
+    Ok(ApiResponse::json(status, body)?.location(&format!("/api/v1/jobs/{}", job.id)))
 }

@@ -20,9 +20,9 @@ use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
 use crate::http::extract::caller::caller;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
-use crate::services::queue_position::{self, Standing};
+use crate::services::queue_position::{self, QueuePosition};
 
 /// All lines of a job with the most attempts that a caller may ask for.
 const MOST_LINES: u64 = 20_000;
@@ -68,7 +68,7 @@ const MOST_LINES: u64 = 20_000;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let filter = filter::read(&mut query);
@@ -86,7 +86,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         Some(than) => state.store.job_list_newer(&filter, than, limit).await?,
         None => state.store.job_list(&filter, cursor, limit).await?,
     };
-    Ok(Answer::ok(&JobPage {
+    Ok(ApiResponse::ok(&JobPage {
         jobs: page.jobs.iter().map(Into::into).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
         previous_cursor: page.previous.map(|id| id.to_string()),
@@ -111,7 +111,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     let failed = if job.attempt == 0 {
@@ -126,11 +126,11 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
         }
     }
     let waiting = waiting(state, &job).await?;
-    Ok(Answer::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
+    Ok(ApiResponse::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
 }
 
 /// Where a queued job stands; nothing of others.
-async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, ApiError> {
+async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<QueuePosition>, ApiError> {
     if job.state != JobState::Queued {
         return Ok(None);
     }
@@ -161,12 +161,12 @@ async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, A
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     let lines = state.store.log_line_list(job.id, MOST_LINES).await?;
     let lines = lines.into_iter().map(Into::into).collect();
-    Ok(Answer::ok(&LogLineList { lines })?.tagged())
+    Ok(ApiResponse::ok(&LogLineList { lines })?.tagged())
 }
 
 /// Who sent the request.

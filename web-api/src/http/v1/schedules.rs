@@ -17,7 +17,7 @@ use crate::http::dto::schedules::{NewSchedule, Schedule, ScheduleChange, Schedul
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"name\": \"morning numbers\", \"cron\": \"0 8 * * *\", \"function\": \"fibonacci\", \"input\": {\"index\": 90}}";
@@ -43,7 +43,7 @@ const TRIES: usize = 10;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let cursor = query.words("cursor");
@@ -54,7 +54,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let more = schedules.len() as u64 > limit;
     schedules.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let now = clock::now();
-    Ok(Answer::ok(&SchedulePage {
+    Ok(ApiResponse::ok(&SchedulePage {
         next_cursor: schedules.last().filter(|_| more).map(|last| last.name.clone()),
         schedules: schedules
             .iter()
@@ -89,7 +89,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
     let now = clock::now();
@@ -105,7 +105,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     }
     let body = Schedule::of(&schedule, &state.catalog, now);
     let location = format!("/api/v1/schedules/{}", schedule.id);
-    Ok(Answer::json(StatusCode::CREATED, &body)?.location(&location))
+    Ok(ApiResponse::json(StatusCode::CREATED, &body)?.location(&location))
 }
 
 /// Read a schedule
@@ -121,10 +121,10 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let schedule = find(state, req).await?;
-    Ok(Answer::ok(&Schedule::of(&schedule, &state.catalog, clock::now()))?.tagged())
+    Ok(ApiResponse::ok(&Schedule::of(&schedule, &state.catalog, clock::now()))?.tagged())
 }
 
 /// Change a schedule
@@ -154,7 +154,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE_CHANGE).await?;
     edit(state, req, |schedule| {
@@ -198,7 +198,7 @@ async fn edit(
     state: &Inner,
     req: &Request,
     apply: impl Fn(&mut record::Schedule) -> Result<(), ApiError>,
-) -> Result<Answer, ApiError> {
+) -> Result<ApiResponse, ApiError> {
     for _ in 0..TRIES {
         let old = find(state, req).await?;
         let mut new = old.clone();
@@ -210,7 +210,7 @@ async fn edit(
                 Written::NameTaken => return Err(name_taken(&new.name)),
             }
         }
-        return Answer::ok(&Schedule::of(&new, &state.catalog, clock::now()));
+        return ApiResponse::ok(&Schedule::of(&new, &state.catalog, clock::now()));
     }
     Err(ApiError::Busy)
 }

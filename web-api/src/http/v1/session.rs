@@ -11,7 +11,7 @@ use crate::http::dto::session::{NewSession, Session, SessionRole};
 use crate::http::error::ApiError;
 use crate::http::extract::caller::caller;
 use crate::http::extract::json::{self, Fields};
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"token\": \"...\"}";
@@ -27,9 +27,9 @@ const LONGEST_TOKEN: usize = 1_024;
     tags("session"),
     responses((status_code = 200, description = "Who the caller is.", body = Session)),
 )]
-pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
-    Answer::ok(&told(state, caller(depot)?))
+    ApiResponse::ok(&session_of(state, caller(depot)?))
 }
 
 /// Sign in
@@ -64,7 +64,11 @@ pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<Answer, ApiError> {
+pub async fn sign_in(
+    req: &mut Request,
+    depot: &mut Depot,
+    res: &mut Response,
+) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     // A cookie that is made under a name of somebody else is theirs as soon as the name points to them again.
     state.authenticator.check_host(req)?;
@@ -89,7 +93,7 @@ pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -
         address,
         session_until: Some(until),
     };
-    Answer::ok(&told(state, &caller))
+    ApiResponse::ok(&session_of(state, &caller))
 }
 
 /// Sign out
@@ -115,7 +119,7 @@ fn set_cookie(res: &mut Response, cookie: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn told(state: &Inner, caller: &Caller) -> Session {
+fn session_of(state: &Inner, caller: &Caller) -> Session {
     let settings = state.authenticator.settings();
     Session {
         role: match caller.role {

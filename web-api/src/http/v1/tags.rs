@@ -9,7 +9,7 @@ use crate::http::dto::problems::Problem;
 use crate::http::dto::tags::TagList;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List the tags
@@ -30,7 +30,7 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let prefix = query.parsed::<Tag>("prefix");
@@ -39,5 +39,5 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let prefix = prefix.as_ref().map(Tag::as_str).unwrap_or_default();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let tags = state.store.tag_list(prefix, limit).await?;
-    Ok(Answer::ok(&TagList { tags })?.tagged())
+    Ok(ApiResponse::ok(&TagList { tags })?.tagged())
 }

@@ -69,7 +69,9 @@ impl Line {
             if after.as_ref().is_some_and(|after| *after >= marked) {
                 continue;
             }
-            after = self.stretch(store, after, Some(&marked), &mut lanes).await?;
+            after = self
+                .lanes_between(store, after, Some(&marked), &mut lanes)
+                .await?;
             if lanes.len() >= LANES {
                 self.behind = after;
                 return Ok((lanes, false));
@@ -79,7 +81,7 @@ impl Line {
             }
             after = Some(marked);
         }
-        after = self.stretch(store, after, None, &mut lanes).await?;
+        after = self.lanes_between(store, after, None, &mut lanes).await?;
         if lanes.len() >= LANES {
             self.behind = after;
             return Ok((lanes, false));
@@ -91,7 +93,7 @@ impl Line {
     }
 
     /// Adds the lanes after one and before another, and returns the last one that it has come to.
-    async fn stretch(
+    async fn lanes_between(
         &self,
         store: &Store,
         mut after: Option<Lane>,

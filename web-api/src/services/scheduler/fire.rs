@@ -167,7 +167,7 @@ pub fn job(schedule: &Schedule, catalog: &Catalog) -> Result<NewJob, String> {
 
 /// So many of them, each with an id of its own.
 fn jobs(job: NewJob, count: usize) -> Vec<NewJob> {
-    let mut jobs: Vec<NewJob> = (1..count).map(|_| job.again()).collect();
+    let mut jobs: Vec<NewJob> = (1..count).map(|_| job.repeated()).collect();
     jobs.extend((count > 0).then_some(job));
     jobs
 }

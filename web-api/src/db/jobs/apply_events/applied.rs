@@ -56,16 +56,16 @@ pub(super) fn ended(changes: &[AppliedChange]) -> Notes {
     for applied in changes {
         let change = &applied.change;
         for attempt in &change.ended {
-            let happened = notes.of(attempt.finished_at, change.queue.as_str(), &attempt.function);
-            happened
+            let counters = notes.of(attempt.finished_at, change.queue.as_str(), &attempt.function);
+            counters
                 .run
                 .record(between(attempt.started_at, attempt.finished_at));
             match attempt.state {
-                JobState::Completed => happened.completed += 1,
-                JobState::Retrying => happened.failed += 1,
+                JobState::Completed => counters.completed += 1,
+                JobState::Retrying => counters.failed += 1,
                 JobState::Dead => {
-                    happened.failed += 1;
-                    happened.dead += 1;
+                    counters.failed += 1;
+                    counters.dead += 1;
                 }
                 JobState::Cancelled | JobState::Scheduled | JobState::Queued | JobState::Running => {}
             }
@@ -74,8 +74,8 @@ pub(super) fn ended(changes: &[AppliedChange]) -> Notes {
             notes.of(*at, change.queue.as_str(), &applied.function).failed += 1;
         }
         if let Some((last, waited)) = applied.waited() {
-            let happened = notes.of(last.finished_at, change.queue.as_str(), &last.function);
-            happened.wait.record(waited);
+            let counters = notes.of(last.finished_at, change.queue.as_str(), &last.function);
+            counters.wait.record(waited);
         }
     }
     notes

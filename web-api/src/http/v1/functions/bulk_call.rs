@@ -16,7 +16,7 @@ use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 use crate::http::response::problem;
 use crate::http::state::{AppState, Inner};
 use crate::http::v1::functions;
@@ -57,7 +57,7 @@ const AT_ONCE: usize = 1_000;
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     Query::of(req).finish()?;
     let traceparent = call_body::traceparent(req.headers());
@@ -89,7 +89,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
     let results: Vec<CallResult> = made.iter().map(|made| result(made, req, depot)).collect();
     let count = |status| results.iter().filter(|result| result.status == status).count();
-    Answer::ok(&CallResults {
+    ApiResponse::ok(&CallResults {
         created: count(Status::Created),
         existing: count(Status::Existing),
         refused: count(Status::Refused),

@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    fn told(queues: &[QueueOverview], change: impl FnOnce(&mut Seen<'_>)) -> Vec<String> {
+    fn messages(queues: &[QueueOverview], change: impl FnOnce(&mut Seen<'_>)) -> Vec<String> {
         let mut seen = Seen {
             queues,
             redis: None,
@@ -244,7 +244,7 @@ mod tests {
             workers: Some(0),
             ..queue("mail", 0, 90)
         };
-        assert!(told(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
+        assert!(messages(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
             workers: Some(0),
             ..queue("reports", 1, 1)
         };
-        let troubles = told(&[alone], |seen| {
+        let troubles = messages(&[alone], |seen| {
             let server = "cache:6379".to_owned();
             let kind = ServerWarningKind::Full {
                 used: 1_100_000,
@@ -282,7 +282,7 @@ mod tests {
             workers: None,
             ..queue("other", 1, 1)
         };
-        let troubles = told(
+        let troubles = messages(
             &[paused, alone, unknown, queue("default", 2_000_000, 7)],
             |seen| {
                 seen.dead_lately = 1;
@@ -302,7 +302,7 @@ mod tests {
                 "1 job gave up in the last 5 minutes.",
             ]
         );
-        let away = told(&[], |seen| {
+        let away = messages(&[], |seen| {
             seen.redis = Some("refused");
             seen.recorder = Some(Duration::from_mins(1));
             seen.database_took = Duration::from_secs(2);
@@ -312,11 +312,11 @@ mod tests {
             2,
             "a recorder without Redis has nothing to record: {away:?}"
         );
-        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
+        let wrong = messages(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
         assert!(wrong[0].starts_with("A clock was 365 days ahead"), "{wrong:?}");
-        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
+        let wrong = messages(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
         assert!(wrong[0].starts_with("A clock was 90 seconds behind"), "{wrong:?}");
-        let full = told(&[], |seen| {
+        let full = messages(&[], |seen| {
             seen.redis = Some("the queue cannot do it now: MISCONF: Errors writing to the AOF file");
             seen.refusals = vec![Reason::Full];
         });
@@ -325,7 +325,7 @@ mod tests {
             full[1].starts_with("The disk of the database is full"),
             "{full:?}"
         );
-        let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
+        let behind = messages(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
         assert!(
             behind[0].starts_with("Outcomes have not been recorded for 60 s"),
             "{behind:?}"
