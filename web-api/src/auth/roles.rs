@@ -36,7 +36,7 @@ pub enum Access {
     Call(Scope),
     /// For those who may change things, without an entry in the audit log: the jobs that are made are the record.
     Enqueue,
-    /// For those who may change things, and told to the audit log under this name.
+    /// For those who may change things, and recorded in the audit log under this name.
     Change(&'static str),
 }
 
@@ -86,7 +86,7 @@ impl Access {
             Self::ReadPublic(_) => "For viewers and admins; for everybody as far as public functions go.",
             Self::Call(_) => "For admins; for everybody where the function is public, within a rate.",
             Self::Enqueue => "For admins.",
-            Self::Change(_) => "For admins. It is told to the audit log.",
+            Self::Change(_) => "For admins. It is recorded in the audit log.",
         }
     }
 }

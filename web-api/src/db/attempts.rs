@@ -1,5 +1,5 @@
 //! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job, until
-//! the job is run again.
+//! the job is retried.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{

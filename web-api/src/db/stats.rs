@@ -93,7 +93,7 @@ pub struct Counters {
     pub completed: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// Jobs that gave up.
+    /// Jobs that failed for good.
     pub dead: u64,
     /// From the moment at which a job could have run to the begin of its last attempt.
     pub wait: Histogram,

@@ -59,7 +59,7 @@ pub enum ApiError {
     )]
     KeyOutlivesJob { what: &'static str, id: String },
     #[error(
-        "Job {holder} has the unique_key of this job now, so this one is not run again. Try again when that job has \
+        "Job {holder} has the unique_key of this job now, so this one is not retried. Try again when that job has \
          ended, or delete it."
     )]
     UniqueKeyTaken { holder: String },
@@ -140,7 +140,7 @@ pub enum ApiError {
     Unavailable { what: &'static str, cause: Cause },
     #[error("{}", .reason.sentence())]
     DatabaseRefuses { reason: Reason, cause: Cause },
-    #[error("Something went wrong on our side. The log tells more under this request id.")]
+    #[error("Something went wrong on our side. The log has more under this request id.")]
     Internal { cause: Cause },
     #[error("There is nothing at {path}. GET /api/docs/ describes what there is.")]
     NotFound { path: String },

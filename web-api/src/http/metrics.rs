@@ -121,7 +121,7 @@ pub async fn render(state: &Inner) -> String {
     for queue in state.catalog.queues() {
         let depth = state.queues.depth(&queue).await;
         if let Err(error) = &depth {
-            tracing::warn!(%queue, error = %chain(error), "the depth of the queue cannot be told");
+            tracing::warn!(%queue, error = %chain(error), "the depth of the queue cannot be read");
         }
         let name = queue.to_string();
         let depth = depth.ok();

@@ -2,6 +2,9 @@
 
 pub mod problem;
 
+use std::hash::Hasher as _;
+
+use fnv::FnvHasher;
 use salvo::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
@@ -84,12 +87,11 @@ impl ApiResponse {
     }
 }
 
-/// FNV-1a over 64 bits with the length: enough to see that a list is the one the client has.
+/// A hash with the length: enough to see that a list is the one the client has.
 fn tag_of(body: &[u8]) -> String {
-    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("\"{hash:016x}-{:x}\"", body.len())
+    let mut hasher = FnvHasher::default();
+    hasher.write(body);
+    format!("\"{:016x}-{:x}\"", hasher.finish(), body.len())
 }
 
 /// Whether one of the tags in `If-None-Match` is `tag`, by the weak comparison of RFC 9110.

@@ -225,7 +225,7 @@ impl Endpoint {
         self.with(Method::POST, access, handler)
     }
 
-    /// A POST that may change nothing: its handler says what is told to the audit log.
+    /// A POST that may change nothing: its handler says what is recorded in the audit log.
     fn post_audited(self, access: Access, handler: impl Handler) -> Self {
         self.audited(Method::POST, access, Audit::by_handler, handler)
     }

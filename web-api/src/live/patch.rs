@@ -80,7 +80,7 @@ pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
         } => JobPatch {
             function: Some(function.clone()),
             attempt: Some(*attempt),
-            retry: true,
+            run_again: true,
             ..bare(batch, *id, JobState::Queued)
         },
     })
@@ -156,7 +156,7 @@ fn bare(batch: &EventBatch, id: JobId, state: JobState) -> JobPatch {
         worker: None,
         progress: None,
         log_lines: Vec::new(),
-        retry: false,
+        run_again: false,
     }
 }
 

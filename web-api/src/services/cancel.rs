@@ -1,4 +1,4 @@
-//! Calls off jobs that Redis does not hold: that SQL keeps, that were lost with Redis, or that are on their way from one
+//! Cancels jobs that Redis does not hold: that SQL keeps, that were lost with Redis, or that are on their way from one
 //! to the other.
 //!
 //! "Redis does not hold it" also holds for a job that has just ended, and for one whose push is under way. So a row is
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// again for clocks that differ.
 const ARRIVED: Duration = PUSH_WITHIN.saturating_mul(2);
 
-/// Why jobs could not be called off.
+/// Why jobs could not be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
     #[error("the database failed")]
@@ -37,8 +37,8 @@ pub enum CancelError {
     Behind,
 }
 
-/// Ends those that Redis does not hold. Those that come into it meanwhile are called off there. Returns how many were
-/// called off; one that has ended stays as it is.
+/// Ends those that Redis does not hold. Those that come into it meanwhile are cancelled there. Returns how many were
+/// cancelled; one that has ended stays as it is.
 pub async fn elsewhere(
     store: &Store,
     queues: &Queues,

@@ -1,7 +1,7 @@
 //! Runs jobs again that have ended.
 //!
 //! The row is what counts: it goes to the backlog, from which `dispatch` hands it over as any other. It ended, so
-//! Redis has let go of it, or does so now, where its id is still in a lane because it was called off there. Where a push
+//! Redis has let go of it, or does so now, where its id is still in a lane because it was cancelled there. Where a push
 //! of it was on its way, the next one finds it there and changes nothing, and `reconcile` sees to the rest. What the
 //! queue told of its earlier life may still come, or come again: such events are older than the time that the row notes.
 

@@ -304,7 +304,7 @@ on_both_databases! {
             (answer.status != 503).then_some(answer)
         })
         .await;
-        // 202 where the jobs were pushed again before, and are called off in the queue.
+        // 202 where the jobs were pushed again before, and are cancelled in the queue.
         assert!([200, 202].contains(&answer.status.as_u16()), "{}", answer.text);
         assert_eq!(finished(&server, &batch).await["counts"]["cancelled"], 600);
         server.start_worker();

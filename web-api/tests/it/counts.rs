@@ -130,7 +130,7 @@ on_both_databases! {
             attempt: 0,
         }).collect();
         store.job_cancel_many(&unfinished, Utc::now()).await.unwrap();
-        agree(&store, &connection, "called off").await;
+        agree(&store, &connection, "cancelled").await;
         store.job_delete_many(&ids).await.unwrap();
         agree(&store, &connection, "deleted").await;
         assert_eq!(store.failure_list(10).await.unwrap()[0].jobs, 4);

@@ -60,7 +60,7 @@ on_both_databases! {
         assert_eq!(ids(format!("failure:{fingerprint}")).await, [new[2].id, new[1].id, new[0].id]);
         assert_eq!(ids(format!("failure:{fingerprint} state:dead index>0")).await, [new[1].id]);
 
-        // One that is run again does not count while it has a chance.
+        // One that is retried does not count while it has a chance.
         store.job_retry(&new[3].queue, &[new[3].id], chrono::Utc::now()).await.unwrap();
         assert_eq!(store.failure_list(10).await.unwrap().len(), 1);
         // What no job has any more goes with its time.

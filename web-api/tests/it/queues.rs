@@ -177,6 +177,11 @@ on_both_databases! {
     async fn no_more_run_at_the_same_time_than_are_allowed(database) {
         let (server, counted) = gated(database).await;
         server.patch(DEFAULT, &json!({"concurrency": 2})).await;
+        // A Redis that is slow at this moment gets it a little later.
+        eventually("Redis knows the limit", || async {
+            limits(&server).await.filter(|limits| limits.concurrency == Some(2))
+        })
+        .await;
         let ids = call_many(&server, 6).await;
         until(&server, 2, 4).await;
         assert_eq!(runs(&counted, &ids), 2);

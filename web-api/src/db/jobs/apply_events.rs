@@ -103,11 +103,11 @@ impl Store {
         Ok(applied)
     }
 
-    /// Writes that these jobs, which the queue does not hold, are called off, and returns those that were. A row that has
+    /// Writes that these jobs, which the queue does not hold, are cancelled, and returns those that were. A row that has
     /// ended stays as it is, and so does one that was dispatched since `arrived`: its push may be on its way.
     ///
     /// # Errors
-    /// When the database is away; some of them may have been called off.
+    /// When the database is away; some of them may have been cancelled.
     pub async fn job_cancel_many(
         &self,
         jobs: &[UnfinishedJob],
@@ -316,7 +316,7 @@ fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
         .and_where(old(Column::Id).eq(id))
         // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
         .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
-        // A job that was run again has nothing to do with what is told of its earlier life.
+        // A job that was retried has nothing to do with what is told of its earlier life.
         .and_where(
             old(Column::AgainAt)
                 .is_null()

@@ -48,7 +48,7 @@ pub struct Batch {
     /// How the jobs stand now; of a finished batch, how they stood when it finished.
     pub counts: Counts,
     pub created_at: Timestamp,
-    /// When all jobs were finished. A job that is run again later does not change it.
+    /// When all jobs were finished. A job that is retried later does not change it.
     #[salvo(schema(required = true))]
     pub finished_at: Option<Timestamp>,
     #[salvo(schema(required = true))]

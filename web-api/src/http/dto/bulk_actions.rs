@@ -13,7 +13,7 @@ use crate::domain::search;
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "Action"))]
 pub enum Action {
-    /// Dead and cancelled jobs run again; completed ones when the filter names their state.
+    /// Dead and cancelled jobs are retried; completed ones when the filter names their state.
     Retry,
     /// What waits is cancelled, what runs is told to stop.
     Cancel,

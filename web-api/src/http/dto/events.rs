@@ -59,10 +59,10 @@ pub struct JobPatch {
     /// What the function has logged since the last event. One that comes again has the same attempt and number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log_lines: Vec<LogLine>,
-    /// There, and true, when the job had ended and is run again: its output and its times are those of an earlier life.
+    /// There, and true, when the job had ended and is retried: its output and its times are those of an earlier run.
     #[serde(skip_serializing_if = "is_false")]
     #[salvo(schema(required = false))]
-    pub retry: bool,
+    pub run_again: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]

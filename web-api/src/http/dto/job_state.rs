@@ -19,9 +19,9 @@ pub enum State {
     Retrying,
     /// Has its output.
     Completed,
-    /// Gave up after its last attempt.
+    /// Failed for good after its last attempt.
     Dead,
-    /// Called off by a person.
+    /// Cancelled by a person.
     Cancelled,
 }
 

@@ -237,7 +237,7 @@ impl JobDetail {
             job.state,
             JobState::Running | JobState::Completed | JobState::Cancelled
         );
-        // One that was called off while it waited to be run again has no attempt of its own.
+        // One that was cancelled while it waited to be retried has no attempt of its own.
         if latest && told && job.started_at.is_some() {
             attempts.push(Attempt {
                 number: job.attempt,

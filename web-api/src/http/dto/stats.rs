@@ -36,7 +36,7 @@ pub struct StatPoint {
     /// Attempts that failed, also those of jobs that completed in the end.
     #[salvo(schema(minimum = 0))]
     pub failed: u64,
-    /// Jobs that gave up.
+    /// Jobs that failed for good.
     #[salvo(schema(minimum = 0))]
     pub dead: u64,
     /// From the moment at which a job could have run to the begin of its last attempt; null when no job ended.

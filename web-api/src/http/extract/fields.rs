@@ -1,4 +1,6 @@
 //! The fields of a JSON object, taken one by one; what nobody took is unknown.
+//!
+//! Not a derived `Deserialize`: that stops at the first field that is wrong, and a caller wants to see all of them.
 
 use chrono::{DateTime, Utc};
 use jobs::format::grouped;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use jobs::json::Object;
 use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use salvo::http::mime::{self, Mime};
 use salvo::http::{HeaderMap, ReqBody};
 use salvo::prelude::*;
 
@@ -82,13 +83,14 @@ fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiEr
             .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
     };
     let kind = text(CONTENT_TYPE).unwrap_or_default();
-    let (media_type, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
-    let media_type = media_type.trim();
-    let lines = lines_allowed && matches!(media_type, "application/x-ndjson" | "application/ndjson");
-    if !lines
-        && media_type != "application/json"
-        && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
-    {
+    let media_type: Option<Mime> = kind
+        .parse()
+        .ok()
+        .filter(|kind: &Mime| kind.type_() == mime::APPLICATION);
+    let is_json = |kind: &Mime| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON);
+    let is_lines = |kind: &Mime| matches!(kind.subtype().as_str(), "x-ndjson" | "ndjson");
+    let lines = lines_allowed && media_type.as_ref().is_some_and(is_lines);
+    if !lines && !media_type.as_ref().is_some_and(is_json) {
         let given = if kind.is_empty() {
             "there is none".to_owned()
         } else {
@@ -102,8 +104,8 @@ fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiEr
         let message = format!("The header Content-Type must be application/json{or_lines}, but {given}.");
         return Err(ApiError::UnsupportedMediaType { message });
     }
-    if let Some(charset) = parameters.trim().strip_prefix("charset=")
-        && !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+    if let Some(charset) = media_type.as_ref().and_then(|kind| kind.get_param(mime::CHARSET))
+        && !matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii")
     {
         let message = format!("JSON is written in UTF-8, but the header Content-Type says {charset}.");
         return Err(ApiError::UnsupportedMediaType { message });

@@ -1,4 +1,6 @@
 //! The parameters in a request's address, read one by one; what nobody asked for is unknown.
+//!
+//! Not a derived `Deserialize`, for the reason that [`fields`](super::fields) gives.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

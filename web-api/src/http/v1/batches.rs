@@ -130,7 +130,7 @@ pub(crate) fn name_the_limit(error: ApiError) -> ApiError {
     tags("batches"),
     parameters(
         ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; default 20."),
     ),
     responses(
         (status_code = 200, description = "A page of batches.", body = BatchPage),
@@ -185,7 +185,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
     parameters(("id" = String, Path, description = "The id of the batch.")),
     responses(
         (status_code = 200, description = "The batch is finished.", body = Batch),
-        (status_code = 202, description = "Jobs that run have been told to stop.", body = Batch),
+        (status_code = 202, description = "Jobs that run have been asked to stop.", body = Batch),
         (status_code = 403, description = "A page of another site may not do this.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such batch.", body = Problem,

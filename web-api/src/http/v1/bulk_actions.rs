@@ -29,7 +29,7 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 
 /// Do something to many jobs
 ///
-/// All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or
+/// All jobs that the search finds, and that were made before, or those whose ids are sent, are retried, cancelled or
 /// deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action
 /// to see how far it is. With `dry_run` the jobs are only counted.
 #[endpoint(
@@ -166,7 +166,7 @@ fn picked(fields: &mut Fields, ids: &[Json]) -> Vec<JobId> {
     operation_id = "list_job_actions",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
     ),
     responses(
         (status_code = 200, description = "The actions.", body = BulkActionList),

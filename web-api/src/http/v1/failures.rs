@@ -18,7 +18,7 @@ use crate::http::state::AppState;
     operation_id = "list_failures",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
     ),
     responses(
         (status_code = 200, description = "The failures.", body = FailureList),

@@ -58,7 +58,7 @@ const MOST_LINES: u64 = 20_000;
         ("cursor" = Option<Id>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
         ("before" = Option<Id>, Query,
             description = "`previous_cursor` of a page: the one before it, with newer jobs."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 50."),
     ),
     responses(
         (status_code = 200, description = "A page of jobs.", body = JobPage),
@@ -97,7 +97,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
 
 /// Read a job
 ///
-/// With every attempt that was made, what people have done to it, and, while it is queued, its place in the line.
+/// With every attempt that was made, what people have done to it, and, while it is queued, its position in the queue.
 /// Visitors are not told from which address something was done.
 #[endpoint(
     operation_id = "get_job",

@@ -33,7 +33,7 @@ const TRIES: usize = 10;
     tags("schedules"),
     parameters(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
     ),
     responses(
         (status_code = 200, description = "A page of schedules.", body = SchedulePage),

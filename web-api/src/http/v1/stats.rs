@@ -90,11 +90,11 @@ impl FromStr for PointLength {
     operation_id = "read_stats",
     tags("monitoring"),
     parameters(
-        ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end unless told."),
-        ("to" = Option<Timestamp>, Query, description = "The end; now unless told."),
+        ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end by default."),
+        ("to" = Option<Timestamp>, Query, description = "The end; now by default."),
         ("step" = Option<PointStep>, Query, example = json!("5m"),
             description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points \
-                unless told. Shorter than `1h` within the last day alone."),
+                by default. Shorter than `1h` within the last day alone."),
         ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
     ),

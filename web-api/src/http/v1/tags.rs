@@ -20,7 +20,7 @@ use crate::http::state::AppState;
     tags("jobs"),
     parameters(
         ("prefix" = Option<TagText>, Query, description = "Only tags that begin with this."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
     ),
     responses(
         (status_code = 200, description = "The tags.", body = TagList),

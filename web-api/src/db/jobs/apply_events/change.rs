@@ -369,7 +369,7 @@ impl Change {
     }
 }
 
-/// What a job becomes that the queue does not hold and that somebody calls off.
+/// What a job becomes that the queue does not hold and that somebody cancels.
 pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Change {
     Change {
         finished_at: Some(now.trunc_subsecs(3)),

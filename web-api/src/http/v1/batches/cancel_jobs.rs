@@ -1,4 +1,4 @@
-//! Calling off all jobs of a batch that are not finished.
+//! Cancelling all jobs of a batch that are not finished.
 
 use crate::db::job_history::Cause;
 use crate::domain::ids::BatchId;
@@ -6,7 +6,7 @@ use crate::http::error::ApiError;
 use crate::http::state::Inner;
 use crate::services;
 
-/// Jobs that are called off at once.
+/// Jobs that are cancelled at once.
 const PAGE: u64 = 500;
 
 /// Cancels what waits, and tells what runs to stop.

@@ -49,7 +49,7 @@ const TRIES: usize = 5;
 pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
-    check_queue(state, &job, "run again")?;
+    check_queue(state, &job, "retried")?;
     let mut again = services::retry::run(
         &state.store,
         &state.queues,
@@ -68,7 +68,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, 
         Some(holder) if now.state.is_final() => Err(ApiError::UniqueKeyTaken {
             holder: holder.to_string(),
         }),
-        Some(_) | None => Err(wrong_state(&now, "run again")),
+        Some(_) | None => Err(wrong_state(&now, "retried")),
     }
 }
 

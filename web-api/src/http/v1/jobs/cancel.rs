@@ -32,7 +32,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
         (status_code = 200, description = "The job is cancelled.", body = Job),
-        (status_code = 202, description = "The job runs and has been told to stop.", body = Job),
+        (status_code = 202, description = "The job runs and has been asked to stop.", body = Job),
         (status_code = 403, description = "A page of another site may not do this.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,

@@ -137,7 +137,7 @@ pub(super) fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         add(
             "jobs_died",
             None,
-            format!("{jobs} gave up in the last 5 minutes."),
+            format!("{jobs} failed for good in the last 5 minutes."),
         );
     }
     for warning in settings {
@@ -299,7 +299,7 @@ mod tests {
                 "Queue default takes no new jobs: as many wait as may.",
                 "Queue old is no longer in SPIRAL_QUEUES; 1,200 jobs wait in it. Add it again or cancel them.",
                 "Queue older is no longer in SPIRAL_QUEUES; 1 job waits in it. Add it again or cancel it.",
-                "1 job gave up in the last 5 minutes.",
+                "1 job failed for good in the last 5 minutes.",
             ]
         );
         let away = messages(&[], |seen| {
