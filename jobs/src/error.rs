@@ -1,4 +1,4 @@
-//! What can go wrong between this crate and Redis. Knows no HTTP.
+//! What can go wrong between this crate and Redis, and how an error is written in one line. Knows no HTTP.
 
 use std::time::Duration;
 
@@ -83,5 +83,58 @@ impl From<RedisError> for Error {
             }
             _ => Self::Command(error),
         }
+    }
+}
+
+/// An error and all its causes in one line. A cause whose text stands there already is left out: many errors repeat
+/// their source in their own text.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Failed {
+        text: &'static str,
+        source: Option<Box<Failed>>,
+    }
+
+    fn failed(text: &'static str, source: Option<Failed>) -> Failed {
+        let source = source.map(Box::new);
+        Failed { text, source }
+    }
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let refused = failed("connection refused", None);
+        let error = failed(
+            "the mail was not sent",
+            Some(failed("no connection", Some(refused))),
+        );
+        assert_eq!(
+            chain(&error),
+            "the mail was not sent: no connection: connection refused"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_is_in_the_text_already_is_not_repeated() {
+        let refused = failed("connection refused", Some(failed("no route", None)));
+        let error = failed("not sent: connection refused", Some(refused));
+        assert_eq!(chain(&error), "not sent: connection refused: no route");
     }
 }

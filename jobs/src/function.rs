@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::context::JobContext;
+use crate::error::chain;
 use crate::job::QueueName;
 
 /// A piece of background work that can be called by name over HTTP.
@@ -105,18 +106,6 @@ impl JobError {
     pub fn fatal(message: impl Display) -> Self {
         Self::Fatal(message.to_string())
     }
-}
-
-/// An error and all its causes as one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::context::Threads;
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::QueueName;
 use crate::queue::Queues;
 use crate::queue::leases::Claims;
