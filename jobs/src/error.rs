@@ -1,5 +1,6 @@
-//! What can go wrong between this crate and Redis, and how an error is written in one line. Knows no HTTP.
+//! What can go wrong: between this crate and Redis ([`Error`]), and in a function ([`JobError`]). Knows no HTTP.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use apalis_redis::RedisError;
@@ -86,6 +87,39 @@ impl From<RedisError> for Error {
     }
 }
 
+/// Why an attempt gave no output.
+///
+/// Any error converts by `?` and means [`JobError::Retry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobError {
+    /// Try again after the policy's backoff, while attempts are left.
+    Retry(String),
+    /// Try again after this wait, while attempts are left.
+    RetryAfter(Duration, String),
+    /// Trying again is of no use: the job is dead at once.
+    Fatal(String),
+}
+
+impl<E: std::error::Error> From<E> for JobError {
+    fn from(error: E) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+impl JobError {
+    pub fn retry(message: impl Display) -> Self {
+        Self::Retry(message.to_string())
+    }
+
+    pub fn retry_after(wait: Duration, message: impl Display) -> Self {
+        Self::RetryAfter(wait, message.to_string())
+    }
+
+    pub fn fatal(message: impl Display) -> Self {
+        Self::Fatal(message.to_string())
+    }
+}
+
 /// An error and all its causes in one line. A cause whose text stands there already is left out: many errors repeat
 /// their source in their own text.
 pub fn chain(error: &dyn std::error::Error) -> String {
@@ -136,5 +170,22 @@ mod tests {
         let refused = failed("connection refused", Some(failed("no route", None)));
         let error = failed("not sent: connection refused", Some(refused));
         assert_eq!(chain(&error), "not sent: connection refused: no route");
+    }
+
+    #[test]
+    fn any_error_means_try_again_and_tells_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the mail was not sent")]
+        struct NotSent(#[source] std::io::Error);
+
+        fn send() -> Result<(), JobError> {
+            Err(NotSent(std::io::Error::other("connection refused")))?
+        }
+        assert_eq!(
+            send(),
+            Err(JobError::Retry(
+                "the mail was not sent: connection refused".to_owned()
+            ))
+        );
     }
 }

@@ -20,6 +20,7 @@ use crate::catalog::{Catalog, CatalogEntry};
 use crate::context::Threads;
 use crate::error::{Error, chain};
 use crate::job::QueueName;
+use crate::panics;
 use crate::queue::Queues;
 use crate::queue::leases::Claims;
 
@@ -47,8 +48,7 @@ mod executor;
 mod fetcher;
 mod healthcheck;
 mod heartbeat;
-pub(crate) mod in_flight;
-pub(crate) mod panics;
+mod in_flight;
 mod process_stats;
 mod progress_log;
 mod progress_reporter;
