@@ -1,14 +1,14 @@
-//! What a running function may use: who it is, whether it should stop, a way to tell how it is getting on, and threads
-//! for long computations.
+//! What a running function may use: who it is, whether it should stop, a way to report progress and log lines, and
+//! threads for long computations.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use crate::function::JobError;
+use crate::error::JobError;
 use crate::job::JobId;
-use crate::worker::in_flight::{Held, HeldJob};
-use crate::worker::panics;
+use crate::panics;
 
 /// Given to a function with each attempt. Cheap to clone.
 #[derive(Clone)]
@@ -17,9 +17,18 @@ pub struct JobContext {
     /// This attempt, counted from 1.
     pub attempt: u32,
     pub max_attempts: u32,
-    pub(crate) job: Arc<HeldJob>,
-    pub(crate) held: Arc<Held>,
+    pub(crate) handle: Arc<dyn AttemptHandle>,
     pub(crate) threads: Threads,
+}
+
+/// What a context needs of the attempt that it belongs to. The worker implements it, so that functions need no worker.
+pub(crate) trait AttemptHandle: Send + Sync {
+    fn progress(&self, share: f64);
+
+    fn log(&self, line: &str);
+
+    /// Cancelled when the attempt is to stop.
+    fn stop(&self) -> &CancellationToken;
 }
 
 impl JobContext {
@@ -30,35 +39,32 @@ impl JobContext {
             id: JobId::new(),
             attempt: 1,
             max_attempts: 1,
-            job: Arc::new(HeldJob::new(crate::job::QueueName::standard(), 1)),
-            held: Arc::new(Held::new(1)),
+            handle: Arc::new(CancellationToken::new()),
             threads: Threads::one_per_processor(),
         }
     }
 
-    /// Says how far the attempt is, from 0 to 1. Who looks at the job sees it a moment later; call it as often as you
-    /// like, the latest share is told a few times a second.
+    /// Reports how far the attempt is, from 0 to 1. Pages show it a moment later; call it as often as you like, the
+    /// latest value is sent a few times a second.
     pub fn progress(&self, share: f64) {
-        self.job.notebook.progress(share);
-        self.held.noted();
+        self.handle.progress(share);
     }
 
-    /// Says something to who looks at the job: a line of up to 1,000 characters, 200 of them in an attempt. What is
-    /// more is shortened, or dropped with a note.
+    /// Logs a line for people who look at the job: up to 1,000 characters, 200 lines in an attempt. What is more is
+    /// shortened, or dropped with a note.
     pub fn log(&self, line: impl AsRef<str>) {
-        self.job.notebook.line(line.as_ref());
-        self.held.noted();
+        self.handle.log(line.as_ref());
     }
 
-    /// True once the attempt has been called off (timeout, cancel, lost lease). Long computations look at it
-    /// between their steps and return early; what they return is dropped.
+    /// True once the attempt is to stop (timeout, cancel, lost lease). Long computations look at it between their steps
+    /// and return early; what they return is dropped.
     pub fn is_stopped(&self) -> bool {
-        self.job.stop.is_cancelled()
+        self.handle.stop().is_cancelled()
     }
 
-    /// Resolves when the attempt is called off.
+    /// Resolves when the attempt is to stop.
     pub async fn stopped(&self) {
-        self.job.stop.cancelled().await;
+        self.handle.stop().cancelled().await;
     }
 
     /// Runs a computation on a thread of its own, so that heartbeats and other jobs never wait for it. At most
@@ -83,6 +89,18 @@ impl JobContext {
             Ok(Err(panicked)) => std::panic::resume_unwind(Box::new(panicked)),
             Err(_ended) => Err(JobError::retry("the worker is ending")),
         }
+    }
+}
+
+/// An attempt that nobody follows.
+#[cfg(test)]
+impl AttemptHandle for CancellationToken {
+    fn progress(&self, _share: f64) {}
+
+    fn log(&self, _line: &str) {}
+
+    fn stop(&self) -> &CancellationToken {
+        self
     }
 }
 

@@ -1,5 +1,6 @@
-//! What can go wrong between this crate and Redis. Knows no HTTP.
+//! What can go wrong: between this crate and Redis ([`Error`]), and in a function ([`JobError`]). Knows no HTTP.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use apalis_redis::RedisError;
@@ -86,13 +87,46 @@ impl From<RedisError> for Error {
     }
 }
 
-/// An error and all that caused it, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// Why an attempt gave no output.
+///
+/// Any error converts by `?` and means [`JobError::Retry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobError {
+    /// Try again after the policy's backoff, while attempts are left.
+    Retry(String),
+    /// Try again after this wait, while attempts are left.
+    RetryAfter(Duration, String),
+    /// Trying again is of no use: the job is dead at once.
+    Fatal(String),
+}
+
+impl<E: std::error::Error> From<E> for JobError {
+    fn from(error: E) -> Self {
+        Self::Retry(chain(&error))
+    }
+}
+
+impl JobError {
+    pub fn retry(message: impl Display) -> Self {
+        Self::Retry(message.to_string())
+    }
+
+    pub fn retry_after(wait: Duration, message: impl Display) -> Self {
+        Self::RetryAfter(wait, message.to_string())
+    }
+
+    pub fn fatal(message: impl Display) -> Self {
+        Self::Fatal(message.to_string())
+    }
+}
+
+/// An error and all its causes in one line. A cause whose text stands there already is left out: many errors repeat
+/// their source in their own text.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // Many errors repeat their source in their own text.
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
@@ -100,4 +134,58 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Failed {
+        text: &'static str,
+        source: Option<Box<Failed>>,
+    }
+
+    fn failed(text: &'static str, source: Option<Failed>) -> Failed {
+        let source = source.map(Box::new);
+        Failed { text, source }
+    }
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let refused = failed("connection refused", None);
+        let error = failed(
+            "the mail was not sent",
+            Some(failed("no connection", Some(refused))),
+        );
+        assert_eq!(
+            chain(&error),
+            "the mail was not sent: no connection: connection refused"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_is_in_the_text_already_is_not_repeated() {
+        let refused = failed("connection refused", Some(failed("no route", None)));
+        let error = failed("not sent: connection refused", Some(refused));
+        assert_eq!(chain(&error), "not sent: connection refused: no route");
+    }
+
+    #[test]
+    fn any_error_means_try_again_and_tells_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the mail was not sent")]
+        struct NotSent(#[source] std::io::Error);
+
+        fn send() -> Result<(), JobError> {
+            Err(NotSent(std::io::Error::other("connection refused")))?
+        }
+        assert_eq!(
+            send(),
+            Err(JobError::Retry(
+                "the mail was not sent: connection refused".to_owned()
+            ))
+        );
+    }
 }

@@ -1,13 +1,14 @@
 //! What a function is: a name, a typed input and output, a policy, and the code to run.
 //! A function knows neither Redis nor SQL; all that it may use comes in its [`JobContext`].
 
-use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use crate::error::JobError;
 
 use crate::backoff::Backoff;
 use crate::context::JobContext;
@@ -71,72 +72,5 @@ impl Default for Policy {
             timeout: Duration::from_mins(10),
             backoff: Backoff::default(),
         }
-    }
-}
-
-/// Why an attempt gave no output.
-///
-/// Any error converts by `?` and means [`JobError::Retry`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobError {
-    /// Try again after the policy's backoff, while attempts are left.
-    Retry(String),
-    /// Try again after this wait, while attempts are left.
-    RetryAfter(Duration, String),
-    /// Trying again is of no use: the job is dead at once.
-    Fatal(String),
-}
-
-impl<E: std::error::Error> From<E> for JobError {
-    fn from(error: E) -> Self {
-        Self::Retry(chain(&error))
-    }
-}
-
-impl JobError {
-    pub fn retry(message: impl Display) -> Self {
-        Self::Retry(message.to_string())
-    }
-
-    pub fn retry_after(wait: Duration, message: impl Display) -> Self {
-        Self::RetryAfter(wait, message.to_string())
-    }
-
-    pub fn fatal(message: impl Display) -> Self {
-        Self::Fatal(message.to_string())
-    }
-}
-
-/// An error and all its causes as one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_error_means_try_again_and_tells_its_causes() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("the mail was not sent")]
-        struct NotSent(#[source] std::io::Error);
-
-        fn send() -> Result<(), JobError> {
-            Err(NotSent(std::io::Error::other("connection refused")))?
-        }
-        assert_eq!(
-            send(),
-            Err(JobError::Retry(
-                "the mail was not sent: connection refused".to_owned()
-            ))
-        );
     }
 }

@@ -16,6 +16,7 @@ pub mod job;
 pub mod json;
 pub mod logging;
 pub mod output;
+mod panics;
 pub mod queue;
 pub mod settings;
 pub mod signals;

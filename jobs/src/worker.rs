@@ -18,9 +18,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::context::Threads;
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::QueueName;
+use crate::panics;
 use crate::queue::Queues;
 use crate::queue::leases::Claims;
 
@@ -48,8 +48,7 @@ mod executor;
 mod fetcher;
 mod healthcheck;
 mod heartbeat;
-pub(crate) mod in_flight;
-pub(crate) mod panics;
+mod in_flight;
 mod process_stats;
 mod progress_log;
 mod progress_reporter;

@@ -17,8 +17,7 @@ use tokio::time::Instant;
 use super::Queues;
 use super::connection::OwnConnection;
 use crate::backoff::Backoff;
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::QueueName;
 
 /// Queues that one command can touch, and a connection to where they are.

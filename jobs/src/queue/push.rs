@@ -8,8 +8,7 @@ use super::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};
 use super::keys::Keys;
 use super::scripts::BATCH;
 use super::{Queues, json, leases, scripts};
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::{Envelope, JobId, QueueName};
 
 /// Events that name more jobs than this are of no use to anybody: who follows reads the lists again.

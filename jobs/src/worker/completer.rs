@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::in_flight::Held;
 use super::retry_loop::Patience;
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::{JobId, QueueName};
 use crate::output::shorten;
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::beginner::Beginnings;
 use super::completer::Outbox;
 use super::fetcher::Assignment;
-use super::in_flight::Held;
-use super::panics::{self, Panicked};
+use super::in_flight::{Held, HeldJob};
 use crate::backoff::Backoff;
 use crate::catalog::{BadInput, Catalog, CatalogEntry};
 use crate::context::{JobContext, Threads};
-use crate::function::JobError;
+use crate::error::JobError;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output::{self, OutputSummary, storable};
+use crate::panics::{self, Panicked};
 use crate::queue::Queues;
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
 use crate::queue::leases::{Claim, Ended, Follows, Keep, now};
@@ -177,11 +177,10 @@ impl Runner {
                         id,
                         attempt,
                         max_attempts: envelope.max_attempts,
-                        job: Arc::clone(&job),
-                        held: Arc::clone(&self.held),
+                        handle: Arc::<HeldJob>::clone(&job),
                         threads: self.threads.clone(),
                     };
-                    let run = self.run_function(entry, &queue, context, &envelope, asked_at);
+                    let run = self.run_function(entry, &queue, context, &job, &envelope, asked_at);
                     // What a function leaves behind is dropped in there, and may fall over as well.
                     let ran = panics::caught(run).await.unwrap_or_else(|Panicked(message)| {
                         failed(ErrorKind::Panic, &message, Next::Backoff)
@@ -265,11 +264,11 @@ impl Runner {
         entry: &CatalogEntry,
         queue: &QueueName,
         context: JobContext,
+        job: &HeldJob,
         envelope: &Envelope,
         asked_at: Instant,
     ) -> Ran {
-        let job = Arc::clone(&context.job);
-        let stop = job.stop.clone();
+        let stop = &job.stop;
         // Reading the input and naming its memo are the function's as well.
         let (memo_key, run) = match panics::caught_here(|| entry.run(context, &envelope.input)) {
             Ok(Ok(begun)) => begun,
@@ -285,7 +284,7 @@ impl Runner {
                 return Ran::Output(output, Keep::Nothing);
             }
             // The memo may have taken its time, and the function has not begun.
-            if asked_at.elapsed() > self.fresh_for && !self.is_confirmed(queue, envelope.id, &job).await {
+            if asked_at.elapsed() > self.fresh_for && !self.is_confirmed(queue, envelope.id, job).await {
                 return Ran::Stopped;
             }
         }

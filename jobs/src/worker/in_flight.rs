@@ -157,7 +157,11 @@ impl Held {
     /// Notes a claim. When the job is here already, with an attempt that was taken over in the meantime, that one is
     /// stopped and the new one takes its place.
     pub(crate) fn add(&self, claim: &Claim) -> Arc<HeldJob> {
-        let job = Arc::new(HeldJob::new(claim.queue.clone(), claim.attempt));
+        let job = Arc::new(HeldJob::new(
+            claim.queue.clone(),
+            claim.attempt,
+            self.news.clone(),
+        ));
         let mut table = self.table();
         table.added += 1;
         job.number.store(table.added, Ordering::Relaxed);

@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 
 /// The waits of one role between calls that fail.
 pub(crate) struct Patience {

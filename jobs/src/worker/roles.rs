@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::panics::{self, Panicked};
 use crate::error::Error;
+use crate::panics::{self, Panicked};
 
 #[derive(Clone)]
 pub(crate) struct Roles {

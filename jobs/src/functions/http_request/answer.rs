@@ -17,7 +17,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::decode::{Decompressed, beginning, decompress, text};
 use super::hop::Hop;
 use super::retry_after;
-use crate::function::{JobError, chain};
+use crate::error::chain;
+use crate::function::JobError;
 use crate::json;
 use crate::output::shorten;
 

@@ -15,7 +15,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::guard::{Guard, LookUp, Refused, Rule};
 use super::hop::Hop;
-use crate::function::{JobError, chain};
+use crate::error::chain;
+use crate::function::JobError;
 
 /// The largest head of an answer that is read, in bytes.
 const HEAD_MAX: usize = 64 * 1_024;

@@ -1,11 +1,10 @@
 //! What an error says of the node that it came from.
 
+use std::fmt::Display;
 use std::io;
 
 use apalis_redis::RedisError;
 use redis::{ErrorKind, ServerErrorKind, Value};
-
-use super::node::Node;
 
 /// What to think of a node after an error.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +62,7 @@ pub(super) fn server_error(answer: &Value) -> Option<RedisError> {
 }
 
 /// An error of the connection together with the node's address: with several nodes it matters which.
-pub(super) fn told_by(node: &Node, error: RedisError) -> RedisError {
+pub(super) fn told_by(node: &impl Display, error: RedisError) -> RedisError {
     if error.kind() != ErrorKind::Io {
         return error;
     }

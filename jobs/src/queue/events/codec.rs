@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{AttemptError, ErrorKind, EventBatch, EventId, Finished, JobEvent, Notes, Outcome, ReturnReason};
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::{Envelope, JobId, Priority, QueueName};
 use crate::output::{OutputMeasure, OutputSummary};
 use crate::queue::Fields;

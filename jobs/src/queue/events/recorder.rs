@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use super::paging::Paging;
 use super::{EventBatch, EventId, codec, read};
-use crate::error::Error;
-use crate::function::chain;
+use crate::error::{Error, chain};
 use crate::job::QueueName;
 use crate::queue::blocking::{Group, Listener, Listeners};
 use crate::queue::{Queues, scripts};

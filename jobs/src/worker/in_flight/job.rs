@@ -4,9 +4,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::AttemptHandle;
 use crate::job::QueueName;
 use crate::worker::progress_log::Notebook;
 
@@ -30,6 +32,8 @@ pub(crate) struct HeldJob {
     pub(crate) attempt: u32,
     pub(crate) stop: CancellationToken,
     pub(crate) notebook: Notebook,
+    /// Rings when there is something in it.
+    news: watch::Sender<()>,
     /// Its place in the order in which jobs were fetched.
     pub(super) number: AtomicU64,
     stage: AtomicU8,
@@ -42,12 +46,13 @@ pub(crate) struct HeldJob {
 }
 
 impl HeldJob {
-    pub(crate) fn new(queue: QueueName, attempt: u32) -> Self {
+    pub(crate) fn new(queue: QueueName, attempt: u32, news: watch::Sender<()>) -> Self {
         Self {
             queue,
             attempt,
             stop: CancellationToken::new(),
             notebook: Notebook::default(),
+            news,
             number: AtomicU64::new(0),
             stage: AtomicU8::new(WAITS),
             began: OnceLock::new(),
@@ -129,5 +134,21 @@ impl HeldJob {
         let started = self.started_ms.load(Ordering::Relaxed);
         let waits = started > 0 && !self.announced.load(Ordering::Relaxed);
         waits.then_some(now_ms - started >= ANNOUNCED_AFTER_MS)
+    }
+}
+
+impl AttemptHandle for HeldJob {
+    fn progress(&self, share: f64) {
+        self.notebook.progress(share);
+        self.news.send_replace(());
+    }
+
+    fn log(&self, line: &str) {
+        self.notebook.line(line);
+        self.news.send_replace(());
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 }
