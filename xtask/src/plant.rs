@@ -1,10 +1,11 @@
 //! `cargo xtask chaos --plant NAME`: plants a fault in a copy of the checkout, builds it and runs chaos there. The check
 //! that the fault is for has to fail; a check that holds whatever is broken says nothing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
@@ -48,7 +49,7 @@ pub fn run(names: &[String], arguments: &[OsString]) -> Result<bool> {
                 let also = if others.is_empty() {
                     String::new()
                 } else {
-                    format!("; also: {}", others.into_iter().collect::<Vec<_>>().join("; "))
+                    format!("; also: {}", others.join("; "))
                 };
                 println!("\n  seen    {:<22} {time}   {}{also}", plant.name, plant.check);
             }
@@ -85,7 +86,7 @@ fn chosen(names: &[String]) -> Result<Vec<Plant>> {
 }
 
 /// Plants it, builds and runs. The other checks that failed as well; an error when its own did not.
-fn seen(plant: &Plant, tree: &Tree, target: &Path, arguments: &[OsString]) -> Result<BTreeSet<String>> {
+fn seen(plant: &Plant, tree: &Tree, target: &Path, arguments: &[OsString]) -> Result<Vec<String>> {
     let edited = plant.edited(&project::root())?;
     tree.write(&edited)?;
     let step = say::Step::begin("build", "compiling the copy (the first time some minutes)");
@@ -99,26 +100,35 @@ fn seen(plant: &Plant, tree: &Tree, target: &Path, arguments: &[OsString]) -> Re
     }
     build::with_progress(&mut cargo)?;
     step.end("compiled");
-    println!();
-    let mut made = BTreeSet::new();
-    let mut failed = BTreeSet::new();
     let mut chaos = process::sealed_command(target.join("debug/chaos"));
     chaos.args(&plant.arguments).args(arguments);
-    process::run_watched(&mut chaos, |line| {
-        if let Some((check, holds)) = verdict(line) {
-            made.insert(check.clone());
-            if !holds {
-                failed.insert(check);
-            }
+    let step = say::Step::begin("chaos", &process::words(&chaos));
+    let captured = process::capture(&mut chaos)?;
+    step.end("counted");
+    let verdicts: BTreeMap<String, bool> = captured.output.lines().filter_map(verdict).collect();
+    let why = match verdicts.get(&plant.check) {
+        Some(false) => {
+            remove_logs(&captured.output);
+            let failed = verdicts.into_iter().filter(|(_, holds)| !holds);
+            let failed = failed.map(|(check, _)| check);
+            return Ok(failed.filter(|check| *check != plant.check).collect());
         }
-    })?;
-    if !made.contains(&plant.check) {
-        bail!("chaos did not come to the check \"{}\"", plant.check);
+        Some(true) => "holds all the same",
+        None => "was not made",
+    };
+    let said = format!("{}{}", captured.output, captured.errors);
+    bail!("the check \"{}\" {why}\n{}", plant.check, say::tail(&said, 40))
+}
+
+/// What chaos left behind because a check failed, as it should.
+fn remove_logs(output: &str) {
+    let named = output
+        .lines()
+        .find_map(|line| line.strip_prefix("All logs are in "));
+    let folder = named.map(|folder| Path::new(folder.trim_end_matches('.')));
+    if let Some(folder) = folder.filter(|folder| folder.parent() == Some(env::temp_dir().as_path())) {
+        fs::remove_dir_all(folder).ok();
     }
-    if !failed.remove(&plant.check) {
-        bail!("the check \"{}\" holds all the same", plant.check);
-    }
-    Ok(failed)
 }
 
 /// A check and whether it holds, of a line such as `  FAILED  stuck: without an outcome      3`.
