@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::check::Skipped;
+use crate::skipped::Skipped;
 use crate::{process, project, python};
 
 const BASE: &str = "docker-compose.yml";

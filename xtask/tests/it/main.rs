@@ -10,4 +10,5 @@ mod containers;
 mod docs;
 mod names;
 mod nginx;
+mod plants;
 mod stub;
