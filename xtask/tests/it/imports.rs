@@ -36,21 +36,39 @@ fn imports_of_the_api_point_down_its_layers() {
     let mut wrong = Vec::new();
     for (from, to) in &graph.uses {
         let (Some(above), Some(below)) = (layer(from), layer(to)) else {
-            assert!(from.is_empty() || to.is_empty(), "{from:?} or {to:?} has no layer: name it in LAYERS");
+            assert!(
+                from.is_empty() || to.is_empty(),
+                "{from:?} or {to:?} has no layer: name it in LAYERS"
+            );
             continue;
         };
         if above > below {
             wrong.push(format!("{} -> {}", from.join("::"), to.join("::")));
         }
     }
-    assert!(wrong.is_empty(), "these imports point up:\n  {}", wrong.join("\n  "));
+    assert!(
+        wrong.is_empty(),
+        "these imports point up:\n  {}",
+        wrong.join("\n  ")
+    );
 }
 
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
     let mut circles = Vec::new();
-    for file in ["jobs/src/lib.rs", "web-api/src/lib.rs", "migrations/src/lib.rs", "chaos/src/main.rs", "xtask/src/main.rs"] {
-        circles.extend(root(file).circles().into_iter().map(|circle| format!("{file}: {circle}")));
+    for file in [
+        "jobs/src/lib.rs",
+        "web-api/src/lib.rs",
+        "migrations/src/lib.rs",
+        "chaos/src/main.rs",
+        "xtask/src/main.rs",
+    ] {
+        circles.extend(
+            root(file)
+                .circles()
+                .into_iter()
+                .map(|circle| format!("{file}: {circle}")),
+        );
     }
     assert!(circles.is_empty(), "circles:\n  {}", circles.join("\n  "));
 }

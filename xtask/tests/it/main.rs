@@ -8,6 +8,7 @@
 
 mod containers;
 mod docs;
+mod imports;
 mod names;
 mod nginx;
 mod plants;

@@ -34,10 +34,13 @@ impl Graph {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let source = Source::parse(&text);
         for (name, only_tests) in source.modules() {
-            let child: PathBuf = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")]
-                .into_iter()
-                .find(|path| path.is_file())
-                .unwrap_or_default();
+            let child: PathBuf = [
+                folder.join(format!("{name}.rs")),
+                folder.join(&name).join("mod.rs"),
+            ]
+            .into_iter()
+            .find(|path| path.is_file())
+            .unwrap_or_default();
             // A test may use what it needs.
             if !only_tests && child.is_file() {
                 let mut path = module.clone();
@@ -51,7 +54,9 @@ impl Graph {
     fn hand_on(&mut self) {
         for (module, source) in &self.modules {
             for import in source.imports().into_iter().filter(|import| import.public) {
-                let Some(path) = self.absolute(module, &import.path) else { continue };
+                let Some(path) = self.absolute(module, &import.path) else {
+                    continue;
+                };
                 let Some(name) = import.path.last() else { continue };
                 let mut as_child = module.clone();
                 as_child.push(name.clone());
@@ -67,7 +72,10 @@ impl Graph {
         for (module, source) in &self.modules {
             let imported = source.imports().into_iter().map(|import| import.path);
             for path in imported.chain(source.paths()) {
-                if let Some(used) = self.absolute(module, &path).and_then(|path| self.module_of(path, 0)) {
+                if let Some(used) = self
+                    .absolute(module, &path)
+                    .and_then(|path| self.module_of(path, 0))
+                {
                     uses.insert((module.clone(), used));
                 }
             }
@@ -105,7 +113,9 @@ impl Graph {
 
     /// The module in which what the path names is written.
     fn module_of(&self, path: Vec<String>, depth: usize) -> Option<Module> {
-        let length = (0..=path.len()).rev().find(|length| self.modules.contains_key(&path[..*length]))?;
+        let length = (0..=path.len())
+            .rev()
+            .find(|length| self.modules.contains_key(&path[..*length]))?;
         let module = path[..length].to_vec();
         if let Some(name) = path.get(length)
             && depth < 5

@@ -22,7 +22,12 @@ impl Source {
         for statement in self.0.split([';', '{', '}']) {
             let statement = statement.trim();
             let only_tests = statement.contains("#[cfg(test)]");
-            let mut words = statement.rsplit(']').next().unwrap_or_default().split_whitespace().rev();
+            let mut words = statement
+                .rsplit(']')
+                .next()
+                .unwrap_or_default()
+                .split_whitespace()
+                .rev();
             if let (Some(name), Some("mod")) = (words.next(), words.next()) {
                 found.push((name.trim_start_matches("r#").to_owned(), only_tests));
             }
@@ -38,7 +43,9 @@ impl Source {
                 continue;
             }
             let public = before.ends_with("pub") || (before.ends_with(')') && after_pub(before));
-            let Some(end) = self.0[at..].find(';') else { continue };
+            let Some(end) = self.0[at..].find(';') else {
+                continue;
+            };
             let mut paths = Vec::new();
             tree(self.0[at + 4..at + end].trim(), &[], &mut paths);
             found.extend(paths.into_iter().map(|path| Import { path, public }));
@@ -58,7 +65,12 @@ impl Source {
                     .chars()
                     .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')
                     .collect();
-                found.push(path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect());
+                found.push(
+                    path.split("::")
+                        .filter(|part| !part.is_empty())
+                        .map(str::to_owned)
+                        .collect(),
+                );
             }
         }
         found
@@ -89,7 +101,12 @@ fn tree(text: &str, before: &[String], found: &mut Vec<Vec<String>>) {
         return;
     };
     let mut path = before.to_vec();
-    path.extend(text[..open].split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()));
+    path.extend(
+        text[..open]
+            .split("::")
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty()),
+    );
     let inside = &text[open + 1..text.rfind('}').unwrap_or(text.len())];
     let (mut depth, mut start) = (0, 0);
     for (at, c) in inside.char_indices() {
@@ -110,7 +127,11 @@ fn tree(text: &str, before: &[String], found: &mut Vec<Vec<String>>) {
 
 fn without_comments(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
-    let starts = |at: usize, what: &str| what.chars().enumerate().all(|(i, c)| characters.get(at + i) == Some(&c));
+    let starts = |at: usize, what: &str| {
+        what.chars()
+            .enumerate()
+            .all(|(i, c)| characters.get(at + i) == Some(&c))
+    };
     let mut kept = String::new();
     let mut at = 0;
     while at < characters.len() {
@@ -158,8 +179,11 @@ fn without_tests(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("#[cfg(test)]") {
-        let Some(open) = rest[at..].find(['{', ';']).map(|open| at + open) else { break };
-        let inline = rest[at..open].split_whitespace().any(|word| word == "mod") && rest[open..].starts_with('{');
+        let Some(open) = rest[at..].find(['{', ';']).map(|open| at + open) else {
+            break;
+        };
+        let inline =
+            rest[at..open].split_whitespace().any(|word| word == "mod") && rest[open..].starts_with('{');
         if !inline {
             kept.push_str(&rest[..=open]);
             rest = &rest[open + 1..];
@@ -195,10 +219,25 @@ fn imports_are_read_as_rust_reads_them() {
     let imports: Vec<String> = source
         .imports()
         .iter()
-        .map(|import| format!("{}{}", if import.public { "pub " } else { "" }, import.path.join("::")))
+        .map(|import| {
+            format!(
+                "{}{}",
+                if import.public { "pub " } else { "" },
+                import.path.join("::")
+            )
+        })
         .collect();
-    assert_eq!(imports, ["crate::a", "crate::a::B", "crate::d", "pub self::child::Name"]);
-    assert_eq!(source.modules(), [("child".to_owned(), false), ("plans".to_owned(), true)]);
+    assert_eq!(
+        imports,
+        ["crate::a", "crate::a::B", "crate::d", "pub self::child::Name"]
+    );
+    assert_eq!(
+        source.modules(),
+        [("child".to_owned(), false), ("plans".to_owned(), true)]
+    );
     let paths: Vec<String> = source.paths().iter().map(|path| path.join("::")).collect();
-    assert!(paths.contains(&"crate::e::call".to_owned()) && paths.contains(&"super::g".to_owned()), "{paths:?}");
+    assert!(
+        paths.contains(&"crate::e::call".to_owned()) && paths.contains(&"super::g".to_owned()),
+        "{paths:?}"
+    );
 }

@@ -25,7 +25,7 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 /// How often an action begins anew because its job has gone from one place to another meanwhile.
 const TRIES: usize = 5;
 
-/// Run a job again
+/// Retry a job
 ///
 /// A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many
 /// attempts as it had in the beginning, which are counted on.
