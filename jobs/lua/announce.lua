@@ -1,8 +1,8 @@
 -- Appends an event about jobs that SQL keeps.
 --
--- KEYS  1 events
--- ARGV  1 type  2 data
+-- KEYS: events
+-- ARGS: kind, data
 -- Returns 1
 -- Cost  O(1)
-redis.call('XADD', KEYS[1], '*', 't', ARGV[1], 'd', ARGV[2])
+redis.call('XADD', events, '*', 't', kind, 'd', data)
 return 1

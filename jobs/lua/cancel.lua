@@ -1,22 +1,19 @@
 -- Calls jobs off. One that waits or is scheduled has ended with this; one that a worker holds is marked for it: the
 -- worker stops it, or, when it has not begun, gives it back, which ends it.
 --
--- KEYS  1 jobs  2 lane-of  3 scheduled  4 attempts  5 events  6 workers  7 cancelling  8 counts  9 suspects, then
---       running:{worker} for each worker
--- ARGV  1 number of workers w, then their names in the order of their keys, then ids; at most 500 jobs
+-- KEYS: jobs, lane_of, scheduled, attempts, events, workers, cancel_requested, counts, suspects; each worker: running
+-- ARGS: worker_names; each job: id
+--   worker_names  a JSON array, in the order of their keys
+--   at most 500 jobs
 -- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when another worker has come: call again
 -- Cost  O(n w) for n jobs and w workers. An id in a lane is not searched for: its envelope is emptied, and the fetch
 --       that comes to it drops it. Until then, or until forget.lua, the id counts as known: a push of it that was
 --       on its way, or comes twice, must not bring it back.
-local jobs, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local events, workers, cancelling, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local suspects = KEYS[9]
 local MARKED, CANCELLED, NOT_HERE = 2, 1, 0
 
-local count = tonumber(ARGV[1])
 local known = {}
-for at = 1, count do
-  known[ARGV[1 + at]] = true
+for _, worker in ipairs(cjson.decode(worker_names)) do
+  known[worker] = true
 end
 for _, worker in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
   if not known[worker] then
@@ -25,7 +22,7 @@ for _, worker in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
 end
 
 local function runs(id)
-  for at = 10, #KEYS do
+  for at = FIRST_KEY, #KEYS do
     if redis.call('HEXISTS', KEYS[at], id) == 1 then
       return true
     end
@@ -34,13 +31,13 @@ local function runs(id)
 end
 
 local reply, told = {}, {}
-for at = 2 + count, #ARGV do
+for at = FIRST, #ARGV do
   local id = ARGV[at]
   local envelope = redis.call('HGET', jobs, id)
   if not envelope or envelope == '' then
     reply[#reply + 1] = NOT_HERE
   elseif runs(id) then
-    redis.call('HSET', cancelling, id, 1)
+    redis.call('HSET', cancel_requested, id, 1)
     reply[#reply + 1] = MARKED
   else
     if redis.call('ZREM', scheduled, id) == 1 then
@@ -52,7 +49,7 @@ for at = 2 + count, #ARGV do
     end
     local made = redis.call('HGET', attempts, id) or 0
     redis.call('HDEL', attempts, id)
-    redis.call('HDEL', cancelling, id)
+    redis.call('HDEL', cancel_requested, id)
     redis.call('HDEL', suspects, id)
     told[#told + 1] = id .. ':' .. made .. ':' .. function_of(envelope)
     reply[#reply + 1] = CANCELLED

@@ -1,6 +1,7 @@
 -- Tells the time of the node that serves a queue.
 --
--- KEYS  1 any key of the queue
+-- KEYS: (jobs)
+-- ARGS: none
 -- Returns milliseconds since 1970
 -- Cost  O(1)
 return now

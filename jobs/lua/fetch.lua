@@ -1,21 +1,18 @@
 -- Gives a worker the next jobs of a queue, each with its attempt number, and renews the worker's lease.
 -- Jobs whose time has come are moved to the end of their lanes first.
 --
--- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 workers
---       10 running:{worker}  11 cancelling  12 counts  13 limits  14 bucket  15 begun:{worker}  16 suspects
--- ARGV  1 worker  2 how many at most (<= 500)  3 lease in ms  4 bytes of envelopes at most; one job is always allowed
---       5 how many the worker could begin at once  6 1 when it may take a suspect
+-- KEYS: jobs, waiting, lanes, lane_of, scheduled, attempts, events, wake, workers, running, cancel_requested, counts,
+--       limits, bucket, begun, suspects
+-- ARGS: worker, most_jobs, lease_ms, most_bytes, free_places, may_take_suspect
+--   most_jobs         at most 500
+--   most_bytes        of envelopes; one job is always allowed
+--   free_places       how many jobs the worker could begin at once
+--   may_take_suspect  1 when it may take a suspect
 -- Returns { time in ms until something may be there to fetch or -1, 1 when the queue has limits, 1 when the first job is
 --         a suspect, then id, attempt, envelope for each job }
 -- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted; O(log l) a turn for l lanes.
-local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local workers, running, cancelling = KEYS[9], KEYS[10], KEYS[11]
-local counts, limits, bucket = KEYS[12], KEYS[13], KEYS[14]
-local begun, suspects = KEYS[15], KEYS[16]
-local worker, most, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local bytes_left = tonumber(ARGV[4])
-local places, may_suspect = tonumber(ARGV[5]), ARGV[6] == '1'
+local most, places = tonumber(most_jobs), tonumber(free_places)
+local bytes_left, may_suspect = tonumber(most_bytes), may_take_suspect == '1'
 -- How long jobs wait for limits that nobody sets: by then whoever promised them is gone, and an API of a release that
 -- promises nothing would have set them.
 local LIMITS_AWAITED = 60000
@@ -33,7 +30,7 @@ if #promoted > 0 then
   line_up_again('RPUSH', waiting, lanes, lane_of, promoted)
   redis.call('XADD', events, '*', 't', 'promoted', 'd', table.concat(promoted, ' '))
 end
-redis.call('ZADD', workers, now + lease, worker)
+redis.call('ZADD', workers, now + lease_ms, worker)
 
 -- What the queue's limits leave of the wish.
 local allowed, limited = most, 0
@@ -124,7 +121,7 @@ if suspect then
   end
 end
 
-local marks = redis.call('EXISTS', cancelling) == 1
+local marks = redis.call('EXISTS', cancel_requested) == 1
 local reply, held, over, cancelled = { -1, limited, 0 }, {}, {}, {}
 local called_off = 0
 for round = 1, MOST_ROUNDS do
@@ -145,7 +142,7 @@ for round = 1, MOST_ROUNDS do
     if envelope == '' then
       over[#over + 1] = id
       called_off = called_off + 1
-    elseif envelope and marks and redis.call('HDEL', cancelling, id) == 1 then
+    elseif envelope and marks and redis.call('HDEL', cancel_requested, id) == 1 then
       -- Called off while it ran, and given back or orphaned before its worker saw that.
       over[#over + 1] = id
       cancelled[#cancelled + 1] = id .. ':' .. (made[at] or 0) .. ':' .. function_of(envelope)

@@ -1,46 +1,43 @@
 -- Ends attempts. Each one counts only if the worker still holds the job with this very attempt: the fence.
 --
--- KEYS  1 jobs  2 lanes  3 lane-of  4 scheduled  5 attempts  6 events  7 wake  8 counts  9 outputs:{stretch}
---       10 running:{worker}  11 cancelling  12 limits  13 begun:{worker}  14 suspects
--- ARGV  1 worker  2 time to live of the outputs in ms  3 the events of all attempts (a JSON array), then five for each
---       attempt: id, attempt, what follows (`end`, `park` when the next attempt is so far off that SQL keeps the job
---       meanwhile, or the time in ms from now to the next attempt), where its event ends in the array, output to keep
---       (may be empty); at most 500 attempts
+-- KEYS: jobs, lanes, lane_of, scheduled, attempts, events, wake, counts, outputs, running, cancel_requested, limits,
+--       begun, suspects
+-- ARGS: worker, outputs_ttl_ms, events_json; each attempt: id, attempt, follows, event_end, output
+--   events_json  the events of all attempts, a JSON array
+--   follows      `end`, `park` when the next attempt is so far off that SQL keeps the job meanwhile, or the time in ms
+--                from now to the next attempt
+--   event_end    where the attempt's event ends in the array
+--   output       to keep; may be empty
+--   at most 500 attempts
 -- Returns one number for each attempt: 1 counted, 0 too late. The same attempt twice counts once.
 -- Cost  O(n), and O(log m) for each retry among m scheduled ones.
-local jobs, lanes, lane_of, scheduled, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local events, wake, counts, outputs = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local running, cancelling, limits = KEYS[10], KEYS[11], KEYS[12]
-local begun, suspects = KEYS[13], KEYS[14]
-local worker, time_to_live, told = ARGV[1], ARGV[2], ARGV[3]
-local FIRST = 4
-local marks = redis.call('EXISTS', cancelling) == 1
+local marks = redis.call('EXISTS', cancel_requested) == 1
 
 local ids = {}
-for at = FIRST, #ARGV, 5 do
-  ids[#ids + 1] = ARGV[at]
+for at = FIRST, #ARGV, EACH do
+  ids[#ids + 1] = ARGV[at + ID]
 end
 local held = redis.call('HMGET', running, unpack(ids))
 
 local reply, counted, over, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}
 local seen = {}
 for n, id in ipairs(ids) do
-  local at = (n - 1) * 5 + FIRST
-  local attempt, follows = ARGV[at + 1], ARGV[at + 2]
+  local at = FIRST + (n - 1) * EACH
+  local attempt, follows = ARGV[at + ATTEMPT], ARGV[at + FOLLOWS]
   if held[n] == attempt and not seen[id] then
     seen[id] = true
     reply[n] = 1
     counted[#counted + 1] = id
     -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
-    local marked = follows ~= 'end' and marks and redis.call('HEXISTS', cancelling, id) == 1
+    local marked = follows ~= 'end' and marks and redis.call('HEXISTS', cancel_requested, id) == 1
     if follows == 'end' or (follows == 'park' and not marked) then
       over[#over + 1] = id
       if attempt ~= '1' then
         failed_before[#failed_before + 1] = id
       end
-      if ARGV[at + 4] ~= '' then
+      if ARGV[at + OUTPUT] ~= '' then
         kept[#kept + 1] = id
-        kept[#kept + 1] = ARGV[at + 4]
+        kept[#kept + 1] = ARGV[at + OUTPUT]
       end
     else
       due[#due + 1] = marked and now or now + tonumber(follows)
@@ -56,22 +53,22 @@ end
 -- What may be refused goes first: a script that breaks off is not undone.
 if #kept > 0 then
   redis.call('HSET', outputs, unpack(kept))
-  redis.call('PEXPIRE', outputs, time_to_live)
+  redis.call('PEXPIRE', outputs, outputs_ttl_ms)
 end
 if #counted < #ids then
   -- The array as it came is the rule: putting it together here would cost more than all the rest.
   local some, begins = {}, 2
   for n in ipairs(ids) do
-    local ends = tonumber(ARGV[(n - 1) * 5 + FIRST + 3])
+    local ends = tonumber(ARGV[FIRST + (n - 1) * EACH + EVENT_END])
     if reply[n] == 1 then
-      some[#some + 1] = string.sub(told, begins, ends)
+      some[#some + 1] = string.sub(events_json, begins, ends)
     end
     begins = ends + 2
   end
-  told = '[' .. table.concat(some, ',') .. ']'
+  events_json = '[' .. table.concat(some, ',') .. ']'
 end
 if #counted > 0 then
-  redis.call('XADD', events, '*', 't', 'finished', 'w', worker, 'd', told)
+  redis.call('XADD', events, '*', 't', 'finished', 'w', worker, 'd', events_json)
 end
 if #counted < #ids then
   redis.call('HINCRBY', counts, 'stale_results', #ids - #counted)
@@ -106,7 +103,7 @@ if #over > 0 then
     redis.call('HDEL', lane_of, unpack(over))
   end
   if marks then
-    redis.call('HDEL', cancelling, unpack(over))
+    redis.call('HDEL', cancel_requested, unpack(over))
   end
 end
 if #failed_before > 0 then

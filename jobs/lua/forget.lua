@@ -1,18 +1,18 @@
 -- Takes the ids of called-off jobs out of their lanes, so that these jobs can be pushed again at once. Without it an id
 -- stays known until a fetch comes to it, which in a paused queue may be never.
 --
--- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 counts
--- ARGV  1 how many to take out at most, then ids; at most 500 jobs
+-- KEYS: jobs, waiting, lanes, lane_of, attempts, counts
+-- ARGS: most_taken; each job: id
+--   most_taken  how many to take out at most
+--   at most 500 jobs
 -- Returns how many were taken out; as many as may be: call again
 -- Cost  O(n) for n ids, and O(m) for each that is taken out of a lane of m. Lanes are no longer than what the API hands
 --       over to Redis.
-local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local attempts, counts = KEYS[5], KEYS[6]
-
-local most = tonumber(table.remove(ARGV, 1))
+local most = tonumber(most_taken)
 local forgotten = 0
-local envelopes = redis.call('HMGET', jobs, unpack(ARGV))
-for at, id in ipairs(ARGV) do
+local ids = { unpack(ARGV, FIRST) }
+local envelopes = redis.call('HMGET', jobs, unpack(ids))
+for at, id in ipairs(ids) do
   -- The same id may be named twice.
   if envelopes[at] == '' and forgotten < most and redis.call('HDEL', jobs, id) == 1 then
     local lane = redis.call('HGET', lane_of, id) or STANDARD_LANE

@@ -1,20 +1,17 @@
 -- Gives jobs back unfinished: to the front of their lanes, or, with a wait, to those that are scheduled. The attempt does
 -- not count. One that was called off meanwhile ends with this.
 --
--- KEYS  1 waiting:  2 lanes  3 lane-of  4 attempts  5 events  6 wake  7 running:{worker}  8 counts  9 scheduled
---       10 cancelling  11 jobs  12 begun:{worker}  13 suspects
--- ARGV  1 worker  2 wait in ms, then two for each job: id, attempt; at most 500 jobs
+-- KEYS: waiting, lanes, lane_of, attempts, events, wake, running, counts, scheduled, cancel_requested, jobs, begun,
+--       suspects
+-- ARGS: worker, wait_ms; each job: id, attempt
+--   at most 500 jobs
 -- Returns the number of jobs given back.
 -- Cost  O(n), with a wait O(n log m) among m scheduled ones
-local waiting, lanes, lane_of, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local events, wake, running, counts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local scheduled, cancelling, jobs, begun, suspects = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local worker, wait = ARGV[1], tonumber(ARGV[2])
-local FIRST = 3
+local wait = tonumber(wait_ms)
 local given, told, ids, over, cancelled = {}, {}, {}, {}, {}
 -- From the last to the first, so that each push to the front keeps their order.
-for at = #ARGV - 1, FIRST, -2 do
-  local id, attempt = ARGV[at], tonumber(ARGV[at + 1])
+for at = #ARGV + 1 - EACH, FIRST, -EACH do
+  local id, attempt = ARGV[at + ID], tonumber(ARGV[at + ATTEMPT])
   if tonumber(redis.call('HGET', running, id) or 0) == attempt then
     redis.call('HDEL', running, id)
     if attempt > 1 then
@@ -22,7 +19,7 @@ for at = #ARGV - 1, FIRST, -2 do
     end
     given[#given + 1] = id
     told[#told + 1] = id .. ':' .. (attempt - 1)
-    local envelope = redis.call('HEXISTS', cancelling, id) == 1 and redis.call('HGET', jobs, id)
+    local envelope = redis.call('HEXISTS', cancel_requested, id) == 1 and redis.call('HGET', jobs, id)
     if envelope then
       over[#over + 1] = id
       cancelled[#cancelled + 1] = id .. ':' .. (attempt - 1) .. ':' .. function_of(envelope)
@@ -52,7 +49,7 @@ if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
   redis.call('HDEL', lane_of, unpack(over))
-  redis.call('HDEL', cancelling, unpack(over))
+  redis.call('HDEL', cancel_requested, unpack(over))
   redis.call('HDEL', suspects, unpack(over))
   redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
 end

@@ -1,11 +1,11 @@
 -- Sets the limits of a queue, all at once, and calls somebody: what waited may be allowed now, also because nobody had
 -- said before what is.
 --
--- KEYS  1 limits  2 bucket  3 lanes  4 wake  5 counts
--- ARGV  two for each limit: name (paused, concurrency, rate, rate_ms, burst), value
+-- KEYS: limits, bucket, lanes, wake, counts
+-- ARGS: none; each limit: name, value
+--   name  paused, concurrency, rate, rate_ms or burst
 -- Returns 1
 -- Cost  O(1)
-local limits, bucket, lanes, wake, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local before = redis.call('HMGET', limits, 'rate', 'rate_ms', 'burst')
 redis.call('DEL', limits)
 if #ARGV > 0 then

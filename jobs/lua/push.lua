@@ -1,23 +1,22 @@
 -- Puts jobs into a queue. An id that the queue knows already is left as it is.
 --
--- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 scheduled  6 attempts  7 events  8 wake  9 limits  10 counts
--- ARGV  1 time in ms after which the push comes too late and does nothing (0: never), then six for each job: id,
---       envelope, time in ms at which it is due (0: at once), attempts made so far, lane (empty: the standard one),
---       event (JSON; all empty when there are too many to name); at most 500 jobs
+-- KEYS: jobs, waiting, lanes, lane_of, scheduled, attempts, events, wake, limits, counts
+-- ARGS: deadline_ms; each job: id, envelope, run_at_ms, attempts_made, lane, event
+--   deadline_ms  after this time the push comes too late and does nothing; 0: never
+--   run_at_ms    when the job is due; 0: at once
+--   lane         empty: the standard one
+--   event        JSON; all empty when there are too many to name
+--   at most 500 jobs
 -- Returns { jobs put in, or -1 when it came too late; jobs that the queue holds now }
 -- Cost  O(n), and O(log m) for each one that is scheduled among m.
-local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local scheduled, attempts, events, wake = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local limits, counts = KEYS[9], KEYS[10]
-
-local deadline = tonumber(ARGV[1])
+local deadline = tonumber(deadline_ms)
 if deadline > 0 and now > deadline then
   return { -1, redis.call('HLEN', jobs) }
 end
 
 local ids = {}
-for at = 2, #ARGV, 6 do
-  ids[#ids + 1] = ARGV[at]
+for at = FIRST, #ARGV, EACH do
+  ids[#ids + 1] = ARGV[at + ID]
 end
 local known = redis.call('HMGET', jobs, unpack(ids))
 
@@ -27,18 +26,18 @@ local seen = {}
 for n, id in ipairs(ids) do
   if not known[n] and not seen[id] then
     seen[id] = true
-    local at = (n - 1) * 6 + 2
+    local at = FIRST + (n - 1) * EACH
     fresh[#fresh + 1] = id
-    fresh[#fresh + 1] = ARGV[at + 1]
-    named[#named + 1] = ARGV[at + 5]
-    local lane = ARGV[at + 4]
+    fresh[#fresh + 1] = ARGV[at + ENVELOPE]
+    named[#named + 1] = ARGV[at + EVENT]
+    local lane = ARGV[at + LANE]
     if lane ~= '' then
       own_lane[#own_lane + 1] = id
       own_lane[#own_lane + 1] = lane
     else
       lane = STANDARD_LANE
     end
-    local run_at = tonumber(ARGV[at + 2])
+    local run_at = tonumber(ARGV[at + RUN_AT_MS])
     if run_at > now then
       due[#due + 1] = run_at
       due[#due + 1] = id
@@ -50,9 +49,9 @@ for n, id in ipairs(ids) do
       local group = groups[lane]
       group[#group + 1] = id
     end
-    if ARGV[at + 3] ~= '0' then
+    if ARGV[at + ATTEMPTS_MADE] ~= '0' then
       made[#made + 1] = id
-      made[#made + 1] = ARGV[at + 3]
+      made[#made + 1] = ARGV[at + ATTEMPTS_MADE]
     end
   end
 end

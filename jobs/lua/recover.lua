@@ -3,17 +3,14 @@
 -- anybody can mark it must end all the same. All that go back wait in the lane of suspects, from which each worker
 -- takes one at a time, so that one that ends its process does not take the same neighbours along again.
 --
--- KEYS  1 jobs  2 waiting:  3 lanes  4 lane-of  5 attempts  6 events  7 wake  8 workers  9 worker-info
---       10 running:{worker}  11 cancelling  12 counts  13 begun:{worker}  14 suspects
--- ARGV  1 the worker whose lease has lapsed  2 how many jobs at most (<= 500)
+-- KEYS: jobs, waiting, lanes, lane_of, attempts, events, wake, workers, worker_info, running, cancel_requested, counts,
+--       begun, suspects
+-- ARGS: worker, most_jobs
+--   worker     the one whose lease has lapsed
+--   most_jobs  at most 500
 -- Returns { orphans queued again, orphans dead, 1 when some are left, orphans that had not begun (and are queued again)
 --         or were cancelled }, or {} when the lease has not lapsed.
 -- Cost  O(n log n) for n jobs taken, with one parse of an envelope each; fewer jobs than asked for when they are large.
-local jobs, waiting, lanes, lane_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local attempts, events, wake = KEYS[5], KEYS[6], KEYS[7]
-local workers, worker_info, running, cancelling, counts = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local begun, suspects = KEYS[13], KEYS[14]
-local worker, most = ARGV[1], tonumber(ARGV[2])
 local MOST_UNCOUNTED = 5
 
 local lapses = redis.call('ZSCORE', workers, worker)
@@ -26,7 +23,7 @@ local MOST_BYTES = 4194304
 
 -- A worker of an earlier version marks nothing: all that it held may have begun.
 local marks = redis.call('HEXISTS', begun, MARKS_BEGUN) == 1
-local held = redis.call('HRANDFIELD', running, most, 'WITHVALUES')
+local held = redis.call('HRANDFIELD', running, most_jobs, 'WITHVALUES')
 local bytes = 0
 local taken, again, over, ended, cancelled = {}, {}, {}, {}, {}
 local counted, uncounted, suspected = {}, {}, {}
@@ -48,7 +45,7 @@ for at = 1, #held, 2 do
     local made = began and attempt or attempt - 1
     local told = began and counted or uncounted
     told[#told + 1] = id .. ':' .. made
-    if redis.call('HEXISTS', cancelling, id) == 1 then
+    if redis.call('HEXISTS', cancel_requested, id) == 1 then
       over[#over + 1] = id
       cancelled[#cancelled + 1] = id .. ':' .. made .. ':' .. function_in(job)
     else
@@ -90,7 +87,7 @@ if #over > 0 then
   redis.call('HDEL', jobs, unpack(over))
   redis.call('HDEL', attempts, unpack(over))
   redis.call('HDEL', lane_of, unpack(over))
-  redis.call('HDEL', cancelling, unpack(over))
+  redis.call('HDEL', cancel_requested, unpack(over))
   redis.call('HDEL', suspects, unpack(over))
 end
 if #ended > 0 then

@@ -1,6 +1,7 @@
 -- Does nothing, and is refused as a push would be: Redis looks whether there is room before it begins.
 --
--- KEYS  1 any key of the queue
+-- KEYS: (jobs)
+-- ARGS: none
 -- Returns 1
 -- Cost  O(1)
 return 1

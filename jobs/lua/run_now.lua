@@ -1,11 +1,10 @@
 -- Makes jobs that wait for their time due now: they go to the end of their lanes.
 --
--- KEYS  1 waiting:  2 lanes  3 lane-of  4 scheduled  5 events  6 wake
--- ARGV  ids; at most 500 jobs
+-- KEYS: waiting, lanes, lane_of, scheduled, events, wake
+-- ARGS: none; each job: id
+--   at most 500 jobs
 -- Returns one number for each job: 1 it is due now, 0 it does not wait for a time here
 -- Cost  O(n log m) for n jobs among m scheduled ones.
-local waiting, lanes, lane_of, scheduled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local events, wake = KEYS[5], KEYS[6]
 local reply, due = {}, {}
 for at, id in ipairs(ARGV) do
   reply[at] = redis.call('ZREM', scheduled, id)

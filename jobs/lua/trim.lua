@@ -1,13 +1,12 @@
 -- Drops events that the group has recorded. The newest stay a while for followers that come back to a position,
 -- unless there are very many.
 --
--- KEYS  1 events
--- ARGV  1 group  2 how long to keep recorded entries, in ms  3 the number of entries, and 4 of bytes, past which they are
---       not kept
+-- KEYS: events
+-- ARGS: group, keep_ms, most_entries, most_bytes
+--   keep_ms                   how long to keep recorded entries
+--   most_entries, most_bytes  past these they are not kept
 -- Returns the number of entries dropped.
 -- Cost  O(d) for d entries dropped.
-local events, group, keep = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local crowd, crowd_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('EXISTS', events) == 0 then
   return 0
 end
@@ -33,10 +32,10 @@ end
 
 -- Estimated from a few of its nodes. Where the command is forbidden, the number of entries is the only bound.
 local measured, bytes = pcall(redis.call, 'MEMORY', 'USAGE', events, 'SAMPLES', 5)
-if redis.call('XLEN', events) > crowd or (measured and tonumber(bytes) and bytes > crowd_bytes) then
+if redis.call('XLEN', events) > tonumber(most_entries) or (measured and tonumber(bytes) and bytes > tonumber(most_bytes)) then
   return redis.call('XTRIM', events, 'MINID', recorded)
 end
-local old = now - keep
+local old = now - keep_ms
 if old < tonumber(string.match(recorded, '^%d+')) then
   return redis.call('XTRIM', events, 'MINID', string.format('%.0f', old))
 end

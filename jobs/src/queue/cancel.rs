@@ -2,7 +2,7 @@
 
 use redis::cmd;
 
-use super::{BATCH, Queues, scripts};
+use super::{BATCH, Queues, json, scripts};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 
@@ -38,22 +38,13 @@ async fn cancel_batch(queues: &Queues, queue: &QueueName, ids: &[JobId]) -> Resu
         let mut range = cmd("ZRANGE");
         range.arg(keys.workers()).arg(0).arg(-1);
         let workers: Vec<String> = queues.connection.command(&range).await?;
-        let mut call = scripts::CANCEL.key(keys.jobs());
-        call.key(keys.lane_of())
-            .key(keys.scheduled())
-            .key(keys.attempts());
-        call.key(keys.events()).key(keys.workers());
-        call.key(keys.cancelling()).key(keys.counts());
-        call.key(keys.suspects());
+        let mut call = scripts::CANCEL.call(&keys.of_queue());
         for worker in &workers {
-            call.key(keys.running(worker));
+            call.each_key(keys.running(worker));
         }
-        call.arg(workers.len());
-        for worker in &workers {
-            call.arg(worker);
-        }
+        call.arg("worker_names", json(&workers)?);
         for id in ids {
-            call.arg(id.to_string());
+            call.arg("id", id.to_string());
         }
         let reply: Vec<u64> = queues.connection.script(&call).await?;
         if reply.len() == ids.len() {
@@ -72,12 +63,10 @@ pub(super) async fn forget(queues: &Queues, queue: &QueueName, ids: &[JobId]) ->
     let keys = queues.keys(queue);
     let mut forgotten = 0;
     for batch in ids.chunks(BATCH) {
-        let mut call = scripts::FORGET.key(keys.jobs());
-        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
-        call.key(keys.attempts()).key(keys.counts());
-        call.arg(FORGOTTEN_AT_ONCE);
+        let mut call = scripts::FORGET.call(&keys.of_queue());
+        call.arg("most_taken", FORGOTTEN_AT_ONCE);
         for id in batch {
-            call.arg(id.to_string());
+            call.arg("id", id.to_string());
         }
         loop {
             let some: u64 = queues.connection.script(&call).await?;

@@ -73,6 +73,6 @@ pub(super) async fn ask(queues: &Queues, queue: &QueueName) -> Result<DateTime<U
 }
 
 async fn ask_ms(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
-    let call = scripts::CLOCK.key(queues.keys(queue).jobs());
+    let call = scripts::CLOCK.call(&queues.keys(queue).of_queue());
     queues.connection.script_twice(&call).await
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use apalis_redis::RedisError;
 use futures::future::try_join_all;
-use redis::{FromRedisValue, InfoDict, ScriptInvocation, cmd};
+use redis::{FromRedisValue, InfoDict, cmd};
 
+use super::scripts::Call;
 use crate::error::Error;
 
 use address::Address;
@@ -82,10 +83,8 @@ impl Connection {
     }
 
     /// Runs a script.
-    pub(crate) async fn script<T: FromRedisValue>(
-        &self,
-        invocation: &ScriptInvocation<'_>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn script<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
+        let invocation = call.invocation();
         match &self.servers {
             Servers::One(node) => self.bounded(invocation.invoke_async(&mut node.shared())).await,
             Servers::Many(route) => {
@@ -96,12 +95,9 @@ impl Connection {
     }
 
     /// Runs a script that may run twice: the first call may find a dead connection.
-    pub(crate) async fn script_twice<T: FromRedisValue>(
-        &self,
-        invocation: &ScriptInvocation<'_>,
-    ) -> Result<T, Error> {
-        match self.script(invocation).await {
-            Err(Error::Unavailable(error)) if error.is_connection_dropped() => self.script(invocation).await,
+    pub(crate) async fn script_twice<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
+        match self.script(call).await {
+            Err(Error::Unavailable(error)) if error.is_connection_dropped() => self.script(call).await,
             result => result,
         }
     }

@@ -23,8 +23,7 @@ pub struct Depth {
 
 pub(super) async fn depth(queues: &Queues, queue: &QueueName) -> Result<Depth, Error> {
     let keys = queues.keys(queue);
-    let mut call = scripts::DEPTH.key(keys.jobs());
-    call.key(keys.scheduled()).key(keys.counts()).key(keys.workers());
+    let call = scripts::DEPTH.call(&keys.of_queue());
     let reply: (u64, u64, u64, u64, u64, u64) = queues.connection.script(&call).await?;
     let (held, scheduled, running, called_off, stale_results, workers) = reply;
     Ok(Depth {
@@ -95,7 +94,7 @@ pub(super) async fn bytes(queues: &Queues, queue: &QueueName) -> Result<Option<u
 }
 
 pub(super) async fn has_room(queues: &Queues, queue: &QueueName) -> Result<bool, Error> {
-    let call = scripts::ROOM.key(queues.keys(queue).jobs());
+    let call = scripts::ROOM.call(&queues.keys(queue).of_queue());
     match queues.connection.script::<u64>(&call).await {
         Ok(_) => Ok(true),
         Err(Error::Full(_)) => Ok(false),

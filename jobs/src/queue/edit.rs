@@ -24,11 +24,9 @@ pub(super) async fn run_now(queues: &Queues, queue: &QueueName, ids: &[JobId]) -
     let keys = queues.keys(queue);
     let mut due = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
-        let mut call = scripts::RUN_NOW.key(keys.waiting());
-        call.key(keys.lanes()).key(keys.lane_of()).key(keys.scheduled());
-        call.key(keys.events()).key(keys.wake());
+        let mut call = scripts::RUN_NOW.call(&keys.of_queue());
         for id in batch {
-            call.arg(id.to_string());
+            call.arg("id", id.to_string());
         }
         let reply: Vec<u64> = queues.connection.script(&call).await?;
         due.extend(reply.into_iter().map(|code| code == 1));
@@ -42,16 +40,13 @@ pub(super) async fn edit(queues: &Queues, queue: &QueueName, job: &Envelope) -> 
         let mut range = cmd("ZRANGE");
         range.arg(keys.workers()).arg(0).arg(-1);
         let workers: Vec<String> = queues.connection.command(&range).await?;
-        let mut call = scripts::EDIT.key(keys.jobs());
-        call.key(keys.workers());
+        let mut call = scripts::EDIT.call(&keys.of_queue());
         for worker in &workers {
-            call.key(keys.running(worker));
+            call.each_key(keys.running(worker));
         }
-        call.arg(workers.len());
-        for worker in &workers {
-            call.arg(worker);
-        }
-        call.arg(job.id.to_string()).arg(json(job)?);
+        call.arg("worker_names", json(&workers)?)
+            .arg("id", job.id.to_string())
+            .arg("envelope", json(job)?);
         match queues.connection.script::<i64>(&call).await? {
             0 => return Ok(Edited::NotHere),
             1 => return Ok(Edited::Done),

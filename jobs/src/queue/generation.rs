@@ -53,7 +53,7 @@ pub(super) async fn of_all(
 
 async fn of(queues: &Queues, queue: &QueueName) -> Result<String, Error> {
     let fresh = Ulid::generate().to_string();
-    let mut call = scripts::INSTANCE.key(queues.keys(queue).instance());
-    call.arg(&fresh);
+    let mut call = scripts::INSTANCE.call(&queues.keys(queue).of_queue());
+    call.arg("fresh_text", &fresh);
     queues.connection.script(&call).await
 }

@@ -1,4 +1,4 @@
-//! Every Redis key that Spiral uses. No other file builds one.
+//! Every Redis key that Spiral uses, and the name by which a script's header asks for it. No other file builds one.
 //!
 //! The keys of one queue share the hash tag `{queue}`, so that a script may touch them all on a Redis Cluster and
 //! queues spread over its nodes.
@@ -57,8 +57,8 @@ impl Keys {
         self.key("attempts")
     }
 
-    /// Hash of ids that were called off while they ran.
-    pub(crate) fn cancelling(&self) -> String {
+    /// Hash of ids whose cancellation was requested while they ran.
+    pub(crate) fn cancel_requested(&self) -> String {
         self.key("cancelling")
     }
 
@@ -112,9 +112,9 @@ impl Keys {
         self.key("bucket")
     }
 
-    /// Hash: id -> output, of the jobs that finished in one stretch of time. It expires as a whole.
-    pub(crate) fn outputs(&self, stretch: u64) -> String {
-        self.key(&format!("outputs:{stretch}"))
+    /// Hash: id -> output, of the jobs that finished in one time bucket. It expires as a whole.
+    pub(crate) fn outputs(&self, time_bucket: u64) -> String {
+        self.key(&format!("outputs:{time_bucket}"))
     }
 
     /// Hash: memo key -> output as it is shown (long values shortened). For `fibonacci` this is index -> value.
@@ -140,5 +140,138 @@ impl Keys {
     /// A random text that lives as long as the queue's data does: another one means that Redis came back empty.
     pub(crate) fn instance(&self) -> String {
         self.key("instance")
+    }
+
+    /// The keys that a script may name, when none of them is one worker's or one function's.
+    pub(crate) fn of_queue(&self) -> ScopedKeys<'_> {
+        ScopedKeys {
+            keys: self,
+            worker: "",
+            function: "",
+            time_bucket: 0,
+        }
+    }
+
+    /// With those of one worker.
+    pub(crate) fn of_worker<'a>(&'a self, worker: &'a str) -> ScopedKeys<'a> {
+        ScopedKeys {
+            worker,
+            ..self.of_queue()
+        }
+    }
+
+    /// With those of one worker, and with the outputs of one time bucket.
+    pub(crate) fn of_outputs<'a>(&'a self, worker: &'a str, time_bucket: u64) -> ScopedKeys<'a> {
+        ScopedKeys {
+            time_bucket,
+            ..self.of_worker(worker)
+        }
+    }
+
+    /// With those of one function's memo.
+    pub(crate) fn of_function<'a>(&'a self, function: &'a str) -> ScopedKeys<'a> {
+        ScopedKeys {
+            function,
+            ..self.of_queue()
+        }
+    }
+}
+
+/// The keys of one queue, and whose they are where a queue has several of a kind.
+pub(crate) struct ScopedKeys<'a> {
+    keys: &'a Keys,
+    worker: &'a str,
+    function: &'a str,
+    time_bucket: u64,
+}
+
+/// A key as the header of a script names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Jobs,
+    Waiting,
+    Lanes,
+    LaneOf,
+    Scheduled,
+    Attempts,
+    CancelRequested,
+    Workers,
+    WorkerInfo,
+    Running,
+    Begun,
+    Suspects,
+    Wake,
+    Events,
+    Counts,
+    Limits,
+    Bucket,
+    Outputs,
+    Memo,
+    MemoLarge,
+    MemoWritten,
+    MemoBytes,
+    Instance,
+}
+
+impl Key {
+    /// In parentheses it only says on which node of a cluster the script runs.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name.trim_matches(['(', ')']) {
+            "jobs" => Self::Jobs,
+            "waiting" => Self::Waiting,
+            "lanes" => Self::Lanes,
+            "lane_of" => Self::LaneOf,
+            "scheduled" => Self::Scheduled,
+            "attempts" => Self::Attempts,
+            "cancel_requested" => Self::CancelRequested,
+            "workers" => Self::Workers,
+            "worker_info" => Self::WorkerInfo,
+            "running" => Self::Running,
+            "begun" => Self::Begun,
+            "suspects" => Self::Suspects,
+            "wake" => Self::Wake,
+            "events" => Self::Events,
+            "counts" => Self::Counts,
+            "limits" => Self::Limits,
+            "bucket" => Self::Bucket,
+            "outputs" => Self::Outputs,
+            "memo" => Self::Memo,
+            "memo_large" => Self::MemoLarge,
+            "memo_written" => Self::MemoWritten,
+            "memo_bytes" => Self::MemoBytes,
+            "instance" => Self::Instance,
+            _ => return None,
+        })
+    }
+}
+
+impl ScopedKeys<'_> {
+    pub(crate) fn get(&self, key: Key) -> String {
+        let keys = self.keys;
+        match key {
+            Key::Jobs => keys.jobs(),
+            Key::Waiting => keys.waiting(),
+            Key::Lanes => keys.lanes(),
+            Key::LaneOf => keys.lane_of(),
+            Key::Scheduled => keys.scheduled(),
+            Key::Attempts => keys.attempts(),
+            Key::CancelRequested => keys.cancel_requested(),
+            Key::Workers => keys.workers(),
+            Key::WorkerInfo => keys.worker_info(),
+            Key::Running => keys.running(self.worker),
+            Key::Begun => keys.begun(self.worker),
+            Key::Suspects => keys.suspects(),
+            Key::Wake => keys.wake(),
+            Key::Events => keys.events(),
+            Key::Counts => keys.counts(),
+            Key::Limits => keys.limits(),
+            Key::Bucket => keys.bucket(),
+            Key::Outputs => keys.outputs(self.time_bucket),
+            Key::Memo => keys.memo(self.function),
+            Key::MemoLarge => keys.memo_large(self.function),
+            Key::MemoWritten => keys.memo_written(self.function),
+            Key::MemoBytes => keys.memo_bytes(self.function),
+            Key::Instance => keys.instance(),
+        }
     }
 }

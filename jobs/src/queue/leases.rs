@@ -159,21 +159,13 @@ impl Claims {
     pub(crate) async fn fetch(&self, queue: &QueueName, room: Room) -> Result<Fetched, Error> {
         let asked_at = Instant::now();
         let keys = self.queues.keys(queue);
-        let mut call = scripts::FETCH.key(keys.jobs());
-        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
-        call.key(keys.scheduled()).key(keys.attempts());
-        call.key(keys.events()).key(keys.wake());
-        call.key(keys.workers())
-            .key(keys.running(&self.worker))
-            .key(keys.cancelling());
-        call.key(keys.counts()).key(keys.limits()).key(keys.bucket());
-        call.key(keys.begun(&self.worker)).key(keys.suspects());
-        call.arg(&*self.worker)
-            .arg(room.most.min(BATCH))
-            .arg(millis(self.lease))
-            .arg(self.queues.settings.call_bytes)
-            .arg(room.places)
-            .arg(u8::from(room.suspect));
+        let mut call = scripts::FETCH.call(&keys.of_worker(&self.worker));
+        call.arg("worker", &*self.worker)
+            .arg("most_jobs", room.most.min(BATCH))
+            .arg("lease_ms", millis(self.lease))
+            .arg("most_bytes", self.queues.settings.call_bytes)
+            .arg("free_places", room.places)
+            .arg("may_take_suspect", u8::from(room.suspect));
         let reply: Vec<Value> = self.queues.connection.script(&call).await?;
 
         let mut reply = reply.into_iter();
@@ -224,33 +216,25 @@ impl Claims {
         } else {
             &scripts::FINISH
         };
-        let mut call = script.key(keys.jobs());
-        call.key(keys.lanes()).key(keys.lane_of());
-        call.key(keys.scheduled()).key(keys.attempts());
-        call.key(keys.events()).key(keys.wake()).key(keys.counts());
-        let stretch = outputs::stretch(&self.queues, queue).await?;
-        call.key(keys.outputs(stretch))
-            .key(keys.running(&self.worker))
-            .key(keys.cancelling())
-            .key(keys.limits());
-        call.key(keys.begun(&self.worker)).key(keys.suspects());
+        let time_bucket = outputs::time_bucket(&self.queues, queue).await?;
+        let mut call = script.call(&keys.of_outputs(&self.worker, time_bucket));
         let ttl = self.queues.ttl_ms();
         let (events, ends) = events_of(ended)?;
-        call.arg(&*self.worker)
-            .arg(ttl + ttl / outputs::STRETCHES_PER_TTL)
-            .arg(events);
+        call.arg("worker", &*self.worker)
+            .arg("outputs_ttl_ms", ttl + ttl / outputs::BUCKETS_PER_TTL)
+            .arg("events_json", events);
         for (ended, end) in ended.iter().zip(ends) {
             let Finished { id, attempt, .. } = ended.finished;
-            call.arg(id.to_string()).arg(attempt);
+            call.arg("id", id.to_string()).arg("attempt", attempt);
             match ended.follows {
-                Follows::Nothing => call.arg("end"),
-                Follows::Attempt(wait) => call.arg(millis(wait)),
-                Follows::AttemptFromSql => call.arg("park"),
+                Follows::Nothing => call.arg("follows", "end"),
+                Follows::Attempt(wait) => call.arg("follows", millis(wait)),
+                Follows::AttemptFromSql => call.arg("follows", "park"),
             };
-            call.arg(end);
+            call.arg("event_end", end);
             match &ended.keep {
-                Keep::Output(bytes) => call.arg(bytes),
-                Keep::Nothing | Keep::Memo(_) => call.arg(""),
+                Keep::Output(bytes) => call.arg("output", bytes),
+                Keep::Nothing | Keep::Memo(_) => call.arg("output", ""),
             };
         }
         let counted: Vec<u64> = self.queues.connection.script(&call).await?;
@@ -280,19 +264,10 @@ impl Claims {
         let mut given = 0;
         // Each batch goes before the one that was given back before it.
         for batch in jobs.chunks(BATCH).rev() {
-            let mut call = scripts::GIVE_BACK.key(keys.waiting());
-            call.key(keys.lanes()).key(keys.lane_of()).key(keys.attempts());
-            call.key(keys.events())
-                .key(keys.wake())
-                .key(keys.running(&self.worker))
-                .key(keys.counts());
-            call.key(keys.scheduled()).key(keys.cancelling());
-            call.key(keys.jobs())
-                .key(keys.begun(&self.worker))
-                .key(keys.suspects());
-            call.arg(&*self.worker).arg(millis(wait));
+            let mut call = scripts::GIVE_BACK.call(&keys.of_worker(&self.worker));
+            call.arg("worker", &*self.worker).arg("wait_ms", millis(wait));
             for (id, attempt) in batch {
-                call.arg(id.to_string()).arg(attempt);
+                call.arg("id", id.to_string()).arg("attempt", attempt);
             }
             given += self.queues.connection.script::<u64>(&call).await?;
         }
@@ -304,14 +279,15 @@ impl Claims {
         let keys = self.queues.keys(queue);
         let mut reports = reports.iter().peekable();
         while reports.peek().is_some() {
-            let mut call = scripts::REPORT.key(keys.events());
-            call.key(keys.running(&self.worker)).key(keys.begun(&self.worker));
-            call.arg(&*self.worker);
+            let mut call = scripts::REPORT.call(&keys.of_worker(&self.worker));
+            call.arg("worker", &*self.worker);
             let mut bytes = 0;
             for report in reports.by_ref().take(BATCH) {
                 let text = json(report)?;
                 bytes += text.len();
-                call.arg(report.0.to_string()).arg(report.1).arg(text);
+                call.arg("id", report.0.to_string())
+                    .arg("attempt", report.1)
+                    .arg("report", text);
                 if bytes >= self.queues.settings.call_bytes {
                     break;
                 }
@@ -324,10 +300,10 @@ impl Claims {
     /// Renews the lease and tells what Redis thinks that this worker holds.
     pub(crate) async fn heartbeat(&self, queue: &QueueName, info: &str) -> Result<Vec<(JobId, u32)>, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::HEARTBEAT.key(keys.workers());
-        call.key(keys.worker_info()).key(keys.running(&self.worker));
-        call.key(keys.begun(&self.worker));
-        call.arg(&*self.worker).arg(millis(self.lease)).arg(info);
+        let mut call = scripts::HEARTBEAT.call(&keys.of_worker(&self.worker));
+        call.arg("worker", &*self.worker)
+            .arg("lease_ms", millis(self.lease))
+            .arg("info", info);
         let reply: Vec<(Vec<u8>, Vec<u8>)> = self.queues.connection.script_twice(&call).await?;
         let mut held = Vec::with_capacity(reply.len());
         let mut nobodys = Vec::new();
@@ -350,13 +326,9 @@ impl Claims {
                 let id = shorten(&String::from_utf8_lossy(id), 100, 40);
                 tracing::error!(%queue, id, "threw away an entry of the queue that is no job: its id or attempt cannot be read");
             }
-            let mut call = scripts::DISCARD.key(keys.jobs());
-            call.key(keys.lane_of()).key(keys.attempts());
-            call.key(keys.running(&self.worker))
-                .key(keys.cancelling())
-                .key(keys.counts());
+            let mut call = scripts::DISCARD.call(&keys.of_worker(&self.worker));
             for id in ids {
-                call.arg(id);
+                call.arg("id", id);
             }
             if let Err(error) = self.queues.connection.script::<u64>(&call).await {
                 // The next heartbeat meets them again.
@@ -368,7 +340,7 @@ impl Claims {
     /// The jobs of a queue that were called off while they ran.
     pub(crate) async fn called_off(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
         let mut keys = cmd("HKEYS");
-        keys.arg(self.queues.keys(queue).cancelling());
+        keys.arg(self.queues.keys(queue).cancel_requested());
         let ids: Vec<Vec<u8>> = self.queues.connection.command(&keys).await?;
         // Of what is no id there is no job to stop.
         Ok(ids
@@ -380,18 +352,15 @@ impl Claims {
     /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
     pub(crate) async fn leave(&self, queue: &QueueName) -> Result<bool, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::LEAVE.key(keys.workers());
-        call.key(keys.worker_info())
-            .key(keys.running(&self.worker))
-            .key(keys.begun(&self.worker))
-            .arg(&*self.worker);
+        let mut call = scripts::LEAVE.call(&keys.of_worker(&self.worker));
+        call.arg("worker", &*self.worker);
         self.queues.connection.script(&call).await
     }
 
     /// Workers whose lease has lapsed, this one never.
     pub(crate) async fn lapsed(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
-        let mut call = scripts::LAPSED.key(self.queues.keys(queue).workers());
-        call.arg(LAPSED_AT_ONCE);
+        let mut call = scripts::LAPSED.call(&self.queues.keys(queue).of_queue());
+        call.arg("most_names", LAPSED_AT_ONCE);
         let mut lapsed: Vec<String> = self.queues.connection.script(&call).await?;
         lapsed.retain(|worker| **worker != *self.worker);
         Ok(lapsed)
@@ -400,15 +369,8 @@ impl Claims {
     /// Takes over jobs of a worker whose lease has lapsed; `None` when it has not.
     pub(crate) async fn recover(&self, queue: &QueueName, worker: &str) -> Result<Option<Recovered>, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::RECOVER.key(keys.jobs());
-        call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
-        call.key(keys.attempts()).key(keys.events()).key(keys.wake());
-        call.key(keys.workers())
-            .key(keys.worker_info())
-            .key(keys.running(worker));
-        call.key(keys.cancelling()).key(keys.counts());
-        call.key(keys.begun(worker)).key(keys.suspects());
-        call.arg(worker).arg(BATCH);
+        let mut call = scripts::RECOVER.call(&keys.of_worker(worker));
+        call.arg("worker", worker).arg("most_jobs", BATCH);
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         Ok(match *reply {
             [queued_again, dead, more, not_begun] => Some(Recovered {

@@ -68,20 +68,18 @@ pub(super) async fn get_if_set(queues: &Queues, queue: &QueueName) -> Result<Opt
 
 pub(super) async fn set(queues: &Queues, queue: &QueueName, limits: &Limits) -> Result<(), Error> {
     let keys = queues.keys(queue);
-    let mut call = scripts::LIMIT.key(keys.limits());
-    call.key(keys.bucket()).key(keys.lanes());
-    call.key(keys.wake()).key(keys.counts());
+    let mut call = scripts::LIMIT.call(&keys.of_queue());
     if limits.paused {
-        call.arg("paused").arg(1);
+        call.arg("name", "paused").arg("value", 1);
     }
     if let Some(concurrency) = limits.concurrency {
-        call.arg("concurrency").arg(concurrency);
+        call.arg("name", "concurrency").arg("value", concurrency);
     }
     if let Some(rate) = limits.rate {
         let period = millis(rate.period);
-        call.arg("rate").arg(rate.jobs);
-        call.arg("rate_ms").arg(period.max(1));
-        call.arg("burst").arg(rate.burst.max(1));
+        call.arg("name", "rate").arg("value", rate.jobs);
+        call.arg("name", "rate_ms").arg("value", period.max(1));
+        call.arg("name", "burst").arg("value", rate.burst.max(1));
     }
     queues.connection.script_twice::<u64>(&call).await?;
     Ok(())

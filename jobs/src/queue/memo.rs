@@ -61,8 +61,8 @@ pub(super) async fn get(
     key: &str,
 ) -> Result<Option<Bytes>, Error> {
     let keys = queues.keys(queue);
-    let mut call = scripts::MEMO_READ.key(keys.memo(function));
-    call.key(keys.memo_large(function)).arg(key);
+    let mut call = scripts::MEMO_READ.call(&keys.of_function(function));
+    call.arg("memo_key", key);
     let value: Option<Bytes> = queues.connection.script(&call).await?;
     value.map(unpacked).transpose()
 }
@@ -121,13 +121,12 @@ pub(super) async fn put(
         });
         let (batch, after) = rest.split_at(fits.count());
         rest = after;
-        let mut call = scripts::MEMO.key(keys.memo(function));
-        call.key(keys.memo_large(function))
-            .key(keys.memo_written(function))
-            .key(keys.memo_bytes(function));
-        call.arg(queues.settings.memo_max_bytes);
+        let mut call = scripts::MEMO.call(&keys.of_function(function));
+        call.arg("most_bytes", queues.settings.memo_max_bytes);
         for entry in batch {
-            call.arg(&entry.key).arg(&entry.shown).arg(&entry.whole);
+            call.arg("memo_key", &entry.key)
+                .arg("shown", &entry.shown)
+                .arg("whole", &entry.whole);
         }
         queues.connection.script_twice::<u64>(&call).await?;
     }

@@ -1,4 +1,4 @@
-//! Outputs of finished jobs, by stretches of time: those of one stretch lie in one hash, which expires as a whole.
+//! Outputs of finished jobs, in time buckets: those of one bucket lie in one hash, which expires as a whole.
 
 use bytes::Bytes;
 use redis::pipe;
@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::output;
 
-/// Stretches within one time to live.
-pub(super) const STRETCHES_PER_TTL: u64 = 24;
+/// Time buckets within one time to live.
+pub(super) const BUCKETS_PER_TTL: u64 = 24;
 
 /// The largest output that is read back, in bytes of JSON.
 const OUTPUT_MAX: u64 = 256 << 20;
@@ -17,10 +17,10 @@ const OUTPUT_MAX: u64 = 256 << 20;
 pub(super) async fn get(queues: &Queues, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
     let keys = queues.keys(queue);
     // What is believed of Redis's clock may be off by a little, there as well as here.
-    let latest = stretch(queues, queue).await? + 1;
+    let latest = time_bucket(queues, queue).await? + 1;
     let mut calls = pipe();
-    // The output lies in the stretch in which its job finished: at most a time to live ago.
-    for age in 0..=STRETCHES_PER_TTL + 2 {
+    // The output lies in the bucket in which its job finished: at most a time to live ago.
+    for age in 0..=BUCKETS_PER_TTL + 2 {
         calls
             .cmd("HGET")
             .arg(keys.outputs(latest.saturating_sub(age)))
@@ -30,9 +30,9 @@ pub(super) async fn get(queues: &Queues, queue: &QueueName, id: JobId) -> Result
     found.into_iter().flatten().next().map(unpacked).transpose()
 }
 
-/// The number of the present stretch, by Redis's clock: those of workers and readers may be any time apart.
-pub(super) async fn stretch(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
-    Ok(clock::now(queues, queue).await? / (queues.ttl_ms() / STRETCHES_PER_TTL).max(1))
+/// The number of the present bucket, by Redis's clock: those of workers and readers may be any time apart.
+pub(super) async fn time_bucket(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
+    Ok(clock::now(queues, queue).await? / (queues.ttl_ms() / BUCKETS_PER_TTL).max(1))
 }
 
 pub(super) fn unpacked(packed: Bytes) -> Result<Bytes, Error> {

@@ -163,8 +163,8 @@ fn told(jobs: &[(JobId, u32, &str)]) -> String {
 }
 
 async fn append(queues: &Queues, queue: &QueueName, kind: &str, data: &str) -> Result<(), Error> {
-    let mut call = scripts::ANNOUNCE.key(queues.keys(queue).events());
-    call.arg(kind).arg(data);
+    let mut call = scripts::ANNOUNCE.call(&queues.keys(queue).of_queue());
+    call.arg("kind", kind).arg("data", data);
     queues.connection.script::<u64>(&call).await?;
     Ok(())
 }
@@ -176,12 +176,8 @@ async fn push_batch(
     jobs: &[Envelope],
     deadline: Option<Deadline>,
 ) -> Result<(Option<usize>, u64), Error> {
-    let mut call = scripts::PUSH.key(keys.jobs());
-    call.key(keys.waiting()).key(keys.lanes()).key(keys.lane_of());
-    call.key(keys.scheduled()).key(keys.attempts());
-    call.key(keys.events()).key(keys.wake());
-    call.key(keys.limits()).key(keys.counts());
-    call.arg(deadline.map_or(0, Deadline::ms));
+    let mut call = scripts::PUSH.call(&keys.of_queue());
+    call.arg("deadline_ms", deadline.map_or(0, Deadline::ms));
     let named = jobs.len() <= NAMED_MAX;
     for job in jobs {
         let due = job.run_at.map_or(0, |time| time.timestamp_millis().max(0));
@@ -190,12 +186,12 @@ async fn push_batch(
         } else {
             String::new()
         };
-        call.arg(job.id.to_string())
-            .arg(json(job)?)
-            .arg(due)
-            .arg(job.attempt)
-            .arg(job.lane().unwrap_or_default())
-            .arg(event);
+        call.arg("id", job.id.to_string())
+            .arg("envelope", json(job)?)
+            .arg("run_at_ms", due)
+            .arg("attempts_made", job.attempt)
+            .arg("lane", job.lane().unwrap_or_default())
+            .arg("event", event);
     }
     let (pushed, held): (i64, u64) = queues.connection.script_twice(&call).await?;
     Ok((usize::try_from(pushed).ok(), held))

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::functions::{On, Scripted};
 use crate::support::monitor::{Call, Monitor};
+use crate::support::signature::Signature;
 use crate::support::{RedisServer, TestEnv, Watch, catalog_of, envelope, eventually};
 
 fn due_at(time: DateTime<Utc>, function: &str) -> Envelope {
@@ -27,11 +28,12 @@ fn due_at(time: DateTime<Utc>, function: &str) -> Envelope {
 
 /// The fetches among these calls, of the queue `name`.
 fn fetches<'a>(calls: &'a [Call], name: &str) -> Vec<&'a Call> {
-    let script = Script::new(concat!(
-        "#!lua flags=allow-oom\n",
+    let (prelude, fetch) = (
         include_str!("../../lua/prelude.lua"),
-        include_str!("../../lua/fetch.lua")
-    ));
+        include_str!("../../lua/fetch.lua"),
+    );
+    let script = Signature::of(fetch).script("#!lua flags=allow-oom\n", prelude, fetch);
+    let script = Script::new(&script);
     let of_queue = format!("{{{name}}}");
     let is_fetch = |call: &&Call| {
         matches!(call.words.as_slice(), [command, hash, _, key, ..]

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) mod monitor;
 pub(crate) mod nodes;
 pub(crate) mod proxy;
+#[path = "../../src/queue/scripts/signature.rs"]
+pub(crate) mod signature;
 pub(crate) mod slow_link;
 
 /// A redis-server of this test process, on a socket in a folder that goes away with it.

@@ -15,7 +15,7 @@ use super::{EventBatch, EventId, codec, read};
 use crate::error::{Error, chain};
 use crate::job::QueueName;
 use crate::queue::blocking::{Group, Listener, Listeners};
-use crate::queue::{Queues, scripts};
+use crate::queue::{Queues, millis, scripts};
 
 /// The group that brings SQL up to date.
 const GROUP: &str = "recorder";
@@ -122,9 +122,11 @@ impl Recorder {
             if self.trim_at.get(name).is_some_and(|at| Instant::now() < *at) {
                 continue;
             }
-            let mut trim = scripts::TRIM.key(self.queues.keys(name).events());
-            trim.arg(GROUP).arg(KEEP.as_millis().to_string());
-            trim.arg(CROWD).arg(CROWD_BYTES);
+            let mut trim = scripts::TRIM.call(&self.queues.keys(name).of_queue());
+            trim.arg("group", GROUP)
+                .arg("keep_ms", millis(KEEP))
+                .arg("most_entries", CROWD)
+                .arg("most_bytes", CROWD_BYTES);
             let pause = match self.queues.connection.script::<u64>(&trim).await {
                 Ok(0) => TRIM_QUIET,
                 Ok(_) => TRIM_EVERY,
@@ -337,8 +339,8 @@ impl Member {
 
     async fn create_groups(&self) -> Result<(), Error> {
         for name in &self.group.names {
-            let mut join = scripts::JOIN.key(self.group.queues.keys(name).events());
-            join.arg(GROUP);
+            let mut join = scripts::JOIN.call(&self.group.queues.keys(name).of_queue());
+            join.arg("group", GROUP);
             self.group.queues.connection.script::<u64>(&join).await?;
         }
         Ok(())

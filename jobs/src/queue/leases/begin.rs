@@ -52,13 +52,11 @@ impl Claims {
         jobs: &[(JobId, u32)],
     ) -> Result<Vec<Beginning>, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::BEGIN.key(keys.workers());
-        call.key(keys.running(&self.worker))
-            .key(keys.begun(&self.worker))
-            .key(keys.cancelling());
-        call.arg(&*self.worker).arg(millis(self.lease));
+        let mut call = scripts::BEGIN.call(&keys.of_worker(&self.worker));
+        call.arg("worker", &*self.worker)
+            .arg("lease_ms", millis(self.lease));
         for (id, attempt) in jobs {
-            call.arg(id.to_string()).arg(attempt);
+            call.arg("id", id.to_string()).arg("attempt", attempt);
         }
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         let beginnings = reply.into_iter().map(|code| match code {

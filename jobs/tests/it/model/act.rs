@@ -7,7 +7,7 @@ use super::cancel::{cancel, forget};
 use super::edit::edit;
 use super::expected::Model;
 use super::fetch::{Room, fetch};
-use super::real::{Real, begun_key, running_key, worker_name};
+use super::real::{Real, worker_name};
 use super::recover::recover;
 use super::steps::{JOBS, LANES, MAX_ATTEMPTS, Step, Then, lane};
 
@@ -47,8 +47,7 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
             later,
         } => give_back(worker, (job, attempt), later, model, real)?,
         Step::Report { worker, job, attempt } => {
-            let mut call = real.report.key("events");
-            call.key(running_key(worker)).key(begun_key(worker));
+            let mut call = real.report.call_of(worker);
             call.arg(worker_name(worker));
             call.arg(job).arg(attempt).arg(json!([job, attempt]).to_string());
             let told: u64 = call.invoke(&mut real.connection).unwrap();
@@ -63,9 +62,8 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         Step::Cancel { job } => cancel(job, model, real)?,
         Step::Forget { job } => forget(job, model, real)?,
         Step::RunNow { job } => {
-            let mut call = real.run_now.key("waiting:");
-            call.key("lanes").key("lane-of").key("scheduled");
-            call.key("events").key("wake").arg(job);
+            let mut call = real.run_now.call();
+            call.arg(job);
             let due: Vec<u64> = call.invoke(&mut real.connection).unwrap();
             let waited = model.scheduled.remove(&job).is_some();
             prop_assert_eq!(due, [u64::from(waited)]);
@@ -75,8 +73,7 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
         }
         Step::Edit { job } => edit(job, model, real)?,
         Step::Limit { most } => {
-            let mut call = real.limit.key("limits");
-            call.key("bucket").key("lanes").key("wake").key("counts");
+            let mut call = real.limit.call();
             match most {
                 0 => call.arg("paused").arg(1),
                 1..=3 => call.arg("concurrency").arg(most),
@@ -103,10 +100,7 @@ fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) ->
     }
     let due = if later { real.now() + FAR } else { 0 };
     let envelope = format!("{{\"max_attempts\":{MAX_ATTEMPTS},\"function\":\"f\"}}");
-    let mut call = real.push.key("jobs");
-    call.key("waiting:").key("lanes").key("lane-of");
-    call.key("scheduled").key("attempts").key("events").key("wake");
-    call.key("limits").key("counts");
+    let mut call = real.push.call();
     let own_lane = if lane(job) == LANES[0] { "" } else { lane(job) };
     call.arg(u8::from(late)).arg(job).arg(envelope).arg(due);
     let event = json!({ "id": job, "later": later });
@@ -130,10 +124,7 @@ fn begin(
     model: &mut Model,
     real: &mut Real,
 ) -> Result<(), TestCaseError> {
-    let mut call = real.begin.key("workers");
-    call.key(running_key(worker))
-        .key(begun_key(worker))
-        .key("cancelling");
+    let mut call = real.begin.call_of(worker);
     call.arg(worker_name(worker)).arg(60_000).arg(job).arg(attempt);
     let answer: Vec<u64> = call.invoke(&mut real.connection).unwrap();
     let holds = model.running.get(&job) == Some(&(worker, attempt));
@@ -156,11 +147,7 @@ fn give_back(
     model: &mut Model,
     real: &mut Real,
 ) -> Result<(), TestCaseError> {
-    let mut call = real.give_back.key("waiting:");
-    call.key("lanes").key("lane-of").key("attempts").key("events");
-    call.key("wake").key(running_key(worker)).key("counts");
-    call.key("scheduled").key("cancelling").key("jobs");
-    call.key(begun_key(worker)).key("suspects");
+    let mut call = real.give_back.call_of(worker);
     call.arg(worker_name(worker)).arg(if later { FAR } else { 0 });
     let given: u64 = call.arg(job).arg(attempt).invoke(&mut real.connection).unwrap();
     let holds = model.running.get(&job) == Some(&(worker, attempt));
@@ -188,11 +175,7 @@ fn finish(
     model: &mut Model,
     real: &mut Real,
 ) -> Result<(), TestCaseError> {
-    let mut call = real.finish.key("jobs");
-    call.key("lanes").key("lane-of").key("scheduled").key("attempts");
-    call.key("events").key("wake").key("counts").key("outputs");
-    call.key(running_key(worker)).key("cancelling").key("limits");
-    call.key(begun_key(worker)).key("suspects");
+    let mut call = real.finish.call_of(worker);
     let next = match then {
         Then::End => "end".to_owned(),
         Then::AgainNow => "0".to_owned(),

@@ -1,22 +1,18 @@
 //! A job is called off, and forgotten.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::expected::Model;
 use super::real::Real;
 
 pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
     let workers: Vec<String> = real.ask(&["ZRANGE", "workers", "0", "-1"]);
-    let mut call = real.cancel.key("jobs");
-    call.key("lane-of").key("scheduled").key("attempts").key("events");
-    call.key("workers")
-        .key("cancelling")
-        .key("counts")
-        .key("suspects");
+    let mut call = real.cancel.call();
     for worker in &workers {
         call.key(format!("running:{worker}"));
     }
-    call.arg(workers.len()).arg(&workers).arg(job);
+    call.arg(json!(workers).to_string()).arg(job);
     let reply: Vec<u64> = call.invoke(&mut real.connection).unwrap();
     let expected = if model.running.contains_key(&job) {
         model.marked.insert(job);
@@ -36,9 +32,8 @@ pub(super) fn cancel(job: u8, model: &mut Model, real: &mut Real) -> Result<(), 
 }
 
 pub(super) fn forget(job: u8, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
-    let mut call = real.forget.key("jobs");
-    call.key("waiting:").key("lanes").key("lane-of");
-    call.key("attempts").key("counts").arg(20).arg(job);
+    let mut call = real.forget.call();
+    call.arg(20).arg(job);
     let forgotten: u64 = call.invoke(&mut real.connection).unwrap();
     let hollow = model.hollow.remove(&job);
     prop_assert_eq!(forgotten, u64::from(hollow));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use redis::Value;
 
 use super::expected::Model;
-use super::real::{Real, begun_key, running_key, worker_name};
+use super::real::{Real, worker_name};
 use super::steps::SUSPECT_LANE;
 
 /// What the worker has room for.
@@ -47,14 +47,7 @@ pub(super) fn fetch(worker: u8, room: Room, model: &mut Model, real: &mut Real) 
         }
     }
 
-    let mut call = real.fetch.key("jobs");
-    call.key("waiting:").key("lanes").key("lane-of").key("scheduled");
-    call.key("attempts").key("events").key("wake").key("workers");
-    call.key(running_key(worker)).key("cancelling").key("counts");
-    call.key("limits")
-        .key("bucket")
-        .key(begun_key(worker))
-        .key("suspects");
+    let mut call = real.fetch.call_of(worker);
     call.arg(worker_name(worker))
         .arg(room.most)
         .arg(60_000)

@@ -1,31 +1,67 @@
 //! The scripts on a real Redis, called without the library around them.
 
-use redis::{Connection, Script};
+use redis::{Connection, Script, ScriptInvocation};
 
 use crate::support::RedisServer;
+use crate::support::signature::Signature;
+
+/// A script and its keys, by the names of its header.
+pub(super) struct Named {
+    script: Script,
+    keys: Vec<&'static str>,
+}
 
 pub(super) struct Real {
     pub(super) connection: Connection,
-    pub(super) push: Script,
-    pub(super) fetch: Script,
-    pub(super) finish: Script,
-    pub(super) give_back: Script,
-    pub(super) recover: Script,
-    pub(super) cancel: Script,
-    pub(super) forget: Script,
-    pub(super) run_now: Script,
-    pub(super) edit: Script,
-    pub(super) limit: Script,
-    pub(super) report: Script,
-    pub(super) begin: Script,
+    pub(super) push: Named,
+    pub(super) fetch: Named,
+    pub(super) finish: Named,
+    pub(super) give_back: Named,
+    pub(super) recover: Named,
+    pub(super) cancel: Named,
+    pub(super) forget: Named,
+    pub(super) run_now: Named,
+    pub(super) edit: Named,
+    pub(super) limit: Named,
+    pub(super) report: Named,
+    pub(super) begin: Named,
+}
+
+impl Named {
+    fn new(lua: &'static str) -> Self {
+        let signature = Signature::of(lua);
+        let prelude = include_str!("../../../lua/prelude.lua");
+        Self {
+            script: Script::new(&signature.script("", prelude, lua)),
+            keys: signature.keys.once,
+        }
+    }
+
+    /// A call with its keys, none of which is one worker's.
+    pub(super) fn call(&self) -> ScriptInvocation<'_> {
+        self.call_of(u8::MAX)
+    }
+
+    pub(super) fn call_of(&self, worker: u8) -> ScriptInvocation<'_> {
+        let mut call = self.script.prepare_invoke();
+        for key in &self.keys {
+            call.key(match *key {
+                "waiting" => "waiting:".to_owned(),
+                "lane_of" => "lane-of".to_owned(),
+                "worker_info" => "worker-info".to_owned(),
+                "cancel_requested" => "cancelling".to_owned(),
+                "running" => running_key(worker),
+                "begun" => begun_key(worker),
+                other => other.to_owned(),
+            });
+        }
+        call
+    }
 }
 
 macro_rules! script {
     ($file:literal) => {
-        Script::new(concat!(
-            include_str!("../../../lua/prelude.lua"),
-            include_str!(concat!("../../../lua/", $file))
-        ))
+        Named::new(include_str!(concat!("../../../lua/", $file)))
     };
 }
 

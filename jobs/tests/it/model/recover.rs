@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::expected::Model;
-use super::real::{Real, begun_key, running_key, worker_name};
+use super::real::{Real, begun_key, worker_name};
 use super::steps::MAX_ATTEMPTS;
 
 /// So often a job that had not begun goes back as it was.
@@ -17,11 +17,7 @@ pub(super) fn recover(
 ) -> Result<(), TestCaseError> {
     let registered: Option<f64> = real.ask(&["ZSCORE", "workers", &worker_name(worker)]);
     let call = |real: &mut Real| -> Vec<u64> {
-        let mut call = real.recover.key("jobs");
-        call.key("waiting:").key("lanes").key("lane-of").key("attempts");
-        call.key("events").key("wake").key("workers").key("worker-info");
-        call.key(running_key(worker)).key("cancelling").key("counts");
-        call.key(begun_key(worker)).key("suspects");
+        let mut call = real.recover.call_of(worker);
         call.arg(worker_name(worker)).arg(500);
         call.invoke(&mut real.connection).unwrap()
     };
