@@ -9,8 +9,6 @@
 //! -  a line that is there once
 //! +  what stands there instead
 //! ```
-//!
-//! `or:` below `in:` names another place of the same file, for while it is being moved.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,8 +39,7 @@ pub struct Plant {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Edit {
-    /// The first of these that exists.
-    files: Vec<String>,
+    file: String,
     /// Whole lines that follow each other.
     old: Vec<String>,
     new: Vec<String>,
@@ -89,7 +86,7 @@ impl Plant {
                 arguments = value.split_whitespace().map(str::to_owned).collect();
             } else if let Some(file) = line.strip_prefix("in: ") {
                 edits.push(Edit {
-                    files: vec![file.to_owned()],
+                    file: file.to_owned(),
                     old: Vec::new(),
                     new: Vec::new(),
                 });
@@ -98,10 +95,7 @@ impl Plant {
                 match line.split_at_checked(1) {
                     Some(("-", old)) => edit.old.push(old.to_owned()),
                     Some(("+", new)) => edit.new.push(new.to_owned()),
-                    _ => match line.strip_prefix("or: ") {
-                        Some(file) => edit.files.push(file.to_owned()),
-                        None => bail!("what is `{line}`?"),
-                    },
+                    _ => bail!("what is `{line}`?"),
                 }
             }
         }
@@ -124,11 +118,10 @@ impl Plant {
     pub fn edited(&self, root: &Path) -> Result<BTreeMap<PathBuf, String>> {
         let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
         for edit in &self.edits {
-            let file = edit.files.iter().find(|file| root.join(file).is_file());
-            let file = file.with_context(|| format!("there is no {}", edit.files.join(", nor ")))?;
+            let file = &edit.file;
             let text = match texts.get(Path::new(file)) {
                 Some(text) => text.clone(),
-                None => fs::read_to_string(root.join(file))?,
+                None => fs::read_to_string(root.join(file)).with_context(|| format!("there is no {file}"))?,
             };
             let text = edit
                 .apply(&text)
@@ -167,7 +160,7 @@ impl Edit {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "check: stuck: at all\nrun: --jobs 7\nwhy: Because.\n\nin: a.lua\nor: b.lua\n-  two\n--- three\n+  2\n";
+    const TEXT: &str = "check: stuck: at all\nrun: --jobs 7\nwhy: Because.\n\nin: a.lua\n-  two\n--- three\n+  2\n";
 
     #[test]
     fn a_plant_is_read_and_applies_to_lines_that_are_there_once() {
@@ -175,10 +168,10 @@ mod tests {
         assert_eq!(plant.check, "stuck: at all");
         assert_eq!(plant.arguments, ["--jobs", "7"]);
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("b.lua");
+        let file = folder.path().join("a.lua");
         fs::write(&file, "one\n  two\n-- three\nfour\n").unwrap();
         let edited = plant.edited(folder.path()).unwrap();
-        let expected = BTreeMap::from([(PathBuf::from("b.lua"), "one\n  2\nfour\n".to_owned())]);
+        let expected = BTreeMap::from([(PathBuf::from("a.lua"), "one\n  2\nfour\n".to_owned())]);
         assert_eq!(edited, expected);
 
         for (text, times) in [
@@ -187,7 +180,7 @@ mod tests {
         ] {
             fs::write(&file, text).unwrap();
             let error = format!("{:#}", plant.edited(folder.path()).unwrap_err());
-            assert!(error.contains(times) && error.contains("b.lua"), "{error}");
+            assert!(error.contains(times) && error.contains("a.lua"), "{error}");
         }
     }
 
