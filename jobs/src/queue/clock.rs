@@ -33,46 +33,51 @@ pub(super) struct Clocks {
     seen: Arc<Mutex<HashMap<QueueName, (Instant, u64)>>>,
 }
 
-pub(super) async fn deadline(
-    queues: &Queues,
-    queue: &QueueName,
-    within: Duration,
-) -> Result<Deadline, Error> {
-    let now = now(queues, queue).await?;
-    Ok(Deadline {
-        ms: now.saturating_add(millis(within)),
-    })
-}
-
-/// What the clock should say now.
-pub(super) async fn now(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
-    let clocks = &queues.clocks.seen;
-    let seen = clocks
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(queue)
-        .copied();
-    if let Some((at, ms)) = seen.filter(|(at, _)| at.elapsed() < TRUSTED_FOR) {
-        return Ok(ms + millis(at.elapsed()));
+impl Queues {
+    /// The moment in the queue's time that is `within` from now.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn deadline(&self, queue: &QueueName, within: Duration) -> Result<Deadline, Error> {
+        let now = self.expected_now_ms(queue).await?;
+        Ok(Deadline {
+            ms: now.saturating_add(millis(within)),
+        })
     }
-    let asked = Instant::now();
-    let ms = ask_ms(queues, queue).await?;
-    // As if it had been answered at once: off by the way there and back at the most.
-    clocks
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(queue.clone(), (asked, ms));
-    Ok(ms + millis(asked.elapsed()))
-}
 
-/// What the clock says now, not what it should say by what it said before.
-pub(super) async fn ask(queues: &Queues, queue: &QueueName) -> Result<DateTime<Utc>, Error> {
-    let ms = ask_ms(queues, queue).await?;
-    let time = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
-    time.ok_or_else(|| Error::Protocol(format!("{ms} is no time")))
-}
+    /// The time by the clock that the queue's events go by.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn now(&self, queue: &QueueName) -> Result<DateTime<Utc>, Error> {
+        let ms = self.ask_ms(queue).await?;
+        let time = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
+        time.ok_or_else(|| Error::Protocol(format!("{ms} is no time")))
+    }
 
-async fn ask_ms(queues: &Queues, queue: &QueueName) -> Result<u64, Error> {
-    let call = scripts::CLOCK.call(&queues.keys(queue).of_queue());
-    queues.connection.script_twice(&call).await
+    /// What the clock should say now.
+    pub(super) async fn expected_now_ms(&self, queue: &QueueName) -> Result<u64, Error> {
+        let clocks = &self.clocks.seen;
+        let seen = clocks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(queue)
+            .copied();
+        if let Some((at, ms)) = seen.filter(|(at, _)| at.elapsed() < TRUSTED_FOR) {
+            return Ok(ms + millis(at.elapsed()));
+        }
+        let asked = Instant::now();
+        let ms = self.ask_ms(queue).await?;
+        // As if it had been answered at once: off by the way there and back at the most.
+        clocks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(queue.clone(), (asked, ms));
+        Ok(ms + millis(asked.elapsed()))
+    }
+
+    async fn ask_ms(&self, queue: &QueueName) -> Result<u64, Error> {
+        let call = scripts::CLOCK.call(&self.keys(queue).of_queue());
+        self.connection.script_twice(&call).await
+    }
 }

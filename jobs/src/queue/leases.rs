@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::events::codec::{EndedOnWire, ReportOnWire};
 use super::events::{Finished, Outcome};
-use super::memo::{self, MemoEntry};
+use super::memo::MemoEntry;
 use super::notify::Wakes;
 use super::outputs;
 use super::{Queues, json, millis, now_ms, scripts};
@@ -216,7 +216,7 @@ impl Claims {
         } else {
             &scripts::FINISH
         };
-        let time_bucket = outputs::time_bucket(&self.queues, queue).await?;
+        let time_bucket = self.queues.time_bucket(queue).await?;
         let mut call = script.call(&keys.of_outputs(&self.worker, time_bucket));
         let ttl = self.queues.ttl_ms();
         let (events, ends) = events_of(ended)?;
@@ -248,7 +248,7 @@ impl Claims {
         function: &str,
         entries: &[MemoEntry],
     ) -> Result<(), Error> {
-        memo::put(&self.queues, queue, function, entries).await
+        self.queues.memo_put(queue, function, entries).await
     }
 
     /// Gives jobs back unfinished, to be fetched again after a wait; their attempts do not count. Those without a wait go

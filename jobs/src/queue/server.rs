@@ -78,35 +78,46 @@ impl fmt::Display for ServerWarning {
     }
 }
 
-pub(super) async fn warnings(queues: &Queues) -> Result<Vec<ServerWarning>, Error> {
-    let key = queues.keys(&QueueName::standard()).jobs();
-    let servers = queues.connection.info(&key).await?;
-    Ok(servers
-        .into_iter()
-        .flat_map(|(server, info)| {
-            kinds(&info).into_iter().map(move |kind| ServerWarning {
-                server: server.clone(),
-                kind,
+impl Queues {
+    /// Asks the servers that were used so far (or the one of the standard queue) how they are set up, and tells what of
+    /// that will cost jobs one day.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn server_warnings(&self) -> Result<Vec<ServerWarning>, Error> {
+        let key = self.keys(&QueueName::standard()).jobs();
+        let servers = self.connection.info(&key).await?;
+        Ok(servers
+            .into_iter()
+            .flat_map(|(server, info)| {
+                kinds(&info).into_iter().map(move |kind| ServerWarning {
+                    server: server.clone(),
+                    kind,
+                })
             })
-        })
-        .collect())
+            .collect())
+    }
+
+    /// How much memory those servers use, and how much they may.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn memory_of_servers(&self) -> Result<Vec<ServerMemory>, Error> {
+        let key = self.keys(&QueueName::standard()).jobs();
+        let servers = self.connection.info(&key).await?.into_iter();
+        let memory = servers.filter_map(|(server, info)| {
+            let used = info.get("used_memory")?;
+            let most = info.get("maxmemory").unwrap_or_default();
+            Some(ServerMemory { server, used, most })
+        });
+        Ok(memory.collect())
+    }
 }
 
 fn megabytes(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
     let megabytes = bytes as f64 / 1_000_000.0;
     format!("{megabytes:.1}")
-}
-
-pub(super) async fn memory(queues: &Queues) -> Result<Vec<ServerMemory>, Error> {
-    let key = queues.keys(&QueueName::standard()).jobs();
-    let servers = queues.connection.info(&key).await?.into_iter();
-    let memory = servers.filter_map(|(server, info)| {
-        let used = info.get("used_memory")?;
-        let most = info.get("maxmemory").unwrap_or_default();
-        Some(ServerMemory { server, used, most })
-    });
-    Ok(memory.collect())
 }
 
 /// What the answer to `INFO` says. A field that a server leaves out (some providers do) is no reason to warn.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use redis::pipe;
+use redis::{cmd, pipe};
 use serde::{Deserialize, Serialize};
 
-use super::{Queues, clock};
+use super::Queues;
 use crate::error::Error;
 use crate::job::QueueName;
 
@@ -46,31 +46,49 @@ pub struct Worker {
     pub running: u64,
 }
 
-pub(super) async fn workers(queues: &Queues, queue: &QueueName) -> Result<Vec<Worker>, Error> {
-    let keys = queues.keys(queue);
-    let now = clock::ask(queues, queue).await?.timestamp_millis();
-    let mut look = pipe();
-    look.zrange_withscores(keys.workers(), 0, MOST - 1)
-        .hgetall(keys.worker_info());
-    let (leases, about): (Vec<(String, f64)>, HashMap<String, String>) =
-        queues.connection.pipeline(&look).await?;
-    if leases.is_empty() {
-        return Ok(Vec::new());
+impl Queues {
+    /// The names of the workers whose lease holds, of 10,000 at most.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub(crate) async fn worker_names(&self, queue: &QueueName) -> Result<Vec<String>, Error> {
+        let now = self.now(queue).await?.timestamp_millis();
+        let mut range = cmd("ZRANGEBYSCORE");
+        range.arg(self.keys(queue).workers()).arg(now).arg("+inf");
+        range.arg("LIMIT").arg(0).arg(10_000);
+        self.connection.command(&range).await
     }
-    let mut look = pipe();
-    for (name, _) in &leases {
-        look.hlen(keys.running(name));
+
+    /// The workers that serve a queue, alive or not.
+    ///
+    /// # Errors
+    /// When Redis fails.
+    pub async fn workers(&self, queue: &QueueName) -> Result<Vec<Worker>, Error> {
+        let keys = self.keys(queue);
+        let now = self.now(queue).await?.timestamp_millis();
+        let mut look = pipe();
+        look.zrange_withscores(keys.workers(), 0, MOST - 1)
+            .hgetall(keys.worker_info());
+        let (leases, about): (Vec<(String, f64)>, HashMap<String, String>) =
+            self.connection.pipeline(&look).await?;
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut look = pipe();
+        for (name, _) in &leases {
+            look.hlen(keys.running(name));
+        }
+        let running: Vec<u64> = self.connection.pipeline(&look).await?;
+        let workers = leases
+            .into_iter()
+            .zip(running)
+            .map(|((name, lease), running)| Worker {
+                about: about.get(&name).and_then(|text| serde_json::from_str(text).ok()),
+                #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
+                alive: lease > now as f64,
+                running,
+                name,
+            });
+        Ok(workers.collect())
     }
-    let running: Vec<u64> = queues.connection.pipeline(&look).await?;
-    let workers = leases
-        .into_iter()
-        .zip(running)
-        .map(|((name, lease), running)| Worker {
-            about: about.get(&name).and_then(|text| serde_json::from_str(text).ok()),
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
-            alive: lease > now as f64,
-            running,
-            name,
-        });
-    Ok(workers.collect())
 }

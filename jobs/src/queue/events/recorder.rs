@@ -48,6 +48,14 @@ pub struct Recorder {
     trim_at: HashMap<QueueName, Instant>,
 }
 
+impl Queues {
+    /// Reads the events of these queues as one of a group: each entry is given to one reader and comes again until
+    /// it is acknowledged. `consumer` is the name of this process.
+    pub fn recorder(&self, queues: &[QueueName], consumer: &str) -> Recorder {
+        Recorder::new(self.clone(), queues, consumer)
+    }
+}
+
 impl Recorder {
     pub(crate) fn new(queues: Queues, names: &[QueueName], consumer: &str) -> Self {
         Self {

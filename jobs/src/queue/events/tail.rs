@@ -25,6 +25,13 @@ pub struct Tail {
     followers: Option<Listeners<Follower>>,
 }
 
+impl Queues {
+    /// Follows the events of these queues after `position`, or from now on.
+    pub fn tail(&self, queues: &[QueueName], position: Option<Position>) -> Tail {
+        Tail::new(self.clone(), queues, position)
+    }
+}
+
 impl Tail {
     pub(crate) fn new(queues: Queues, names: &[QueueName], position: Option<Position>) -> Self {
         let is_back = position.is_some();
