@@ -160,7 +160,8 @@ impl Edit {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "check: stuck: at all\nrun: --jobs 7\nwhy: Because.\n\nin: a.lua\n-  two\n--- three\n+  2\n";
+    const TEXT: &str =
+        "check: stuck: at all\nrun: --jobs 7\nwhy: Because.\n\nin: a.lua\n-  two\n--- three\n+  2\n";
 
     #[test]
     fn a_plant_is_read_and_applies_to_lines_that_are_there_once() {

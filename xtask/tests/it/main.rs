@@ -12,4 +12,5 @@ mod imports;
 mod names;
 mod nginx;
 mod plants;
+mod sizes;
 mod stub;
