@@ -10,9 +10,7 @@ use std::time::Duration;
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Data, WorkerBuilder};
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
-use apalis_redis::RedisTask;
 use futures::future::BoxFuture;
-use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,13 +22,13 @@ use crate::panics;
 use crate::queue::Queues;
 use crate::queue::leases::Claims;
 
-use backend::SpiralBackend;
+use backend::{Placed, SpiralBackend};
 use beginner::{Beginner, Beginnings};
 use canceller::Canceller;
 use completer::{Finisher, Outbox};
 use each_queue::at_once;
 use executor::Runner;
-use fetcher::{Assignment, Fetcher};
+use fetcher::Fetcher;
 use heartbeat::Heartbeat;
 use in_flight::Held;
 use progress_reporter::Reporter;
@@ -38,6 +36,7 @@ use queue_selector::Rota;
 use rescuer::Recoverer;
 use roles::Roles;
 use surplus::Surplus;
+use task_queue::TaskQueue;
 
 mod backend;
 mod beginner;
@@ -58,6 +57,7 @@ mod retry_loop;
 mod roles;
 mod settings;
 mod surplus;
+mod task_queue;
 
 pub use healthcheck::{Unwell, healthcheck};
 pub use settings::WorkerSettings;
@@ -109,7 +109,7 @@ pub async fn run(
         outbox: outbox.clone(),
         beginnings,
         fresh_for: worker.claims.fresh_for(),
-        places: Arc::new(Semaphore::new(worker.settings.concurrency)),
+        tasks: Arc::default(),
         shutdown: worker.shutdown.clone(),
     };
     worker.run(runner, outbox, finishers, beginners).await
@@ -133,8 +133,7 @@ impl Worker {
         beginners: Vec<Beginner>,
     ) -> Result<(), Error> {
         let roles = Roles::new(&self.shutdown);
-        let (task_sender, tasks) = mpsc::unbounded_channel();
-        let fetching = roles.start("fetcher", self.fetcher(task_sender).run());
+        let fetching = roles.start("fetcher", self.fetcher(&runner.tasks).run());
         let finishers = finishers.into_iter();
         let _finishing: Vec<_> = finishers
             .map(|finisher| roles.start("finisher", finisher.run()))
@@ -158,7 +157,7 @@ impl Worker {
             end_of_grace(Arc::clone(&self.held), self.shutdown.clone(), self.settings.grace),
         );
 
-        if let Err(message) = self.attempts(runner, tasks).await {
+        if let Err(message) = self.attempts(runner).await {
             roles.fail("runtime", &message);
         }
 
@@ -186,16 +185,13 @@ impl Worker {
     }
 
     /// Runs what is fetched, by apalis, until shutdown and the end of the last attempt. Says why when it ends before.
-    async fn attempts(
-        &self,
-        runner: Runner,
-        tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
-    ) -> Result<(), String> {
+    async fn attempts(&self, runner: Runner) -> Result<(), String> {
         let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
+        let tasks = Arc::clone(&runner.tasks);
+        let backend = SpiralBackend::new(&first_queue, self.settings.lease, tasks, self.held.places());
         let worker = WorkerBuilder::new(self.claims.worker())
-            .backend(SpiralBackend::new(&first_queue, self.settings.lease, tasks))
+            .backend(backend)
             .data(Arc::new(runner))
-            .concurrency(self.settings.concurrency)
             .parallelize(tokio::spawn)
             .catch_panic()
             .build(run_attempts);
@@ -218,12 +214,12 @@ impl Worker {
         }
     }
 
-    fn fetcher(&self, tasks: mpsc::UnboundedSender<RedisTask<Vec<Assignment>>>) -> Fetcher {
+    fn fetcher(&self, tasks: &Arc<TaskQueue>) -> Fetcher {
         Fetcher {
             claims: self.claims.clone(),
             queues: self.rota.clone(),
             held: Arc::clone(&self.held),
-            tasks,
+            tasks: Arc::clone(tasks),
             stop: self.shutdown.clone(),
         }
     }
@@ -322,8 +318,10 @@ async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Durat
 }
 
 /// What apalis calls for each task: one job, or a few that take no time.
-async fn run_attempts(assignments: Vec<Assignment>, runner: Data<Arc<Runner>>) {
-    Arc::clone(&runner).run_all(assignments).await;
+async fn run_attempts(placed: Placed, runner: Data<Arc<Runner>>) {
+    let Placed { assignments, place } = placed;
+    runner.run_all(assignments).await;
+    drop(place);
 }
 
 /// How apalis's worker ended: before the order to stop it must not.

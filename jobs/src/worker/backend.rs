@@ -1,33 +1,48 @@
-//! The apalis backend: hands fetched jobs to apalis's worker.
+//! The apalis backend: hands fetched jobs to apalis's worker, each task as soon as there is a place for it. This is the
+//! only limit of how many run at the same time; apalis has none.
 //!
 //! It is as thin as it can be. Fetching, finishing and heartbeats are tasks of their own, because a backend that does
 //! them itself while apalis polls it starves its heartbeats and hangs when it is stopped.
 
 use std::convert::Infallible;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use apalis_core::backend::finalize::Ephemeral;
 use apalis_core::backend::{Backend, BackendConfig};
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::task_id::TaskId;
 use apalis_core::worker::context::WorkerContext;
 use apalis_redis::{Config, RedisTask};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::PollSemaphore;
 use tower::layer::util::Identity;
 
 use super::fetcher::Assignment;
+use super::task_queue::TaskQueue;
 use crate::job::QueueName;
 use crate::queue::leases::BATCH;
 
+/// The jobs of one task, and the place in which they run, one after the other.
+pub(crate) struct Placed {
+    pub(crate) assignments: Vec<Assignment>,
+    /// Free again when the task ends.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
 pub(crate) struct SpiralBackend {
     config: Config,
-    tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
+    tasks: Arc<TaskQueue>,
+    places: PollSemaphore,
 }
 
 impl SpiralBackend {
     pub(crate) fn new(
         queue: &QueueName,
         lease: Duration,
-        tasks: mpsc::UnboundedReceiver<RedisTask<Vec<Assignment>>>,
+        tasks: Arc<TaskQueue>,
+        places: Arc<Semaphore>,
     ) -> Self {
         let config = Config {
             batch_size: BATCH,
@@ -40,12 +55,16 @@ impl SpiralBackend {
             emit_events: false,
             idempotency_ttl: None,
         };
-        Self { config, tasks }
+        Self {
+            config,
+            tasks,
+            places: PollSemaphore::new(places),
+        }
     }
 }
 
 impl Backend for SpiralBackend {
-    type Task = RedisTask<Vec<Assignment>>;
+    type Task = RedisTask<Placed>;
     type Error = Infallible;
 
     fn poll_ready(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
@@ -57,18 +76,27 @@ impl Backend for SpiralBackend {
         context: &mut Context<'_>,
         _: &WorkerContext,
     ) -> Poll<Option<Result<Self::Task, Infallible>>> {
-        self.tasks.poll_recv(context).map(|task| task.map(Ok))
+        // A place is taken only when there is something for it, and nobody else takes tasks out meanwhile.
+        ready!(self.tasks.poll_any(context));
+        let place = ready!(self.places.poll_acquire(context));
+        let task = place.zip(self.tasks.pop()).map(|(place, assignments)| {
+            let id = assignments.first().map(|first| first.claim.id.to_string());
+            let id = TaskId::from_string(id.unwrap_or_default());
+            let task = TaskBuilder::new(Placed { assignments, place });
+            Ok(task.task_id(id).build())
+        });
+        Poll::Ready(task)
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {
-        // What is left in the channel is given back with everything else that is held.
+        // What is left in the queue is given back with everything else that is held.
         self.tasks.close();
         Poll::Ready(Ok(()))
     }
 }
 
 impl BackendConfig for SpiralBackend {
-    type Args = Vec<Assignment>;
+    type Args = Placed;
     type Id = String;
     type Kind = Ephemeral;
     type Config = Config;

@@ -6,8 +6,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +13,7 @@ use super::beginner::Beginnings;
 use super::completer::Outbox;
 use super::fetcher::Assignment;
 use super::in_flight::{Held, HeldJob};
+use super::task_queue::TaskQueue;
 use crate::backoff::Backoff;
 use crate::catalog::{BadInput, Catalog, CatalogEntry};
 use crate::context::{JobContext, Threads};
@@ -54,8 +53,8 @@ pub(crate) struct Runner {
     pub(crate) beginnings: Beginnings,
     /// How long after the question that brought it a job may begin without another one.
     pub(crate) fresh_for: Duration,
-    /// One for each job that may run at the same time.
-    pub(crate) places: Arc<Semaphore>,
+    /// Takes back what a task cannot begin.
+    pub(crate) tasks: Arc<TaskQueue>,
     /// From then on nothing is begun any more.
     pub(crate) shutdown: CancellationToken,
 }
@@ -78,51 +77,27 @@ enum Next {
 }
 
 impl Runner {
-    /// Runs attempts to their ends, and tells each as soon as it has one. Those that need not wait for anything run one
-    /// after the other; one that has to wait goes on in a task of its own, and holds nobody up but for its place. What has
-    /// not begun at the shutdown stays held, and is given back.
-    pub(crate) async fn run_all(self: Arc<Self>, assignments: Vec<Assignment>) {
-        let alone = assignments.len() == 1;
+    /// Runs the attempts of one task to their ends, one after the other. Behind one that has to wait for anything the
+    /// others are put back, for the next free place. What has not begun at the shutdown stays held, and is given back.
+    pub(crate) async fn run_all(&self, assignments: Vec<Assignment>) {
         let mut ended = Vec::with_capacity(assignments.len());
-        let mut waiting = JoinSet::new();
-        for assignment in assignments {
-            let Some(place) = self.place(&mut ended).await else {
+        let mut rest = assignments.into_iter();
+        while let Some(assignment) = rest.next() {
+            if self.shutdown.is_cancelled() {
                 break;
-            };
-            let runner = Arc::clone(&self);
-            let mut run = Box::pin(async move { runner.run_or_return(assignment).await });
-            if alone {
-                ended.extend(run.await);
-                continue;
             }
-            match futures::poll!(&mut run) {
-                Poll::Ready(done) => ended.extend(done),
+            let mut run = Box::pin(self.run_or_return(assignment));
+            let done = match futures::poll!(&mut run) {
+                Poll::Ready(done) => done,
                 Poll::Pending => {
-                    let runner = Arc::clone(&self);
-                    waiting.spawn(async move {
-                        runner.outbox.tell(run.await.into_iter().collect());
-                        drop(place);
-                    });
+                    self.tasks.put_back(rest.by_ref().collect());
+                    self.outbox.tell(std::mem::take(&mut ended));
+                    run.await
                 }
-            }
+            };
+            ended.extend(done);
         }
         self.outbox.tell(ended);
-        while waiting.join_next().await.is_some() {}
-    }
-
-    /// A place to run in; `None` at the shutdown. What has `ended` does not wait for it.
-    async fn place(&self, ended: &mut Vec<Ended>) -> Option<OwnedSemaphorePermit> {
-        if self.shutdown.is_cancelled() {
-            return None;
-        }
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Some(place);
-        }
-        self.outbox.tell(std::mem::take(ended));
-        tokio::select! {
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
-            () = self.shutdown.cancelled() => None,
-        }
     }
 
     /// Runs an attempt to its end. After a panic in this crate, outside the function, the job would be held for as long as

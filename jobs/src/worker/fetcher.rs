@@ -4,10 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis_core::task::builder::TaskBuilder;
-use apalis_core::task::task_id::TaskId;
-use apalis_redis::RedisTask;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::in_flight::{Held, HeldJob};
 use super::queue_selector::Rota;
 use super::retry_loop::Patience;
+use super::task_queue::TaskQueue;
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::leases::{BATCH, Claim, Claims, Room};
@@ -102,7 +99,7 @@ pub(crate) struct Fetcher {
     pub(crate) claims: Claims,
     pub(crate) queues: Rota,
     pub(crate) held: Arc<Held>,
-    pub(crate) tasks: mpsc::UnboundedSender<RedisTask<Vec<Assignment>>>,
+    pub(crate) tasks: Arc<TaskQueue>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -292,27 +289,17 @@ impl Fetcher {
         for claim in claims {
             let alone = claim.is_marked_first();
             if alone {
-                self.send(&mut together);
+                self.tasks.push(std::mem::take(&mut together));
             }
             together.push(Assignment {
                 job: self.held.add(&claim),
                 claim,
             });
             if alone || together.len() >= length {
-                self.send(&mut together);
+                self.tasks.push(std::mem::take(&mut together));
             }
         }
-        self.send(&mut together);
-    }
-
-    fn send(&self, assignments: &mut Vec<Assignment>) {
-        let Some(first) = assignments.first() else {
-            return;
-        };
-        let id = TaskId::from_string(first.claim.id.to_string());
-        let task = TaskBuilder::new(std::mem::take(assignments)).task_id(id).build();
-        // The receiver goes away only when the worker has ended; the job is then given back with the rest.
-        let _ended = self.tasks.send(task);
+        self.tasks.push(together);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::job::{JobId, QueueName};
@@ -41,6 +41,8 @@ const TOGETHER_MAX: usize = 50;
 
 pub(crate) struct Held {
     concurrency: usize,
+    /// One for each job that may run at the same time.
+    places: Arc<Semaphore>,
     table: Mutex<Table>,
     /// Rings when a job leaves.
     left: Notify,
@@ -90,6 +92,7 @@ impl Held {
         };
         Self {
             concurrency,
+            places: Arc::new(Semaphore::new(concurrency)),
             table: Mutex::new(table),
             left: Notify::new(),
             news: watch::Sender::new(()),
@@ -99,6 +102,11 @@ impl Held {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The places in which jobs run. The backend takes them, for one task each.
+    pub(crate) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
     }
 
     /// How many more jobs this process may take now. None while it is not worth the way.
