@@ -201,7 +201,7 @@ test('all that match: the count is asked for and named before anything begins', 
   expect(screen.getByRole('progressbar', { name: 'Retrying: progress' })).toHaveAttribute('aria-valuenow', '30');
   expect(screen.queryByRole('group', { name: 'Selected jobs' })).toBeNull();
 
-  await user.click(screen.getByRole('button', { name: 'Stop running again' }));
+  await user.click(screen.getByRole('button', { name: 'Stop retrying' }));
   expect(await screen.findByText('Stopped: 1,500 jobs retried until then.')).toBeVisible();
   expect(screen.queryByRole('progressbar')).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();

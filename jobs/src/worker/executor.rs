@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::beginner::Beginnings;
 use super::completer::Outbox;
-use super::fetcher::Assignment;
+use super::task_queue::Assignment;
 use super::in_flight::{Held, HeldJob};
 use super::task_queue::TaskQueue;
 use crate::backoff::Backoff;

@@ -8,10 +8,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::in_flight::{Held, HeldJob};
+use super::in_flight::Held;
 use super::queue_selector::Rota;
 use super::retry_loop::Patience;
-use super::task_queue::TaskQueue;
+use super::task_queue::{Assignment, TaskQueue};
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::leases::{BATCH, Claim, Claims, Room};
@@ -76,13 +76,6 @@ struct Got {
     next_due: Option<Duration>,
     /// The queue gives nothing that would have to wait for a place.
     limited: bool,
-}
-
-/// A claim on its way to the function.
-#[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) claim: Claim,
-    pub(crate) job: Arc<HeldJob>,
 }
 
 /// What follows a round of fetches.

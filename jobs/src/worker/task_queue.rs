@@ -2,12 +2,20 @@
 //! time.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
 
-use super::fetcher::Assignment;
+use super::in_flight::HeldJob;
+use crate::queue::leases::Claim;
+
+/// A claim on its way to the function.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) claim: Claim,
+    pub(crate) job: Arc<HeldJob>,
+}
 
 /// Filled by the fetcher and emptied by the backend.
 #[derive(Default)]
