@@ -162,8 +162,8 @@ async fn jobs_live_their_whole_lives_on_every_node_of_a_cluster() {
             .iter()
             // Not the one that stumbles, which may be the first to end an attempt.
             .find(|end| {
-                let at_once = end.attempt == 1 && end.outcome.state().as_str() == "completed";
-                at_once && end.function == format!("on-{number}")
+                let for_each_queue = end.attempt == 1 && end.outcome.state().as_str() == "completed";
+                for_each_queue && end.function == format!("on-{number}")
             })
             .unwrap();
         let output = env.queues.output(name, done.id).await.unwrap().unwrap();
@@ -206,7 +206,7 @@ async fn jobs_on_a_cluster_are_cancelled_and_outlive_their_worker() {
     let called_off = env.queues.cancel(&env.names[2], &[running[2].id]).await.unwrap();
     assert_eq!(called_off, [Cancelled::Marked]);
     watch.until_finished(1).await;
-    // Neither its heartbeat nor its farewell happens.
+    // Neither its heartbeat nor its shutdown happens.
     vanishing.run.abort();
     drop(vanishing.run.await);
 
