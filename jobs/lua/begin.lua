@@ -1,5 +1,5 @@
--- Asks whether a worker may begin jobs that it holds, and marks those as begun: an orphan with the mark has used up its
--- attempt, one without it has not. Renews the worker's lease.
+-- Checks whether a worker may begin jobs that it holds, and marks those as begun: the attempt of an orphan counts only
+-- with the mark. Renews the worker's lease.
 --
 -- KEYS: workers, running, begun, cancel_requested
 -- ARGS: worker, lease_ms; each job: id, attempt

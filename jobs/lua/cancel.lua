@@ -1,11 +1,11 @@
--- Calls jobs off. One that waits or is scheduled has ended with this; one that a worker holds is marked for it: the
--- worker stops it, or, when it has not begun, gives it back, which ends it.
+-- Cancels jobs. One that waits or is scheduled ends with this; one that a worker holds is marked: the worker stops it,
+-- or, when it has not begun, gives it back, which ends it.
 --
 -- KEYS: jobs, lane_of, scheduled, attempts, events, workers, cancel_requested, counts, suspects; each worker: running
 -- ARGS: worker_names; each job: id
 --   worker_names  a JSON array, in the order of their keys
 --   at most 500 jobs
--- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when another worker has come: call again
+-- Returns one number for each job: 0 not here, 1 cancelled, 2 marked; or {} when a worker is missing in the list: read it and call again
 -- Cost  O(n w) for n jobs and w workers. An id in a lane is not searched for: its envelope is emptied, and the fetch
 --       that comes to it drops it. Until then, or until forget.lua, the id counts as known: a push of it that was
 --       on its way, or comes twice, must not bring it back.
@@ -30,7 +30,7 @@ local function runs(id)
   return false
 end
 
-local reply, told = {}, {}
+local reply, cancelled = {}, {}
 for at = FIRST, #ARGV do
   local id = ARGV[at]
   local envelope = redis.call('HGET', jobs, id)
@@ -51,11 +51,11 @@ for at = FIRST, #ARGV do
     redis.call('HDEL', attempts, id)
     redis.call('HDEL', cancel_requested, id)
     redis.call('HDEL', suspects, id)
-    told[#told + 1] = id .. ':' .. made .. ':' .. function_of(envelope)
+    cancelled[#cancelled + 1] = id .. ':' .. made .. ':' .. function_of(envelope)
     reply[#reply + 1] = CANCELLED
   end
 end
-if #told > 0 then
-  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(told, ' '))
+if #cancelled > 0 then
+  redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
 end
 return reply

@@ -1,4 +1,4 @@
--- Tells the time of the node that serves a queue.
+-- Returns the time of the node that serves a queue.
 --
 -- KEYS: (jobs)
 -- ARGS: none

@@ -1,8 +1,8 @@
--- Tells how much there is in a queue; leases are judged by the clock that they were written by.
+-- Counts what is in a queue; leases are judged by the clock that they were written by.
 --
 -- KEYS: jobs, scheduled, counts, workers
 -- ARGS: none
--- Returns { jobs held, scheduled ones, in the hands of workers, called off in a lane, results that came too late, workers
+-- Returns { jobs held, scheduled ones, held by workers, cancelled in a lane, results that came too late, workers
 --         whose lease holds }
 -- Cost  O(log w) for w workers
 local numbers = redis.call('HMGET', counts, 'running', 'called_off', 'stale_results')

@@ -1,4 +1,4 @@
--- Takes ids that nobody can read, and so nobody can run or end, out of the queue.
+-- Removes ids that cannot be read, and so cannot be run or ended, from the queue.
 --
 -- KEYS: jobs, lane_of, attempts, running, cancel_requested, counts
 -- ARGS: none; each job: id

@@ -3,7 +3,7 @@
 -- KEYS: jobs, workers; each worker: running
 -- ARGS: worker_names, id, envelope
 --   worker_names  a JSON array, in the order of their keys
--- Returns 0 not here, 1 done, 2 it runs, or -1 when another worker has come: call again
+-- Returns 0 not here, 1 done, 2 it runs, or -1 when a worker is missing in the list: read it and call again
 -- Cost  O(w) for w workers.
 local NOT_HERE, DONE, RUNS, CALL_AGAIN = 0, 1, 2, -1
 
@@ -18,7 +18,7 @@ for _, worker in ipairs(redis.call('ZRANGE', workers, 0, -1)) do
 end
 
 local before = redis.call('HGET', jobs, id)
--- An empty one was called off.
+-- An empty one was cancelled.
 if not before or before == '' then
   return NOT_HERE
 end

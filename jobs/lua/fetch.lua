@@ -13,8 +13,8 @@
 -- Cost  O(n + p log m) for n jobs fetched and p (<= 500) of m scheduled ones promoted; O(log l) a turn for l lanes.
 local most, places = tonumber(most_jobs), tonumber(free_places)
 local bytes_left, may_suspect = tonumber(most_bytes), may_take_suspect == '1'
--- How long jobs wait for limits that nobody sets: by then whoever promised them is gone, and an API of a release that
--- promises nothing would have set them.
+-- How long jobs wait for limits that are not set: the API that announced them may be gone, and one of an older release
+-- announces nothing.
 local LIMITS_AWAITED = 60000
 local MOST_PROMOTED = 500
 -- Turns of lanes in one call.
@@ -27,7 +27,7 @@ local NEXT_SUSPECT = 10
 local promoted = redis.call('ZRANGEBYSCORE', scheduled, '-inf', now, 'LIMIT', 0, MOST_PROMOTED)
 if #promoted > 0 then
   redis.call('ZREM', scheduled, unpack(promoted))
-  line_up_again('RPUSH', waiting, lanes, lane_of, promoted)
+  enqueue_each('RPUSH', waiting, lanes, lane_of, promoted)
   redis.call('XADD', events, '*', 't', 'promoted', 'd', table.concat(promoted, ' '))
 end
 redis.call('ZADD', workers, now + lease_ms, worker)
@@ -121,9 +121,9 @@ if suspect then
   end
 end
 
-local marks = redis.call('EXISTS', cancel_requested) == 1
-local reply, held, over, cancelled = { -1, limited, 0 }, {}, {}, {}
-local called_off = 0
+local some_cancel_requested = redis.call('EXISTS', cancel_requested) == 1
+local reply, held, done, cancelled = { -1, limited, 0 }, {}, {}, {}
+local cancelled_in_lanes = 0
 for round = 1, MOST_ROUNDS do
   local ids = {}
   if round == 1 and suspect then
@@ -140,11 +140,11 @@ for round = 1, MOST_ROUNDS do
   for at, id in ipairs(ids) do
     local envelope = envelopes[at]
     if envelope == '' then
-      over[#over + 1] = id
-      called_off = called_off + 1
-    elseif envelope and marks and redis.call('HDEL', cancel_requested, id) == 1 then
-      -- Called off while it ran, and given back or orphaned before its worker saw that.
-      over[#over + 1] = id
+      done[#done + 1] = id
+      cancelled_in_lanes = cancelled_in_lanes + 1
+    elseif envelope and some_cancel_requested and redis.call('HDEL', cancel_requested, id) == 1 then
+      -- Cancelled while it ran, and given back or orphaned before its worker saw that.
+      done[#done + 1] = id
       cancelled[#cancelled + 1] = id .. ':' .. (made[at] or 0) .. ':' .. function_of(envelope)
     elseif envelope then
       -- As a text: Redis takes long to write a number of Lua's out.
@@ -161,14 +161,14 @@ for round = 1, MOST_ROUNDS do
   end
 end
 
-if #over > 0 then
-  redis.call('HDEL', jobs, unpack(over))
-  redis.call('HDEL', attempts, unpack(over))
-  redis.call('HDEL', lane_of, unpack(over))
-  redis.call('HDEL', suspects, unpack(over))
+if #done > 0 then
+  redis.call('HDEL', jobs, unpack(done))
+  redis.call('HDEL', attempts, unpack(done))
+  redis.call('HDEL', lane_of, unpack(done))
+  redis.call('HDEL', suspects, unpack(done))
 end
-if called_off > 0 then
-  redis.call('HINCRBY', counts, 'called_off', -called_off)
+if cancelled_in_lanes > 0 then
+  redis.call('HINCRBY', counts, 'called_off', -cancelled_in_lanes)
 end
 if #cancelled > 0 then
   redis.call('XADD', events, '*', 't', 'cancelled', 'd', table.concat(cancelled, ' '))
@@ -200,15 +200,15 @@ if tokens then
     sooner(math.ceil((1 - tokens) / rate))
   end
 end
--- Work that the limits forbid calls nobody: it would come back at once. Who lifts the limit, or frees a place, calls.
+-- Work that the limits forbid wakes no worker: it would come back at once. Lifting the limit, or a free place, wakes one.
 local forbidden = allowed < most and #held / 2 >= allowed
 if work_left and allowed > 0 and redis.call('ZSCORE', lanes, SUSPECT_LANE) then
   sooner(NEXT_SUSPECT)
-  -- The same for a worker that may take none of what is left; the one that took a suspect calls another one.
+  -- The same for a worker that may take none of what is left; the one that took a suspect wakes another one.
   forbidden = forbidden or (not may_suspect and redis.call('ZCARD', lanes) == 1)
 end
 if work_left and not forbidden then
-  call_somebody(wake)
+  notify(wake)
 else
   redis.call('DEL', wake)
 end

@@ -2,16 +2,16 @@
 --
 -- KEYS: jobs, lanes, lane_of, scheduled, attempts, events, wake, counts, outputs, running, cancel_requested, limits,
 --       begun, suspects
--- ARGS: worker, outputs_ttl_ms, events_json; each attempt: id, attempt, follows, event_end, output
+-- ARGS: worker, outputs_ttl_ms, events_json; each attempt: id, attempt, disposition, event_end, output
 --   events_json  the events of all attempts, a JSON array
---   follows      `end`, `park` when the next attempt is so far off that SQL keeps the job meanwhile, or the time in ms
+--   disposition  `end`, `park` when the next attempt is so far off that SQL keeps the job meanwhile, or the time in ms
 --                from now to the next attempt
 --   event_end    where the attempt's event ends in the array
 --   output       to keep; may be empty
 --   at most 500 attempts
 -- Returns one number for each attempt: 1 counted, 0 too late. The same attempt twice counts once.
 -- Cost  O(n), and O(log m) for each retry among m scheduled ones.
-local marks = redis.call('EXISTS', cancel_requested) == 1
+local some_cancel_requested = redis.call('EXISTS', cancel_requested) == 1
 
 local ids = {}
 for at = FIRST, #ARGV, EACH do
@@ -19,19 +19,19 @@ for at = FIRST, #ARGV, EACH do
 end
 local held = redis.call('HMGET', running, unpack(ids))
 
-local reply, counted, over, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}
+local reply, counted, done, kept, due, made, failed_before = {}, {}, {}, {}, {}, {}, {}
 local seen = {}
 for n, id in ipairs(ids) do
   local at = FIRST + (n - 1) * EACH
-  local attempt, follows = ARGV[at + ATTEMPT], ARGV[at + FOLLOWS]
+  local attempt, disposition = ARGV[at + ATTEMPT], ARGV[at + DISPOSITION]
   if held[n] == attempt and not seen[id] then
     seen[id] = true
     reply[n] = 1
     counted[#counted + 1] = id
-    -- One that was called off meanwhile is due at once: the fetch that comes to it drops it.
-    local marked = follows ~= 'end' and marks and redis.call('HEXISTS', cancel_requested, id) == 1
-    if follows == 'end' or (follows == 'park' and not marked) then
-      over[#over + 1] = id
+    -- One whose cancellation was requested meanwhile is due at once: the fetch that comes to it ends it.
+    local is_cancelled = disposition ~= 'end' and some_cancel_requested and redis.call('HEXISTS', cancel_requested, id) == 1
+    if disposition == 'end' or (disposition == 'park' and not is_cancelled) then
+      done[#done + 1] = id
       if attempt ~= '1' then
         failed_before[#failed_before + 1] = id
       end
@@ -40,7 +40,7 @@ for n, id in ipairs(ids) do
         kept[#kept + 1] = ARGV[at + OUTPUT]
       end
     else
-      due[#due + 1] = marked and now or now + tonumber(follows)
+      due[#due + 1] = is_cancelled and now or now + tonumber(disposition)
       due[#due + 1] = id
       made[#made + 1] = id
       made[#made + 1] = attempt
@@ -56,7 +56,7 @@ if #kept > 0 then
   redis.call('PEXPIRE', outputs, outputs_ttl_ms)
 end
 if #counted < #ids then
-  -- The array as it came is the rule: putting it together here would cost more than all the rest.
+  -- Only when some came too late: putting the array together here costs more than all the rest.
   local some, begins = {}, 2
   for n in ipairs(ids) do
     local ends = tonumber(ARGV[FIRST + (n - 1) * EACH + EVENT_END])
@@ -97,13 +97,13 @@ if some_suspects then
     end
   end
 end
-if #over > 0 then
-  redis.call('HDEL', jobs, unpack(over))
+if #done > 0 then
+  redis.call('HDEL', jobs, unpack(done))
   if redis.call('EXISTS', lane_of) == 1 then
-    redis.call('HDEL', lane_of, unpack(over))
+    redis.call('HDEL', lane_of, unpack(done))
   end
-  if marks then
-    redis.call('HDEL', cancel_requested, unpack(over))
+  if some_cancel_requested then
+    redis.call('HDEL', cancel_requested, unpack(done))
   end
 end
 if #failed_before > 0 then
@@ -112,9 +112,9 @@ end
 if #due > 0 then
   redis.call('HSET', attempts, unpack(made))
   redis.call('ZADD', scheduled, unpack(due))
-  call_somebody(wake)
+  notify(wake)
 elseif (some_suspects or redis.call('EXISTS', limits) == 1) and redis.call('EXISTS', lanes) == 1 then
   -- A place is free under the queue's limit, or for the next suspect.
-  call_somebody(wake)
+  notify(wake)
 end
 return reply

@@ -1,4 +1,4 @@
--- Takes the ids of called-off jobs out of their lanes, so that these jobs can be pushed again at once. Without it an id
+-- Removes the ids of cancelled jobs from their lanes, so that these jobs can be pushed again at once. Without it an id
 -- stays known until a fetch comes to it, which in a paused queue may be never.
 --
 -- KEYS: jobs, waiting, lanes, lane_of, attempts, counts

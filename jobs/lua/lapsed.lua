@@ -1,4 +1,4 @@
--- Tells which workers' leases have lapsed, by the clock that the leases were written by.
+-- Lists the workers whose leases have lapsed, by the clock that the leases were written by.
 --
 -- KEYS: workers
 -- ARGS: most_names

@@ -1,8 +1,8 @@
--- Takes a worker that holds nothing off the list.
+-- Removes a worker that holds nothing from the list.
 --
 -- KEYS: workers, worker_info, running, begun
 -- ARGS: worker
--- Returns 1, or 0 when it still holds jobs (its lease will lapse, and they will be recovered).
+-- Returns 1, or 0 when it still holds jobs (its lease will lapse, and they will be rescued).
 -- Cost  O(log w) for w workers.
 if redis.call('EXISTS', running) == 1 then
   return 0

@@ -1,5 +1,4 @@
--- Sets the limits of a queue, all at once, and calls somebody: what waited may be allowed now, also because nobody had
--- said before what is.
+-- Sets the limits of a queue, all at once, and wakes a worker: what waited may be allowed now.
 --
 -- KEYS: limits, bucket, lanes, wake, counts
 -- ARGS: none; each limit: name, value
@@ -21,6 +20,6 @@ for at = 1, 3 do
   end
 end
 if redis.call('EXISTS', lanes) == 1 then
-  call_somebody(wake)
+  notify(wake)
 end
 return 1

@@ -21,7 +21,7 @@ local MARKS_KEPT = 2592000000
 
 -- Puts ids into a lane: at its end with RPUSH, at its front with LPUSH. A lane that was empty begins with the present
 -- turn of its priority, so that it neither waits for those that were there before nor makes up for its absence.
-local function line_up(command, waiting, lanes, lane, ids)
+local function enqueue(command, waiting, lanes, lane, ids)
   redis.call(command, waiting .. lane, unpack(ids))
   if not redis.call('ZSCORE', lanes, lane) then
     local floor = tonumber(string.sub(lane, 1, 1)) * TURNS
@@ -30,10 +30,10 @@ local function line_up(command, waiting, lanes, lane, ids)
   end
 end
 
--- The same for ids of which the hash `lane_of` tells the lane, unless it is the standard one.
-local function line_up_again(command, waiting, lanes, lane_of, ids)
+-- The same for ids of several lanes: the hash `lane_of` names those that are not the standard one.
+local function enqueue_each(command, waiting, lanes, lane_of, ids)
   if redis.call('EXISTS', lane_of) == 0 then
-    return line_up(command, waiting, lanes, STANDARD_LANE, ids)
+    return enqueue(command, waiting, lanes, STANDARD_LANE, ids)
   end
   local names, groups = {}, {}
   for at, lane in ipairs(redis.call('HMGET', lane_of, unpack(ids))) do
@@ -45,12 +45,12 @@ local function line_up_again(command, waiting, lanes, lane_of, ids)
     table.insert(groups[lane], ids[at])
   end
   for _, lane in ipairs(names) do
-    line_up(command, waiting, lanes, lane, groups[lane])
+    enqueue(command, waiting, lanes, lane, groups[lane])
   end
 end
 
--- One token in the list says that there is work; whoever takes it and leaves work behind puts it back.
-local function call_somebody(wake)
+-- One token in the list means that there is work; whoever takes it and leaves work behind puts it back.
+local function notify(wake)
   if redis.call('LLEN', wake) == 0 then
     redis.call('RPUSH', wake, 1)
   end
@@ -62,7 +62,7 @@ local function job_in(envelope)
   return readable and type(job) == 'table' and job or nil
 end
 
--- The function of a job, for events about jobs that no worker speaks for. Blanks separate the jobs of such an event.
+-- The function of a job, for events that no worker wrote. Blanks separate the jobs of such an event.
 local function function_in(job)
   local name = job and job['function']
   return type(name) == 'string' and (string.gsub(name, '%s', '_')) or ''

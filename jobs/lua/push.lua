@@ -67,8 +67,8 @@ for _, lane in ipairs(lane_names) do
     return redis.error_reply('WRONGTYPE the key of the lane ' .. lane .. ' holds a ' .. kind)
   end
 end
--- Who pushes with a deadline keeps the limits, and has not set them here yet: Redis is new, or came back empty. Nothing is
--- handed out until they are there, or until it has taken too long (`fetch.lua`).
+-- Whoever pushes with a deadline keeps the limits, and has not set them here yet: Redis is new, or came back empty.
+-- Nothing is handed out until they are there, or until it has taken too long (`fetch.lua`).
 if deadline > 0 and redis.call('HEXISTS', counts, 'limits_known') == 0 and redis.call('EXISTS', limits) == 0 then
   redis.call('HSETNX', counts, 'limits_awaited', now)
 end
@@ -80,17 +80,17 @@ if #own_lane > 0 then
   redis.call('HSET', lane_of, unpack(own_lane))
 end
 for _, lane in ipairs(lane_names) do
-  line_up('RPUSH', waiting, lanes, lane, groups[lane])
+  enqueue('RPUSH', waiting, lanes, lane, groups[lane])
 end
-local hint = #lane_names > 0
+local wakes = #lane_names > 0
 if #due > 0 then
   local first = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2]
   redis.call('ZADD', scheduled, unpack(due))
-  -- An idle worker sleeps until the first one is due: tell it when that moved forward.
-  hint = hint or redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] ~= first
+  -- An idle worker sleeps until the first one is due: wake it when that is sooner now.
+  wakes = wakes or redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')[2] ~= first
 end
-if hint then
-  call_somebody(wake)
+if wakes then
+  notify(wake)
 end
 if named[1] ~= '' then
   redis.call('XADD', events, '*', 't', 'queued', 'd', '[' .. table.concat(named, ',') .. ']')

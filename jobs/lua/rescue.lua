@@ -1,4 +1,4 @@
--- Takes the jobs of a worker whose lease has lapsed. The attempt of one that had begun counts; those that have none left
+-- Puts the jobs of a worker whose lease has lapsed back into the queue. The attempt of one that had begun counts; those that have none left
 -- are dead. One that had not begun goes back as it was, a bounded number of times: a job that ends its process before
 -- anybody can mark it must end all the same. All that go back wait in the lane of suspects, from which each worker
 -- takes one at a time, so that one that ends its process does not take the same neighbours along again.
@@ -22,10 +22,10 @@ end
 local MOST_BYTES = 4194304
 
 -- A worker of an earlier version marks nothing: all that it held may have begun.
-local marks = redis.call('HEXISTS', begun, MARKS_BEGUN) == 1
+local marks_begun = redis.call('HEXISTS', begun, MARKS_BEGUN) == 1
 local held = redis.call('HRANDFIELD', running, most_jobs, 'WITHVALUES')
 local bytes = 0
-local taken, again, over, ended, cancelled = {}, {}, {}, {}, {}
+local taken, requeued, done, ended, cancelled = {}, {}, {}, {}, {}
 local counted, uncounted, suspected = {}, {}, {}
 for at = 1, #held, 2 do
   if bytes > MOST_BYTES then
@@ -37,19 +37,19 @@ for at = 1, #held, 2 do
   bytes = bytes + #(envelope or '')
   local job = job_in(envelope)
   local losses, lane = suspect_of(redis.call('HGET', suspects, id))
-  local began = not marks or redis.call('HGET', begun, id) == held[at + 1] or losses >= MOST_UNCOUNTED
+  local began = not marks_begun or redis.call('HGET', begun, id) == held[at + 1] or losses >= MOST_UNCOUNTED
   if envelope and began and not (job and attempt < (tonumber(job.max_attempts) or 1)) then
-    over[#over + 1] = id
+    done[#done + 1] = id
     ended[#ended + 1] = id .. ':' .. attempt .. ':' .. function_in(job)
   elseif envelope then
     local made = began and attempt or attempt - 1
-    local told = began and counted or uncounted
-    told[#told + 1] = id .. ':' .. made
+    local returned = began and counted or uncounted
+    returned[#returned + 1] = id .. ':' .. made
     if redis.call('HEXISTS', cancel_requested, id) == 1 then
-      over[#over + 1] = id
+      done[#done + 1] = id
       cancelled[#cancelled + 1] = id .. ':' .. made .. ':' .. function_in(job)
     else
-      again[#again + 1] = id
+      requeued[#requeued + 1] = id
       if made > 0 then
         redis.call('HSET', attempts, id, made)
       end
@@ -65,17 +65,17 @@ if #taken > 0 then
   redis.call('HDEL', running, unpack(taken))
   redis.call('HDEL', begun, unpack(taken))
   redis.call('HINCRBY', counts, 'running', -#taken)
-  -- Also when none waits again: a place is free under the queue's limit.
-  call_somebody(wake)
+  -- Also when none is queued again: a place is free under the queue's limit.
+  notify(wake)
 end
-if #again > 0 then
+if #requeued > 0 then
   redis.call('HSET', suspects, unpack(suspected))
   redis.call('PEXPIRE', suspects, MARKS_KEPT)
   -- Ids are in the order of their making; from the last to the first, so that the first comes to the front.
-  table.sort(again, function(one, other)
+  table.sort(requeued, function(one, other)
     return one > other
   end)
-  line_up('LPUSH', waiting, lanes, SUSPECT_LANE, again)
+  enqueue('LPUSH', waiting, lanes, SUSPECT_LANE, requeued)
 end
 if #counted > 0 then
   redis.call('XADD', events, '*', 't', 'returned', 'r', 'orphaned', 'w', worker, 'd', table.concat(counted, ' '))
@@ -83,12 +83,12 @@ end
 if #uncounted > 0 then
   redis.call('XADD', events, '*', 't', 'returned', 'r', 'stopped', 'w', worker, 'd', table.concat(uncounted, ' '))
 end
-if #over > 0 then
-  redis.call('HDEL', jobs, unpack(over))
-  redis.call('HDEL', attempts, unpack(over))
-  redis.call('HDEL', lane_of, unpack(over))
-  redis.call('HDEL', cancel_requested, unpack(over))
-  redis.call('HDEL', suspects, unpack(over))
+if #done > 0 then
+  redis.call('HDEL', jobs, unpack(done))
+  redis.call('HDEL', attempts, unpack(done))
+  redis.call('HDEL', lane_of, unpack(done))
+  redis.call('HDEL', cancel_requested, unpack(done))
+  redis.call('HDEL', suspects, unpack(done))
 end
 if #ended > 0 then
   redis.call('XADD', events, '*', 't', 'crashed', 'w', worker, 'd', table.concat(ended, ' '))

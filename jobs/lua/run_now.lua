@@ -13,8 +13,8 @@ for at, id in ipairs(ARGV) do
   end
 end
 if #due > 0 then
-  line_up_again('RPUSH', waiting, lanes, lane_of, due)
+  enqueue_each('RPUSH', waiting, lanes, lane_of, due)
   redis.call('XADD', events, '*', 't', 'promoted', 'd', table.concat(due, ' '))
-  call_somebody(wake)
+  notify(wake)
 end
 return reply

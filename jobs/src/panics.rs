@@ -37,12 +37,12 @@ pub(crate) fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = R
         .map(|result| result.map_err(describe_and_drop))
 }
 
-/// Runs a computation; a panic becomes an error that names its place, on whichever thread it is told.
+/// Runs a computation; a panic becomes an error that names its place, on whichever thread it is reported.
 pub(crate) fn caught_here<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(describe_and_drop)
 }
 
-/// What a panic brings along is the function's too, and may fall over when it is dropped.
+/// The payload of a panic is the function's too, and may panic when it is dropped.
 fn describe_and_drop(panic: Box<dyn Any + Send>) -> Panicked {
     let described = describe(panic.as_ref());
     if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
@@ -52,8 +52,8 @@ fn describe_and_drop(panic: Box<dyn Any + Send>) -> Panicked {
 }
 
 fn describe(panic: &(dyn Any + Send)) -> Panicked {
-    if let Some(told) = panic.downcast_ref::<Panicked>() {
-        return told.clone();
+    if let Some(panicked) = panic.downcast_ref::<Panicked>() {
+        return panicked.clone();
     }
     let message = panic
         .downcast_ref::<&str>()
@@ -71,11 +71,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_told_with_its_message_and_place() {
+    async fn a_panic_is_reported_with_its_message_and_place() {
         remember_places();
         let number = 7;
-        let told = caught::<()>(async { panic!("no {number}") }).await;
-        let Panicked(message) = told.unwrap_err();
+        let result = caught::<()>(async { panic!("no {number}") }).await;
+        let Panicked(message) = result.unwrap_err();
         assert!(
             message.starts_with("no 7 (at ") && message.contains("panics.rs:"),
             "{message}"

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_problems_are_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let lookup = |name: &str| match name {
             "A" => Some("many".to_owned()),
             "B" => Some("3 weeks".to_owned()),
@@ -246,14 +246,14 @@ mod tests {
         assert_eq!(read("", "").unwrap(), None);
         assert_eq!(read("direct", "").unwrap().as_deref(), Some("direct"));
         assert_eq!(read("", &whole).unwrap().as_deref(), Some("sesame"));
-        for (direct, in_file, said) in [
+        for (direct, in_file, expected) in [
             ("direct", &whole, "take one of them"),
             ("", &empty, "is empty"),
             ("", &format!("{whole}/none"), "cannot be read"),
         ] {
             let problems = read(direct, in_file).unwrap_err();
             assert_eq!(problems[0].name, "A_FILE");
-            assert!(problems[0].message.contains(said), "{problems:?}");
+            assert!(problems[0].message.contains(expected), "{problems:?}");
             assert!(!problems[0].message.contains("sesame"), "{problems:?}");
         }
     }

@@ -1,8 +1,8 @@
-//! The worker: takes jobs from its queues, runs their functions, tells how they ended. It needs Redis and nothing
-//! else, and it never ends because of Redis: away, slow, restarted or emptied, it waits and goes on.
+//! The worker: takes jobs from its queues, runs their functions, records how they ended. It needs Redis and nothing else,
+//! and a failing Redis never ends it: when Redis is away, slow, restarted or emptied, the worker waits and goes on.
 //!
-//! The fetcher, heartbeat, canceller, reporter, recoverer and surplus are one task each, the beginner and the finisher one
-//! for each queue; apalis runs the attempts between the first and the last.
+//! The fetcher, heartbeat, canceller, progress reporter, rescuer and surplus are one task each, the starter and the
+//! completer one for each queue; apalis runs the attempts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,23 +23,22 @@ use crate::queue::Queues;
 use crate::queue::leases::Claims;
 
 use backend::{Placed, SpiralBackend};
-use beginner::{Beginner, Beginnings};
 use canceller::Canceller;
-use completer::{Finisher, Outbox};
-use each_queue::at_once;
+use completer::{Completer, CompleterHandle};
+use each_queue::for_each_queue;
 use executor::Runner;
 use fetcher::Fetcher;
 use heartbeat::Heartbeat;
-use in_flight::Held;
+use in_flight::InFlight;
 use progress_reporter::Reporter;
-use queue_selector::Rota;
-use rescuer::Recoverer;
+use queue_selector::QueueSelector;
+use rescuer::Rescuer;
 use roles::Roles;
+use starter::{Starter, StarterHandle};
 use surplus::Surplus;
 use task_queue::TaskQueue;
 
 mod backend;
-mod beginner;
 mod canceller;
 mod completer;
 mod each_queue;
@@ -56,16 +55,17 @@ mod rescuer;
 mod retry_loop;
 mod roles;
 mod settings;
+mod starter;
 mod surplus;
 mod task_queue;
 
-pub use healthcheck::{Unwell, healthcheck};
+pub use healthcheck::{Unhealthy, healthcheck};
 pub use settings::WorkerSettings;
 
-/// How long the last words to Redis may take when a worker ends; after that leases lapse by themselves.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a worker that ends may take to report results and give jobs back; after that its leases lapse.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between tries to ask Redis for its settings.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the jobs of every queue in the catalog until `shutdown`; then running jobs get the grace period, the rest is
 /// given back. Dropping the future ends the worker at once, as a crash would.
@@ -80,12 +80,12 @@ pub async fn run(
     panics::remember_places();
     let name = settings.unique_name();
     let queues = Queues::connect(&settings.redis).await?;
-    let rota = Rota::new(settings.serves(catalog.weighted_queues())?, settings.strict_order);
+    let selector = QueueSelector::new(settings.serves(catalog.weighted_queues())?, settings.strict_order);
     let worker = Worker {
         claims: Claims::new(queues.clone(), &name, settings.lease),
-        queues: rota.names().to_vec(),
-        rota,
-        held: Arc::new(Held::new(settings.concurrency)),
+        queues: selector.names().to_vec(),
+        selector,
+        in_flight: Arc::new(InFlight::new(settings.concurrency)),
         settings,
         // Of its own, because it also ends when a part of it does.
         shutdown: shutdown.child_token(),
@@ -97,30 +97,30 @@ pub async fn run(
         concurrency = worker.settings.concurrency,
         "the worker is ready for jobs"
     );
-    let (outbox, finishers) = Outbox::new(&worker.claims, &worker.held, &worker.queues);
-    let (beginnings, beginners) = Beginnings::new(&worker.claims, &worker.queues);
+    let (completer, completers) = CompleterHandle::new(&worker.claims, &worker.in_flight, &worker.queues);
+    let (starter, starters) = StarterHandle::new(&worker.claims, &worker.queues);
     let runner = Runner {
         catalog,
         queues,
-        held: Arc::clone(&worker.held),
+        in_flight: Arc::clone(&worker.in_flight),
         threads: Threads::one_per_processor(),
         worker: name,
         horizon: worker.settings.redis.horizon,
-        outbox: outbox.clone(),
-        beginnings,
+        completer: completer.clone(),
+        starter,
         fresh_for: worker.claims.fresh_for(),
         tasks: Arc::default(),
         shutdown: worker.shutdown.clone(),
     };
-    worker.run(runner, outbox, finishers, beginners).await
+    worker.run(runner, completer, completers, starters).await
 }
 
 struct Worker {
     settings: WorkerSettings,
     claims: Claims,
     queues: Vec<QueueName>,
-    rota: Rota,
-    held: Arc<Held>,
+    selector: QueueSelector,
+    in_flight: Arc<InFlight>,
     shutdown: CancellationToken,
 }
 
@@ -128,19 +128,19 @@ impl Worker {
     async fn run(
         &self,
         runner: Runner,
-        outbox: Outbox,
-        finishers: Vec<Finisher>,
-        beginners: Vec<Beginner>,
+        completer: CompleterHandle,
+        completers: Vec<Completer>,
+        starters: Vec<Starter>,
     ) -> Result<(), Error> {
         let roles = Roles::new(&self.shutdown);
         let fetching = roles.start("fetcher", self.fetcher(&runner.tasks).run());
-        let finishers = finishers.into_iter();
-        let _finishing: Vec<_> = finishers
-            .map(|finisher| roles.start("finisher", finisher.run()))
+        let completers = completers.into_iter();
+        let _finishing: Vec<_> = completers
+            .map(|completer| roles.start("completer", completer.run()))
             .collect();
-        let beginners = beginners.into_iter();
-        let _beginning: Vec<_> = beginners
-            .map(|beginner| roles.start("beginner", beginner.run()))
+        let starters = starters.into_iter();
+        let _beginning: Vec<_> = starters
+            .map(|starter| roles.start("starter", starter.run()))
             .collect();
         let groups = self.groups();
         let for_each = |start: &dyn Fn(Vec<QueueName>) -> AbortOnDropHandle<()>| -> Vec<_> {
@@ -148,13 +148,17 @@ impl Worker {
         };
         let _beating = for_each(&|queues| roles.start("heartbeat", self.heartbeat(queues).run()));
         let _cancelling = for_each(&|queues| roles.start("canceller", self.canceller(queues).run()));
-        let _reporting = for_each(&|queues| roles.start("reporter", self.reporter(queues).run()));
-        let _recovering = for_each(&|queues| roles.start("recoverer", self.recoverer(queues).run()));
+        let _reporting = for_each(&|queues| roles.start("progress reporter", self.reporter(queues).run()));
+        let _recovering = for_each(&|queues| roles.start("rescuer", self.rescuer(queues).run()));
         let _returning = for_each(&|queues| roles.start("surplus", self.surplus(queues).run()));
-        let _looking = roles.start("look at Redis", look_at_redis(runner.queues.clone()));
+        let _checking = roles.start("Redis check", check_redis(runner.queues.clone()));
         let _grace = roles.start(
             "grace period",
-            end_of_grace(Arc::clone(&self.held), self.shutdown.clone(), self.settings.grace),
+            end_of_grace(
+                Arc::clone(&self.in_flight),
+                self.shutdown.clone(),
+                self.settings.grace,
+            ),
         );
 
         if let Err(message) = self.attempts(runner).await {
@@ -162,18 +166,18 @@ impl Worker {
         }
 
         // The fetcher first: what it fetches last is given back with the rest.
-        let last_words = async {
+        let shut_down = async {
             let _joined = fetching.await;
-            self.farewell(&outbox, roles.has_failed()).await
+            self.shut_down(&completer, roles.has_failed()).await
         };
         let worker = self.claims.worker();
-        match tokio::time::timeout(FAREWELL, last_words).await {
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, shut_down).await {
             Ok(Ok(given_back)) => tracing::info!(worker, given_back, "the worker has stopped"),
             Ok(Err(error)) => {
                 tracing::warn!(worker, %error, "could not give jobs back; their lease will lapse");
             }
             Err(_elapsed) => {
-                let jobs = self.held.len();
+                let jobs = self.in_flight.len();
                 tracing::warn!(
                     worker,
                     jobs,
@@ -188,7 +192,7 @@ impl Worker {
     async fn attempts(&self, runner: Runner) -> Result<(), String> {
         let first_queue = self.queues.first().cloned().unwrap_or_else(QueueName::standard);
         let tasks = Arc::clone(&runner.tasks);
-        let backend = SpiralBackend::new(&first_queue, self.settings.lease, tasks, self.held.places());
+        let backend = SpiralBackend::new(&first_queue, self.settings.lease, tasks, self.in_flight.places());
         let worker = WorkerBuilder::new(self.claims.worker())
             .backend(backend)
             .data(Arc::new(runner))
@@ -217,8 +221,8 @@ impl Worker {
     fn fetcher(&self, tasks: &Arc<TaskQueue>) -> Fetcher {
         Fetcher {
             claims: self.claims.clone(),
-            queues: self.rota.clone(),
-            held: Arc::clone(&self.held),
+            queues: self.selector.clone(),
+            in_flight: Arc::clone(&self.in_flight),
             tasks: Arc::clone(tasks),
             stop: self.shutdown.clone(),
         }
@@ -228,7 +232,7 @@ impl Worker {
         Heartbeat {
             claims: self.claims.clone(),
             queues,
-            held: Arc::clone(&self.held),
+            in_flight: Arc::clone(&self.in_flight),
             lease: self.settings.lease,
             about: heartbeat::about(self.settings.concurrency),
         }
@@ -238,7 +242,7 @@ impl Worker {
         Canceller {
             claims: self.claims.clone(),
             queues,
-            held: Arc::clone(&self.held),
+            in_flight: Arc::clone(&self.in_flight),
         }
     }
 
@@ -246,7 +250,7 @@ impl Worker {
         Reporter {
             claims: self.claims.clone(),
             queues,
-            held: Arc::clone(&self.held),
+            in_flight: Arc::clone(&self.in_flight),
         }
     }
 
@@ -254,13 +258,13 @@ impl Worker {
         Surplus {
             claims: self.claims.clone(),
             queues,
-            held: Arc::clone(&self.held),
+            in_flight: Arc::clone(&self.in_flight),
             stop: self.shutdown.clone(),
         }
     }
 
-    fn recoverer(&self, queues: Vec<QueueName>) -> Recoverer {
-        Recoverer {
+    fn rescuer(&self, queues: Vec<QueueName>) -> Rescuer {
+        Rescuer {
             claims: self.claims.clone(),
             queues,
             lease: self.settings.lease,
@@ -268,18 +272,25 @@ impl Worker {
         }
     }
 
-    /// Tells what has ended, gives back what has not, takes the worker off the lists. Returns the jobs given back. After
-    /// a failure what has begun may have ended untold: it is left to its lease, so that its attempt counts.
-    async fn farewell(&self, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
-        let (given_back, result) =
-            at_once(&self.queues, |queue| self.farewell_to(queue, outbox, failed)).await;
+    /// Reports what has ended, gives back what has not, removes the worker from the lists. Returns the jobs given back.
+    /// After a failure what has begun may have ended unreported: it is left to its lease, so that its attempt counts.
+    async fn shut_down(&self, completer: &CompleterHandle, failed: bool) -> Result<u64, Error> {
+        let (given_back, result) = for_each_queue(&self.queues, |queue| {
+            self.shut_down_queue(queue, completer, failed)
+        })
+        .await;
         result.map(|()| given_back.into_iter().sum())
     }
 
-    async fn farewell_to(&self, queue: &QueueName, outbox: &Outbox, failed: bool) -> Result<u64, Error> {
-        outbox.flush(queue).await;
+    async fn shut_down_queue(
+        &self,
+        queue: &QueueName,
+        completer: &CompleterHandle,
+        failed: bool,
+    ) -> Result<u64, Error> {
+        completer.flush(queue).await;
         let left = self
-            .held
+            .in_flight
             .in_order(|job| job.queue == *queue && !(failed && job.has_begun()));
         let given_back = self.claims.give_back(queue, &left, Duration::ZERO).await?;
         if !self.claims.leave(queue).await? {
@@ -291,7 +302,7 @@ impl Worker {
 }
 
 /// Warns once of settings of Redis that will cost jobs one day, as soon as it answers.
-async fn look_at_redis(queues: Queues) {
+async fn check_redis(queues: Queues) {
     loop {
         match queues.server_warnings().await {
             Ok(warnings) => {
@@ -300,21 +311,21 @@ async fn look_at_redis(queues: Queues) {
                 }
                 return std::future::pending().await;
             }
-            // The other roles tell of it.
-            Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            // The other roles log it.
+            Err(_) => tokio::time::sleep(ASK_AGAIN).await,
         }
     }
 }
 
-/// Calls off what still runs when the grace period is over.
-async fn end_of_grace(held: Arc<Held>, shutdown: CancellationToken, grace: Duration) {
+/// Stops what still runs when the grace period is over.
+async fn end_of_grace(in_flight: Arc<InFlight>, shutdown: CancellationToken, grace: Duration) {
     shutdown.cancelled().await;
     tokio::time::sleep(grace).await;
     tracing::warn!(
-        jobs = held.len(),
+        jobs = in_flight.len(),
         "the grace period is over; giving the rest back"
     );
-    held.stop_all();
+    in_flight.stop_all();
 }
 
 /// What apalis calls for each task: one job, or a few that take no time.
@@ -324,7 +335,7 @@ async fn run_attempts(placed: Placed, runner: Data<Arc<Runner>>) {
     drop(place);
 }
 
-/// How apalis's worker ended: before the order to stop it must not.
+/// How apalis's worker ended: it must not end before the order to stop.
 fn end_of_runtime(result: Result<(), impl std::error::Error>, is_stopping: bool) -> Result<(), String> {
     match result {
         Err(error) => Err(chain(&error)),

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_indices_are_told_with_their_place_and_the_limits() {
+    fn bad_indices_are_reported_with_their_place_and_the_limits() {
         let huge: Value = serde_json::from_str("99999999999999999999").unwrap();
         for bad in [
             json!(-1),

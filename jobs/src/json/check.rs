@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_is_told_with_its_place() {
+    fn what_cannot_is_reported_with_its_place() {
         let large = format!("[{}]", "9".repeat(310));
         let fine = format!("{{\"x\": 0.{}}}", "1".repeat(16_001));
         let grows = format!("[{}1]", "1e300, ".repeat(60));

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_told() {
+    fn what_is_no_number_is_reported() {
         for text in [
             "", "-", ".", "e5", "1e", "1e+", "1_0", "0x10", "inf", "NaN", "1.2.3", " 1", "--1", "1e5.0",
         ] {

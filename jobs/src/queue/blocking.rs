@@ -71,8 +71,8 @@ impl Group {
             return Ok(None);
         };
         // The server ends the wait by itself; past that it is not answering.
-        let patience = longest + self.queues.settings.timeout;
-        let result = connection.query(command, patience).await;
+        let limit = longest + self.queues.settings.timeout;
+        let result = connection.query(command, limit).await;
         if result.is_err() {
             self.disconnect();
         }
@@ -168,7 +168,7 @@ impl<L: Listener> Listeners<L> {
                 listener,
                 result,
             } = back;
-            let told = match result {
+            let outcome = match result {
                 Ok(news) => {
                     self.works(number, &listener);
                     if news.is_none() {
@@ -179,8 +179,8 @@ impl<L: Listener> Listeners<L> {
                 Err(error) => self.failed(number, &listener, error).map(Err),
             };
             self.idle.push((number, listener));
-            if let Some(told) = told {
-                return told;
+            if let Some(outcome) = outcome {
+                return outcome;
             }
         }
     }

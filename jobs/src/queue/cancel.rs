@@ -1,4 +1,4 @@
-//! Calls jobs off.
+//! Cancels jobs.
 
 use redis::cmd;
 
@@ -6,7 +6,7 @@ use super::{BATCH, Queues, json, scripts};
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 
-/// What calling a job off did.
+/// What cancelling a job did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
     /// Redis does not hold the job.
@@ -24,7 +24,7 @@ const MOST_TRIES: usize = 10;
 const FORGOTTEN_AT_ONCE: u64 = 20;
 
 impl Queues {
-    /// Calls jobs off. For each: whether it has ended with this, was marked for its worker, or is not here.
+    /// Cancels jobs. For each: whether it has ended with this, was marked for its worker, or is not here.
     ///
     /// # Errors
     /// When Redis fails.
@@ -60,11 +60,11 @@ impl Queues {
         ))
     }
 
-    /// Lets go of those of these jobs that were called off while they waited: until a fetch comes to one it counts as
-    /// known, and a push of it changes nothing. For jobs that are to run again. Returns how many there were.
+    /// Forgets those of these jobs that were cancelled while they waited: until a fetch comes to one it counts as known,
+    /// and a push of it changes nothing. For jobs that are to be retried. Returns how many there were.
     ///
     /// # Errors
-    /// When Redis fails; some may have been let go.
+    /// When Redis fails; some may have been forgotten.
     pub async fn forget(&self, queue: &QueueName, ids: &[JobId]) -> Result<u64, Error> {
         let keys = self.keys(queue);
         let mut forgotten = 0;

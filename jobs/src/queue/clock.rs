@@ -55,7 +55,7 @@ impl Queues {
         time.ok_or_else(|| Error::Protocol(format!("{ms} is no time")))
     }
 
-    /// What the clock should say now.
+    /// What the clock should say now, by what it said in the last seconds.
     pub(super) async fn expected_now_ms(&self, queue: &QueueName) -> Result<u64, Error> {
         let clocks = &self.clocks.seen;
         let seen = clocks

@@ -13,7 +13,7 @@ pub struct Depth {
     pub queued: u64,
     /// Waiting for a time: `run_at` or the next attempt.
     pub scheduled: u64,
-    /// In the hands of workers.
+    /// Held by workers.
     pub running: u64,
     /// Workers whose lease holds.
     pub workers: u64,
@@ -30,9 +30,9 @@ impl Queues {
         let keys = self.keys(queue);
         let call = scripts::DEPTH.call(&keys.of_queue());
         let reply: (u64, u64, u64, u64, u64, u64) = self.connection.script(&call).await?;
-        let (held, scheduled, running, called_off, stale_results, workers) = reply;
+        let (held, scheduled, running, cancelled_in_lanes, stale_results, workers) = reply;
         Ok(Depth {
-            queued: held.saturating_sub(scheduled + running + called_off),
+            queued: held.saturating_sub(scheduled + running + cancelled_in_lanes),
             scheduled,
             running,
             workers,

@@ -81,7 +81,7 @@ pub enum JobEvent {
         worker: String,
         started_at: DateTime<Utc>,
     },
-    /// An attempt that goes on has something to say.
+    /// An attempt that goes on has progress or log lines to report.
     Noted { id: JobId, attempt: u32, notes: Notes },
     /// An attempt ended.
     Finished(Box<Finished>),
@@ -92,7 +92,7 @@ pub enum JobEvent {
         reason: ReturnReason,
         worker: String,
     },
-    /// Called off before a worker took it (again). `attempt` is how many attempts were made.
+    /// Cancelled before a worker took it (again). `attempt` is how many attempts were made.
     Cancelled {
         id: JobId,
         attempt: u32,
@@ -118,11 +118,11 @@ pub struct Finished {
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     pub outcome: Outcome,
-    /// What it said since it was heard last.
+    /// Its progress and log lines since the last report.
     pub notes: Notes,
 }
 
-/// What a function says of itself while it runs.
+/// Progress and log lines of a running function.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notes {
     /// How far it is, from 0 to 1.

@@ -97,7 +97,7 @@ impl Keys {
         self.key("events")
     }
 
-    /// Hash of counters: jobs that run, ids in lanes that were called off, results that ever came too late.
+    /// Hash of counters: jobs that run, ids in lanes whose job was cancelled, results that ever came too late.
     pub(crate) fn counts(&self) -> String {
         self.key("counts")
     }

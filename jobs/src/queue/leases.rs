@@ -1,4 +1,5 @@
-//! The worker's side of a queue: take jobs under a lease, end their attempts, give them back, take over orphans.
+//! The worker's side of a queue: take jobs under a lease, end their attempts, give them back, rescue those of workers
+//! that vanished.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,28 +8,28 @@ use chrono::{DateTime, Utc};
 use redis::{FromRedisValue, Value, cmd};
 use tokio::time::Instant;
 
-use super::events::codec::{EndedOnWire, ReportOnWire};
-use super::events::{Finished, Outcome};
+use super::events::Finished;
+use super::events::codec::{EncodedFinished, EncodedReport};
 use super::memo::MemoEntry;
 use super::notify::Wakes;
 use super::outputs;
 use super::{Queues, json, millis, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
-use crate::output::{OutputSummary, shorten};
+use crate::output::shorten;
+
+pub(crate) use self::ended::{Disposition, Ended, Keep};
 
 mod begin;
+mod ended;
 
 pub(crate) use super::scripts::BATCH;
-pub(crate) use begin::{Beginning, Room};
+pub(crate) use begin::{MayBegin, Room};
 
 /// Workers whose jobs are taken over in one round.
 const LAPSED_AT_ONCE: usize = 10;
 
-/// Bytes that an attempt may cost a full Redis beside what it gives back.
-const SPARE: usize = 256;
-
-/// A job in the hands of this worker.
+/// A job that this worker holds.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pub(crate) queue: QueueName,
@@ -53,79 +54,8 @@ pub(crate) struct Fetched {
     pub(crate) limited: bool,
 }
 
-/// An attempt that ended, ready to be told.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) queue: QueueName,
-    pub(crate) finished: Finished,
-    pub(crate) follows: Follows,
-    pub(crate) keep: Keep,
-    /// Bytes that Redis has back when it forgets the job, about.
-    pub(crate) frees: usize,
-}
-
-/// What Redis does with a job of which an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Follows {
-    /// Forgets it: it has its outcome.
-    Nothing,
-    /// Keeps it for the next attempt after this wait.
-    Attempt(Duration),
-    /// Forgets it: the next attempt is so far off that SQL keeps the job, and brings it back in time.
-    AttemptFromSql,
-}
-
-/// What Redis keeps of an output, beside the summary in the event.
-#[derive(Debug)]
-pub(crate) enum Keep {
-    Nothing,
-    /// Packed, under the job's id.
-    Output(Vec<u8>),
-    /// Under the memo key of its function.
-    Memo(MemoEntry),
-}
-
-impl Ended {
-    /// Bytes that it sends to Redis, about.
-    pub(crate) fn size(&self) -> usize {
-        let said: usize = self.finished.notes.lines.iter().map(|line| line.text.len()).sum();
-        512 + self.keep.size() + said
-    }
-
-    /// Redis has more afterwards than before, so it must not be full.
-    pub(crate) fn needs_room(&self) -> bool {
-        matches!(self.keep, Keep::Output(_)) && self.keep.size() > self.frees + SPARE
-    }
-
-    /// Its output goes into the memo, which takes nothing when Redis is full.
-    pub(crate) fn is_for_memo(&self) -> bool {
-        matches!(self.keep, Keep::Memo(_))
-    }
-
-    /// The event tells the output but for its middle: the whole is in what Redis keeps.
-    pub(crate) fn is_more_than_its_event(&self) -> bool {
-        let large = matches!(
-            self.finished.outcome,
-            Outcome::Completed {
-                output: OutputSummary::Measured(_)
-            }
-        );
-        large && !matches!(self.keep, Keep::Nothing)
-    }
-}
-
-impl Keep {
-    fn size(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::Output(bytes) => bytes.len(),
-            Self::Memo(entry) => entry.size(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recovered {
+pub(crate) struct Rescued {
     /// Their attempt counts.
     pub(crate) queued_again: u64,
     pub(crate) dead: u64,
@@ -173,14 +103,14 @@ impl Claims {
         let limited = read(reply.next())?;
         let mut suspect = read(reply.next())?;
         let mut claims = Vec::with_capacity(reply.len() / 3);
-        let mut nobodys = Vec::new();
+        let mut unreadable = Vec::new();
         while let Some(id) = reply.next() {
             let id: Vec<u8> = read(Some(id))?;
             let attempt: Vec<u8> = read(reply.next())?;
             let envelope: Vec<u8> = read(reply.next())?;
             // One that cannot be read must not keep the others from being run.
             let Some((id, attempt)) = number_of(&id, &attempt) else {
-                nobodys.push(id);
+                unreadable.push(id);
                 continue;
             };
             let bytes = envelope.len();
@@ -196,7 +126,7 @@ impl Claims {
                 asked_at,
             });
         }
-        self.discard(queue, nobodys).await;
+        self.discard(queue, unreadable).await;
         Ok(Fetched {
             claims,
             next_due: u64::try_from(next_due).ok().map(Duration::from_millis),
@@ -204,7 +134,7 @@ impl Claims {
         })
     }
 
-    /// Tells how attempts of one queue ended, at most [`BATCH`] of them. For each: whether it counted, or came too
+    /// Records how attempts of one queue ended, at most [`BATCH`] of them. For each: whether it counted, or came too
     /// late. May be called again when it failed: what counted the first time is then "too late".
     ///
     /// # Errors
@@ -226,10 +156,10 @@ impl Claims {
         for (ended, end) in ended.iter().zip(ends) {
             let Finished { id, attempt, .. } = ended.finished;
             call.arg("id", id.to_string()).arg("attempt", attempt);
-            match ended.follows {
-                Follows::Nothing => call.arg("follows", "end"),
-                Follows::Attempt(wait) => call.arg("follows", millis(wait)),
-                Follows::AttemptFromSql => call.arg("follows", "park"),
+            match ended.disposition {
+                Disposition::Forget => call.arg("disposition", "end"),
+                Disposition::Retry(wait) => call.arg("disposition", millis(wait)),
+                Disposition::Park => call.arg("disposition", "park"),
             };
             call.arg("event_end", end);
             match &ended.keep {
@@ -274,8 +204,9 @@ impl Claims {
         Ok(given)
     }
 
-    /// Tells what running attempts of one queue have to say. What they say after this worker has lost them is dropped.
-    pub(crate) async fn report(&self, queue: &QueueName, reports: &[ReportOnWire]) -> Result<(), Error> {
+    /// Reports progress and log lines of running attempts of one queue. Those of attempts that this worker has lost are
+    /// dropped.
+    pub(crate) async fn report(&self, queue: &QueueName, reports: &[EncodedReport]) -> Result<(), Error> {
         let keys = self.queues.keys(queue);
         let mut reports = reports.iter().peekable();
         while reports.peek().is_some() {
@@ -297,7 +228,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Renews the lease and tells what Redis thinks that this worker holds.
+    /// Renews the lease and returns what Redis counts as held by this worker.
     pub(crate) async fn heartbeat(&self, queue: &QueueName, info: &str) -> Result<Vec<(JobId, u32)>, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::HEARTBEAT.call(&keys.of_worker(&self.worker));
@@ -306,39 +237,39 @@ impl Claims {
             .arg("info", info);
         let reply: Vec<(Vec<u8>, Vec<u8>)> = self.queues.connection.script_twice(&call).await?;
         let mut held = Vec::with_capacity(reply.len());
-        let mut nobodys = Vec::new();
+        let mut unreadable = Vec::new();
         for (id, attempt) in reply {
             match number_of(&id, &attempt) {
                 Some(job) => held.push(job),
-                None => nobodys.push(id),
+                None => unreadable.push(id),
             }
         }
-        self.discard(queue, nobodys).await;
+        self.discard(queue, unreadable).await;
         Ok(held)
     }
 
-    /// Takes ids that cannot be read out of the queue: nobody could run or end them, and each fetch and heartbeat would
-    /// meet them again. The log alone tells of them.
+    /// Removes ids that cannot be read from the queue: no worker could run or end them, and each fetch and heartbeat would
+    /// return them again. Only the log names them.
     async fn discard(&self, queue: &QueueName, ids: Vec<Vec<u8>>) {
         let keys = self.queues.keys(queue);
         for ids in ids.chunks(BATCH) {
             for id in ids {
                 let id = shorten(&String::from_utf8_lossy(id), 100, 40);
-                tracing::error!(%queue, id, "threw away an entry of the queue that is no job: its id or attempt cannot be read");
+                tracing::error!(%queue, id, "removed an entry of the queue that is no job: its id or attempt cannot be read");
             }
             let mut call = scripts::DISCARD.call(&keys.of_worker(&self.worker));
             for id in ids {
                 call.arg("id", id);
             }
             if let Err(error) = self.queues.connection.script::<u64>(&call).await {
-                // The next heartbeat meets them again.
-                tracing::debug!(%queue, %error, "could not throw them away");
+                // The next heartbeat returns them again.
+                tracing::debug!(%queue, %error, "could not remove entries that are no jobs");
             }
         }
     }
 
-    /// The jobs of a queue that were called off while they ran.
-    pub(crate) async fn called_off(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
+    /// The jobs of a queue whose cancellation was requested while they ran.
+    pub(crate) async fn cancel_requested(&self, queue: &QueueName) -> Result<Vec<JobId>, Error> {
         let mut keys = cmd("HKEYS");
         keys.arg(self.queues.keys(queue).cancel_requested());
         let ids: Vec<Vec<u8>> = self.queues.connection.command(&keys).await?;
@@ -349,7 +280,7 @@ impl Claims {
             .collect())
     }
 
-    /// Takes this worker off the list. False when Redis thinks that it still holds jobs.
+    /// Removes this worker from the list. False when Redis counts jobs as held by it.
     pub(crate) async fn leave(&self, queue: &QueueName) -> Result<bool, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::LEAVE.call(&keys.of_worker(&self.worker));
@@ -366,14 +297,14 @@ impl Claims {
         Ok(lapsed)
     }
 
-    /// Takes over jobs of a worker whose lease has lapsed; `None` when it has not.
-    pub(crate) async fn recover(&self, queue: &QueueName, worker: &str) -> Result<Option<Recovered>, Error> {
+    /// Puts jobs of a worker whose lease has lapsed back into the queue; `None` when it has not.
+    pub(crate) async fn rescue(&self, queue: &QueueName, worker: &str) -> Result<Option<Rescued>, Error> {
         let keys = self.queues.keys(queue);
-        let mut call = scripts::RECOVER.call(&keys.of_worker(worker));
+        let mut call = scripts::RESCUE.call(&keys.of_worker(worker));
         call.arg("worker", worker).arg("most_jobs", BATCH);
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         Ok(match *reply {
-            [queued_again, dead, more, not_begun] => Some(Recovered {
+            [queued_again, dead, more, not_begun] => Some(Rescued {
                 queued_again,
                 dead,
                 more: more == 1,
@@ -393,7 +324,7 @@ impl Claims {
         self.queues.connection.is_apart()
     }
 
-    /// An ear on the wake lists of these queues.
+    /// Listens to the wake lists of these queues.
     pub(crate) fn wakes(&self, queues: &[QueueName]) -> Wakes {
         Wakes::new(&self.queues, queues)
     }
@@ -405,7 +336,7 @@ fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
     let mut ends = Vec::with_capacity(ended.len());
     for ended in ended {
         events.push(if events.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut events, &EndedOnWire::of(&ended.finished))
+        serde_json::to_writer(&mut events, &EncodedFinished::of(&ended.finished))
             .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
         ends.push(events.len());
     }

@@ -1,4 +1,4 @@
-//! The wake lists: how an idle worker hears at once that there is work.
+//! The wake lists: how an idle worker learns at once that there is work.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::job::QueueName;
 const REMIND_AFTER: Duration = Duration::from_millis(1);
 const REMIND_EVERY: Duration = Duration::from_millis(5);
 
-/// One worker's ear on the wake lists of its queues. With several listeners one may take a token while the worker has
-/// no room; who else is idle then finds the job when it looks by itself.
+/// Waits on the wake lists of one worker's queues. With several listeners one may take a token while the worker has no
+/// room; another idle worker then finds the job when it polls.
 pub(crate) struct Wakes {
     listeners: Listeners<WakeListener>,
     queues: Queues,
@@ -32,7 +32,7 @@ impl Wakes {
         }
     }
 
-    /// Waits until somebody says that a queue has work (which one is told), or for `longest`.
+    /// Waits until the wake list of a queue has a token, or for `longest`. Returns the queue.
     ///
     /// # Errors
     /// When Redis fails for all of them.

@@ -3,7 +3,7 @@
 use redis::cmd;
 
 use super::clock::Deadline;
-use super::events::codec::{EndedOnWire, Queued};
+use super::events::codec::{EncodedFinished, Queued};
 use super::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};
 use super::keys::Keys;
 use super::scripts::BATCH;
@@ -52,7 +52,7 @@ impl Queues {
         self.push_all(queue, jobs, Some(deadline)).await
     }
 
-    /// Tells who follows the events of these new jobs, which SQL keeps for the time being.
+    /// Appends the event that a push of these new jobs would append, which SQL keeps for the time being.
     ///
     /// # Errors
     /// When Redis fails.
@@ -64,12 +64,12 @@ impl Queues {
         let mut add = cmd("XADD");
         add.arg(self.keys(queue).events())
             .arg(&["*", "t", "queued", "d", &json(&named)?]);
-        // What tells of new jobs comes in, as they do: a full Redis refuses it.
+        // A full Redis refuses the event of new jobs, as it refuses new jobs.
         self.connection.command::<String>(&add).await?;
         Ok(())
     }
 
-    /// Tells who follows the events that these jobs (with their attempts and functions), which SQL kept, are called off.
+    /// Appends the event that these jobs (with their attempts and functions), which SQL kept, are cancelled.
     ///
     /// # Errors
     /// When Redis fails.
@@ -78,10 +78,10 @@ impl Queues {
         queue: &QueueName,
         jobs: &[(JobId, u32, &str)],
     ) -> Result<(), Error> {
-        self.append(queue, "cancelled", &told(jobs)).await
+        self.append(queue, "cancelled", &attempts_text(jobs)).await
     }
 
-    /// Ends a job that Redis refuses (see [`Pushed::refused`]): tells the events that it is dead, and why.
+    /// Ends a job that Redis refuses (see [`Pushed::refused`]): appends the event that it is dead, and why.
     ///
     /// # Errors
     /// When Redis fails.
@@ -107,12 +107,12 @@ impl Queues {
             },
             notes: Notes::default(),
         };
-        self.append(queue, "finished", &json(&[EndedOnWire::of(&finished)])?)
+        self.append(queue, "finished", &json(&[EncodedFinished::of(&finished)])?)
             .await
     }
 
-    /// Tells who follows the events that these jobs (with their attempts and functions), which had ended, are to be run
-    /// again; of very many, only how many they are.
+    /// Appends the event that these jobs (with their attempts and functions), which had ended, are to be retried; of very
+    /// many, only how many they are.
     ///
     /// # Errors
     /// When Redis fails.
@@ -120,10 +120,10 @@ impl Queues {
         if jobs.len() > NAMED_MAX {
             return self.announce_many(queue, jobs.len()).await;
         }
-        self.append(queue, "again", &told(jobs)).await
+        self.append(queue, "again", &attempts_text(jobs)).await
     }
 
-    /// Tells who follows the events that so many jobs have changed in SQL, in a way that is worth another look.
+    /// Appends the event that so many jobs have changed in SQL, so that whoever follows the events reads them again.
     ///
     /// # Errors
     /// When Redis fails.
@@ -226,10 +226,10 @@ impl Queues {
     }
 }
 
-fn told(jobs: &[(JobId, u32, &str)]) -> String {
-    let told: Vec<String> = jobs
+fn attempts_text(jobs: &[(JobId, u32, &str)]) -> String {
+    let texts: Vec<String> = jobs
         .iter()
         .map(|(id, attempt, function)| format!("{id}:{attempt}:{function}"))
         .collect();
-    told.join(" ")
+    texts.join(" ")
 }

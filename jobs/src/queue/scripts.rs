@@ -148,7 +148,7 @@ scripts! {
     MEMO = with_room "memo.lua",
     MEMO_READ = always "memo_read.lua",
     PUSH = with_room "push.lua",
-    RECOVER = always "recover.lua",
+    RESCUE = always "rescue.lua",
     REPORT = always "report.lua",
     ROOM = with_room "room.lua",
     RUN_NOW = always "run_now.lua",

@@ -1,5 +1,5 @@
 //! Whether Redis is set up to keep what it is given. A queue on a Redis that evicts keys works until memory is short,
-//! and then loses jobs without a word; so this asks at the start and again from time to time.
+//! and then loses jobs silently; so this asks at the start and again from time to time.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::job::QueueName;
 /// The one policy that fails a write instead of throwing away other people's keys.
 const SAFE_POLICY: &str = "noeviction";
 
-/// Something about a Redis server that will cost jobs one day. [`fmt::Display`] tells it to an operator.
+/// Something about a Redis server that will lose jobs one day. [`fmt::Display`] describes it to an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerWarning {
     /// The address of the server.
@@ -79,8 +79,8 @@ impl fmt::Display for ServerWarning {
 }
 
 impl Queues {
-    /// Asks the servers that were used so far (or the one of the standard queue) how they are set up, and tells what of
-    /// that will cost jobs one day.
+    /// Asks the servers that were used so far (or the one of the standard queue) how they are set up, and returns what of
+    /// that will lose jobs one day.
     ///
     /// # Errors
     /// When Redis fails.
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_does_not_tell_is_no_reason_to_warn() {
+    fn what_a_server_leaves_out_is_no_reason_to_warn() {
         assert_eq!(kinds_of("redis_version:7.2.4\r\n"), []);
     }
 
     #[test]
-    fn each_trouble_is_told_in_words_that_name_the_setting() {
+    fn each_problem_is_described_in_words_that_name_the_setting() {
         let info = "used_memory:3450000\r\nmaxmemory:3000000\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\naof_last_write_status:err\r\nrdb_last_bgsave_status:err\r\n";
-        let told: Vec<String> = kinds_of(info)
+        let warnings: Vec<String> = kinds_of(info)
             .into_iter()
             .map(|kind| {
                 let server = "cache:6379".to_owned();
@@ -184,8 +184,8 @@ mod tests {
             "append-only file",
             "snapshot",
         ];
-        assert_eq!(told.len(), named.len(), "{told:?}");
-        for (text, part) in told.iter().zip(named) {
+        assert_eq!(warnings.len(), named.len(), "{warnings:?}");
+        for (text, part) in warnings.iter().zip(named) {
             assert!(text.contains(part) && text.contains("cache:6379"), "{text}");
         }
     }

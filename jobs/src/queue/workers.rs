@@ -1,4 +1,4 @@
-//! Which workers serve a queue, and what they say of themselves.
+//! Which workers serve a queue, and what they report of themselves.
 
 use std::collections::HashMap;
 
@@ -10,23 +10,23 @@ use super::Queues;
 use crate::error::Error;
 use crate::job::QueueName;
 
-/// Workers of one queue that are told of.
+/// Workers of one queue that are listed at most.
 const MOST: isize = 1_000;
 
-/// What a worker says of itself with each heartbeat. Old ones say less: a new field needs a default.
+/// What a worker reports of itself with each heartbeat. Old ones report less: a new field needs a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     pub pid: u32,
     pub version: String,
     pub started_at: DateTime<Utc>,
-    /// When it said this, by its own clock.
+    /// When it reported this, by its own clock.
     #[serde(default)]
     pub at: Option<DateTime<Utc>>,
     /// Jobs that it runs at the same time, of all its queues.
     pub concurrency: usize,
-    /// Jobs in its hands, of all its queues.
+    /// Jobs that it holds, of all its queues.
     pub held: usize,
-    /// Percent of one core that it has used since it last said so: 200 for two cores.
+    /// Percent of one core that it has used since its last report: 200 for two cores.
     #[serde(default)]
     pub cpu_percent: Option<u32>,
     /// The memory that it takes up now.
@@ -38,7 +38,7 @@ pub struct About {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
     pub name: String,
-    /// `None` when it has not said anything that this version can read.
+    /// `None` when it has reported nothing that this version can read.
     pub about: Option<About>,
     /// False when its lease is over: its jobs are taken over by others.
     pub alive: bool,

@@ -100,7 +100,7 @@ impl BackendConfig for SpiralBackend {
     type Id = String;
     type Kind = Ephemeral;
     type Config = Config;
-    /// Attempts tell the finisher by themselves, each as soon as it has ended.
+    /// Attempts go to the completer by themselves, each as soon as it has ended.
     type Layer = Identity;
 
     fn config(&self) -> &Config {

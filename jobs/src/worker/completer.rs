@@ -1,4 +1,4 @@
-//! Tells Redis how attempts ended, in batches: all that came in while the last batch was on its way.
+//! Records in Redis how attempts ended, in batches of all that came in while the last batch was on its way.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::in_flight::Held;
-use super::retry_loop::Patience;
+use super::in_flight::InFlight;
+use super::retry_loop::RetryLoop;
 use crate::error::{Error, chain};
 use crate::job::{JobId, QueueName};
 use crate::output::shorten;
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Notes, Outcome};
-use crate::queue::leases::{BATCH, Claims, Ended, Follows, Keep};
+use crate::queue::leases::{BATCH, Claims, Disposition, Ended, Keep};
 use crate::queue::memo::MemoEntry;
 
 /// Between two tries of what Redis had no room for, or refused.
@@ -26,43 +26,47 @@ enum Message {
     Ended(Vec<Ended>),
     /// Not for this worker: the job waits for another one, and the attempt does not count.
     NotOurs(JobId, u32, Duration),
-    /// Answers when everything before it has been told.
+    /// Answers when everything before it has been recorded.
     Flush(oneshot::Sender<()>),
 }
 
-/// The way to the finishers, one for each queue: on a cluster a queue that is away must not hold up the others.
+/// Sends to the completers, one for each queue: on a cluster a queue that is away must not hold up the others.
 #[derive(Clone)]
-pub(crate) struct Outbox {
+pub(crate) struct CompleterHandle {
     by_queue: Arc<HashMap<QueueName, mpsc::UnboundedSender<Message>>>,
 }
 
-impl Outbox {
-    /// The outbox of a worker, and the finishers that empty it.
-    pub(crate) fn new(claims: &Claims, held: &Arc<Held>, queues: &[QueueName]) -> (Self, Vec<Finisher>) {
-        let (by_queue, finishers) = queues
+impl CompleterHandle {
+    /// The handle of a worker, and its completers.
+    pub(crate) fn new(
+        claims: &Claims,
+        in_flight: &Arc<InFlight>,
+        queues: &[QueueName],
+    ) -> (Self, Vec<Completer>) {
+        let (by_queue, completers) = queues
             .iter()
             .map(|queue| {
                 let (sender, inbox) = mpsc::unbounded_channel();
-                let finisher = Finisher {
+                let completer = Completer {
                     claims: claims.clone(),
-                    held: Arc::clone(held),
+                    in_flight: Arc::clone(in_flight),
                     queue: queue.clone(),
                     inbox,
                     waiting: Vec::new(),
                     try_again_at: Instant::now(),
                 };
-                ((queue.clone(), sender), finisher)
+                ((queue.clone(), sender), completer)
             })
             .unzip();
-        let outbox = Self {
+        let handle = Self {
             by_queue: Arc::new(by_queue),
         };
-        (outbox, finishers)
+        (handle, completers)
     }
 
-    /// Tells how attempts ended, as soon as can be. After the worker has ended nobody hears it: their jobs are given
+    /// Records how attempts ended, as soon as can be. After the worker has ended this does nothing: their jobs are given
     /// back, or their lease lapses.
-    pub(crate) fn tell(&self, mut ended: Vec<Ended>) {
+    pub(crate) fn complete(&self, mut ended: Vec<Ended>) {
         ended.sort_by(|one, other| one.queue.cmp(&other.queue));
         while let Some(queue) = ended.last().map(|ended| ended.queue.clone()) {
             let of_queue = ended.split_off(ended.partition_point(|ended| ended.queue < queue));
@@ -79,20 +83,20 @@ impl Outbox {
         }
     }
 
-    /// Waits until everything of a queue has been told.
+    /// Waits until everything of a queue has been recorded.
     pub(crate) async fn flush(&self, queue: &QueueName) {
-        let (done, told) = oneshot::channel();
+        let (done, flushed) = oneshot::channel();
         let sender = self.by_queue.get(queue);
         if sender.is_some_and(|sender| sender.send(Message::Flush(done)).is_ok()) {
-            let _ended = told.await;
+            let _ended = flushed.await;
         }
     }
 }
 
-/// Tells the attempts of one queue.
-pub(crate) struct Finisher {
+/// Records the attempts of one queue.
+pub(crate) struct Completer {
     claims: Claims,
-    held: Arc<Held>,
+    in_flight: Arc<InFlight>,
     queue: QueueName,
     inbox: mpsc::UnboundedReceiver<Message>,
     /// What Redis has no room for, or refuses: it is tried again now and then, while the others go on.
@@ -100,10 +104,10 @@ pub(crate) struct Finisher {
     try_again_at: Instant,
 }
 
-impl Finisher {
+impl Completer {
     /// Runs until every sender is gone. The inbox needs no bound: the jobs that a worker holds are bounded.
     pub(crate) async fn run(mut self) {
-        let mut patience = Patience::new("finish");
+        let mut retry = RetryLoop::new("finish");
         loop {
             let mut next = tokio::select! {
                 first = self.inbox.recv() => match first {
@@ -126,41 +130,41 @@ impl Finisher {
                         batch.extend(ended);
                     }
                     Message::NotOurs(id, attempt, wait) => {
-                        self.give_back(id, attempt, wait, &mut patience).await;
+                        self.give_back(id, attempt, wait, &mut retry).await;
                     }
                     Message::Flush(done) => flushes.push(done),
                 }
                 let full = batch.len() >= BATCH || bytes >= self.claims.call_bytes() || !flushes.is_empty();
                 next = if full { None } else { self.inbox.try_recv().ok() };
             }
-            self.tell_all(batch, &mut patience).await;
+            self.complete_all(batch, &mut retry).await;
             for done in flushes {
-                // Who asked may have lost patience.
+                // Whoever asked may not wait any more.
                 let _gone = done.send(());
             }
         }
     }
 
     /// Gives a job back, for as long as it takes: it would be held for ever.
-    async fn give_back(&self, id: JobId, attempt: u32, wait: Duration, patience: &mut Patience) {
+    async fn give_back(&self, id: JobId, attempt: u32, wait: Duration, retry: &mut RetryLoop) {
         while let Err(error) = self.claims.give_back(&self.queue, &[(id, attempt)], wait).await {
             if !error.is_unavailable() {
                 // The heartbeat finds it in Redis, and gives it back by and by.
                 tracing::error!(job = %id, attempt, error = chain(&error), "Redis refuses to take this job back");
                 break;
             }
-            patience.failed(&error).await;
+            retry.failed(&error).await;
         }
-        patience.succeeded();
-        self.held.remove(id, attempt);
+        retry.succeeded();
+        self.in_flight.remove(id, attempt);
     }
 
-    /// Tells attempts in calls of bounded size. One that Redis refuses does not hold up the others: the batch is halved
+    /// Records attempts in calls of bounded size. One that Redis refuses does not hold up the others: the batch is halved
     /// until it stands alone.
-    async fn tell_all(&mut self, batch: Vec<Ended>, patience: &mut Patience) {
+    async fn complete_all(&mut self, batch: Vec<Ended>, retry: &mut RetryLoop) {
         let mut batches = in_calls(batch, self.claims.call_bytes());
         while let Some(mut some) = batches.pop_front() {
-            match self.tell(&mut some, patience).await {
+            match self.complete(&mut some, retry).await {
                 Ok(()) => {}
                 Err(Error::Full(_)) => batches.extend(self.without_room(some)),
                 Err(_) if some.len() > 1 => {
@@ -177,7 +181,7 @@ impl Finisher {
         }
     }
 
-    /// What can be told to a Redis that is full: each attempt whose output is in the event as a whole. The others wait.
+    /// What can be recorded in a Redis that is full: each attempt whose output is in the event as a whole. The others wait.
     fn without_room(&mut self, ended: Vec<Ended>) -> Option<Vec<Ended>> {
         let (waiting, mut go_on): (Vec<_>, Vec<_>) = ended
             .into_iter()
@@ -196,7 +200,7 @@ impl Finisher {
     }
 
     /// Redis refuses this attempt, and not because it is away: the job ends dead with the reason, which comes back to be
-    /// told. If that is refused as well, it waits.
+    /// recorded. If that is refused as well, it waits.
     fn refused(&mut self, mut ended: Ended, error: &Error) -> Option<Ended> {
         let finished = &mut ended.finished;
         let (job, attempt) = (finished.id, finished.attempt);
@@ -214,15 +218,15 @@ impl Finisher {
             },
         };
         finished.notes = Notes::default();
-        ended.follows = Follows::Nothing;
+        ended.disposition = Disposition::Forget;
         ended.keep = Keep::Nothing;
         Some(ended)
     }
 
-    /// Tells attempts, for as long as Redis is away.
-    async fn tell(&self, ended: &mut [Ended], patience: &mut Patience) -> Result<(), Error> {
+    /// Records attempts, and tries again for as long as Redis is away.
+    async fn complete(&self, ended: &mut [Ended], retry: &mut RetryLoop) -> Result<(), Error> {
         let queue = &self.queue;
-        let mut told_before = false;
+        let mut tried_before = false;
         loop {
             let result = match self.keep_values(queue, ended).await {
                 Ok(()) => self.claims.finish(queue, ended).await,
@@ -230,15 +234,15 @@ impl Finisher {
             };
             match result {
                 Ok(counted) => {
-                    patience.succeeded();
+                    retry.succeeded();
                     let gone = ended
                         .iter()
                         .map(|ended| (ended.finished.id, ended.finished.attempt));
-                    self.held.remove_all(gone);
+                    self.in_flight.remove_all(gone);
                     for (ended, counted) in ended.iter().zip(counted) {
                         let finished = &ended.finished;
-                        // After a lost answer "too late" may mean that it was told the first time.
-                        if !counted && !told_before {
+                        // After a lost answer "too late" may mean that it was recorded the first time.
+                        if !counted && !tried_before {
                             tracing::warn!(
                                 job = %finished.id,
                                 attempt = finished.attempt,
@@ -251,8 +255,8 @@ impl Finisher {
                 }
                 Err(error) if error.is_full() || !error.is_unavailable() => return Err(error),
                 Err(error) => {
-                    told_before = true;
-                    patience.failed(&error).await;
+                    tried_before = true;
+                    retry.failed(&error).await;
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Does the same for every queue at the same time: on a cluster one of them may be away while the others are there.
+//! Does something for every queue at the same time: on a cluster one of them may be away while the others are there.
 
 use std::future::Future;
 
@@ -7,8 +7,8 @@ use futures::future::join_all;
 use crate::error::Error;
 use crate::job::QueueName;
 
-/// What came of it where it went well, and an error where it did not.
-pub(crate) async fn at_once<'a, T, F: Future<Output = Result<T, Error>>>(
+/// The values of those that succeeded, and an error if one failed.
+pub(crate) async fn for_each_queue<'a, T, F: Future<Output = Result<T, Error>>>(
     queues: &'a [QueueName],
     act: impl Fn(&'a QueueName) -> F,
 ) -> (Vec<T>, Result<(), Error>) {

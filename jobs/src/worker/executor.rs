@@ -1,5 +1,5 @@
-//! Runs one attempt of one job: finds the function, looks into the memo, minds the timeout, catches panics, and
-//! says how it ended and what follows.
+//! Runs one attempt of one job: finds the function, reads the memo, keeps the timeout, catches panics, and decides the
+//! outcome and what happens to the job after it.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::beginner::Beginnings;
-use super::completer::Outbox;
+use super::completer::CompleterHandle;
+use super::in_flight::{InFlight, InFlightJob};
+use super::starter::StarterHandle;
 use super::task_queue::Assignment;
-use super::in_flight::{Held, HeldJob};
 use super::task_queue::TaskQueue;
 use crate::backoff::Backoff;
 use crate::catalog::{BadInput, Catalog, CatalogEntry};
@@ -23,7 +23,7 @@ use crate::output::{self, OutputSummary, storable};
 use crate::panics::{self, Panicked};
 use crate::queue::Queues;
 use crate::queue::events::{AttemptError, ErrorKind, Finished, Outcome};
-use crate::queue::leases::{Claim, Ended, Follows, Keep, now};
+use crate::queue::leases::{Claim, Disposition, Ended, Keep, now};
 use crate::queue::memo::MemoEntry;
 
 mod begin;
@@ -37,20 +37,20 @@ const OUTPUT_MAX: usize = 256 << 20;
 /// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).
 const UNKNOWN_FUNCTION_WAIT: Duration = Duration::from_secs(10);
 
-/// So does a job on which this build falls over.
+/// So does a job on which this build panics outside the function.
 const PANICKED_WAIT: Duration = Duration::from_secs(10);
 
 /// What every attempt of this process shares.
 pub(crate) struct Runner {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) queues: Queues,
-    pub(crate) held: Arc<Held>,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) threads: Threads,
     pub(crate) worker: String,
     /// Waits longer than this are SQL's.
     pub(crate) horizon: Duration,
-    pub(crate) outbox: Outbox,
-    pub(crate) beginnings: Beginnings,
+    pub(crate) completer: CompleterHandle,
+    pub(crate) starter: StarterHandle,
     /// How long after the question that brought it a job may begin without another one.
     pub(crate) fresh_for: Duration,
     /// Takes back what a task cannot begin.
@@ -63,11 +63,11 @@ pub(crate) struct Runner {
 enum Ran {
     Output(Box<RawValue>, Keep),
     Failed(AttemptError, Next),
-    /// Called off, or not to be finished by this worker.
+    /// Cancelled, or not to be finished by this worker.
     Stopped,
 }
 
-/// What follows a failure.
+/// What happens after a failure.
 enum Next {
     /// The policy's backoff, while attempts are left.
     Backoff,
@@ -91,13 +91,13 @@ impl Runner {
                 Poll::Ready(done) => done,
                 Poll::Pending => {
                     self.tasks.put_back(rest.by_ref().collect());
-                    self.outbox.tell(std::mem::take(&mut ended));
+                    self.completer.complete(std::mem::take(&mut ended));
                     run.await
                 }
             };
             ended.extend(done);
         }
-        self.outbox.tell(ended);
+        self.completer.complete(ended);
     }
 
     /// Runs an attempt to its end. After a panic in this crate, outside the function, the job would be held for as long as
@@ -109,14 +109,14 @@ impl Runner {
             Ok(ended) => ended,
             Err(Panicked(message)) => {
                 tracing::error!(job = %id, attempt, error = message, "the worker failed to run a job; the job goes back");
-                self.outbox.give_back(&queue, id, attempt, PANICKED_WAIT);
+                self.completer.give_back(&queue, id, attempt, PANICKED_WAIT);
                 None
             }
         }
     }
 
-    /// Runs an attempt to its end. `None` when it was called off: the job is then given back, or is another
-    /// worker's already.
+    /// Runs an attempt to its end. `None` when it has no outcome: the job is then given back, or is another worker's
+    /// already.
     ///
     /// A job of a function that this build does not know is given back at once, for a worker that does.
     async fn run(&self, assignment: Assignment) -> Option<Ended> {
@@ -132,7 +132,7 @@ impl Runner {
             asked_at,
         } = claim;
         let started_at = now();
-        self.held.begins(&job, started_at.timestamp_millis());
+        self.in_flight.begins(&job, started_at.timestamp_millis());
         let (function, ran, backoff, max_attempts) = match envelope {
             Err(message) => (
                 String::new(),
@@ -143,8 +143,9 @@ impl Runner {
             Ok(envelope) => match self.catalog.get(&envelope.function) {
                 None => {
                     let function = envelope.function;
-                    tracing::warn!(job = %id, function, "this worker knows no such function; the job waits for one that does");
-                    self.outbox.give_back(&queue, id, attempt, UNKNOWN_FUNCTION_WAIT);
+                    tracing::warn!(job = %id, function, "this worker has no such function; the job waits for a worker that has it");
+                    self.completer
+                        .give_back(&queue, id, attempt, UNKNOWN_FUNCTION_WAIT);
                     return None;
                 }
                 Some(entry) => {
@@ -152,11 +153,11 @@ impl Runner {
                         id,
                         attempt,
                         max_attempts: envelope.max_attempts,
-                        handle: Arc::<HeldJob>::clone(&job),
+                        handle: Arc::<InFlightJob>::clone(&job),
                         threads: self.threads.clone(),
                     };
                     let run = self.run_function(entry, &queue, context, &job, &envelope, asked_at);
-                    // What a function leaves behind is dropped in there, and may fall over as well.
+                    // What a function leaves behind is dropped in there, and may panic as well.
                     let ran = panics::caught(run).await.unwrap_or_else(|Panicked(message)| {
                         failed(ErrorKind::Panic, &message, Next::Backoff)
                     });
@@ -166,12 +167,12 @@ impl Runner {
             },
         };
         job.ended();
-        self.held.ran(began.elapsed());
+        self.in_flight.ran(began.elapsed());
 
-        let (outcome, follows, keep) = match ran {
-            Ran::Stopped if job.is_called_off() => {
+        let (outcome, disposition, keep) = match ran {
+            Ran::Stopped if job.is_cancelled() => {
                 tracing::info!(job = %id, attempt, function, "cancelled while it ran");
-                (Outcome::Cancelled, Follows::Nothing, Keep::Nothing)
+                (Outcome::Cancelled, Disposition::Forget, Keep::Nothing)
             }
             Ran::Stopped => {
                 tracing::debug!(job = %id, attempt, function, "stopped without an outcome");
@@ -181,7 +182,7 @@ impl Runner {
                 Outcome::Completed {
                     output: OutputSummary::of(json),
                 },
-                Follows::Nothing,
+                Disposition::Forget,
                 keep,
             ),
             Ran::Failed(error, next) => {
@@ -192,8 +193,8 @@ impl Runner {
                     Next::Backoff | Next::Wait(_) | Next::Dead => None,
                 };
                 log_failure(id, &function, attempt, max_attempts, &error, again_in);
-                let (outcome, follows) = self.after_failure(error, again_in);
-                (outcome, follows, Keep::Nothing)
+                let (outcome, disposition) = self.after_failure(error, again_in);
+                (outcome, disposition, Keep::Nothing)
             }
         };
         let finished = Finished {
@@ -204,34 +205,34 @@ impl Runner {
             started_at,
             finished_at: now(),
             outcome,
-            notes: job.notebook.take(),
+            notes: job.progress_log.take(),
         };
         Some(Ended {
             queue,
             finished,
-            follows,
+            disposition,
             keep,
             frees,
         })
     }
 
-    fn after_failure(&self, error: AttemptError, again_in: Option<Duration>) -> (Outcome, Follows) {
+    fn after_failure(&self, error: AttemptError, again_in: Option<Duration>) -> (Outcome, Disposition) {
         let Some(wait) = again_in else {
-            return (Outcome::Dead { error }, Follows::Nothing);
+            return (Outcome::Dead { error }, Disposition::Forget);
         };
         let run_at = now() + wait;
         let parked = wait > self.horizon;
-        let follows = if parked {
-            Follows::AttemptFromSql
+        let disposition = if parked {
+            Disposition::Park
         } else {
-            Follows::Attempt(wait)
+            Disposition::Retry(wait)
         };
         let outcome = Outcome::Retrying {
             error,
             run_at,
             parked,
         };
-        (outcome, follows)
+        (outcome, disposition)
     }
 
     async fn run_function(
@@ -239,7 +240,7 @@ impl Runner {
         entry: &CatalogEntry,
         queue: &QueueName,
         context: JobContext,
-        job: &HeldJob,
+        job: &InFlightJob,
         envelope: &Envelope,
         asked_at: Instant,
     ) -> Ran {
@@ -338,7 +339,7 @@ fn log_failure(
     let kind = error.kind.as_str();
     let error = &error.message;
     if let Some(wait) = again_in {
-        let message = "an attempt failed; there will be another";
+        let message = "an attempt failed; the job will be retried";
         tracing::info!(job = %id, function, attempt, max_attempts, kind, error, again_in = ?wait, message);
     } else {
         let message = "an attempt failed, and the job is dead";

@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::in_flight::Held;
-use super::queue_selector::Rota;
-use super::retry_loop::Patience;
+use super::in_flight::InFlight;
+use super::queue_selector::QueueSelector;
+use super::retry_loop::RetryLoop;
 use super::task_queue::{Assignment, TaskQueue};
 use crate::error::Error;
 use crate::job::QueueName;
@@ -21,7 +21,7 @@ use crate::queue::notify::Wakes;
 /// that a worker of a hundred idle ones costs no more than one of twenty.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 const IDLE_POLL_FOR_EACH: Duration = Duration::from_millis(50);
-/// A busy worker of many queues, which does not hear the wake lists, does not ask an idle one in every round.
+/// A busy worker of many queues, which does not listen to the wake lists, does not ask an idle one in every round.
 const FEW_QUEUES: usize = 16;
 const BUSY_POLL_FOR_EACH: Duration = Duration::from_millis(2);
 
@@ -43,7 +43,7 @@ struct Rounds {
     limited: HashSet<QueueName>,
 }
 
-/// When a queue was asked last, and when it is to be asked again if nobody calls before.
+/// When a queue was asked last, and when it is to be asked again if its wake list has no token before.
 #[derive(Clone, Copy)]
 struct Idle {
     since: Instant,
@@ -81,7 +81,7 @@ struct Got {
 /// What follows a round of fetches.
 enum Next {
     AnotherRound,
-    /// There was nothing: sleeps until somebody calls, or for so long.
+    /// There was nothing: sleeps until the wake list has a token, or for so long.
     Sleep(Duration),
     /// Queues that give nothing to wait for a place were not asked: sleeps until a place is free, or for so long.
     Place(Duration),
@@ -90,8 +90,8 @@ enum Next {
 #[derive(Clone)]
 pub(crate) struct Fetcher {
     pub(crate) claims: Claims,
-    pub(crate) queues: Rota,
-    pub(crate) held: Arc<Held>,
+    pub(crate) queues: QueueSelector,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) tasks: Arc<TaskQueue>,
     pub(crate) stop: CancellationToken,
 }
@@ -99,28 +99,28 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// Runs until it is stopped. What was fetched by then is in `held`.
     pub(crate) async fn run(self) {
-        let mut patience = Patience::new("fetch");
+        let mut retry = RetryLoop::new("fetch");
         let mut wakes = self.claims.wakes(self.queues.names());
-        // Those that are under way at the end are not waited for: a node that is slow must not keep the worker from its
-        // last words to the others. What they bring is taken over by others when the lease lapses.
+        // Those that are under way at the end are not waited for: a slow node must not keep the worker from giving jobs back
+        // to the others. What they bring is rescued when the lease lapses.
         let mut rounds = Rounds::default();
         while !self.stop.is_cancelled() {
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                () = self.held.wait_for_room() => {}
+                () = self.in_flight.wait_for_room() => {}
             }
-            // A fetch that has begun is never dropped: its jobs would be held by nobody until the next heartbeats.
+            // A fetch that has begun is never dropped: its jobs would be held by no process until the next heartbeats.
             let idle_for = match self.fetch_all(&mut rounds).await {
                 Ok(Next::Sleep(idle_for)) => idle_for,
                 Ok(Next::AnotherRound) => {
-                    patience.succeeded();
+                    retry.succeeded();
                     continue;
                 }
                 Ok(Next::Place(idle_for)) => {
-                    patience.succeeded();
+                    retry.succeeded();
                     tokio::select! {
                         () = self.stop.cancelled() => break,
-                        () = self.held.wait_for_place() => {}
+                        () = self.in_flight.wait_for_place() => {}
                         () = tokio::time::sleep(idle_for) => {}
                     }
                     continue;
@@ -128,11 +128,11 @@ impl Fetcher {
                 Err(error) => {
                     tokio::select! {
                         () = self.stop.cancelled() => break,
-                        () = patience.failed(&error) => continue,
+                        () = retry.failed(&error) => continue,
                     }
                 }
             };
-            patience.succeeded();
+            retry.succeeded();
             let woken = tokio::select! {
                 () = self.stop.cancelled() => break,
                 woken = sleep(&mut wakes, idle_for) => woken,
@@ -145,7 +145,7 @@ impl Fetcher {
                     rounds.idle.clear();
                     tokio::select! {
                         () = self.stop.cancelled() => break,
-                        () = patience.failed(&error) => {}
+                        () = retry.failed(&error) => {}
                     }
                 }
             }
@@ -168,15 +168,15 @@ impl Fetcher {
             if rounds.skips(queue, busy_poll) {
                 continue;
             }
-            let room = self.held.room();
+            let room = self.in_flight.room();
             if room == 0 {
                 rounds.busy = true;
                 return Ok(Next::AnotherRound);
             }
             let room = Room {
                 most: room.min(BATCH),
-                places: self.held.free_places(),
-                suspect: self.held.may_take_suspect(),
+                places: self.in_flight.free_places(),
+                suspect: self.in_flight.may_take_suspect(),
             };
             if room.places == 0 && rounds.limited.contains(queue) {
                 passed_over = true;
@@ -277,7 +277,7 @@ impl Fetcher {
     /// Gives jobs to apalis: one task for each, or for a few of those that take no time. One that Redis has to be asked
     /// about would hold the others of its task up.
     fn hand_on(&self, claims: Vec<Claim>) {
-        let length = self.held.run_together();
+        let length = self.in_flight.run_together();
         let mut together = Vec::new();
         for claim in claims {
             let alone = claim.is_marked_first();
@@ -285,7 +285,7 @@ impl Fetcher {
                 self.tasks.push(std::mem::take(&mut together));
             }
             together.push(Assignment {
-                job: self.held.add(&claim),
+                job: self.in_flight.add(&claim),
                 claim,
             });
             if alone || together.len() >= length {

@@ -7,9 +7,9 @@ use crate::queue::Queues;
 
 use super::WorkerSettings;
 
-/// Why a worker cannot be said to be well.
+/// Why a worker is not known to be healthy.
 #[derive(Debug, thiserror::Error)]
-pub enum Unwell {
+pub enum Unhealthy {
     /// Whether it lives cannot be known: it waits for Redis just as this check would have to.
     #[error("Redis cannot be asked")]
     Unknown(#[source] Error),
@@ -21,16 +21,18 @@ pub enum Unwell {
 ///
 /// # Errors
 /// When it does not renew its leases of all its queues.
-pub async fn healthcheck(settings: &WorkerSettings, catalog: &Catalog) -> Result<(), Unwell> {
-    let queues = Queues::connect(&settings.redis).await.map_err(Unwell::Unknown)?;
+pub async fn healthcheck(settings: &WorkerSettings, catalog: &Catalog) -> Result<(), Unhealthy> {
+    let queues = Queues::connect(&settings.redis)
+        .await
+        .map_err(Unhealthy::Unknown)?;
     let served = settings
         .serves(catalog.weighted_queues())
-        .map_err(|error| Unwell::Unknown(error.into()))?;
+        .map_err(|error| Unhealthy::Unknown(error.into()))?;
     for (queue, _) in served {
-        let workers = queues.worker_names(&queue).await.map_err(Unwell::Unknown)?;
+        let workers = queues.worker_names(&queue).await.map_err(Unhealthy::Unknown)?;
         if !workers.iter().any(|worker| settings.is_name_of(worker)) {
             let worker = settings.name.clone();
-            return Err(Unwell::Absent { worker, queue });
+            return Err(Unhealthy::Absent { worker, queue });
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Renews the lease of everything that this process holds, and compares what it holds with what Redis thinks.
+//! Renews the lease of everything that this process holds, and compares what it holds with what Redis counts as held.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::each_queue::at_once;
-use super::in_flight::{Held, HeldJob};
+use super::each_queue::for_each_queue;
+use super::in_flight::{InFlight, InFlightJob};
 use super::process_stats::Usage;
-use super::retry_loop::Patience;
+use super::retry_loop::RetryLoop;
 use crate::error::Error;
 use crate::job::{JobId, QueueName};
 use crate::queue::About;
@@ -19,12 +19,12 @@ use crate::version::VERSION;
 pub(crate) struct Heartbeat {
     pub(crate) claims: Claims,
     pub(crate) queues: Vec<QueueName>,
-    pub(crate) held: Arc<Held>,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) lease: Duration,
     pub(crate) about: About,
 }
 
-/// What this process says of itself before it has begun to beat.
+/// What this process reports of itself before its first heartbeat.
 pub(crate) fn about(concurrency: usize) -> About {
     About {
         pid: std::process::id(),
@@ -41,11 +41,11 @@ pub(crate) fn about(concurrency: usize) -> About {
 impl Heartbeat {
     /// Runs until it is dropped: a worker that drains keeps its lease.
     pub(crate) async fn run(self) {
-        let mut patience = Patience::new("heartbeat");
+        let mut retry = RetryLoop::new("heartbeat");
         let mut beat = interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut usage = Usage::begin();
-        let mut nobodys: HashSet<(JobId, u32)> = HashSet::new();
+        let mut unknown: HashSet<(JobId, u32)> = HashSet::new();
         loop {
             beat.tick().await;
             let used = usage.now();
@@ -54,12 +54,13 @@ impl Heartbeat {
                 memory_bytes: used.memory_bytes,
                 ..self.about.clone()
             };
-            let (found, result) = at_once(&self.queues, |queue| self.beat(queue, &about, &nobodys)).await;
-            nobodys = found.into_iter().flatten().collect();
+            let (found, result) =
+                for_each_queue(&self.queues, |queue| self.beat(queue, &about, &unknown)).await;
+            unknown = found.into_iter().flatten().collect();
             match result {
-                Ok(()) => patience.succeeded(),
+                Ok(()) => retry.succeeded(),
                 Err(error) => {
-                    patience.failed(&error).await;
+                    retry.failed(&error).await;
                     beat.reset_immediately();
                 }
             }
@@ -71,9 +72,9 @@ impl Heartbeat {
         &self,
         queue: &QueueName,
         about: &About,
-        nobodys_before: &HashSet<(JobId, u32)>,
+        unknown_before: &HashSet<(JobId, u32)>,
     ) -> Result<Vec<(JobId, u32)>, Error> {
-        let before = self.held.snapshot();
+        let before = self.in_flight.snapshot();
         let about = About {
             at: Some(now()),
             held: before.len(),
@@ -82,7 +83,7 @@ impl Heartbeat {
         let about = serde_json::to_string(&about).unwrap_or_default();
         let in_redis: HashSet<(JobId, u32)> =
             self.claims.heartbeat(queue, &about).await?.into_iter().collect();
-        let here = self.held.snapshot();
+        let here = self.in_flight.snapshot();
 
         // Held before and after the call, but not in Redis: the lease had lapsed and another worker has them.
         for (id, job) in before.iter().filter(|(_, job)| job.queue == *queue) {
@@ -90,7 +91,7 @@ impl Heartbeat {
             if still_here && !in_redis.contains(&(*id, job.attempt)) {
                 tracing::warn!(job = %id, attempt = job.attempt, "lost the lease of a job; stopping this attempt");
                 job.stop.cancel();
-                self.held.remove(*id, job.attempt);
+                self.in_flight.remove(*id, job.attempt);
             }
         }
 
@@ -99,14 +100,14 @@ impl Heartbeat {
         let unknown: Vec<(JobId, u32)> = in_redis
             .into_iter()
             .filter(|(id, attempt)| {
-                let known = |jobs: &HashMap<JobId, Arc<HeldJob>>| {
+                let known = |jobs: &HashMap<JobId, Arc<InFlightJob>>| {
                     jobs.get(id).is_some_and(|job| job.attempt == *attempt)
                 };
                 !known(&before) && !known(&here)
             })
             .collect();
         let (twice, once): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(|job| nobodys_before.contains(job));
+            unknown.into_iter().partition(|job| unknown_before.contains(job));
         if !twice.is_empty() {
             tracing::warn!(jobs = twice.len(), "giving back jobs whose hand-over was lost");
             self.claims.give_back(queue, &twice, Duration::ZERO).await?;

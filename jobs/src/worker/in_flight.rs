@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use crate::job::{JobId, QueueName};
 use crate::queue::events::Notes;
-use crate::queue::events::codec::ReportOnWire;
+use crate::queue::events::codec::EncodedReport;
 use crate::queue::leases::{BATCH, Claim, now};
 
 mod job;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use job::HeldJob;
+pub(crate) use job::InFlightJob;
 
 /// How long the way to Redis and back takes, about. So much work is fetched ahead: less would leave the worker idle,
 /// more would keep jobs from other workers.
@@ -27,7 +27,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(2);
 /// What will not begin within this time goes back, for workers that are idle.
 const BEGINS_WITHIN: Duration = Duration::from_millis(100);
 
-/// A job whose worker vanished is not alone in hand any more when it has been running for so long: what ends its process
+/// A job whose worker vanished is not the only one any more when it has been running for so long: what ends its process
 /// does so at once, as a rule, and long jobs are not to wait for each other.
 const PROBATION: Duration = Duration::from_millis(500);
 
@@ -39,49 +39,49 @@ const NEWEST_WEIGHT: f64 = 0.1;
 const TOGETHER_WITHIN: Duration = Duration::from_millis(1);
 const TOGETHER_MAX: usize = 50;
 
-pub(crate) struct Held {
+pub(crate) struct InFlight {
     concurrency: usize,
     /// One for each job that may run at the same time.
     places: Arc<Semaphore>,
     table: Mutex<Table>,
-    /// Rings when a job leaves.
+    /// Notified when a job leaves.
     left: Notify,
-    /// Rings when an attempt begins, or says something. Several may listen.
+    /// Notified when an attempt begins, or has progress or a log line to report. Several may listen.
     news: watch::Sender<()>,
-    /// Rings when a job goes back.
+    /// Notified when a job is to be given back.
     returning: Notify,
 }
 
 #[derive(Default)]
 struct Table {
-    jobs: HashMap<JobId, Arc<HeldJob>>,
+    jobs: HashMap<JobId, Arc<InFlightJob>>,
     /// Running mean of run times in seconds.
     mean_run: f64,
     /// Jobs that were ever added.
     added: u64,
     /// The last one whose worker had vanished, as long as it is here.
-    suspect: Option<Arc<HeldJob>>,
+    suspect: Option<Arc<InFlightJob>>,
 }
 
-/// What a job has to say, and the job, should it have to be said again.
+/// What a job has to report, and the job, should it have to be reported again.
 pub(crate) struct News {
-    pub(crate) job: Arc<HeldJob>,
-    pub(crate) report: ReportOnWire,
+    pub(crate) job: Arc<InFlightJob>,
+    pub(crate) report: EncodedReport,
 }
 
 impl News {
-    /// It could not be told: it will be news again.
+    /// It could not be reported: it will be news again.
     pub(crate) fn put_back(self) {
         if self.report.2.is_some() {
             self.job.announced.store(false, Ordering::Relaxed);
         }
         if let Some(notes) = self.report.3 {
-            self.job.notebook.put_back(notes);
+            self.job.progress_log.put_back(notes);
         }
     }
 }
 
-impl Held {
+impl InFlight {
     pub(crate) fn new(concurrency: usize) -> Self {
         // Until it knows better it takes jobs for long ones.
         let table = Table {
@@ -117,7 +117,7 @@ impl Held {
         }
         let ahead = table.begin_within(ROUND_TRIP, self.concurrency).min(BATCH);
         let room = (self.concurrency + ahead).saturating_sub(table.jobs.len());
-        // With work in hand for the time, few places are not worth a call.
+        // While there is work for that time, a few free places are not worth a call.
         if room > ahead / 2 { room } else { 0 }
     }
 
@@ -139,7 +139,7 @@ impl Held {
 
     /// Whether a job whose worker vanished may be taken: there is no other one that has just begun.
     pub(crate) fn may_take_suspect(&self) -> bool {
-        let proven = |job: &Arc<HeldJob>| {
+        let proven = |job: &Arc<InFlightJob>| {
             job.has_ended() || job.runs_for(Instant::now()).is_some_and(|time| time > PROBATION)
         };
         self.table().suspect.as_ref().is_none_or(proven)
@@ -164,8 +164,8 @@ impl Held {
 
     /// Notes a claim. When the job is here already, with an attempt that was taken over in the meantime, that one is
     /// stopped and the new one takes its place.
-    pub(crate) fn add(&self, claim: &Claim) -> Arc<HeldJob> {
-        let job = Arc::new(HeldJob::new(
+    pub(crate) fn add(&self, claim: &Claim) -> Arc<InFlightJob> {
+        let job = Arc::new(InFlightJob::new(
             claim.queue.clone(),
             claim.attempt,
             self.news.clone(),
@@ -184,22 +184,22 @@ impl Held {
     }
 
     /// Notes that an attempt begins to run.
-    pub(crate) fn begins(&self, job: &HeldJob, started_ms: i64) {
+    pub(crate) fn begins(&self, job: &InFlightJob, started_ms: i64) {
         job.started_ms.store(started_ms, Ordering::Relaxed);
-        self.noted();
+        self.notify_news();
     }
 
-    /// An attempt has written into its notebook.
-    pub(crate) fn noted(&self) {
+    /// There is something to report.
+    pub(crate) fn notify_news(&self) {
         self.news.send_replace(());
     }
 
-    /// Changes when there may be something to tell.
+    /// Changes when there may be something to report.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
-    /// What there is to tell of the running attempts of a queue. Rings again for those that began just now.
+    /// What there is to report of the running attempts of a queue. Notifies again for those that began just now.
     pub(crate) fn news(&self, queue: &QueueName) -> Vec<News> {
         let now_ms = now().timestamp_millis();
         let mut news = Vec::new();
@@ -210,7 +210,7 @@ impl Held {
                 more = true;
                 continue;
             }
-            let notes = job.notebook.take();
+            let notes = job.progress_log.take();
             if due.is_none() && notes.is_empty() {
                 continue;
             }
@@ -219,27 +219,27 @@ impl Held {
             let notes = Some(notes).filter(|notes: &Notes| !notes.is_empty());
             news.push(News {
                 job: Arc::clone(job),
-                report: ReportOnWire(*id, job.attempt, started, notes),
+                report: EncodedReport(*id, job.attempt, started, notes),
             });
         }
         if more {
-            self.noted();
+            self.notify_news();
         }
         news
     }
 
-    /// Calls a job off, if it is here: one that runs is stopped, one that waits goes back.
-    pub(crate) fn call_off(&self, id: JobId) {
+    /// Cancels a job, if it is here: one that runs is stopped, one that waits goes back.
+    pub(crate) fn cancel(&self, id: JobId) {
         if let Some(job) = self.table().jobs.get(&id) {
             if job.returns(false) {
                 self.returning.notify_waiters();
             }
-            job.call_off();
+            job.cancel();
         }
     }
 
     /// A job that has not begun is not to begin: it goes back.
-    pub(crate) fn turn_back(&self, job: &HeldJob) {
+    pub(crate) fn return_job(&self, job: &InFlightJob) {
         if job.returns(true) {
             self.returning.notify_waiters();
         }
@@ -251,12 +251,12 @@ impl Held {
     }
 
     /// Decides which of the waiting jobs go back: those that will not begin soon, or all of them.
-    pub(crate) fn turn_back_surplus(&self, all: bool) {
+    pub(crate) fn return_surplus(&self, all: bool) {
         let table = self.table();
         if !all && table.jobs.len() <= self.concurrency {
             return;
         }
-        let mut waiting: Vec<&Arc<HeldJob>> = table
+        let mut waiting: Vec<&Arc<InFlightJob>> = table
             .jobs
             .values()
             .filter(|job| job.waits() || (all && !job.has_begun()))
@@ -296,7 +296,7 @@ impl Held {
     }
 
     /// Jobs that are held, in the order in which they were fetched.
-    pub(crate) fn in_order(&self, filter: impl Fn(&HeldJob) -> bool) -> Vec<(JobId, u32)> {
+    pub(crate) fn in_order(&self, filter: impl Fn(&InFlightJob) -> bool) -> Vec<(JobId, u32)> {
         let table = self.table();
         let found = table.jobs.iter().filter(|(_, job)| filter(job));
         let mut found: Vec<_> = found
@@ -337,7 +337,7 @@ impl Held {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> HashMap<JobId, Arc<HeldJob>> {
+    pub(crate) fn snapshot(&self) -> HashMap<JobId, Arc<InFlightJob>> {
         self.table().jobs.clone()
     }
 
@@ -351,7 +351,7 @@ impl Held {
         table.mean_run += (time.as_secs_f64() - table.mean_run) * NEWEST_WEIGHT;
     }
 
-    /// Calls off everything.
+    /// Stops everything.
     pub(crate) fn stop_all(&self) {
         for job in self.table().jobs.values() {
             job.stop.cancel();

@@ -1,5 +1,5 @@
-//! What this process takes of its machine: processor time and memory, as it tells them with each heartbeat. It asks the
-//! system for its own figures alone, which costs microseconds; where the system does not tell, neither does it.
+//! Processor time and memory of this process, for its heartbeats. It asks the system for its own figures alone, which
+//! costs microseconds; a figure that the system does not give is left out.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Over a shorter time than this, the figure would be chance.
+/// Over a shorter time than this, the figure would mean nothing.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,4 +1,4 @@
-//! What a running attempt says of itself, until somebody takes it along: progress and log lines, bounded.
+//! Progress and log lines of a running attempt until they are reported, bounded in size.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,60 +12,60 @@ const LINES_MAX: u32 = 200;
 const LINE_MAX: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub(crate) struct Notebook {
-    page: Mutex<Page>,
+pub(crate) struct ProgressLog {
+    unsent: Mutex<Unsent>,
 }
 
 #[derive(Debug, Default)]
-struct Page {
+struct Unsent {
     notes: Notes,
     /// Lines of the attempt so far.
     lines: u32,
 }
 
-impl Notebook {
-    fn page(&self) -> MutexGuard<'_, Page> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+impl ProgressLog {
+    fn unsent(&self) -> MutexGuard<'_, Unsent> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes how far the attempt is. What is no number is ignored.
     pub(crate) fn progress(&self, share: f64) {
         if !share.is_nan() {
-            self.page().notes.progress = Some(share.clamp(0.0, 1.0));
+            self.unsent().notes.progress = Some(share.clamp(0.0, 1.0));
         }
     }
 
     pub(crate) fn line(&self, text: &str) {
-        let mut page = self.page();
-        if page.lines >= LINES_MAX {
+        let mut unsent = self.unsent();
+        if unsent.lines >= LINES_MAX {
             return;
         }
-        page.lines += 1;
-        let text = if page.lines == LINES_MAX {
+        unsent.lines += 1;
+        let text = if unsent.lines == LINES_MAX {
             format!("{LINES_MAX} lines are kept of an attempt: further ones are dropped")
         } else {
             shorten(&storable(text), LINE_MAX, LINE_MAX / 2 - 1)
         };
-        let number = page.lines;
-        page.notes.lines.push(LogLine {
+        let number = unsent.lines;
+        unsent.notes.lines.push(LogLine {
             number,
             at: now(),
             text,
         });
     }
 
-    /// What was noted since the last call.
+    /// What was written since the last call.
     pub(crate) fn take(&self) -> Notes {
-        std::mem::take(&mut self.page().notes)
+        std::mem::take(&mut self.unsent().notes)
     }
 
-    /// Gives back what could not be told.
+    /// Takes back what could not be reported.
     pub(crate) fn put_back(&self, mut notes: Notes) {
-        let mut page = self.page();
-        let later = std::mem::take(&mut page.notes);
+        let mut unsent = self.unsent();
+        let later = std::mem::take(&mut unsent.notes);
         notes.progress = later.progress.or(notes.progress);
         notes.lines.extend(later.lines);
-        page.notes = notes;
+        unsent.notes = notes;
     }
 }
 
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn lines_are_bounded_in_number_and_length() {
-        let notebook = Notebook::default();
+        let progress_log = ProgressLog::default();
         for _ in 0..LINES_MAX * 2 {
-            notebook.line(&"x".repeat(LINE_MAX * 2));
+            progress_log.line(&"x".repeat(LINE_MAX * 2));
         }
-        let lines = notebook.take().lines;
+        let lines = progress_log.take().lines;
         assert_eq!(lines.len(), usize::try_from(LINES_MAX).unwrap());
         assert!(lines.iter().all(|line| line.text.chars().count() <= LINE_MAX));
         let last = lines.last().unwrap();
@@ -87,32 +87,32 @@ mod tests {
             last.number == LINES_MAX && last.text.contains("dropped"),
             "{last:?}"
         );
-        notebook.line("one more");
-        assert!(notebook.take().is_empty());
-        let notebook = Notebook::default();
-        notebook.line("a\0b");
-        assert_eq!(notebook.take().lines[0].text, "a\u{fffd}b");
+        progress_log.line("one more");
+        assert!(progress_log.take().is_empty());
+        let progress_log = ProgressLog::default();
+        progress_log.line("a\0b");
+        assert_eq!(progress_log.take().lines[0].text, "a\u{fffd}b");
     }
 
     #[test]
     fn progress_is_a_share() {
-        let notebook = Notebook::default();
-        notebook.progress(7.0);
-        assert_eq!(notebook.take().progress, Some(1.0));
-        notebook.progress(f64::NAN);
-        assert!(notebook.take().is_empty());
+        let progress_log = ProgressLog::default();
+        progress_log.progress(7.0);
+        assert_eq!(progress_log.take().progress, Some(1.0));
+        progress_log.progress(f64::NAN);
+        assert!(progress_log.take().is_empty());
     }
 
     #[test]
-    fn what_could_not_be_told_comes_first_again() {
-        let notebook = Notebook::default();
-        notebook.line("first");
-        notebook.progress(0.1);
-        let notes = notebook.take();
-        notebook.line("second");
-        notebook.progress(0.2);
-        notebook.put_back(notes);
-        let notes = notebook.take();
+    fn what_could_not_be_reported_comes_first_again() {
+        let progress_log = ProgressLog::default();
+        progress_log.line("first");
+        progress_log.progress(0.1);
+        let notes = progress_log.take();
+        progress_log.line("second");
+        progress_log.progress(0.2);
+        progress_log.put_back(notes);
+        let notes = progress_log.take();
         let texts: Vec<&str> = notes.lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!((texts, notes.progress), (vec!["first", "second"], Some(0.2)));
         assert_eq!(notes.lines[1].number, 2);

@@ -6,13 +6,13 @@ use crate::job::QueueName;
 
 /// The queues that a worker serves.
 #[derive(Debug, Clone)]
-pub(crate) struct Rota {
+pub(crate) struct QueueSelector {
     names: Vec<QueueName>,
     weights: Vec<u32>,
     strict: bool,
 }
 
-impl Rota {
+impl QueueSelector {
     /// `queues` with their weights, the first ones first if the order is `strict`.
     pub(crate) fn new(queues: Vec<(QueueName, u32)>, strict: bool) -> Self {
         let (names, weights) = queues.into_iter().unzip();
@@ -53,9 +53,9 @@ impl Rota {
 mod tests {
     use super::*;
 
-    fn rota(strict: bool) -> Rota {
+    fn selector(strict: bool) -> QueueSelector {
         let queue = |name: &str, weight| (name.parse().unwrap(), weight);
-        Rota::new(
+        QueueSelector::new(
             vec![queue("critical", 6), queue("default", 3), queue("low", 1)],
             strict,
         )
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_strict_order_is_always_the_same() {
-        let rota = rota(true);
+        let selector = selector(true);
         for _ in 0..20 {
-            let round = rota.next_round(&mut rand::rng());
+            let round = selector.next_round(&mut rand::rng());
             assert_eq!(round[0].as_str(), "critical");
             assert_eq!(round[2].as_str(), "low");
         }
@@ -73,11 +73,11 @@ mod tests {
 
     #[test]
     fn weights_are_chances_to_be_first() {
-        let rota = rota(false);
+        let selector = selector(false);
         let mut random = rand::rng();
         let mut first = std::collections::HashMap::<String, u32>::new();
         for _ in 0..10_000 {
-            let round = rota.next_round(&mut random);
+            let round = selector.next_round(&mut random);
             assert_eq!(round.len(), 3);
             *first.entry(round[0].to_string()).or_default() += 1;
         }

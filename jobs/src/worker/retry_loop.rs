@@ -1,4 +1,4 @@
-//! How a worker bears a Redis that is away: it waits longer and longer, with jitter, and says so once.
+//! What a role of the worker does while Redis is away: it waits longer and longer, with jitter, and logs it once.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::backoff::Backoff;
 use crate::error::{Error, chain};
 
 /// The waits of one role between calls that fail.
-pub(crate) struct Patience {
+pub(crate) struct RetryLoop {
     role: &'static str,
     failures: u32,
     since: Option<Instant>,
 }
 
-impl Patience {
+impl RetryLoop {
     pub(crate) fn new(role: &'static str) -> Self {
         Self {
             role,
@@ -23,7 +23,7 @@ impl Patience {
         }
     }
 
-    /// A call went through.
+    /// A call succeeded.
     pub(crate) fn succeeded(&mut self) {
         if let Some(since) = self.since.take() {
             tracing::info!(
@@ -35,7 +35,7 @@ impl Patience {
         }
     }
 
-    /// A call failed: says so the first time and waits.
+    /// A call failed: logs it the first time and waits.
     pub(crate) async fn failed(&mut self, error: &Error) {
         if self.since.is_none() {
             self.since = Some(Instant::now());

@@ -75,23 +75,26 @@ mod tests {
         let task = roles.start("heartbeat", work);
         stop.cancelled().await;
         task.await.unwrap();
-        let told = roles.take_failure().map(|error| error.to_string());
-        (told.unwrap_or_default(), roles.has_failed())
+        let message = roles.take_failure().map(|error| error.to_string());
+        (message.unwrap_or_default(), roles.has_failed())
     }
 
     #[tokio::test]
     async fn a_task_that_panics_ends_the_worker_and_says_why() {
-        let (told, _) = outcome_of(async { panic!("no such queue") }).await;
+        let (message, _) = outcome_of(async { panic!("no such queue") }).await;
         assert!(
-            told.contains("heartbeat") && told.contains("no such queue"),
-            "{told}"
+            message.contains("heartbeat") && message.contains("no such queue"),
+            "{message}"
         );
     }
 
     #[tokio::test]
     async fn a_task_that_ends_early_ends_the_worker() {
-        let (told, _) = outcome_of(async {}).await;
-        assert!(told.contains("heartbeat") && told.contains("by itself"), "{told}");
+        let (message, _) = outcome_of(async {}).await;
+        assert!(
+            message.contains("heartbeat") && message.contains("by itself"),
+            "{message}"
+        );
     }
 
     #[tokio::test]

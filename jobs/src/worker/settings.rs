@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_contradict_each_other_are_told() {
+    fn settings_that_contradict_each_other_are_reported() {
         let lookup = |name: &str| match name {
             "SPIRAL_LEASE" => Some("1s".to_owned()),
             "SPIRAL_CONCURRENCY" => Some("0".to_owned()),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_told_from_others_with_similar_names() {
+    fn a_worker_is_distinguished_from_others_with_similar_names() {
         let named = |name: &str| WorkerSettings {
             name: name.to_owned(),
             ..WorkerSettings::default()

@@ -1,48 +1,48 @@
-//! Asks Redis whether jobs may begin, in batches: all that came in while the last batch was on its way.
+//! Asks Redis whether jobs may begin, in batches of all that came in while the last batch was on its way.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::retry_loop::Patience;
+use super::retry_loop::RetryLoop;
 use crate::job::{JobId, QueueName};
-use crate::queue::leases::{BATCH, Beginning, Claims};
+use crate::queue::leases::{BATCH, Claims, MayBegin};
 
 struct Question {
     id: JobId,
     attempt: u32,
-    answer: oneshot::Sender<Beginning>,
+    answer: oneshot::Sender<MayBegin>,
 }
 
-/// The way to the beginners, one for each queue: on a cluster a queue that is away must not hold up the others.
+/// Sends questions to the starters, one for each queue: on a cluster a queue that is away must not hold up the others.
 #[derive(Clone)]
-pub(crate) struct Beginnings {
+pub(crate) struct StarterHandle {
     by_queue: Arc<HashMap<QueueName, mpsc::UnboundedSender<Question>>>,
 }
 
-impl Beginnings {
-    pub(crate) fn new(claims: &Claims, queues: &[QueueName]) -> (Self, Vec<Beginner>) {
-        let (by_queue, beginners) = queues
+impl StarterHandle {
+    pub(crate) fn new(claims: &Claims, queues: &[QueueName]) -> (Self, Vec<Starter>) {
+        let (by_queue, starters) = queues
             .iter()
             .map(|queue| {
                 let (sender, inbox) = mpsc::unbounded_channel();
-                let beginner = Beginner {
+                let starter = Starter {
                     claims: claims.clone(),
                     queue: queue.clone(),
                     inbox,
                 };
-                ((queue.clone(), sender), beginner)
+                ((queue.clone(), sender), starter)
             })
             .unzip();
-        let beginnings = Self {
+        let handle = Self {
             by_queue: Arc::new(by_queue),
         };
-        (beginnings, beginners)
+        (handle, starters)
     }
 
     /// Whether an attempt may begin; it is marked then. Waits for Redis as long as it takes. `None` when the worker ends.
-    pub(crate) async fn ask(&self, queue: &QueueName, id: JobId, attempt: u32) -> Option<Beginning> {
+    pub(crate) async fn ask(&self, queue: &QueueName, id: JobId, attempt: u32) -> Option<MayBegin> {
         let (sender, answer) = oneshot::channel();
         let question = Question {
             id,
@@ -55,16 +55,16 @@ impl Beginnings {
 }
 
 /// Asks for one queue.
-pub(crate) struct Beginner {
+pub(crate) struct Starter {
     claims: Claims,
     queue: QueueName,
     inbox: mpsc::UnboundedReceiver<Question>,
 }
 
-impl Beginner {
+impl Starter {
     /// Runs until every sender is gone. The inbox needs no bound: who asks has a place, and places are bounded.
     pub(crate) async fn run(mut self) {
-        let mut patience = Patience::new("begin");
+        let mut retry = RetryLoop::new("start");
         let mut questions = Vec::new();
         while self.inbox.recv_many(&mut questions, BATCH).await > 0 {
             loop {
@@ -79,13 +79,13 @@ impl Beginner {
                 }
                 match self.claims.begin(&self.queue, &jobs).await {
                     Ok(answers) => {
-                        patience.succeeded();
+                        retry.succeeded();
                         for (question, answer) in questions.drain(..).zip(answers) {
                             let _gone = question.answer.send(answer);
                         }
                         break;
                     }
-                    Err(error) => patience.failed(&error).await,
+                    Err(error) => retry.failed(&error).await,
                 }
             }
         }

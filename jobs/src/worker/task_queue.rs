@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
 
-use super::in_flight::HeldJob;
+use super::in_flight::InFlightJob;
 use crate::queue::leases::Claim;
 
 /// A claim on its way to the function.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) claim: Claim,
-    pub(crate) job: Arc<HeldJob>,
+    pub(crate) job: Arc<InFlightJob>,
 }
 
 /// Filled by the fetcher and emptied by the backend.
@@ -88,9 +88,9 @@ mod tests {
     use super::*;
     use crate::job::{JobId, QueueName};
     use crate::queue::leases::Claim;
-    use crate::worker::in_flight::Held;
+    use crate::worker::in_flight::InFlight;
 
-    fn task(held: &Held, jobs: usize) -> (Vec<Assignment>, Vec<JobId>) {
+    fn task(in_flight: &InFlight, jobs: usize) -> (Vec<Assignment>, Vec<JobId>) {
         let assignments: Vec<Assignment> = (0..jobs)
             .map(|_| {
                 let claim = Claim {
@@ -102,7 +102,7 @@ mod tests {
                     suspect: false,
                     asked_at: Instant::now(),
                 };
-                let job = held.add(&claim);
+                let job = in_flight.add(&claim);
                 Assignment { claim, job }
             })
             .collect();
@@ -117,9 +117,9 @@ mod tests {
 
     #[test]
     fn what_a_task_has_not_begun_comes_before_the_next_task() {
-        let (queue, held) = (TaskQueue::default(), Held::new(1));
-        let (first, first_ids) = task(&held, 3);
-        let (second, second_ids) = task(&held, 1);
+        let (queue, in_flight) = (TaskQueue::default(), InFlight::new(1));
+        let (first, first_ids) = task(&in_flight, 3);
+        let (second, second_ids) = task(&in_flight, 1);
         queue.push(first);
         queue.push(second);
         let mut begun = queue.pop().unwrap();
@@ -131,13 +131,13 @@ mod tests {
 
     #[test]
     fn nothing_waits_after_the_end() {
-        let (queue, held) = (Arc::new(TaskQueue::default()), Held::new(1));
+        let (queue, in_flight) = (Arc::new(TaskQueue::default()), InFlight::new(1));
         let context = Context::from_waker(noop_waker_ref());
         assert!(queue.poll_any(&context).is_pending());
-        queue.push(task(&held, 1).0);
+        queue.push(task(&in_flight, 1).0);
         assert!(queue.poll_any(&context).is_ready());
         queue.close();
-        queue.put_back(task(&held, 1).0);
+        queue.put_back(task(&in_flight, 1).0);
         assert!(queue.poll_any(&context).is_pending());
     }
 }

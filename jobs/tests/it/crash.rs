@@ -30,7 +30,7 @@ async fn the_jobs_of_a_vanished_worker_are_run_by_another() {
     let job = envelope("scripted", &json!({}));
     env.push(std::slice::from_ref(&job)).await;
     until_announced(&mut watch, 1).await;
-    // Neither its heartbeat nor its farewell happens.
+    // Neither its heartbeat nor its shutdown happens.
     vanishing.run.abort();
     drop(vanishing.run.await);
 

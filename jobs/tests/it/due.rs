@@ -72,13 +72,13 @@ async fn an_idle_worker_sleeps_until_the_next_job_is_due() {
             let Some(asked) = fetches(&calls[pushed..place], env.queue.as_str()).pop() else {
                 continue;
             };
-            let told: f64 = calls[place].words.last().unwrap().parse().unwrap();
+            let wait: f64 = calls[place].words.last().unwrap().parse().unwrap();
             #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact")]
             let until_due = due.timestamp_millis() as f64 - asked.at;
             if until_due > 1.0 {
                 assert!(
-                    (told * 1_000.0 - until_due).abs() <= 2.0,
-                    "{until_due} ms ahead, and it slept {told} s"
+                    (wait * 1_000.0 - until_due).abs() <= 2.0,
+                    "{until_due} ms ahead, and it slept {wait} s"
                 );
                 slept += 1;
             }
@@ -111,7 +111,7 @@ impl Function for Timed {
 async fn a_due_job_does_not_wait_until_redis_looks_at_its_clock() {
     let mut env = TestEnv::on(Arc::new(RedisServer::start_sleepy())).await;
     env.settings.lease = Duration::from_mins(1);
-    let (began, mut told) = mpsc::unbounded_channel();
+    let (began, mut begun) = mpsc::unbounded_channel();
     let worker = env.worker(&catalog_of(Timed(began)));
     has_come(&env).await;
     let mut late = Vec::new();
@@ -119,7 +119,7 @@ async fn a_due_job_does_not_wait_until_redis_looks_at_its_clock() {
         // Not in step with anything.
         let due = Utc::now() + Duration::from_millis(203 + round * 7);
         env.push(&[due_at(due, "timed")]).await;
-        let began = tokio::time::timeout(Duration::from_mins(2), told.recv())
+        let began = tokio::time::timeout(Duration::from_mins(2), begun.recv())
             .await
             .unwrap();
         let after = (began.unwrap() - due).num_milliseconds();

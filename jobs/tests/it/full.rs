@@ -179,8 +179,11 @@ async fn who_records_begins_also_when_redis_is_full() {
     assert!(recorder.read(Duration::from_millis(10)).await.unwrap().is_empty());
     // What was called off has to be told; what comes in has not.
     let job = envelope("scripted", &json!({}));
-    let told = [(job.id, 0, "scripted")];
-    env.queues.announce_cancelled(&env.queue, &told).await.unwrap();
+    let cancelled = [(job.id, 0, "scripted")];
+    env.queues
+        .announce_cancelled(&env.queue, &cancelled)
+        .await
+        .unwrap();
     assert!(
         env.queues
             .announce(&env.queue, &[job])

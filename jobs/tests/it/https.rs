@@ -107,7 +107,7 @@ async fn only_a_server_with_a_trusted_certificate_for_its_name_is_called() {
         panic!("no output: {:?}", ended[0]);
     };
     assert_eq!(output["body"], "secret");
-    for (became, told) in [
+    for (became, reason) in [
         (&ended[1], "invalid peer certificate: "),
         (&ended[2], "certificate not valid for name"),
     ] {
@@ -115,7 +115,7 @@ async fn only_a_server_with_a_trusted_certificate_for_its_name_is_called() {
             panic!("no retry: {became:?}");
         };
         assert!(
-            message.contains("could not connect: ") && message.contains(told),
+            message.contains("could not connect: ") && message.contains(reason),
             "{message}"
         );
     }

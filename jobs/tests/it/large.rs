@@ -79,7 +79,7 @@ async fn lanes_take_turns_also_when_their_jobs_are_large() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bytes_of_a_queue_are_told() {
+async fn the_bytes_of_a_queue_are_counted() {
     let env = TestEnv::new().await;
     assert_eq!(env.queues.bytes(&env.queue).await.unwrap(), Some(0));
     env.push(&(0..300).map(|_| large(10_000)).collect::<Vec<_>>())

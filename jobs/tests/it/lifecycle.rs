@@ -172,7 +172,7 @@ async fn past_its_last_attempt_a_job_is_dead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_failure_is_told() {
+async fn every_kind_of_failure_is_reported() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let worker = env.worker(&catalog_of(Scripted::default()));

@@ -9,7 +9,7 @@ mod edit;
 mod expected;
 mod fetch;
 mod real;
-mod recover;
+mod rescue;
 mod steps;
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};

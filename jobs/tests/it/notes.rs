@@ -50,7 +50,7 @@ fn noted(watch: &Watch) -> Vec<&Notes> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_and_lines_are_told_while_it_runs_and_the_rest_with_its_end() {
+async fn progress_and_lines_are_reported_while_it_runs_and_the_rest_with_its_end() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let talkative = Talkative::default();
@@ -82,7 +82,7 @@ async fn progress_and_lines_are_told_while_it_runs_and_the_rest_with_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_could_not_be_told_while_redis_was_away_comes_with_the_end() {
+async fn what_could_not_be_reported_while_redis_was_away_comes_with_the_end() {
     let env = TestEnv::alone().await;
     let mut watch = env.watch().await;
     let talkative = Talkative::default();

@@ -212,13 +212,13 @@ fn healthcheck(env: &TestEnv, name: &str) -> Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_is_well_as_long_as_it_renews_its_lease() {
     let env = TestEnv::alone().await;
-    let told = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr_of = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
     let nobody = healthcheck(&env, "patient");
     assert_eq!(nobody.status.code(), Some(1));
     assert!(
-        told(&nobody).contains("no worker called patient"),
+        stderr_of(&nobody).contains("no worker called patient"),
         "{}",
-        told(&nobody)
+        stderr_of(&nobody)
     );
 
     let patient = Process::start(&env, "patient");
@@ -242,24 +242,24 @@ async fn a_worker_is_well_as_long_as_it_renews_its_lease() {
     let unknown = healthcheck(&env, "patient");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(
-        told(&unknown).contains("Redis cannot be asked"),
+        stderr_of(&unknown).contains("Redis cannot be asked"),
         "{}",
-        told(&unknown)
+        stderr_of(&unknown)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_settings_are_told_all_at_once_and_nothing_starts() {
+async fn bad_settings_are_reported_all_at_once_and_nothing_starts() {
     let output = Command::new(env!("CARGO_BIN_EXE_worker"))
         .env_clear()
         .env("SPIRAL_CONCURRENCY", "many")
         .env("SPIRAL_LEASE", "soon")
         .output()
         .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("SPIRAL_CONCURRENCY") && told.contains("SPIRAL_LEASE"),
-        "{told}"
+        stderr.contains("SPIRAL_CONCURRENCY") && stderr.contains("SPIRAL_LEASE"),
+        "{stderr}"
     );
 }

@@ -40,7 +40,7 @@ async fn the_memo_keeps_to_its_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_is_larger_than_the_memo_is_told_and_not_kept() {
+async fn a_value_that_is_larger_than_the_memo_is_returned_and_not_kept() {
     let mut env = TestEnv::new().await;
     env.settings.redis.memo_max_bytes = 1_000;
     let mut watch = env.watch().await;

@@ -276,15 +276,15 @@ fn a_worker_says_at_its_start_which_file_it_cannot_use() {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let said = format!(
+        let output = format!(
             "{}{}",
             String::from_utf8_lossy(&ended.stdout),
             String::from_utf8_lossy(&ended.stderr)
         );
         assert!(!ended.status.success());
         assert!(
-            said.contains("SPIRAL_REDIS_TLS_") && said.contains(message),
-            "{name}: {said}"
+            output.contains("SPIRAL_REDIS_TLS_") && output.contains(message),
+            "{name}: {output}"
         );
     }
 }

@@ -27,6 +27,18 @@ const REFUSED_BY_REDIS: &str = "Password authentication failed";
 /// F(90).
 const VALUE: &str = "2880067194370816120";
 
+/// Asks in HTTP/2 and tells what came.
+const ASK_BY_HTTP_2: &str = "
+    const session = require('node:http2').connect(process.argv[1], { rejectUnauthorized: false });
+    session.on('error', (error) => { console.error(error.message); process.exit(1); });
+    const request = session.request({ ':path': '/api/v1/functions' });
+    request.on('response', (headers) => {
+      console.log(headers[':status'], session.socket.getProtocol(), headers['strict-transport-security']);
+      session.destroy();
+    });
+    request.end();
+";
+
 pub(super) fn no_secrets(stack: &mut Stack) -> Result<()> {
     let mut up = stack.compose(&["up", "--detach"]);
     let captured = process::capture(up.env_remove("SPIRAL_SECRETS"))?;

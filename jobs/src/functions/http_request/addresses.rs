@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn all_other_addresses_are_told_for_what_they_are() {
+    fn all_other_addresses_are_named_for_what_they_are() {
         for (address, what) in [
             ("0.0.0.0", "an unspecified address"),
             ("0.255.255.255", "an unspecified address"),

@@ -103,7 +103,7 @@ async fn a_redirect_to_a_private_address_is_refused_and_never_connected_to() {
     let function = function(look_up, rule);
     let private = Server::start(PRIVATE, 0, ok()).await;
     let port = private.address.port();
-    for (location, told) in [
+    for (location, expected) in [
         (
             format!("http://127.0.0.2:{port}/x"),
             "127.0.0.2 is a private address",
@@ -125,7 +125,7 @@ async fn a_redirect_to_a_private_address_is_refused_and_never_connected_to() {
         let public = Server::start(PUBLIC, 0, redirect_to(&location)).await;
         let url = format!("http://{}/start", public.address);
         let message = fatal(call(&function, json!({ "url": url })).await);
-        assert!(message.contains(told), "{location}: {message}");
+        assert!(message.contains(expected), "{location}: {message}");
         assert!(
             message.contains(&format!("(redirected from {url}) was not sent")),
             "{location}: {message}"

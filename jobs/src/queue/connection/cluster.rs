@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use redis::aio::ConnectionLike;
 use redis::{ConnectionInfo, ErrorKind, Value, pipe};
 
-use super::error_class::{Fault, server_error, told_by};
+use super::error_class::{Fault, server_error, with_address};
 use super::node::Node;
 use super::tls;
 
@@ -156,7 +156,7 @@ impl Cluster {
         let answers = node.shared().req_packed_commands(&questions, 0, 2).await;
         let answers = answers.map_err(|error| {
             self.lost(&node);
-            told_by(&node, error)
+            with_address(&node, error)
         })?;
         let mut answers = answers.into_iter();
         let here = answers.next().unwrap_or(Value::Nil);
@@ -167,7 +167,7 @@ impl Cluster {
                 Fault::Elsewhere(there) => self.at(&full_address(&there, &address))?,
                 // The slot is here still, and on its way elsewhere.
                 Fault::Asked(_) | Fault::Unstable => node,
-                Fault::Doubtful | Fault::Lost | Fault::None => return Err(error),
+                Fault::Unknown | Fault::Lost | Fault::None => return Err(error),
             },
         };
         Ok((place, peers.unwrap_or_default()))

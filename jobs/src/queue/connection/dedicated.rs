@@ -6,7 +6,7 @@ use apalis_redis::RedisError;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue};
 
-use super::error_class::told_by;
+use super::error_class::with_address;
 use super::node::Node;
 use super::router::Route;
 use super::tls;
@@ -44,7 +44,7 @@ impl Place {
         match &self.route {
             Some((route, key)) => {
                 route.learn(key, &self.node, &error);
-                told_by(&self.node, error)
+                with_address(&self.node, error)
             }
             None => tls::explained(error),
         }

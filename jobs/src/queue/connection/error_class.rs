@@ -1,4 +1,4 @@
-//! What an error says of the node that it came from.
+//! What an error means for the node that it came from.
 
 use std::fmt::Display;
 use std::io;
@@ -17,7 +17,7 @@ pub(super) enum Fault {
     /// in a moment.
     Unstable,
     /// It answers, but does not serve: no longer master, without its cluster, being taken from.
-    Doubtful,
+    Unknown,
     /// It does not answer.
     Lost,
     /// The command failed; the node is in order.
@@ -30,7 +30,7 @@ impl Fault {
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::Moved) => match error.redirect_node() {
                 Some((address, _)) => Self::Elsewhere(address.to_owned()),
-                None => Self::Doubtful,
+                None => Self::Unknown,
             },
             ErrorKind::Server(ServerErrorKind::Ask) => match error.redirect_node() {
                 Some((address, _)) => Self::Asked(address.to_owned()),
@@ -42,11 +42,11 @@ impl Fault {
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::BusyLoading,
-            ) => Self::Doubtful,
+            ) => Self::Unknown,
             // A connection that could not log in does not try again by itself.
             ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => Self::Lost,
             // NOAUTH: this connection is older than the password.
-            _ if matches!(error.code(), Some("UNBLOCKED" | "NOAUTH")) => Self::Doubtful,
+            _ if matches!(error.code(), Some("UNBLOCKED" | "NOAUTH")) => Self::Unknown,
             _ => Self::None,
         }
     }
@@ -62,7 +62,7 @@ pub(super) fn server_error(answer: &Value) -> Option<RedisError> {
 }
 
 /// An error of the connection together with the node's address: with several nodes it matters which.
-pub(super) fn told_by(node: &impl Display, error: RedisError) -> RedisError {
+pub(super) fn with_address(node: &impl Display, error: RedisError) -> RedisError {
     if error.kind() != ErrorKind::Io {
         return error;
     }

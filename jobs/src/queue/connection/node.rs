@@ -126,7 +126,7 @@ impl Node {
     fn learn(&self, number: u64, error: &RedisError) {
         match Fault::of(error) {
             Fault::Lost => self.replace(number, Duration::ZERO),
-            Fault::Doubtful => self.replace(number, RECONNECT_EVERY),
+            Fault::Unknown => self.replace(number, RECONNECT_EVERY),
             Fault::Elsewhere(_) | Fault::Asked(_) | Fault::Unstable | Fault::None => {}
         }
     }

@@ -9,7 +9,7 @@ use redis::aio::ConnectionLike;
 use redis::{Arg, Cmd, Pipeline, RedisFuture, Value};
 
 use super::cluster::{Cluster, hash_tag};
-use super::error_class::{Fault, server_error, told_by};
+use super::error_class::{Fault, server_error, with_address};
 use super::node::Node;
 use super::sentinel::Sentinel;
 
@@ -48,7 +48,7 @@ impl Route {
         match (Fault::of(error), self) {
             (Fault::None | Fault::Asked(_) | Fault::Unstable, _) => false,
             (Fault::Elsewhere(address), Self::Cluster(cluster)) => cluster.moved(key, node, &address).is_ok(),
-            (Fault::Doubtful, Self::Cluster(cluster)) => {
+            (Fault::Unknown, Self::Cluster(cluster)) => {
                 cluster.doubtful(key, node);
                 false
             }
@@ -56,7 +56,7 @@ impl Route {
                 cluster.lost(node);
                 false
             }
-            (Fault::Elsewhere(_) | Fault::Doubtful | Fault::Lost, Self::Sentinel(sentinel)) => {
+            (Fault::Elsewhere(_) | Fault::Unknown | Fault::Lost, Self::Sentinel(sentinel)) => {
                 sentinel.lost(node);
                 false
             }
@@ -161,7 +161,7 @@ impl<'a> Routed<'a> {
             }
             moves += 1;
             if !self.route.learn(&self.key, &node, &error) || moves > MOST_MOVES {
-                return result.map_err(|error| told_by(&node, error));
+                return result.map_err(|error| with_address(&node, error));
             }
         }
     }

@@ -78,19 +78,19 @@ impl From<Queued> for JobEvent {
 /// An attempt that ended, as the finish script appends it: id, attempt, function, when it began and ended (in ms),
 /// outcome, notes. The worker is named once for all of an entry.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct EndedOnWire<'a>(
+pub(crate) struct EncodedFinished<'a>(
     JobId,
     u32,
     #[serde(borrow)] Cow<'a, str>,
     i64,
     i64,
-    OutcomeOnWire,
+    EncodedOutcome,
     Option<Notes>,
 );
 
 // Tagged from outside: serde cannot carry a `RawValue` through the buffer that an inner tag needs.
 #[derive(Serialize, Deserialize)]
-enum OutcomeOnWire {
+enum EncodedOutcome {
     /// Completed, with the output.
     #[serde(rename = "c")]
     Output(Box<RawValue>),
@@ -106,25 +106,25 @@ enum OutcomeOnWire {
     Cancelled,
 }
 
-impl<'a> EndedOnWire<'a> {
+impl<'a> EncodedFinished<'a> {
     pub(crate) fn of(finished: &'a Finished) -> Self {
         let outcome = match &finished.outcome {
             Outcome::Completed {
                 output: OutputSummary::Whole(json),
-            } => OutcomeOnWire::Output(json.clone()),
+            } => EncodedOutcome::Output(json.clone()),
             Outcome::Completed {
                 output: OutputSummary::Measured(measure),
-            } => OutcomeOnWire::Measure(measure.clone()),
+            } => EncodedOutcome::Measure(measure.clone()),
             Outcome::Retrying {
                 error,
                 run_at,
                 parked,
             } => {
                 let message = error.message.clone();
-                OutcomeOnWire::Retrying(error.kind, message, run_at.timestamp_millis(), *parked)
+                EncodedOutcome::Retrying(error.kind, message, run_at.timestamp_millis(), *parked)
             }
-            Outcome::Dead { error } => OutcomeOnWire::Dead(error.kind, error.message.clone()),
-            Outcome::Cancelled => OutcomeOnWire::Cancelled,
+            Outcome::Dead { error } => EncodedOutcome::Dead(error.kind, error.message.clone()),
+            Outcome::Cancelled => EncodedOutcome::Cancelled,
         };
         Self(
             finished.id,
@@ -140,21 +140,21 @@ impl<'a> EndedOnWire<'a> {
     fn read(self, worker: &str) -> Finished {
         let Self(id, attempt, function, started, finished, outcome, notes) = self;
         let outcome = match outcome {
-            OutcomeOnWire::Output(json) => Outcome::Completed {
+            EncodedOutcome::Output(json) => Outcome::Completed {
                 output: OutputSummary::Whole(json),
             },
-            OutcomeOnWire::Measure(measure) => Outcome::Completed {
+            EncodedOutcome::Measure(measure) => Outcome::Completed {
                 output: OutputSummary::Measured(measure),
             },
-            OutcomeOnWire::Retrying(kind, message, run_at, parked) => Outcome::Retrying {
+            EncodedOutcome::Retrying(kind, message, run_at, parked) => Outcome::Retrying {
                 error: AttemptError { kind, message },
                 run_at: time(run_at),
                 parked,
             },
-            OutcomeOnWire::Dead(kind, message) => Outcome::Dead {
+            EncodedOutcome::Dead(kind, message) => Outcome::Dead {
                 error: AttemptError { kind, message },
             },
-            OutcomeOnWire::Cancelled => Outcome::Cancelled,
+            EncodedOutcome::Cancelled => Outcome::Cancelled,
         };
         Finished {
             id,
@@ -169,17 +169,17 @@ impl<'a> EndedOnWire<'a> {
     }
 }
 
-/// What a running attempt says, as the report script appends it: id, attempt, when it began (in ms, the first time
+/// What a running attempt reports, as the report script appends it: id, attempt, when it began (in ms, the first time
 /// alone), notes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct ReportOnWire(
+pub(crate) struct EncodedReport(
     pub(crate) JobId,
     pub(crate) u32,
     pub(crate) Option<i64>,
     pub(crate) Option<Notes>,
 );
 
-impl ReportOnWire {
+impl EncodedReport {
     fn events(self, worker: &str) -> impl Iterator<Item = JobEvent> {
         let Self(id, attempt, started, notes) = self;
         let started = started.map(|started| JobEvent::Started {
@@ -197,7 +197,7 @@ fn time(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).unwrap_or_default()
 }
 
-/// Reads one entry. One that cannot be read has no events and is told to the log: it must not stop those behind it.
+/// Reads one entry. One that cannot be read has no events and is logged: it must not stop those behind it.
 pub(super) fn read_or_skip(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
     read(queue, entry).or_else(|error| {
         tracing::error!(%queue, event = entry.id, error = chain(&error), "skipped an event that cannot be read");
@@ -230,11 +230,11 @@ fn read(queue: &QueueName, entry: &StreamId) -> Result<EventBatch, Error> {
         "queued_many" => vec![JobEvent::QueuedMany {
             count: data.parse().unwrap_or_default(),
         }],
-        "finished" => from_json::<EndedOnWire<'_>>(id, data)?
+        "finished" => from_json::<EncodedFinished<'_>>(id, data)?
             .into_iter()
             .map(|ended| JobEvent::Finished(Box::new(ended.read(field("w")))))
             .collect(),
-        "reported" => from_json::<ReportOnWire>(id, data)?
+        "reported" => from_json::<EncodedReport>(id, data)?
             .into_iter()
             .flat_map(|report| report.events(field("w")))
             .collect(),
@@ -296,7 +296,7 @@ fn text(value: &redis::Value) -> Option<String> {
     redis::from_redis_value_ref(value).ok()
 }
 
-/// Reads a JSON array. Items that cannot be read are left out and told to the log: each is of another job.
+/// Reads a JSON array. Items that cannot be read are left out and logged: each is of another job.
 fn from_json<'a, T: Deserialize<'a>>(id: EventId, data: &'a str) -> Result<Vec<T>, Error> {
     let no_json = |error| Error::Protocol(format!("an event that is no JSON: {error}"));
     if let Ok(all) = serde_json::from_str(data) {

@@ -24,7 +24,7 @@ pub(crate) struct Room {
 
 /// Whether a job that this worker was given may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beginning {
+pub(crate) enum MayBegin {
     /// Redis has marked it as begun.
     Yes,
     /// This worker does not hold the attempt any more.
@@ -50,7 +50,7 @@ impl Claims {
         &self,
         queue: &QueueName,
         jobs: &[(JobId, u32)],
-    ) -> Result<Vec<Beginning>, Error> {
+    ) -> Result<Vec<MayBegin>, Error> {
         let keys = self.queues.keys(queue);
         let mut call = scripts::BEGIN.call(&keys.of_worker(&self.worker));
         call.arg("worker", &*self.worker)
@@ -60,9 +60,9 @@ impl Claims {
         }
         let reply: Vec<u64> = self.queues.connection.script(&call).await?;
         let beginnings = reply.into_iter().map(|code| match code {
-            1 => Beginning::Yes,
-            2 => Beginning::Cancelled,
-            _ => Beginning::NotHeld,
+            1 => MayBegin::Yes,
+            2 => MayBegin::Cancelled,
+            _ => MayBegin::NotHeld,
         });
         Ok(beginnings.collect())
     }

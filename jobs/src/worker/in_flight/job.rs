@@ -1,4 +1,4 @@
-//! One job in the hands of this process, and how far it has come: it waits, asks Redis, runs, has ended, or goes back.
+//! One job that this process holds, and its stage: it waits, asks Redis, runs, has ended, or goes back.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::AttemptHandle;
 use crate::job::QueueName;
-use crate::worker::progress_log::Notebook;
+use crate::worker::progress_log::ProgressLog;
 
 /// An attempt that ends sooner is not announced: its end says it all.
 const ANNOUNCED_AFTER_MS: i64 = 50;
@@ -20,55 +20,55 @@ const WAITS: u8 = 0;
 /// Has a place, and Redis is asked whether it may begin.
 const ASKS: u8 = 1;
 const RUNS: u8 = 2;
-/// Has ended, and Redis is to be told.
+/// Has ended, and is to be recorded in Redis.
 const ENDED: u8 = 3;
 /// Has not begun, and will not: it goes back.
 const RETURNS: u8 = 4;
 
-/// A job in the hands of this process. Shared by those who run it and those who stop it or listen to it.
+/// A job that this process holds. Shared by those who run it, stop it and report on it.
 #[derive(Debug)]
-pub(crate) struct HeldJob {
+pub(crate) struct InFlightJob {
     pub(crate) queue: QueueName,
     pub(crate) attempt: u32,
     pub(crate) stop: CancellationToken,
-    pub(crate) notebook: Notebook,
-    /// Rings when there is something in it.
+    pub(crate) progress_log: ProgressLog,
+    /// Notified when there is something in it.
     news: watch::Sender<()>,
     /// Its place in the order in which jobs were fetched.
     pub(super) number: AtomicU64,
     stage: AtomicU8,
     began: OnceLock<Instant>,
-    /// Stopped because somebody called the job off, which is an outcome.
-    called_off: AtomicBool,
+    /// Stopped because the job is to be cancelled, which is an outcome.
+    cancelled: AtomicBool,
     /// When it began to run, in ms; 0 before.
     pub(super) started_ms: AtomicI64,
     pub(super) announced: AtomicBool,
 }
 
-impl HeldJob {
+impl InFlightJob {
     pub(crate) fn new(queue: QueueName, attempt: u32, news: watch::Sender<()>) -> Self {
         Self {
             queue,
             attempt,
             stop: CancellationToken::new(),
-            notebook: Notebook::default(),
+            progress_log: ProgressLog::default(),
             news,
             number: AtomicU64::new(0),
             stage: AtomicU8::new(WAITS),
             began: OnceLock::new(),
-            called_off: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
             started_ms: AtomicI64::new(0),
             announced: AtomicBool::new(false),
         }
     }
 
-    /// The job was called off; without this a stopped attempt has no outcome.
-    pub(crate) fn is_called_off(&self) -> bool {
-        self.called_off.load(Ordering::SeqCst)
+    /// The job is to be cancelled; without this a stopped attempt has no outcome.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn call_off(&self) {
-        self.called_off.store(true, Ordering::SeqCst);
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
         self.stop.cancel();
     }
 
@@ -137,14 +137,14 @@ impl HeldJob {
     }
 }
 
-impl AttemptHandle for HeldJob {
+impl AttemptHandle for InFlightJob {
     fn progress(&self, share: f64) {
-        self.notebook.progress(share);
+        self.progress_log.progress(share);
         self.news.send_replace(());
     }
 
     fn log(&self, line: &str) {
-        self.notebook.line(line);
+        self.progress_log.line(line);
         self.news.send_replace(());
     }
 

@@ -80,7 +80,7 @@ async fn this_machine_is_refused_in_every_spelling_and_never_connected_to() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let port = listener.local_addr().unwrap().port();
-    for (host, told) in [
+    for (host, reason) in [
         ("127.0.0.1", "127.0.0.1 is a loopback address"),
         ("127.1", "127.0.0.1 is a loopback address"),
         ("2130706433", "127.0.0.1 is a loopback address"),
@@ -98,7 +98,7 @@ async fn this_machine_is_refused_in_every_spelling_and_never_connected_to() {
             .await
             .dead();
         let expected = format!(
-            "was not sent: {told}, and only addresses of the public internet may be called (unless the workers run \
+            "was not sent: {reason}, and only addresses of the public internet may be called (unless the workers run \
              with SPIRAL_HTTP_ALLOW_PRIVATE=true)"
         );
         assert!(message.ends_with(&expected), "{host}: {message}");

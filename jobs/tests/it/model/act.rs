@@ -8,7 +8,7 @@ use super::edit::edit;
 use super::expected::Model;
 use super::fetch::{Room, fetch};
 use super::real::{Real, worker_name};
-use super::recover::recover;
+use super::rescue::rescue;
 use super::steps::{JOBS, LANES, MAX_ATTEMPTS, Step, Then, lane};
 
 /// Further off than a test takes, in ms.
@@ -50,15 +50,15 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
             let mut call = real.report.call_of(worker);
             call.arg(worker_name(worker));
             call.arg(job).arg(attempt).arg(json!([job, attempt]).to_string());
-            let told: u64 = call.invoke(&mut real.connection).unwrap();
+            let reported: u64 = call.invoke(&mut real.connection).unwrap();
             let holds = model.running.get(&job) == Some(&(worker, attempt));
-            prop_assert_eq!(told, u64::from(holds));
+            prop_assert_eq!(reported, u64::from(holds));
             if holds {
                 model.begun.insert(job);
             }
         }
         Step::Begin { worker, job, attempt } => begin(worker, (job, attempt), model, real)?,
-        Step::Lapse { worker, old } => recover(worker, old, model, real)?,
+        Step::Lapse { worker, old } => rescue(worker, old, model, real)?,
         Step::Cancel { job } => cancel(job, model, real)?,
         Step::Forget { job } => forget(job, model, real)?,
         Step::RunNow { job } => {
@@ -68,7 +68,7 @@ pub(super) fn take(step: &Step, model: &mut Model, real: &mut Real) -> Result<()
             let waited = model.scheduled.remove(&job).is_some();
             prop_assert_eq!(due, [u64::from(waited)]);
             if waited {
-                model.line_up(job, false);
+                model.enqueue(job, false);
             }
         }
         Step::Edit { job } => edit(job, model, real)?,
@@ -111,7 +111,7 @@ fn push(job: u8, later: bool, late: bool, model: &mut Model, real: &mut Real) ->
     if is_new && later {
         model.scheduled.insert(job, false);
     } else if is_new {
-        model.line_up(job, false);
+        model.enqueue(job, false);
     }
     let known = (0..JOBS).filter(|job| model.knows(*job)).count();
     prop_assert_eq!(held, known);
@@ -161,7 +161,7 @@ fn give_back(
         } else if later {
             model.scheduled.insert(job, false);
         } else {
-            model.line_up(job, true);
+            model.enqueue(job, true);
         }
     }
     Ok(())
@@ -184,8 +184,10 @@ fn finish(
     };
     let event = json!([job, attempt, then.name()]).to_string();
     let times = if twice { 2 } else { 1 };
-    let told = vec![event.as_str(); times].join(",");
-    call.arg(worker_name(worker)).arg(1_000).arg(format!("[{told}]"));
+    let events = vec![event.as_str(); times].join(",");
+    call.arg(worker_name(worker))
+        .arg(1_000)
+        .arg(format!("[{events}]"));
     for time in 1..=times {
         let ends = (event.len() + 1) * time;
         call.arg(job).arg(attempt).arg(&next).arg(ends).arg("1");

@@ -118,13 +118,13 @@ impl Story {
 pub(super) fn check(model: &Model, real: &mut Real) -> Result<(), String> {
     let stream: StreamRangeReply = real.ask(&["XRANGE", "events", "-", "+"]);
     let mut stories = BTreeMap::<u8, Story>::new();
-    let mut told = Vec::new();
+    let mut seen = Vec::new();
     for (job, event) in stream.ids.iter().flat_map(events) {
-        told.push((job, event));
+        seen.push((job, event));
         let story = stories.entry(job).or_default();
         *story = story
             .after(event)
-            .ok_or_else(|| format!("job {job}: {event:?} after {story:?}; all events: {told:?}"))?;
+            .ok_or_else(|| format!("job {job}: {event:?} after {story:?}; all events: {seen:?}"))?;
     }
     for job in 0..JOBS {
         let Story { place, .. } = stories.get(&job).copied().unwrap_or_default();
@@ -140,7 +140,7 @@ pub(super) fn check(model: &Model, real: &mut Real) -> Result<(), String> {
         };
         if !fits || model.finished.contains_key(&job) != (place == Place::Over) {
             return Err(format!(
-                "job {job} is {place:?} by its events {told:?}, but not in {model:?}"
+                "job {job} is {place:?} by its events {seen:?}, but not in {model:?}"
             ));
         }
     }
@@ -224,7 +224,7 @@ fn are_legal(events: &[Event]) -> bool {
 }
 
 #[test]
-fn a_legal_life_is_told_from_an_illegal_one() {
+fn a_legal_life_is_distinguished_from_an_illegal_one() {
     let queued = Event::Queued { later: false };
     let scheduled = Event::Queued { later: true };
     for life in [

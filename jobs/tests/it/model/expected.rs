@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// Lines a job up in its lane; one that was empty begins with the present turn of its priority.
-    pub(super) fn line_up(&mut self, job: u8, at_front: bool) {
+    pub(super) fn enqueue(&mut self, job: u8, at_front: bool) {
         let name = self.lane(job);
         let turn = self.waiting.iter().filter(|(other, _)| other[..1] == name[..1]);
         let turn = turn.map(|(_, (_, turn))| *turn).min().unwrap_or(0);

@@ -43,7 +43,7 @@ pub(super) fn fetch(worker: u8, room: Room, model: &mut Model, real: &mut Real) 
             .filter(|job| model.lane(*job) == name)
             .collect();
         for job in of_lane {
-            model.line_up(job, false);
+            model.enqueue(job, false);
         }
     }
 

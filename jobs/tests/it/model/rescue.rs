@@ -9,15 +9,10 @@ use super::steps::MAX_ATTEMPTS;
 /// So often a job that had not begun goes back as it was.
 const MOST_UNCOUNTED: u32 = 5;
 
-pub(super) fn recover(
-    worker: u8,
-    old: bool,
-    model: &mut Model,
-    real: &mut Real,
-) -> Result<(), TestCaseError> {
+pub(super) fn rescue(worker: u8, old: bool, model: &mut Model, real: &mut Real) -> Result<(), TestCaseError> {
     let registered: Option<f64> = real.ask(&["ZSCORE", "workers", &worker_name(worker)]);
     let call = |real: &mut Real| -> Vec<u64> {
-        let mut call = real.recover.call_of(worker);
+        let mut call = real.rescue.call_of(worker);
         call.arg(worker_name(worker)).arg(500);
         call.invoke(&mut real.connection).unwrap()
     };
@@ -63,6 +58,6 @@ pub(super) fn recover(
     prop_assert_eq!(call(real), [counted, dead, 0, uncounted]);
     // The first one comes first.
     again.sort_unstable();
-    again.iter().rev().for_each(|job| model.line_up(*job, true));
+    again.iter().rev().for_each(|job| model.enqueue(*job, true));
     Ok(())
 }

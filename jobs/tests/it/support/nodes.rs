@@ -148,16 +148,16 @@ impl ServerNode {
     }
 
     pub(crate) fn tell(&self, command: &[&str]) {
-        let told: redis::Value = self
+        let answer: redis::Value = self
             .ask(command)
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        drop(told);
+        drop(answer);
     }
 
     /// A line of INFO or CLUSTER INFO.
     pub(crate) fn says(&self, command: &[&str], line: &str) -> bool {
         let text: String = self.ask(command).unwrap_or_default();
-        text.lines().any(|said| said.trim() == line)
+        text.lines().any(|found| found.trim() == line)
     }
 }
 

@@ -67,15 +67,3 @@ fn refuses(stack: &Stack, options: &[&str], command: &[&str], says: &str) -> Res
     }
     Ok(())
 }
-
-/// Asks in HTTP/2 and tells what came.
-const ASK_BY_HTTP_2: &str = "
-    const session = require('node:http2').connect(process.argv[1], { rejectUnauthorized: false });
-    session.on('error', (error) => { console.error(error.message); process.exit(1); });
-    const request = session.request({ ':path': '/api/v1/functions' });
-    request.on('response', (headers) => {
-      console.log(headers[':status'], session.socket.getProtocol(), headers['strict-transport-security']);
-      session.destroy();
-    });
-    request.end();
-";
