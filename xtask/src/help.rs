@@ -131,9 +131,12 @@ pub fn chaos() -> String {
         .collect();
     text.push_str(&lines.join("\n"));
     text.push_str("\n\nThe plants, each with its check:\n");
-    for plant in read::all(&project::root()).unwrap_or_default() {
-        text.push_str(&format!("\n  {:<22} {}", plant.name, plant.check));
-    }
+    let plants = read::all(&project::root()).unwrap_or_default();
+    let lines: Vec<String> = plants
+        .iter()
+        .map(|plant| format!("\n  {:<22} {}", plant.name, plant.check))
+        .collect();
+    text.push_str(&lines.concat());
     text
 }
 
