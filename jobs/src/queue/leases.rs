@@ -8,26 +8,27 @@ use chrono::{DateTime, Utc};
 use redis::{FromRedisValue, Value, cmd};
 use tokio::time::Instant;
 
-use super::events::codec::{EncodedFinished, EncodedReport};
-use super::events::{Finished, Outcome};
+use super::events::Finished;
+use super::events::codec::EncodedReport;
 use super::memo::MemoEntry;
 use super::notify::Wakes;
 use super::outputs;
 use super::{Queues, json, millis, now_ms, scripts};
 use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
-use crate::output::{OutputSummary, shorten};
+use crate::output::shorten;
 
 mod begin;
+mod ended;
 
 pub(crate) use super::scripts::BATCH;
 pub(crate) use begin::{MayBegin, Room};
+pub(crate) use ended::{Disposition, Ended, Keep};
+
+use ended::events_of;
 
 /// Workers whose jobs are taken over in one round.
 const LAPSED_AT_ONCE: usize = 10;
-
-/// Bytes that an attempt may cost a full Redis beside what it gives back.
-const SPARE: usize = 256;
 
 /// A job that this worker holds.
 #[derive(Debug)]
@@ -52,77 +53,6 @@ pub(crate) struct Fetched {
     pub(crate) next_due: Option<Duration>,
     /// The queue has limits: it gives no jobs that would have to wait for a place.
     pub(crate) limited: bool,
-}
-
-/// An attempt that ended, as it is reported to Redis.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) queue: QueueName,
-    pub(crate) finished: Finished,
-    pub(crate) disposition: Disposition,
-    pub(crate) keep: Keep,
-    /// Bytes that Redis has back when it forgets the job, about.
-    pub(crate) frees: usize,
-}
-
-/// What Redis does with a job of which an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Disposition {
-    /// Forgets it: it has its outcome.
-    Forget,
-    /// Keeps it for the next attempt after this wait.
-    Retry(Duration),
-    /// Forgets it: the next attempt is so far off that SQL keeps the job, and brings it back in time.
-    Park,
-}
-
-/// What Redis keeps of an output, beside the summary in the event.
-#[derive(Debug)]
-pub(crate) enum Keep {
-    Nothing,
-    /// Packed, under the job's id.
-    Output(Vec<u8>),
-    /// Under the memo key of its function.
-    Memo(MemoEntry),
-}
-
-impl Ended {
-    /// Bytes that it sends to Redis, about.
-    pub(crate) fn size(&self) -> usize {
-        let lines: usize = self.finished.notes.lines.iter().map(|line| line.text.len()).sum();
-        512 + self.keep.size() + lines
-    }
-
-    /// Redis has more afterwards than before, so it must not be full.
-    pub(crate) fn needs_room(&self) -> bool {
-        matches!(self.keep, Keep::Output(_)) && self.keep.size() > self.frees + SPARE
-    }
-
-    /// Its output goes into the memo, which takes nothing when Redis is full.
-    pub(crate) fn is_for_memo(&self) -> bool {
-        matches!(self.keep, Keep::Memo(_))
-    }
-
-    /// The event has the output but for its middle: the whole is in what Redis keeps.
-    pub(crate) fn is_more_than_its_event(&self) -> bool {
-        let large = matches!(
-            self.finished.outcome,
-            Outcome::Completed {
-                output: OutputSummary::Measured(_)
-            }
-        );
-        large && !matches!(self.keep, Keep::Nothing)
-    }
-}
-
-impl Keep {
-    fn size(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::Output(bytes) => bytes.len(),
-            Self::Memo(entry) => entry.size(),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -399,20 +329,6 @@ impl Claims {
     pub(crate) fn wakes(&self, queues: &[QueueName]) -> Wakes {
         Wakes::new(&self.queues, queues)
     }
-}
-
-/// The events of attempts as one JSON array, and the place at which each of them ends in it.
-fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
-    let mut events = Vec::with_capacity(ended.len() * 128);
-    let mut ends = Vec::with_capacity(ended.len());
-    for ended in ended {
-        events.push(if events.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut events, &EncodedFinished::of(&ended.finished))
-            .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
-        ends.push(events.len());
-    }
-    events.push(b']');
-    Ok((events, ends))
 }
 
 /// The id and the attempt of a job as they lie in Redis.

@@ -8,10 +8,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::in_flight::{InFlight, InFlightJob};
+use super::in_flight::InFlight;
 use super::queue_selector::QueueSelector;
 use super::retry_loop::RetryLoop;
-use super::task_queue::TaskQueue;
+use super::task_queue::{Assignment, TaskQueue};
 use crate::error::Error;
 use crate::job::QueueName;
 use crate::queue::leases::{BATCH, Claim, Claims, Room};
@@ -78,13 +78,6 @@ struct Got {
     limited: bool,
 }
 
-/// A claim on its way to the function.
-#[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) claim: Claim,
-    pub(crate) job: Arc<InFlightJob>,
-}
-
 /// What follows a round of fetches.
 enum Next {
     AnotherRound,
@@ -148,7 +141,7 @@ impl Fetcher {
                 Ok(None) => {}
                 Ok(Some(queue)) => drop(rounds.idle.remove(&queue)),
                 Err(error) => {
-                    // What was heard meanwhile is lost.
+                    // Tokens that were taken meanwhile are lost.
                     rounds.idle.clear();
                     tokio::select! {
                         () = self.stop.cancelled() => break,

@@ -2,12 +2,20 @@
 //! time.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
 
-use super::fetcher::Assignment;
+use super::in_flight::InFlightJob;
+use crate::queue::leases::Claim;
+
+/// A claim on its way to the function.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) claim: Claim,
+    pub(crate) job: Arc<InFlightJob>,
+}
 
 /// Filled by the fetcher and emptied by the backend.
 #[derive(Default)]
@@ -72,14 +80,11 @@ impl TaskQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures::task::noop_waker_ref;
     use tokio::time::Instant;
 
     use super::*;
     use crate::job::{JobId, QueueName};
-    use crate::queue::leases::Claim;
     use crate::worker::in_flight::InFlight;
 
     fn task(in_flight: &InFlight, jobs: usize) -> (Vec<Assignment>, Vec<JobId>) {
