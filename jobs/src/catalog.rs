@@ -213,7 +213,7 @@ impl CatalogEntry {
     /// Everything that is wrong, each with a JSON pointer to its place.
     pub fn check_input(&self, input: &Json) -> Result<(), Vec<InputError>> {
         self.check.check(input)?;
-        // The type has the last word: it may be stricter than its schema (5.0 is an integer to JSON Schema).
+        // The type decides: it may be stricter than its schema (5.0 is an integer to JSON Schema).
         self.run.read(input).map_err(|error| vec![error])
     }
 
@@ -262,7 +262,7 @@ impl<F: Function> Run for F {
             let output = Function::run(self.as_ref(), context, input).await?;
             let output = serde_json::value::to_raw_value(&output)
                 .map_err(|error| JobError::fatal(format!("the output is no JSON: {error}")))?;
-            // Another attempt would give the same. Without this the record would have no output, and nobody would know.
+            // Another attempt would give the same. Without this the record would have no output, and no error.
             json::check(output.get())
                 .map_err(|error| JobError::fatal(format!("the output cannot be kept: {error}")))?;
             Ok(output)

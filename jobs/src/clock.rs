@@ -12,9 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Clocks are corrected by less than this without anybody noticing.
 const JUMP: TimeDelta = TimeDelta::seconds(5);
-/// How long the machine stays with a new time before it is believed.
+/// How long the machine stays with a new time before it is taken over.
 const BELIEVED_AFTER: Duration = Duration::from_secs(30);
-/// How long the word of the shared clock outweighs that of the machine.
+/// How long the shared clock counts more than the machine's.
 const FOLLOWED_FOR: Duration = Duration::from_mins(2);
 /// How long a jump is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_mins(10);
@@ -29,7 +29,7 @@ pub fn now() -> DateTime<Utc> {
     CLOCK.now(Utc::now(), Instant::now())
 }
 
-/// Says what a clock that others share has said just now.
+/// Reports the present time of a clock that others share.
 pub fn follow(shared: DateTime<Utc>) {
     CLOCK.follow(shared, Utc::now(), Instant::now());
 }
@@ -44,7 +44,7 @@ pub fn note(by: TimeDelta) {
     CLOCK.with(|state| state.noted(by, Instant::now()));
 }
 
-/// Whether the time may be relied on for what cannot be undone: a shared clock says so, or no jump was seen for an hour.
+/// Whether the time may be relied on for what cannot be undone: a shared clock confirms it, or no jump was seen for an hour.
 pub fn is_certain() -> bool {
     CLOCK.is_certain(Utc::now(), Instant::now())
 }

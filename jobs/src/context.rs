@@ -92,7 +92,7 @@ impl JobContext {
     }
 }
 
-/// An attempt that nobody follows.
+/// An attempt without a worker.
 #[cfg(test)]
 impl AttemptHandle for CancellationToken {
     fn progress(&self, _share: f64) {}

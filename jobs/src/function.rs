@@ -40,7 +40,7 @@ pub trait Function: Send + Sync + 'static {
     }
 
     /// A key under which the output can be kept and given to later jobs of the same input, for pure functions
-    /// that are dear to compute. `None` runs every job.
+    /// that are expensive to compute. `None` runs every job.
     fn memo_key(&self, _input: &Self::Input) -> Option<String> {
         None
     }

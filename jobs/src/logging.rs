@@ -19,7 +19,7 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self {
-            // What the libraries say of their own work is of use to those who write them.
+            // What the libraries log of their own work is of use to their authors only.
             filter: "info,apalis_core=warn,salvo_core=warn,sea_orm_migration=warn,sqlx=warn".to_owned(),
             json: false,
         }
@@ -88,6 +88,6 @@ impl<W: Write> Write for Lossy<W> {
 
 /// Says why a process could not start, where the log may not be there yet.
 pub fn last_words(text: &str) {
-    // With standard error closed there is nobody to tell.
+    // With standard error closed there is nowhere to log it.
     let _closed = writeln!(io::stderr(), "error: {text}");
 }

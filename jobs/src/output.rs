@@ -22,7 +22,7 @@ const ZSTD_LEVEL: i32 = 1;
 /// The first bytes of every zstd frame (RFC 8878, section 3.1.1); no JSON text begins with them.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What there is to say of an output in a few bytes.
+/// An output in a few bytes.
 #[derive(Debug, Clone)]
 pub enum OutputSummary {
     /// A large one.

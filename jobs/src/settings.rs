@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { name, message });
     }
 
-    /// Takes over what another group of settings found, so that all problems are told at once.
+    /// Takes over what another group of settings found, so that all problems are reported at once.
     pub fn group<T: Default>(&mut self, group: Result<T, Vec<Problem>>) -> T {
         group.unwrap_or_else(|problems| {
             self.problems.extend(problems);

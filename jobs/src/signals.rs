@@ -4,7 +4,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// SIGTERM, SIGINT and SIGHUP, heard from now on.
+/// SIGTERM, SIGINT and SIGHUP, received from now on.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -13,7 +13,7 @@ pub struct Signals {
 
 impl Signals {
     /// # Errors
-    /// When the system refuses to tell about signals.
+    /// When the system refuses to deliver signals.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

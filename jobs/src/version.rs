@@ -8,7 +8,7 @@ pub const VERSION: &str = match option_env!("SPIRAL_VERSION") {
     Some(_) | None => env!("CARGO_PKG_VERSION"),
 };
 
-/// The commit that it was built from, where the build was told.
+/// The commit that it was built from, where the build was given it.
 pub const COMMIT: Option<&str> = match option_env!("SPIRAL_COMMIT") {
     Some(commit) if !commit.is_empty() => Some(commit),
     Some(_) | None => None,

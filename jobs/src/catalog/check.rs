@@ -1,4 +1,4 @@
-//! Checks an input against a function's JSON Schema and says what is wrong in words for the caller.
+//! Checks an input against a function's JSON Schema and describes what is wrong for the caller.
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::format::grouped;
 use crate::json::{Json, escaped};
 
-/// Problems told at once; a caller mends the first few before reading more.
+/// Problems reported at once; a caller corrects the first few before reading more.
 const MOST_PROBLEMS: usize = 20;
 
 /// One thing that is wrong with an input.
@@ -134,7 +134,7 @@ impl InputCheck {
     }
 }
 
-/// Reads an input as a function's type, as the worker will, and says at which place that fails.
+/// Reads an input as a function's type, as the worker will, and names the place at which that fails.
 pub(super) fn read<T: DeserializeOwned>(input: &Json) -> Result<(), InputError> {
     let mut text = serde_json::Deserializer::from_str(input.text());
     let read: Result<T, _> = serde_path_to_error::deserialize(&mut text);

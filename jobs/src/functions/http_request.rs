@@ -134,7 +134,7 @@ impl Function for HttpRequest {
     fn policy(&self) -> Policy {
         Policy {
             // With the waits below over three quarters of an hour on average, twice that at most: time to restart,
-            // redeploy or mend what is called.
+            // redeploy or repair what is called.
             max_attempts: 10,
             // Longer than the longest that a caller may ask for, so that the message is the one of the call.
             timeout: Duration::from_mins(11),

@@ -62,7 +62,7 @@ impl FromStr for Decimal {
     }
 }
 
-/// A power that no memory holds is as good as the largest one that is told apart here.
+/// A power that no memory holds counts as the largest one that is distinguished here.
 fn read_exponent(text: &str) -> Result<i64, NoDecimal> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

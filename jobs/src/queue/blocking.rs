@@ -94,15 +94,15 @@ pub(crate) trait Listener: Send + 'static {
 /// The listeners of one reader.
 pub(crate) struct Listeners<L: Listener> {
     idle: Vec<(usize, L)>,
-    /// Never locked. Futures cannot be shared between threads; in a lock that nobody takes they may be in what is.
-    out: Mutex<FuturesUnordered<BoxFuture<'static, Back<L>>>>,
+    /// Never locked: the lock only makes the reader `Sync`, which its futures are not.
+    listening: Mutex<FuturesUnordered<BoxFuture<'static, Done<L>>>>,
     /// By the listener's number.
     states: Vec<State>,
     call: u64,
     strict: bool,
 }
 
-struct Back<L: Listener> {
+struct Done<L: Listener> {
     number: usize,
     listener: L,
     result: Result<Option<L::News>, Error>,
@@ -112,17 +112,17 @@ struct Back<L: Listener> {
 struct State {
     /// In a row, up to now.
     failures: u32,
-    rests_until: Option<Instant>,
-    /// The last call in which it heard nothing.
-    silent_in: u64,
+    paused_until: Option<Instant>,
+    /// The last call in which it got no news.
+    silent_call: u64,
 }
 
 impl<L: Listener> Listeners<L> {
-    /// A failure of one listener does not keep the others from being heard.
+    /// A failure of one listener does not stop the others.
     pub(crate) fn new(listeners: impl IntoIterator<Item = L>) -> Self {
         let idle: Vec<_> = listeners.into_iter().enumerate().collect();
         Self {
-            out: Mutex::default(),
+            listening: Mutex::default(),
             states: idle.iter().map(|_| State::default()).collect(),
             idle,
             call: 0,
@@ -139,11 +139,11 @@ impl<L: Listener> Listeners<L> {
         self.states.len() > 1
     }
 
-    fn out(&mut self) -> &mut FuturesUnordered<BoxFuture<'static, Back<L>>> {
-        self.out.get_mut().unwrap_or_else(PoisonError::into_inner)
+    fn listening(&mut self) -> &mut FuturesUnordered<BoxFuture<'static, Done<L>>> {
+        self.listening.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first news; none when every listener that works has heard nothing, which takes about `longest`. May be
+    /// The first news; none when no working listener got any, which takes about `longest`. May be
     /// dropped: what comes in then is there at the next call.
     ///
     /// # Errors
@@ -156,23 +156,23 @@ impl<L: Listener> Listeners<L> {
         self.call += 1;
         let end = Instant::now() + longest;
         loop {
-            self.send_out(end);
-            let Some(back) = self.first_back().await else {
-                if self.out().is_empty() {
+            self.start_idle(end);
+            let Some(done) = self.first_done().await else {
+                if self.listening().is_empty() {
                     return Ok(None);
                 }
                 continue;
             };
-            let Back {
+            let Done {
                 number,
                 listener,
                 result,
-            } = back;
+            } = done;
             let outcome = match result {
                 Ok(news) => {
                     self.works(number, &listener);
                     if news.is_none() {
-                        self.states[number].silent_in = self.call;
+                        self.states[number].silent_call = self.call;
                     }
                     (news.is_some() || self.all_silent()).then_some(Ok(news))
                 }
@@ -185,61 +185,61 @@ impl<L: Listener> Listeners<L> {
         }
     }
 
-    /// Sends out who is here, unless it rests or has heard all there was to hear.
-    fn send_out(&mut self, end: Instant) {
+    /// Starts the idle listeners, unless they pause after a failure or are done for this call.
+    fn start_idle(&mut self, end: Instant) {
         let now = Instant::now();
         let none_works = self.states.iter().all(|state| state.failures > 0);
         for (number, mut listener) in std::mem::take(&mut self.idle) {
             let state = &self.states[number];
-            let rests = !none_works && state.rests_until.is_some_and(|until| until > now);
-            let is_done = state.silent_in == self.call && now >= end;
-            if rests || is_done {
+            let pauses = !none_works && state.paused_until.is_some_and(|until| until > now);
+            let is_done = state.silent_call == self.call && now >= end;
+            if pauses || is_done {
                 self.idle.push((number, listener));
                 continue;
             }
             let longest = end.saturating_duration_since(now);
             let listening = async move {
                 let result = listener.listen(longest).await;
-                Back {
+                Done {
                     number,
                     listener,
                     result,
                 }
             };
-            self.out().push(listening.boxed());
+            self.listening().push(listening.boxed());
         }
     }
 
-    /// `None` when somebody has rested long enough, or nobody is out.
-    async fn first_back(&mut self) -> Option<Back<L>> {
-        let resting = self
+    /// `None` when the pause of a listener is over, or none is listening.
+    async fn first_done(&mut self) -> Option<Done<L>> {
+        let pauses = self
             .idle
             .iter()
-            .filter_map(|(number, _)| self.states[*number].rests_until);
-        let Some(rested) = resting.min() else {
-            return self.out().next().await;
+            .filter_map(|(number, _)| self.states[*number].paused_until);
+        let Some(pause_over) = pauses.min() else {
+            return self.listening().next().await;
         };
         tokio::select! {
-            back = self.out().next() => back,
-            () = tokio::time::sleep_until(rested) => None,
+            done = self.listening().next() => done,
+            () = tokio::time::sleep_until(pause_over) => None,
         }
     }
 
     fn all_silent(&self) -> bool {
         self.states
             .iter()
-            .all(|state| state.failures > 0 || state.silent_in == self.call)
+            .all(|state| state.failures > 0 || state.silent_call == self.call)
     }
 
     fn works(&mut self, number: usize, listener: &L) {
         let state = &mut self.states[number];
-        if state.rests_until.take().is_some() {
-            tracing::info!(queues = ?listener.group().names, "can be listened to again");
+        if state.paused_until.take().is_some() {
+            tracing::info!(queues = ?listener.group().names, "listening to the queues again");
         }
         state.failures = 0;
     }
 
-    /// Notes a failure. The error comes back when the caller has to hear of it.
+    /// Notes a failure. The error is returned when the caller has to know it.
     fn failed(&mut self, number: usize, listener: &L, error: Error) -> Option<Error> {
         let others_work = self
             .states
@@ -251,20 +251,20 @@ impl<L: Listener> Listeners<L> {
         if self.strict || !others_work || matches!(error, Error::Expired) {
             return Some(error);
         }
-        if state.rests_until.is_none() {
+        if state.paused_until.is_none() {
             let queues = &listener.group().names;
             tracing::warn!(
                 ?queues,
                 error = chain(&error),
-                "cannot be listened to; the other queues go on"
+                "cannot listen to some queues; the others go on"
             );
         }
         let longest = Backoff::Exponential {
             base: Duration::from_millis(100),
             cap: Duration::from_secs(2),
         };
-        let rest = longest.wait(state.failures, &mut rand::rng()) + Duration::from_millis(20);
-        state.rests_until = Some(Instant::now() + rest);
+        let pause = longest.wait(state.failures, &mut rand::rng()) + Duration::from_millis(20);
+        state.paused_until = Some(Instant::now() + pause);
         None
     }
 }

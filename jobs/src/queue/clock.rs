@@ -27,7 +27,7 @@ impl Deadline {
     }
 }
 
-/// What the clocks said last, and when that was by a clock that also runs while this process is stopped.
+/// The last answer of each clock, and when that was by a clock that also runs while this process is stopped.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Clocks {
     seen: Arc<Mutex<HashMap<QueueName, (Instant, u64)>>>,
@@ -55,7 +55,7 @@ impl Queues {
         time.ok_or_else(|| Error::Protocol(format!("{ms} is no time")))
     }
 
-    /// What the clock should say now, by what it said in the last seconds.
+    /// The time of the clock by its answer of the last seconds, without asking it again.
     pub(super) async fn expected_now_ms(&self, queue: &QueueName) -> Result<u64, Error> {
         let clocks = &self.clocks.seen;
         let seen = clocks

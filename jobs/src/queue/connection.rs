@@ -154,7 +154,7 @@ impl Connection {
         try_join_all(asked).await.map(drop)
     }
 
-    /// What each server that was used so far says of itself: its address, and the answer to `INFO`. If none was used,
+    /// Each server that was used so far: its address, and its answer to `INFO`. If none was used,
     /// the one of this key.
     pub(crate) async fn info(&self, key: &str) -> Result<Vec<(String, InfoDict)>, Error> {
         let nodes = self.bounded(self.nodes(key)).await?;

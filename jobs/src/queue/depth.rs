@@ -60,7 +60,7 @@ impl Queues {
                 let held = counts.remove(0);
                 Ok((held, counts))
             }
-            // One of the lanes is none: the push of its jobs says so, and the others have their lengths.
+            // The key of one lane holds something else: the push of its jobs fails with that, and the others are counted.
             Err(Error::Command(_)) => self.waiting_one_by_one(&keys, lanes).await,
             Err(error) => Err(error),
         }

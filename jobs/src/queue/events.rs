@@ -74,7 +74,7 @@ pub enum JobEvent {
     },
     /// More jobs came into Redis at once than it is of use to name.
     QueuedMany { count: u64 },
-    /// A worker began to run it. Attempts that end within a moment are not announced: their end says it all.
+    /// A worker began to run it. Attempts that end within a moment are not announced: the event of their end is enough.
     Started {
         id: JobId,
         attempt: u32,
@@ -100,7 +100,7 @@ pub enum JobEvent {
     },
     /// Its time has come: scheduled or retrying before, queued now.
     Promoted { id: JobId },
-    /// It had ended, and somebody wants it to be run again. `attempt` is how many attempts were made before.
+    /// It had ended, and is retried by request. `attempt` is how many attempts were made before.
     Again {
         id: JobId,
         attempt: u32,
@@ -186,7 +186,7 @@ pub struct AttemptError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// The function said so.
+    /// The function returned an error.
     Error,
     /// The function panicked.
     Panic,

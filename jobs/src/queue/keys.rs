@@ -67,7 +67,7 @@ impl Keys {
         self.key("workers")
     }
 
-    /// Hash: worker -> what it says of itself (JSON).
+    /// Hash: worker -> what it reports of itself (JSON).
     pub(crate) fn worker_info(&self) -> String {
         self.key("worker-info")
     }
@@ -77,7 +77,7 @@ impl Keys {
         self.key(&format!("running:{worker}"))
     }
 
-    /// Hash of one worker: id -> the attempt of it that has begun, as far as the worker has said so.
+    /// Hash of one worker: id -> the attempt of it that has begun, as far as the worker has reported it.
     pub(crate) fn begun(&self, worker: &str) -> String {
         self.key(&format!("begun:{worker}"))
     }
@@ -87,7 +87,7 @@ impl Keys {
         self.key("suspects")
     }
 
-    /// List of at most one token: somebody should fetch.
+    /// List of at most one token: a worker should fetch.
     pub(crate) fn wake(&self) -> String {
         self.key("wake")
     }

@@ -9,7 +9,7 @@ use redis::{FromRedisValue, Value, cmd};
 use tokio::time::Instant;
 
 use super::events::Finished;
-use super::events::codec::{EncodedFinished, EncodedReport};
+use super::events::codec::EncodedReport;
 use super::memo::MemoEntry;
 use super::notify::Wakes;
 use super::outputs;
@@ -18,13 +18,14 @@ use crate::error::Error;
 use crate::job::{Envelope, JobId, QueueName};
 use crate::output::shorten;
 
-pub(crate) use self::ended::{Disposition, Ended, Keep};
-
 mod begin;
 mod ended;
 
 pub(crate) use super::scripts::BATCH;
 pub(crate) use begin::{MayBegin, Room};
+pub(crate) use ended::{Disposition, Ended, Keep};
+
+use ended::events_of;
 
 /// Workers whose jobs are taken over in one round.
 const LAPSED_AT_ONCE: usize = 10;
@@ -328,20 +329,6 @@ impl Claims {
     pub(crate) fn wakes(&self, queues: &[QueueName]) -> Wakes {
         Wakes::new(&self.queues, queues)
     }
-}
-
-/// The events of attempts as one JSON array, and the place at which each of them ends in it.
-fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
-    let mut events = Vec::with_capacity(ended.len() * 128);
-    let mut ends = Vec::with_capacity(ended.len());
-    for ended in ended {
-        events.push(if events.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut events, &EncodedFinished::of(&ended.finished))
-            .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
-        ends.push(events.len());
-    }
-    events.push(b']');
-    Ok((events, ends))
 }
 
 /// The id and the attempt of a job as they lie in Redis.

@@ -110,7 +110,7 @@ impl Queues {
         Ok(values)
     }
 
-    /// Writes values that a function gave. Call it before the outcome is told, so that who hears of it finds them.
+    /// Writes values that a function gave. Call it before the outcome is recorded, so that whoever reads the event finds them.
     pub(super) async fn memo_put(
         &self,
         queue: &QueueName,

@@ -63,7 +63,7 @@ async fn remind(queues: &Queues, queue: Option<&QueueName>, longest: Duration) -
         if let Some(queue) = queue {
             let mut anything = cmd("EXISTS");
             anything.arg(queues.keys(queue).wake());
-            // A Redis that is away is noticed by who waits.
+            // The waiting listener notices that Redis is away.
             queues.connection.command::<u64>(&anything).await.ok();
         }
         pause = REMIND_EVERY;

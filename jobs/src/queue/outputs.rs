@@ -21,7 +21,7 @@ impl Queues {
     /// When Redis fails or the bytes there are damaged.
     pub async fn output(&self, queue: &QueueName, id: JobId) -> Result<Option<Bytes>, Error> {
         let keys = self.keys(queue);
-        // What is believed of Redis's clock may be off by a little, there as well as here.
+        // The time of Redis's clock is an estimate, in the worker as well as here.
         let latest = self.time_bucket(queue).await? + 1;
         let mut calls = pipe();
         // The output lies in the bucket in which its job finished: at most a time to live ago.

@@ -11,7 +11,7 @@ use super::{Queues, json, leases, scripts};
 use crate::error::{Error, chain};
 use crate::job::{Envelope, JobId, QueueName};
 
-/// Events that name more jobs than this are of no use to anybody: who follows reads the lists again.
+/// Events that name more jobs than this are of no use: whoever follows them reads the lists again.
 const NAMED_MAX: usize = 50;
 
 /// What a push did.

@@ -19,8 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
 use tower::layer::util::Identity;
 
-use super::task_queue::Assignment;
-use super::task_queue::TaskQueue;
+use super::task_queue::{Assignment, TaskQueue};
 use crate::job::QueueName;
 use crate::queue::leases::BATCH;
 

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::completer::CompleterHandle;
 use super::in_flight::{InFlight, InFlightJob};
 use super::starter::StarterHandle;
-use super::task_queue::Assignment;
-use super::task_queue::TaskQueue;
+use super::task_queue::{Assignment, TaskQueue};
 use crate::backoff::Backoff;
 use crate::catalog::{BadInput, Catalog, CatalogEntry};
 use crate::context::{JobContext, Threads};
@@ -31,7 +30,7 @@ mod begin;
 /// The longest error message that is kept, in characters.
 const MESSAGE_MAX: usize = 2_000;
 
-/// The longest output, in bytes of JSON: Redis takes no more than this in one piece, and nobody would read it back.
+/// The longest output, in bytes of JSON: Redis takes no more than this in one piece, and it could not be read back.
 const OUTPUT_MAX: usize = 256 << 20;
 
 /// A job of a function that this build does not know waits for a worker that does (a newer one, in a deploy).

@@ -141,7 +141,7 @@ impl Fetcher {
                 Ok(None) => {}
                 Ok(Some(queue)) => drop(rounds.idle.remove(&queue)),
                 Err(error) => {
-                    // What was heard meanwhile is lost.
+                    // Tokens that were taken meanwhile are lost.
                     rounds.idle.clear();
                     tokio::select! {
                         () = self.stop.cancelled() => break,

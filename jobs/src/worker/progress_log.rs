@@ -6,7 +6,7 @@ use crate::output::{shorten, storable};
 use crate::queue::events::{LogLine, Notes};
 use crate::queue::leases::now;
 
-/// Lines of one attempt; further ones are dropped, and the last one says so.
+/// Lines of one attempt; further ones are dropped, and the last one reports that.
 const LINES_MAX: u32 = 200;
 /// Characters of one line; a longer one is shortened in the middle.
 const LINE_MAX: usize = 1_000;

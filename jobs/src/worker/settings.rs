@@ -88,7 +88,7 @@ impl WorkerSettings {
         Ok(served.collect())
     }
 
-    /// A name that no other process ever had: Redis tells workers apart by it.
+    /// A name that no other process ever had: Redis distinguishes workers by it.
     pub(crate) fn unique_name(&self) -> String {
         let id = JobId::new().to_string();
         format!("{}-{}-{}", self.name, std::process::id(), &id[id.len() - 6..])

@@ -80,14 +80,11 @@ impl TaskQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures::task::noop_waker_ref;
     use tokio::time::Instant;
 
     use super::*;
     use crate::job::{JobId, QueueName};
-    use crate::queue::leases::Claim;
     use crate::worker::in_flight::InFlight;
 
     fn task(in_flight: &InFlight, jobs: usize) -> (Vec<Assignment>, Vec<JobId>) {

@@ -87,7 +87,7 @@ async fn sleep_takes_as_long_as_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sleep_that_is_called_off_wakes_at_once() {
+async fn a_sleep_that_is_cancelled_wakes_at_once() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let worker = env.worker(&standard_catalog());

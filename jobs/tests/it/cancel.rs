@@ -34,7 +34,7 @@ async fn a_waiting_job_ends_at_once_and_never_runs() {
 
 /// Of a lane of its own as well: its name goes when it is empty.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_was_called_off_while_it_waited_can_be_pushed_again_once_it_is_forgotten() {
+async fn one_that_was_cancelled_while_it_waited_can_be_pushed_again_once_it_is_forgotten() {
     let env = TestEnv::new().await;
     let plain = envelope("scripted", &json!({}));
     let keyed = Envelope {
@@ -130,7 +130,7 @@ async fn a_running_job_is_stopped_within_a_second_and_its_slot_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_was_called_off_does_not_run_again_after_its_worker_vanished() {
+async fn a_job_that_was_cancelled_does_not_run_again_after_its_worker_vanished() {
     let env = TestEnv::new().await;
     let mut watch = env.watch().await;
     let first = Scripted::gated();

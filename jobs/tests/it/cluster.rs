@@ -205,8 +205,8 @@ async fn jobs_on_a_cluster_are_cancelled_and_outlive_their_worker() {
         env.push(number, std::slice::from_ref(job)).await;
     }
     eventually("they run", async || gated.runs() == 3).await;
-    let called_off = env.queues.cancel(&env.names[2], &[running[2].id]).await.unwrap();
-    assert_eq!(called_off, [Cancelled::Marked]);
+    let cancelled = env.queues.cancel(&env.names[2], &[running[2].id]).await.unwrap();
+    assert_eq!(cancelled, [Cancelled::Marked]);
     watch.until_finished(1).await;
     // Neither its heartbeat nor its shutdown happens.
     vanishing.run.abort();
@@ -214,8 +214,8 @@ async fn jobs_on_a_cluster_are_cancelled_and_outlive_their_worker() {
 
     let waits = envelope("on-1", &json!({}));
     env.push(1, std::slice::from_ref(&waits)).await;
-    let called_off = env.queues.cancel(&env.names[1], &[waits.id]).await.unwrap();
-    assert_eq!(called_off, [Cancelled::Now]);
+    let cancelled = env.queues.cancel(&env.names[1], &[waits.id]).await.unwrap();
+    assert_eq!(cancelled, [Cancelled::Now]);
 
     let second = Scripted::default();
     let worker = env.worker(&second);

@@ -177,7 +177,7 @@ async fn who_records_begins_also_when_redis_is_full() {
     assert_eq!(env.queues.instance(queues).await.unwrap(), before);
     let mut recorder = env.queues.recorder(queues, "one");
     assert!(recorder.read(Duration::from_millis(10)).await.unwrap().is_empty());
-    // What was called off has to be told; what comes in has not.
+    // The event of a cancellation is taken; that of a new job is not.
     let job = envelope("scripted", &json!({}));
     let cancelled = [(job.id, 0, "scripted")];
     env.queues

@@ -1,5 +1,5 @@
 //! The Lua scripts against a model: random sequences of push, fetch, report, finish, give back, begin, recover, cancel, limits and
-//! time passing, with a look at all of Redis after each step, and at what the events told after the last one.
+//! time passing, with a look at all of Redis after each step, and at the events after the last one.
 
 mod act;
 mod cancel;

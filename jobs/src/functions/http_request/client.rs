@@ -98,7 +98,7 @@ fn no_answer(hop: &Hop, error: &legacy::Error) -> JobError {
     } else {
         "got no answer"
     };
-    // The library's own first words say nothing more than that.
+    // The library's own message adds nothing to that.
     let why = error.source().map_or_else(|| error.to_string(), chain);
     JobError::retry(format!("{} {what}: {why}", hop.shown()))
 }

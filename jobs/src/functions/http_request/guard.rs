@@ -1,6 +1,6 @@
 //! Keeps connections away from addresses that may not be called. The check sits where a connection is
 //! made: a name is looked up once, and only addresses that passed are connected to, so there is no time between
-//! check and use in which a name could change its mind.
+//! check and use in which a name could lead elsewhere.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -126,7 +126,7 @@ impl Service<Name> for Names {
             if allowed.is_empty() {
                 return Err(match found.iter().find_map(|address| rule(*address)) {
                     Some(what) => {
-                        // The log tells the address, the job's error does not: a caller must not learn from it how
+                        // The log has the address, the job's error has not: a caller must not learn from it how
                         // a network looks inside.
                         tracing::warn!(host, addresses = ?found, "http_request was kept from calling a name");
                         Refused {

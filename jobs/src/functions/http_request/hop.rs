@@ -130,7 +130,7 @@ impl Hop {
         &self.method
     }
 
-    /// The request in a message: without the query, which may hold what is nobody's business.
+    /// The request in a message: without the query, which may hold secrets.
     pub(super) fn shown(&self) -> String {
         let Self { method, url, .. } = self;
         match &self.redirected_from {

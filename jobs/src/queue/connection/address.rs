@@ -1,5 +1,5 @@
 //! Reads the address of Redis: one server, the nodes of a cluster, or the sentinels that know who is master.
-//! What it says of a bad address never repeats it: it may hold passwords.
+//! Its error messages never repeat the address: it may hold passwords.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionI
 
 use super::tls;
 
-/// Where sentinels listen unless told.
+/// Where sentinels listen by default.
 const SENTINEL_PORT: u16 = 26379;
 
 pub(super) enum Address {
@@ -25,7 +25,7 @@ pub(super) enum Address {
 
 impl Address {
     /// # Errors
-    /// What is wrong with it, in words that hold nothing of it.
+    /// What is wrong with it, without repeating any of it.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         match url.split_once("://") {
             Some(("redis-cluster", rest)) => cluster(PLAIN, &Parts::of(rest)?),
@@ -160,7 +160,7 @@ fn sentinel(scheme: &str, parts: &Parts<'_>) -> Result<Address, String> {
 /// The address with a password that came apart from it.
 ///
 /// # Errors
-/// Why it cannot have this one, in words that hold nothing of either.
+/// Why it cannot have this one, without repeating either.
 pub(super) fn with_password(url: &str, password: &str) -> Result<String, &'static str> {
     let (scheme, rest) = url
         .split_once("://")

@@ -2,7 +2,7 @@
 //! by a command on that slot that changes nothing: the node that has it answers, the others name it.
 //!
 //! This is not the `redis` crate's own client for clusters, because that sends a command again when its answer was
-//! lost (an attempt that was told would look late), loads a script on all nodes or none, stops every queue while it
+//! lost (an attempt that was recorded would look late), loads a script on all nodes or none, stops every queue while it
 //! looks for one node, and does not say where a blocking reader should connect to.
 
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ struct Map {
     places: HashMap<String, Place>,
     /// Address -> the node there, with its connection.
     nodes: HashMap<String, Node>,
-    /// The addresses of all nodes, as one of them told.
+    /// The addresses of all nodes, by the answer of one of them.
     peers: Vec<String>,
 }
 
@@ -147,7 +147,7 @@ impl Cluster {
         Err(failed.unwrap_or_else(|| (ErrorKind::Io, "no node of the cluster is known").into()))
     }
 
-    /// Asks one node where a slot is, and who else there is.
+    /// Asks one node where a slot is, and for the other nodes.
     async fn ask(&self, address: String, key: &str) -> Result<(Node, Vec<String>), RedisError> {
         let node = self.at(&address)?;
         let mut questions = pipe();
@@ -212,7 +212,7 @@ impl Map {
     }
 }
 
-/// The part of a key that decides on its slot, and in this crate says whose queue it is.
+/// The part of a key that decides on its slot, and in this crate names the queue.
 pub(super) fn hash_tag(key: &[u8]) -> Option<&str> {
     let open = key.iter().position(|byte| *byte == b'{')? + 1;
     let length = key[open..].iter().position(|byte| *byte == b'}')?;

@@ -63,20 +63,20 @@ impl OwnConnection {
         route.as_ref().is_none_or(|(route, key)| route.is_at(key, node))
     }
 
-    /// Sends a command that the server answers within `patience`; past that it does not answer at all. After an error
+    /// Sends a command that the server answers within `limit`; past that it does not answer at all. After an error
     /// the connection is of no use.
     pub(crate) async fn query<T: FromRedisValue>(
         &mut self,
         command: &Cmd,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<T, Error> {
         let call = command.query_async(&mut self.connection);
-        match tokio::time::timeout(patience, call).await {
+        match tokio::time::timeout(limit, call).await {
             Ok(result) => Ok(result.map_err(|error| self.place.learn(error))?),
             Err(_elapsed) => {
                 self.place
                     .learn(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
-                Err(Error::Timeout(patience))
+                Err(Error::Timeout(limit))
             }
         }
     }

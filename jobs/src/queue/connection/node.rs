@@ -112,7 +112,7 @@ impl Node {
         (number, connection)
     }
 
-    /// The next call connects anew, unless somebody has seen to that already. Calls that are under way on the old
+    /// The next call connects anew, unless another call has done that already. Calls that are under way on the old
     /// connection may still be answered there.
     fn replace(&self, number: u64, at_most_every: Duration) {
         let mut line = self.line();
@@ -122,7 +122,7 @@ impl Node {
         }
     }
 
-    /// Learns what an error says of the connection that it came from.
+    /// Replaces the connection that an error came from, if the error means that.
     fn learn(&self, number: u64, error: &RedisError) {
         match Fault::of(error) {
             Fault::Lost => self.replace(number, Duration::ZERO),
@@ -164,7 +164,7 @@ impl SharedConnection {
         match connecting.await {
             Ok(connection) => Ok((number, connection)),
             Err(error) => {
-                // Whatever it was: the result of this try is not the last word.
+                // Whatever it was: the next call tries again.
                 self.node.replace(number, Duration::ZERO);
                 Err(error)
             }

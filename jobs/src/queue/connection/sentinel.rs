@@ -1,4 +1,4 @@
-//! Behind Sentinel: who is master is asked when it is not known, and again after it was lost.
+//! Behind Sentinel: the sentinels are asked for the master when it is not known, and again after it was lost.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::node::Node;
 use super::tls;
 
 pub(super) struct Sentinel {
-    /// Locked while somebody asks; the others then find the answer.
+    /// Locked while one caller asks; the others then find the answer.
     sentinels: tokio::sync::Mutex<SentinelClient>,
     master: Mutex<Option<Node>>,
     timeout: Duration,

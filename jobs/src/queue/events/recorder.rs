@@ -24,13 +24,13 @@ const ENTRIES: usize = 32;
 /// Entries that another process has held for so long are taken over from it. It may still be at it when the database is
 /// slow: what is written twice is the same both times.
 const CLAIM_AFTER: Duration = Duration::from_secs(10);
-/// A process that has read nothing for so long, and owes nothing, is forgotten. A live one reads every second or so.
+/// A process that has read nothing for so long, and has nothing to acknowledge, is forgotten. A live one reads every second or so.
 const FORGET_AFTER: Duration = Duration::from_hours(1);
 /// Followers may come back to a position of this age.
 const KEEP: Duration = Duration::from_mins(2);
 /// Past this many entries recorded ones are dropped at once.
 const CROWD: usize = 1_000;
-/// And past this many bytes, about: an entry may tell of 500 jobs.
+/// And past this many bytes, about: an entry may be about 500 jobs.
 const CROWD_BYTES: usize = 8 << 20;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// A stream of which nothing was dropped the last time, and nothing recorded since.
@@ -68,7 +68,8 @@ impl Recorder {
         }
     }
 
-    /// Takes processes that have read nothing for `idle`, and owe nothing, off the group; an hour unless told.
+    /// Removes processes that have read nothing for `idle`, and have nothing to acknowledge, from the group; an hour is the
+    /// default.
     #[must_use]
     pub fn forgetting_after(self, idle: Duration) -> Self {
         Self {

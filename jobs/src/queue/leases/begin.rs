@@ -1,5 +1,5 @@
-//! What a worker may take, and whether a job that it was given may begin: a job that waited in its hands may have been
-//! cancelled, or be another worker's by now.
+//! What a worker may take, and whether a job that it holds may begin: it may have been cancelled while it waited, or be
+//! another worker's by now.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Room {
     pub(crate) most: usize,
     /// Jobs that could begin at once.
     pub(crate) places: usize,
-    /// A job whose worker vanished is taken only when there is no other such job in hand that has just begun.
+    /// A job whose worker vanished is taken only when the worker holds no other such job that has just begun.
     pub(crate) suspect: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum MayBegin {
 
 impl Claim {
     /// Redis has to know that the attempt begins before it does: it is the last one, and must not be made twice; or the
-    /// job may end this process before anybody could tell of it.
+    /// job may end this process before it is reported.
     pub(crate) fn is_marked_first(&self) -> bool {
         let is_last = |envelope: &Envelope| envelope.max_attempts <= self.attempt;
         self.envelope

@@ -1,12 +1,13 @@
-//! An attempt that ended, on its way to Redis.
+//! An attempt that ended: its outcome, what happens to the job, and what Redis keeps of the output.
 
 use std::time::Duration;
 
-use crate::queue::events::{Finished, Outcome};
-use crate::queue::memo::MemoEntry;
-
+use crate::error::Error;
 use crate::job::QueueName;
 use crate::output::OutputSummary;
+use crate::queue::events::codec::EncodedFinished;
+use crate::queue::events::{Finished, Outcome};
+use crate::queue::memo::MemoEntry;
 
 /// Bytes that an attempt may cost a full Redis beside what it gives back.
 const SPARE: usize = 256;
@@ -80,4 +81,18 @@ impl Keep {
             Self::Memo(entry) => entry.size(),
         }
     }
+}
+
+/// The events of attempts as one JSON array, and the place at which each of them ends in it.
+pub(super) fn events_of(ended: &[Ended]) -> Result<(Vec<u8>, Vec<usize>), Error> {
+    let mut events = Vec::with_capacity(ended.len() * 128);
+    let mut ends = Vec::with_capacity(ended.len());
+    for ended in ended {
+        events.push(if events.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut events, &EncodedFinished::of(&ended.finished))
+            .map_err(|error| Error::Protocol(format!("what should go to Redis: {error}")))?;
+        ends.push(events.len());
+    }
+    events.push(b']');
+    Ok((events, ends))
 }

@@ -22,7 +22,7 @@ impl Runner {
         job.begins(at).then_some(at)
     }
 
-    /// Whether Redis says that this worker may run the job. One that it may not run is removed here.
+    /// Whether this worker may run the job, by Redis. One that it may not run is removed here.
     pub(super) async fn is_confirmed(&self, queue: &QueueName, id: JobId, job: &InFlightJob) -> bool {
         let answer = tokio::select! {
             answer = self.starter.ask(queue, id, job.attempt) => answer,

@@ -12,7 +12,7 @@ use crate::context::AttemptHandle;
 use crate::job::QueueName;
 use crate::worker::progress_log::ProgressLog;
 
-/// An attempt that ends sooner is not announced: its end says it all.
+/// An attempt that ends sooner is not announced: the event of its end is enough.
 const ANNOUNCED_AFTER_MS: i64 = 50;
 
 /// Waits for a place, or for its turn in a task that it shares.

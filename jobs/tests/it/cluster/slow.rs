@@ -50,8 +50,8 @@ async fn a_node_that_does_not_answer_does_not_slow_the_queues_of_the_others() {
     assert_eq!(watch.story(held.id), [""; 0], "its lease was not renewed");
 
     let begin = Instant::now();
-    let called_off = env.queues.cancel(&env.names[1], &[held.id]).await.unwrap();
-    assert_eq!(called_off, [Cancelled::Marked]);
+    let cancelled = env.queues.cancel(&env.names[1], &[held.id]).await.unwrap();
+    assert_eq!(cancelled, [Cancelled::Marked]);
     finished += 1;
     watch.until_finished(finished).await;
     let took = begin.elapsed();

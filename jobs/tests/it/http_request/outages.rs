@@ -92,7 +92,7 @@ async fn a_connection_that_fails_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_called_off_hangs_up() {
+async fn a_call_that_is_cancelled_hangs_up() {
     let mut caller = Caller::new().await;
     let server = HttpServer::start(|_, _| Reply::Hang(answer_bytes("200 OK", &[], b"")[..20].to_vec())).await;
     let job = caller

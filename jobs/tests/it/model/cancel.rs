@@ -1,4 +1,4 @@
-//! A job is called off, and forgotten.
+//! A job is cancelled, and forgotten.
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -149,11 +149,14 @@ pub(super) fn compare(model: &Model, real: &mut Real) -> Result<(), TestCaseErro
         prop_assert!(envelopes.contains(job), "the lane of job {} is left", job);
         prop_assert_eq!(name.as_str(), model.lane(*job));
     }
-    // Whoever sleeps is told: jobs that may run, and no token, would be a lost wake-up.
+    // Sleeping workers are woken: jobs that may run, and no token, would be a lost wake-up.
     let allowed = model.most_running.is_none_or(|most| running.len() < most);
     // Who has a job whose worker vanished comes for the next one by itself.
     let others_wait = waiting.iter().any(|job| !model.suspects.contains_key(job));
-    prop_assert!(token || !others_wait || !allowed, "jobs wait and nobody is told");
+    prop_assert!(
+        token || !others_wait || !allowed,
+        "jobs wait and no worker is woken"
+    );
     for (job, times) in &model.finished {
         prop_assert_eq!(*times, 1, "job {} has {} outcomes", job, times);
         prop_assert!(!made.contains_key(job), "the attempts of job {} are left", job);

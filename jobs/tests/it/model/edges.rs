@@ -26,10 +26,10 @@ enum Place {
     Away,
     Scheduled,
     Waiting,
-    /// Has told that it runs this attempt.
+    /// Has reported that it runs this attempt.
     Running(u32),
-    /// SQL was told to keep it, but it had been called off meanwhile: it stays, and can only end.
-    CalledOff,
+    /// SQL was to keep it, but it had been cancelled meanwhile: it stays, and can only end.
+    CancelRequested,
     Over,
 }
 
@@ -65,7 +65,7 @@ impl Story {
         match self.place {
             Place::Waiting => attempt == self.made + 1,
             Place::Running(running) => attempt == running,
-            Place::Away | Place::Scheduled | Place::CalledOff | Place::Over => false,
+            Place::Away | Place::Scheduled | Place::CancelRequested | Place::Over => false,
         }
     }
 
@@ -77,8 +77,10 @@ impl Story {
                 to(if later { Place::Scheduled } else { Place::Waiting }, 0)
             }
             Event::Promoted if self.place == Place::Scheduled => to(Place::Waiting, self.made),
-            // What SQL was told to keep is due at once when it was called off.
-            Event::Promoted if self.place == Place::Away && self.made > 0 => to(Place::CalledOff, self.made),
+            // What SQL was to keep is due at once when it was cancelled.
+            Event::Promoted if self.place == Place::Away && self.made > 0 => {
+                to(Place::CancelRequested, self.made)
+            }
             Event::Reported(attempt) if self.runs(attempt) => to(Place::Running(attempt), self.made),
             Event::Ended(attempt) if self.runs(attempt) => to(Place::Over, attempt),
             Event::Again(attempt) if self.runs(attempt) => to(Place::Scheduled, attempt),
@@ -93,8 +95,8 @@ impl Story {
             }
             Event::Cancelled(made)
                 if made == self.made
-                    && (matches!(self.place, Place::Scheduled | Place::Waiting | Place::CalledOff)
-                        // A parked one that was called off is due already, and may be cancelled before a fetch.
+                    && (matches!(self.place, Place::Scheduled | Place::Waiting | Place::CancelRequested)
+                        // A parked one that was cancelled is due already, and may be cancelled before a fetch.
                         || self.place == Place::Away && self.made > 0) =>
             {
                 to(Place::Over, made)
@@ -129,13 +131,13 @@ pub(super) fn check(model: &Model, real: &mut Real) -> Result<(), String> {
     for job in 0..JOBS {
         let Story { place, .. } = stories.get(&job).copied().unwrap_or_default();
         let fits = match place {
-            // A parked job that was called off has no event of that yet.
+            // A parked job that was cancelled has no event of that yet.
             Place::Away => !model.knows(job) || model.marked.contains(&job),
             Place::Scheduled => model.scheduled.contains_key(&job),
-            // Nobody tells of a fetch.
+            // A fetch has no event.
             Place::Waiting => model.waits(job) || model.running.contains_key(&job),
             Place::Running(attempt) => model.running.get(&job).is_some_and(|(_, runs)| *runs == attempt),
-            Place::CalledOff => model.marked.contains(&job),
+            Place::CancelRequested => model.marked.contains(&job),
             Place::Over => model.finished.contains_key(&job),
         };
         if !fits || model.finished.contains_key(&job) != (place == Place::Over) {

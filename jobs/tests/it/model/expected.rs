@@ -95,7 +95,7 @@ impl Model {
     pub(super) fn end(&mut self, job: u8) {
         self.made.remove(&job);
         self.marked.remove(&job);
-        // One that was called off stays in its lane until a fetch comes to it.
+        // One that was cancelled stays in its lane until a fetch comes to it.
         if !self.hollow.contains(&job) {
             self.suspects.remove(&job);
         }

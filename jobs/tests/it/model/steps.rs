@@ -63,7 +63,7 @@ pub(super) enum Step {
     Cancel {
         job: u8,
     },
-    /// A job that was called off is to run again.
+    /// A job that was cancelled is to run again.
     Forget {
         job: u8,
     },

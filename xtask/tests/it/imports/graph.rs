@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use super::source::Source;
 
 /// A module's path in its crate; the root is empty.
-pub type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
-pub struct Graph {
+pub(crate) struct Graph {
     modules: BTreeMap<Module, Source>,
     /// Names that a module takes from another and hands on: what they stand for.
     handed_on: BTreeMap<(Module, String), Vec<String>>,
-    pub uses: BTreeSet<(Module, Module)>,
+    pub(crate) uses: BTreeSet<(Module, Module)>,
 }
 
 impl Graph {
     /// Reads a crate from its root file.
-    pub fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let mut graph = Self {
             modules: BTreeMap::new(),
             handed_on: BTreeMap::new(),
@@ -129,7 +129,7 @@ impl Graph {
     }
 
     /// Uses that are part of a circle. A module and those below it are one thing, and may use each other.
-    pub fn circles(&self) -> Vec<String> {
+    pub(crate) fn circles(&self) -> Vec<String> {
         let mut below: BTreeMap<&Module, Vec<&Module>> = BTreeMap::new();
         for (from, to) in &self.uses {
             if !from.starts_with(to) && !to.starts_with(from) {

@@ -2,22 +2,22 @@
 //! the module of a file's unit tests are left out.
 
 /// A file without comments, literals and inline test modules.
-pub struct Source(String);
+pub(crate) struct Source(String);
 
 /// A name that `use` brings in: the path without braces and `as`, and whether others may reach it here.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Import {
-    pub path: Vec<String>,
-    pub public: bool,
+pub(crate) struct Import {
+    pub(crate) path: Vec<String>,
+    pub(crate) public: bool,
 }
 
 impl Source {
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self(without_tests(&without_comments(text)))
     }
 
     /// The modules with a file of their own, and whether only tests see them.
-    pub fn modules(&self) -> Vec<(String, bool)> {
+    pub(crate) fn modules(&self) -> Vec<(String, bool)> {
         let mut found = Vec::new();
         for statement in self.0.split([';', '{', '}']) {
             let statement = statement.trim();
@@ -35,7 +35,7 @@ impl Source {
         found
     }
 
-    pub fn imports(&self) -> Vec<Import> {
+    pub(crate) fn imports(&self) -> Vec<Import> {
         let mut found = Vec::new();
         for (at, _) in self.0.match_indices("use ") {
             let before = self.0[..at].trim_end();
@@ -54,7 +54,7 @@ impl Source {
     }
 
     /// Paths of this crate that stand in code: `crate::a::b`, `super::c`.
-    pub fn paths(&self) -> Vec<Vec<String>> {
+    pub(crate) fn paths(&self) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         for root in ["crate::", "super::"] {
             for (at, _) in self.0.match_indices(root) {
