@@ -93,7 +93,7 @@ export interface paths {
          * Cancel a batch
          * @description Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished batch stays as it is.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["cancel_batch"];
         delete?: never;
@@ -233,9 +233,9 @@ export interface paths {
         put?: never;
         /**
          * Do something to many jobs
-         * @description All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
+         * @description All jobs that the search finds, and that were made before, or those whose ids are sent, are retried, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["begin_job_action"];
         delete?: never;
@@ -262,7 +262,7 @@ export interface paths {
          * Stop an action on many jobs
          * @description What it has done stays done. Nothing changes when it has ended already.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         delete: operations["stop_job_action"];
         options?: never;
@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Read a job
-         * @description With every attempt that was made, what people have done to it, and, while it is queued, its place in the line. Visitors are not told from which address something was done.
+         * @description With every attempt that was made, what people have done to it, and, while it is queued, its position in the queue. Visitors are not told from which address something was done.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -290,7 +290,7 @@ export interface paths {
          * Delete a job
          * @description With its attempts and log lines. Only a job that has ended can be deleted, and one of a batch only when the batch has finished.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         delete: operations["delete_job"];
         options?: never;
@@ -299,7 +299,7 @@ export interface paths {
          * Change a job
          * @description Another input for a job that waits. It must fit the function, as the first one did.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         patch: operations["change_job"];
         trace?: never;
@@ -317,7 +317,7 @@ export interface paths {
          * Cancel a job
          * @description A job that waits is cancelled at once. One that runs is stopped by its worker within a second; a computation stops at its next check point. Cancelling a cancelled job again changes nothing.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["cancel_job"];
         delete?: never;
@@ -380,10 +380,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Run a job again
+         * Retry a job
          * @description A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many attempts as it had in the beginning, which are counted on.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["retry_job"];
         delete?: never;
@@ -405,7 +405,7 @@ export interface paths {
          * Run a job now
          * @description A job that waits for its time, or for its next attempt, is due at once. Nothing changes for one that waits for a worker already.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["run_job_now"];
         delete?: never;
@@ -499,7 +499,7 @@ export interface paths {
          * Set the limits of a queue
          * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch calls in the end are not.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         patch: operations["set_queue_limits"];
         trace?: never;
@@ -517,7 +517,7 @@ export interface paths {
          * Pause a queue
          * @description Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["pause_queue"];
         delete?: never;
@@ -537,7 +537,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a queue
-         * @description For admins. It is told to the audit log.
+         * @description For admins. It is recorded in the audit log.
          */
         post: operations["resume_queue"];
         delete?: never;
@@ -565,7 +565,7 @@ export interface paths {
          * Make a schedule
          * @description From its next due time on, each due time makes a job. When the clocks change, a fixed time of day that does not exist is due at the first moment after it, and one that exists twice is due the first time.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["create_schedule"];
         delete?: never;
@@ -614,7 +614,7 @@ export interface paths {
          * Delete a schedule
          * @description The jobs that it has made stay.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         delete: operations["delete_schedule"];
         options?: never;
@@ -623,7 +623,7 @@ export interface paths {
          * Change a schedule
          * @description Only the fields that are sent change. A new `cron` or `time_zone` counts from now on: what was due before is not made up for.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         patch: operations["change_schedule"];
         trace?: never;
@@ -641,7 +641,7 @@ export interface paths {
          * Pause a schedule
          * @description It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["pause_schedule"];
         delete?: never;
@@ -663,7 +663,7 @@ export interface paths {
          * Resume a schedule
          * @description It goes on from now: what was due while it was paused is not made up for.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["resume_schedule"];
         delete?: never;
@@ -685,7 +685,7 @@ export interface paths {
          * Run a schedule now
          * @description Makes one job at once, also while it is paused. Its due times stay as they are.
          *
-         *     For admins. It is told to the audit log.
+         *     For admins. It is recorded in the audit log.
          */
         post: operations["run_schedule"];
         delete?: never;
@@ -1033,7 +1033,7 @@ export interface components {
             duplicates: number;
             /**
              * Format: date-time
-             * @description When all jobs were finished. A job that is run again later does not change it.
+             * @description When all jobs were finished. A job that is retried later does not change it.
              * @example 2026-01-02T03:04:05.678Z
              */
             finished_at: string | null;
@@ -1509,7 +1509,7 @@ export interface components {
              */
             progress?: number | null;
             queue: string;
-            /** @description There, and true, when the job had ended and is run again: its output and its times are those of an earlier life. */
+            /** @description There, and true, when the job had ended and is retried: its output and its times are those of an earlier run. */
             run_again?: boolean;
             /**
              * Format: date-time
@@ -2020,7 +2020,7 @@ export interface components {
         RateLimit: {
             /**
              * Format: uint32
-             * @description Jobs that may start at once after a quiet time; as many as `jobs` unless told.
+             * @description Jobs that may start at once after a quiet time; as many as `jobs` by default.
              */
             burst: number;
             /**
@@ -2202,7 +2202,7 @@ export interface components {
             completed: number;
             /**
              * Format: uint64
-             * @description Jobs that gave up.
+             * @description Jobs that failed for good.
              */
             dead: number;
             /**
@@ -2374,7 +2374,7 @@ export interface operations {
                 before?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description How many at most; 100 unless told. */
+                /** @description How many at most; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -2426,7 +2426,7 @@ export interface operations {
             query?: {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description How many at most; 20 unless told. */
+                /** @description How many at most; default 20. */
                 limit?: number;
             };
             header?: never;
@@ -2652,7 +2652,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description Jobs that run have been told to stop. */
+            /** @description Jobs that run have been asked to stop. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -2743,7 +2743,7 @@ export interface operations {
     list_failures: {
         parameters: {
             query?: {
-                /** @description How many at most; 100 unless told. */
+                /** @description How many at most; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -2989,7 +2989,7 @@ export interface operations {
                 cursor?: string;
                 /** @description `previous_cursor` of a page: the one before it, with newer jobs. */
                 before?: string;
-                /** @description How many at most; 50 unless told. */
+                /** @description How many at most; default 50. */
                 limit?: number;
             };
             header?: never;
@@ -3039,7 +3039,7 @@ export interface operations {
     list_job_actions: {
         parameters: {
             query?: {
-                /** @description How many at most; 20 unless told. */
+                /** @description How many at most; default 20. */
                 limit?: number;
             };
             header?: never;
@@ -3556,7 +3556,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description The job runs and has been told to stop. */
+            /** @description The job runs and has been asked to stop. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4319,7 +4319,7 @@ export interface operations {
             query?: {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description How many at most; 100 unless told. */
+                /** @description How many at most; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -5071,12 +5071,12 @@ export interface operations {
     read_stats: {
         parameters: {
             query?: {
-                /** @description The begin; an hour before the end unless told. */
+                /** @description The begin; an hour before the end by default. */
                 from?: string;
-                /** @description The end; now unless told. */
+                /** @description The end; now by default. */
                 to?: string;
                 /**
-                 * @description The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points unless told. Shorter than `1h` within the last day alone.
+                 * @description The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points by default. Shorter than `1h` within the last day alone.
                  * @example 5m
                  */
                 step?: string;
@@ -5134,7 +5134,7 @@ export interface operations {
             query?: {
                 /** @description Only tags that begin with this. */
                 prefix?: string;
-                /** @description How many at most; 20 unless told. */
+                /** @description How many at most; default 20. */
                 limit?: number;
             };
             header?: never;
