@@ -22,7 +22,7 @@ pub(super) fn shares(size: u64, held: u64, waiting: &[u64]) -> Vec<Share> {
     let free = size.saturating_sub(held);
     let allowance = allowance(size);
     let mut beyond = (size * 2).saturating_sub(held.max(size));
-    // The rest of the division goes to the first ones, who are the most urgent.
+    // The remainder of the division goes to the first lanes, which are the most urgent.
     let even = |place: u64| free / lanes + u64::from(place < free % lanes);
     waiting
         .iter()
@@ -71,7 +71,7 @@ mod tests {
         ) {
             let all: u64 = numbers(shares(size, held, &waiting)).iter().sum();
             prop_assert!(all == 0 || held + all <= size * 2, "{all}");
-            // Whatever is free is given away.
+            // All free places are used.
             prop_assert!(waiting.is_empty() || all >= size.saturating_sub(held));
         }
     }
