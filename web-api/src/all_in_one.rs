@@ -69,7 +69,7 @@ pub async fn run(
     };
     let (served, kept) = tokio::join!(serving, redis.keep(redis_end.clone()));
     served.and(kept)?;
-    tracing::info!("ended in order");
+    tracing::info!("shut down cleanly");
     Ok(())
 }
 
@@ -148,8 +148,8 @@ async fn serve(
             Err(error) => Err(error.into()),
         };
         if let Err(error) = ended {
-            let error = error.context("the worker ended badly");
-            tracing::error!(error = format!("{error:#}"), "the worker ended badly");
+            let error = error.context("the worker failed");
+            tracing::error!(error = format!("{error:#}"), "the worker failed");
             result = result.and(Err(error));
         }
     }
@@ -184,13 +184,13 @@ async fn record_the_rest(queues: &Queues, catalog: &Catalog) {
                 Ok(true) => return,
                 Ok(false) => tokio::time::sleep(Duration::from_millis(20)).await,
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "cannot ask whether all is recorded");
+                    tracing::debug!(error = %chain(&error), "cannot check whether all outcomes are recorded");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
         }
     };
     if tokio::time::timeout(RECORD_TIMEOUT, drained).await.is_err() {
-        tracing::warn!("not all outcomes are recorded yet; the rest follows at the next start");
+        tracing::warn!("not all outcomes are recorded yet; the others are recorded at the next start");
     }
 }

@@ -1,4 +1,4 @@
-//! Puts the parts of one process together: the roles that run beside the HTTP server, and what its handlers share.
+//! Builds one process from its parts: the roles that run beside the HTTP server, and what its handlers share.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -187,13 +187,13 @@ impl App {
         let all = async {
             while let Some(ended) = self.roles.join_next().await {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a role ended badly");
+                    tracing::error!(%error, "a role failed");
                 }
             }
         };
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
             tracing::warn!(
-                "some roles did not end in time; what they did not finish is taken up at the next start"
+                "some roles did not end in time; their remaining work continues at the next start"
             );
         }
     }

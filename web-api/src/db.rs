@@ -186,8 +186,8 @@ impl Store {
         self.database.get_database_backend()
     }
 
-    /// A transaction that writes. SQLite's own default would take the write lock at the first write, too late for what
-    /// was read before it.
+    /// A transaction that writes. SQLite's own default would take the write lock at the first write, too late
+    /// for what was read before it.
     async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -204,8 +204,8 @@ impl Store {
 
     /// Held around every write. Nothing to wait for on PostgreSQL.
     ///
+    /// # Errors
     /// When no turn becomes free in time: its holder waits for a writer of another process.
-    /// When other writers do not get on: whoever holds the turn waits for a writer of another process.
     async fn write_turn(&self) -> Result<Option<MutexGuard<'_, ()>>, StoreError> {
         let Some(gate) = &self.write_gate else {
             return Ok(None);

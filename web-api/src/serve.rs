@@ -66,7 +66,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
     tokio::select! {
         answered = tokio::time::timeout(FIRST_ANSWER, answer) => if answered.is_err() {
             let waited = FIRST_ANSWER.as_secs();
-            tracing::warn!("the database has not answered for {waited} s; serving all the same");
+            tracing::warn!("the database has not answered for {waited} s; serving without it");
         },
         () = shutdown.cancelled() => {}
     }
@@ -85,7 +85,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .close()
         .await
         .context("the database was not closed in order")?;
-    tracing::info!("ended in order");
+    tracing::info!("shut down cleanly");
     result
 }
 

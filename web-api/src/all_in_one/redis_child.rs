@@ -72,7 +72,7 @@ impl RedisChild {
             if self.begun.elapsed() > HEALTHY {
                 pause = FIRST_PAUSE;
             }
-            tracing::error!(status = %exit_in_words(&status), ?pause, "the private Redis died; it is started again");
+            tracing::error!(status = %exit_in_words(&status), ?pause, "the private Redis died; it is being restarted");
             loop {
                 tokio::select! {
                     () = end.cancelled() => return Ok(()),
@@ -82,7 +82,7 @@ impl RedisChild {
                 match self.restart(&end).await {
                     Ok(()) => break,
                     Err(error) => {
-                        tracing::error!(error = %format_args!("{error:#}"), ?pause, "it does not start");
+                        tracing::error!(error = %format_args!("{error:#}"), ?pause, "the private Redis does not start");
                     }
                 }
             }

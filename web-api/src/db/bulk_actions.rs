@@ -1,4 +1,5 @@
-//! The table `job_actions`: actions on all jobs of a search, which one process at a time works on, chunk by chunk.
+//! The table `job_actions`: bulk actions on the jobs of a search. One process at a time works on each, in
+//! chunks.
 //!
 //! A process holds a lease on an action, by the clocks of the processes: when two clocks differ, both
 //! processes may work on one for a moment, which does no harm to the jobs. Only the holder of the lease
@@ -145,7 +146,7 @@ impl Store {
         // One that cannot be read must not hide the others.
         let readable = rows.into_iter().filter_map(|row| {
             BulkAction::try_from(row)
-                .inspect_err(|error| tracing::error!(error = %chain(error), "an action is left out"))
+                .inspect_err(|error| tracing::error!(error = %chain(error), "left out a bulk action that cannot be read"))
                 .ok()
         });
         Ok(readable.collect())

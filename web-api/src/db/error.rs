@@ -44,7 +44,7 @@ impl Reason {
 /// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, overloaded, starting, read-only, full or not migrated: the same call may succeed later.
+    /// The database is away, overloaded, starting, read-only, full or not migrated: a retry may succeed.
     #[error("{operation}: the database cannot do it now")]
     Unavailable {
         operation: &'static str,
@@ -184,7 +184,8 @@ mod tests {
         for code in ["22P05", "22021", "23505", "54000", "19", "2067", "1555", "18"] {
             assert!(is_data_code(code), "{code}");
         }
-        // Stopping, deadlock, no such table, read-only, statement timeout; busy, locked, full, I/O, read-only.
+        // Stopping, deadlock, no such table, read-only, statement timeout; busy, locked, full, I/O,
+        // read-only.
         for code in [
             "57P01", "40P01", "42P01", "25006", "57014", "5", "6", "13", "10", "8", "517", "778", "",
         ] {

@@ -1,5 +1,5 @@
-//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them, `prune`
-//! deletes them.
+//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`apply_events`] and [`dispatch`]
+//! write them, `prune` deletes them.
 
 mod actions;
 pub mod apply_events;

@@ -33,8 +33,8 @@ pub(super) mod row {
 }
 
 impl Store {
-    /// Up to `limit` of the tags that begin with `prefix`, in the order of their bytes. Each costs one step in the
-    /// index, however many jobs have it.
+    /// Up to `limit` of the tags that begin with `prefix`, in the order of their bytes. Each costs one step
+    /// in the index, however many jobs have it.
     pub async fn tag_list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let listing = async {
             let mut tags: Vec<String> = Vec::new();

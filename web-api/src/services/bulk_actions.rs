@@ -220,13 +220,16 @@ impl Bulk {
             let Some(action) = self.store.job_action_claim(owner, self.settings.lease).await? else {
                 return Ok(());
             };
-            tracing::info!(action = %action.id, what = %action.action, search = %action.filter, "works on an action");
+            tracing::info!(action = %action.id, what = %action.action, search = %action.filter, "working on a bulk action");
             let result = self.go(&action, owner, shutdown).await;
             let rest = if result.is_err() { REST } else { Duration::ZERO };
             if (result.is_err() || shutdown.is_cancelled())
                 && let Err(error) = self.store.job_action_give_back(action.id, owner, rest).await
             {
-                tracing::warn!(action = %action.id, error = %chain(&error), "an action rests until its lease is over");
+                tracing::warn!(
+                    action = %action.id, error = %chain(&error),
+                    "a bulk action was not released: it continues when its lease is over"
+                );
             }
             result?;
         }

@@ -137,7 +137,7 @@ async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Resul
             Ok(true) => return Ok(()),
             Ok(false) => {}
             // For example a consumer group that was lost with Redis's data: its recorder creates it again.
-            Err(error) => tracing::debug!(%error, "cannot tell yet what is recorded"),
+            Err(error) => tracing::debug!(%error, "cannot read yet which events are recorded"),
         }
         if start.elapsed() > CANCEL_TIMEOUT {
             return Err(CancelError::Behind);

@@ -42,7 +42,7 @@ const WAITING: usize = 5_000;
 const WAITING_BYTES: usize = 128 << 20;
 /// Bytes of inputs in one commit, approximately; one job is always allowed.
 const BATCH_BYTES: usize = 4 << 20;
-/// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index would take ten times as much.
+/// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index takes ten times as much.
 pub const KEY_MAX: usize = 255;
 /// How long a commit waits for the clock of a queue that has not been read lately, and for how long a queue
 /// that did not answer in time is not asked again. Its jobs go to the backlog meanwhile; jobs of other queues

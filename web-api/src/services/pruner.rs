@@ -64,7 +64,7 @@ pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationTo
 async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError> {
     store.follow_clock().await?;
     if !clock::is_certain() {
-        tracing::warn!("nothing is deleted as old for now: the clock of this machine has jumped");
+        tracing::warn!("pruning is paused: the clock of this machine has jumped");
         return Ok(());
     }
     let now = clock::now();
@@ -138,7 +138,7 @@ async fn walk(
         tokio::time::sleep(settings.pause).await;
     }
     if deleted > 0 {
-        tracing::info!(table = name, rows = deleted, "deleted what was old");
+        tracing::info!(table = name, rows = deleted, "deleted expired rows");
     }
     Ok(())
 }

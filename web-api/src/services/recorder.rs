@@ -131,7 +131,7 @@ fn report(applied: &Applied, batches: &[EventBatch]) {
     }
     for (id, error) in &applied.refused {
         metrics::counter!("spiral_events_refused_total").increment(1);
-        tracing::error!(job = %id, error = %chain(error), "the database refuses what happened to this job");
+        tracing::error!(job = %id, error = %chain(error), "the database refuses an event of this job");
     }
 }
 

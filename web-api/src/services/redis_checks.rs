@@ -57,6 +57,6 @@ fn report(before: &[ServerWarning], now: &[ServerWarning]) {
         tracing::warn!("{warning}");
     }
     for warning in before.iter().filter(|warning| new(warning, now)) {
-        tracing::info!(server = warning.server, kind = ?warning.kind, "no longer so");
+        tracing::info!(server = warning.server, kind = ?warning.kind, "a warning about Redis no longer applies");
     }
 }

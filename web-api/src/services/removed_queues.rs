@@ -116,7 +116,7 @@ async fn end(recording: Option<(JoinHandle<()>, CancellationToken)>) {
     if let Some((recording, stop)) = recording {
         stop.cancel();
         if let Err(error) = recording.await {
-            tracing::error!(%error, "a recorder ended badly");
+            tracing::error!(%error, "a recorder failed");
         }
     }
 }

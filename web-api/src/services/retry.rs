@@ -51,7 +51,10 @@ pub async fn run(
         .map(|job| (job.id, job.attempt, job.function.as_str()))
         .collect();
     if let Err(error) = queues.announce_again(queue, &told).await {
-        tracing::warn!(%queue, error = chain(&error), "pages may show jobs as ended until they are read again");
+        tracing::warn!(
+            %queue, error = chain(&error),
+            "the retry was not published: pages may show jobs as ended until reloaded"
+        );
     }
     Ok(jobs)
 }

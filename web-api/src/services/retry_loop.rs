@@ -41,7 +41,7 @@ impl RetryLoop {
     /// Records a failure and returns how long to wait before the next try.
     pub(crate) fn failed(&mut self, error: &(dyn StdError + 'static)) -> Duration {
         if self.since.is_none() {
-            tracing::warn!(role = self.role, error = %chain(error), "cannot go on, and will try again and again");
+            tracing::warn!(role = self.role, error = %chain(error), "failed, and retries with backoff");
             self.since = Some(Instant::now());
         }
         let pause = self.pause;
@@ -52,7 +52,7 @@ impl RetryLoop {
     /// Records a success.
     pub(crate) fn over(&mut self) {
         if let Some(since) = self.since.take() {
-            tracing::info!(role = self.role, after = ?since.elapsed(), "goes on");
+            tracing::info!(role = self.role, after = ?since.elapsed(), "recovered");
             self.pause = FIRST_PAUSE;
         }
     }

@@ -135,7 +135,7 @@ impl Store {
             .filter(|holder| *holder != job.id))
     }
 
-    /// Makes a job that SQL keeps and that waits for its time due now. `None` when it is not such a job any more.
+    /// Makes a scheduled or retrying job that SQL keeps due now. `None` when it is not such a job any more.
     pub async fn job_run_now(&self, id: JobId, cause: &Cause) -> Result<Option<Job>, StoreError> {
         let statement = due_now(id)
             .col_expr(Column::ParkedUntil, Expr::value(Option::<DateTime<Utc>>::None))

@@ -55,8 +55,8 @@ impl Piece {
     }
 }
 
-/// The pieces in the order of their ids, in lists that are to be applied one after the other; see [`changes`]. The history
-/// of a job comes with its first change.
+/// The pieces in the order of their ids, in lists to be applied one after the other; see [`changes`]. The
+/// history of a job is part of its first change.
 fn pieces(batches: &[EventBatch]) -> Vec<Vec<Piece>> {
     let mut histories = history::histories(batches);
     let mut lists: Vec<Vec<Piece>> = Vec::new();

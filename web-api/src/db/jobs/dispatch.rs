@@ -1,5 +1,6 @@
 //! Which jobs Redis holds and which SQL keeps: the backlog, by lane, and the parked jobs that are due much
 //! later.
+//!
 //! A row is in one of three places (see [`Place`](super::Place)). Each move is one guarded statement, so that
 //! exactly one process makes it.
 

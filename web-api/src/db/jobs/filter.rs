@@ -214,8 +214,8 @@ impl InputTest {
             .into()
     }
 
-    /// The value, when it is a number, to its last digit: as PostgreSQL's `numeric`; in SQLite as it is written, which
-    /// [`NUMBER_COLLATION`] compares.
+    /// The value, when it is a number, to its last digit: as PostgreSQL's `numeric`; in SQLite as it is
+    /// written, which [`NUMBER_COLLATION`] compares.
     fn number(&self, backend: DbBackend) -> SimpleExpr {
         let value = if backend == DbBackend::Postgres {
             Expr::from(self.call("jsonb_extract_path", backend)).cast_as("numeric")

@@ -59,8 +59,8 @@ impl Shares {
     }
 }
 
-/// How many of the connections requests, searches and roles may use at the same time. Requests leave some to the roles,
-/// and searches and roles together leave some to the other requests, as far as there are enough.
+/// How many of the connections requests, searches and roles may use at the same time. Requests leave some to
+/// the roles, and searches and roles together leave some to the other requests, as far as there are enough.
 fn sizes(connections: u32, searches: u32) -> [u32; 3] {
     let all = connections.max(1);
     let requests = (all * 7 / 10).clamp(1, all);

@@ -87,8 +87,8 @@ impl Store {
         })
     }
 
-    /// Writes the firings whose schedules have not changed since they were read, with their jobs, all or nothing.
-    /// Returns the jobs that were created.
+    /// Writes the firings whose schedules have not changed since they were read, with their jobs, all or
+    /// nothing. Returns the jobs that were created.
     ///
     /// # Errors
     /// When the database is away or refuses the data of one of them: nothing is written then, unless the
@@ -183,8 +183,8 @@ async fn free<'a>(
         .collect())
 }
 
-/// `UPDATE schedules SET .. FROM (VALUES ..) AS claim WHERE id and revision are those of the claim RETURNING id`.
-/// Both databases name the columns of a bare VALUES list column1, column2 and so on.
+/// `UPDATE schedules SET .. FROM (VALUES ..) AS claim WHERE id and revision are those of the claim
+/// RETURNING id`. Both databases name the columns of a bare VALUES list column1, column2 and so on.
 fn claim(firings: &[&Firing]) -> UpdateStatement {
     let [id, revision, next_at, last_at, last_job, error, notice] =
         std::array::from_fn(|at| Expr::col((CLAIM, format!("column{}", at + 1))));

@@ -12,11 +12,11 @@ pub(super) fn allowance(size: u64) -> u64 {
     (size / ALLOWANCE).max(1)
 }
 
-/// What each lane with a backlog gets, given the `size` of the window, how many jobs Redis holds, and how many of each
-/// lane wait there.
+/// What each lane with a backlog gets, given the `size` of the window, how many jobs Redis holds, and how
+/// many of each lane wait there.
 ///
-/// The free places are shared evenly. Beyond them a lane that has hardly any jobs in Redis is filled up to its
-/// allowance; all together no more than a second window.
+/// The free places are shared evenly. Beyond them a lane that has hardly any jobs in Redis is filled up to
+/// its allowance; all together no more than a second window.
 pub(super) fn shares(size: u64, held: u64, waiting: &[u64]) -> Vec<Share> {
     let lanes = (waiting.len() as u64).max(1);
     let free = size.saturating_sub(held);

@@ -132,7 +132,7 @@ async fn run(
     }
     while let Some(ended) = pushing.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "a line of pushes ended early");
+            tracing::error!(%error, "a push task ended early");
         }
     }
 }

@@ -144,7 +144,7 @@ pub(super) async fn round(
             if !unsettled.is_empty() {
                 tracing::warn!(
                     queues = unsettled.len(),
-                    "the recorder is behind: jobs that may be lost wait until it is known what became of them"
+                    "the recorder is behind: jobs that may be lost are checked again when it has caught up"
                 );
                 return Ok(unsettled);
             }
@@ -172,7 +172,7 @@ async fn take_back(
     if taken > 0 {
         windows.enqueued(queue);
         metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string()).increment(taken);
-        tracing::info!(%queue, jobs = taken, "jobs that the queue did not know wait for it again");
+        tracing::info!(%queue, jobs = taken, "jobs that the queue had lost are back in the backlog");
     }
     Ok(())
 }
