@@ -1,5 +1,5 @@
-//! The all-in-one mode: the API, the workers, a SQLite file, a private Redis and the static frontend in one process,
-//! with everything it keeps in one folder. For trying Spiral out, for development and for small machines.
+//! The all-in-one mode: the API, the workers, a SQLite file, a private Redis and the static frontend in one
+//! process, with all data in one folder. For trying Spiral out, for development and for small machines.
 //!
 //! [`run`] has to be awaited on the main thread: the private Redis ends with the thread that started it.
 
@@ -29,22 +29,22 @@ use jobs::error::chain;
 
 /// How long the database file may take to open; only another program could hold it.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long outcomes may take to reach the database at the end.
+/// How long recording the last outcomes may take at shutdown.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the command line says.
+/// The options from the command line.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where everything is kept.
+    /// The data folder.
     pub data: PathBuf,
     /// The frontend's static build; without it there is only the API.
     pub statics: Option<PathBuf>,
 }
 
-/// Runs until `shutdown`; then lets jobs finish, records them, saves and ends Redis.
+/// Runs until `shutdown`; then waits for running jobs, records their outcomes, and has Redis save and end.
 ///
 /// # Errors
-/// When it cannot start, or a part that should go on for ever ends.
+/// When it cannot start, or a part that should not end does.
 pub async fn run(
     options: Options,
     config: AllInOneConfig,
@@ -63,13 +63,13 @@ pub async fn run(
     let redis_end = CancellationToken::new();
     let url = redis.url();
     let serving = async {
-        // Whatever happened, Redis ends after all that need it.
+        // Whatever happened, Redis ends after everything that needs it.
         let _end = redis_end.clone().drop_guard();
         serve(listening, statics, &folder, url, config, shutdown).await
     };
     let (served, kept) = tokio::join!(serving, redis.keep(redis_end.clone()));
     served.and(kept)?;
-    tracing::info!("ended in order");
+    tracing::info!("shut down cleanly");
     Ok(())
 }
 
@@ -132,7 +132,7 @@ async fn serve(
     let mut result = tokio::select! {
         served = listening.serve(router, app.state(), shutdown.clone()) => served.context("the HTTP server failed"),
         error = app.failed() => Err(error.into()),
-        // Before the shutdown no worker ends in order.
+        // A worker that ends before the shutdown has failed.
         ended = &mut working, if !shutdown.is_cancelled() => match ended {
             Ok(Err(error)) => Err(anyhow::Error::new(error).context("the worker ended")),
             Ok(Ok(())) if shutdown.is_cancelled() => Ok(()),
@@ -148,8 +148,8 @@ async fn serve(
             Err(error) => Err(error.into()),
         };
         if let Err(error) = ended {
-            let error = error.context("the worker ended badly");
-            tracing::error!(error = format!("{error:#}"), "the worker ended badly");
+            let error = error.context("the worker failed");
+            tracing::error!(error = format!("{error:#}"), "the worker failed");
             result = result.and(Err(error));
         }
     }
@@ -175,7 +175,7 @@ async fn migrate(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until all that the workers did is in the database.
+/// Waits until the outcomes of all that the workers did are in the database.
 async fn record_the_rest(queues: &Queues, catalog: &Catalog) {
     let recorder = queues.recorder(&catalog.queues(), "all-in-one-end");
     let drained = async {
@@ -184,13 +184,13 @@ async fn record_the_rest(queues: &Queues, catalog: &Catalog) {
                 Ok(true) => return,
                 Ok(false) => tokio::time::sleep(Duration::from_millis(20)).await,
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "cannot ask whether all is recorded");
+                    tracing::debug!(error = %chain(&error), "cannot check whether all outcomes are recorded");
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
         }
     };
     if tokio::time::timeout(RECORD_TIMEOUT, drained).await.is_err() {
-        tracing::warn!("not all outcomes are recorded yet; the rest follows at the next start");
+        tracing::warn!("not all outcomes are recorded yet; the others are recorded at the next start");
     }
 }

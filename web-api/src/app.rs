@@ -1,4 +1,4 @@
-//! Puts the parts of one process together: the roles that run beside the HTTP server, and what its handlers share.
+//! Builds one process from its parts: the roles that run beside the HTTP server, and what its handlers share.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use crate::services::redis_checks::{self, RedisWarnings};
 use crate::services::removed_queues::RemovedQueues;
 use crate::services::{dispatcher, limits_sync, recorder, rollups, scheduler};
 
-/// How long the roles may take to finish what they began.
+/// How long the roles may take to finish their current work at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The roles of a running process.
@@ -38,16 +38,17 @@ pub struct App {
     end: CancellationToken,
 }
 
-/// A role ended though nobody told it to: it panicked, and the process is of no use any more.
+/// A role ended before the shutdown: it panicked, and the process cannot do its work any more.
 #[derive(Debug, thiserror::Error)]
 #[error("the role {0} ended by itself")]
 pub struct RoleEnded(String);
 
 impl App {
-    /// Starts the roles. `shutdown` ends live events and waiting requests; the roles go on until [`App::end`].
+    /// Starts the roles. `shutdown` ends live events and waiting requests; the roles continue until
+    /// [`App::end`].
     ///
     /// # Errors
-    /// When metrics cannot be collected, or a function is to be public that there is not.
+    /// When metrics cannot be collected, or a function that is to be public does not exist.
     pub fn start(
         settings: ServerSettings,
         catalog: Arc<Catalog>,
@@ -135,7 +136,8 @@ impl App {
             settings.access.public_functions.clone(),
             shutdown.clone(),
         );
-        // It ends with the shutdown, and that is in order: then it waits for the others.
+        // The feed ends with `shutdown`, before the other roles: the task then waits for their end, so that
+        // it does not count as failed.
         let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
         spawn(&mut roles, "live", async move {
             following.await;
@@ -170,7 +172,7 @@ impl App {
         self.state.clone()
     }
 
-    /// Resolves when a role ends that should not.
+    /// Resolves when a role ends before the shutdown.
     pub async fn failed(&mut self) -> RoleEnded {
         match self.roles.join_next().await {
             Some(Ok(name)) => RoleEnded(name.to_owned()),
@@ -179,25 +181,25 @@ impl App {
         }
     }
 
-    /// Ends the roles, which finish what they began, and waits for them.
+    /// Signals the roles to finish their current work, and waits for them.
     pub async fn end(mut self) {
         self.end.cancel();
         let all = async {
             while let Some(ended) = self.roles.join_next().await {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a role ended badly");
+                    tracing::error!(%error, "a role failed");
                 }
             }
         };
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
             tracing::warn!(
-                "some roles did not end in time; what they did not finish is taken up at the next start"
+                "some roles did not end in time; their remaining work continues at the next start"
             );
         }
     }
 }
 
-/// Starts the roles that keep the database small and its counts folded.
+/// Starts the roles that prune the database and roll up its counts.
 fn spawn_upkeep(
     roles: &mut JoinSet<&'static str>,
     settings: &ServerSettings,

@@ -15,23 +15,23 @@ use crate::db::DatabaseSettings;
 use crate::domain::base_path::BasePath;
 use crate::services::dispatcher::window::WindowSettings;
 
-/// Shorter would delete what its caller is about to look at.
+/// A shorter one would delete a job before its caller could read the outcome.
 const SHORTEST_RETENTION: Duration = Duration::from_mins(5);
 const LONGEST_RETENTION: Duration = Duration::from_hours(24 * 36_500);
-/// Shorter than a caller that tries again may take.
+/// Shorter than the time that a caller may take to retry.
 const SHORTEST_KEY: Duration = Duration::from_mins(1);
 const LONGEST_KEY: Duration = Duration::from_hours(24 * 365);
 
-/// The most that a limit of a backlog can say.
+/// The largest backlog limit.
 pub const MOST_BACKLOG: u64 = 1_000_000_000;
 
-/// What the HTTP server, and the roles beside it, need to know.
+/// The settings of the HTTP server and of the roles beside it.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     pub listen: SocketAddr,
-    /// Below which path callers reach it.
+    /// The path under which callers reach it.
     pub base_path: BasePath,
-    /// Who may do what.
+    /// The access rules.
     pub access: AccessSettings,
     /// The largest body, in bytes.
     pub body_limit: u64,
@@ -49,7 +49,7 @@ pub struct ServerSettings {
     pub window: WindowSettings,
     /// How many schedules there may be.
     pub schedules: u64,
-    /// How many jobs may wait in a queue for which nothing else was set; any number when it is `None`.
+    /// How many jobs may wait in a queue that has no limit of its own; `None` is unlimited.
     pub backlog_limit: Option<u64>,
 }
 
@@ -111,7 +111,8 @@ impl ServerSettings {
                     default.window.bytes,
                     (1 << 20)..=(1 << 40),
                 ),
-                // Read, and its problems told, with the settings of Redis: the workers use it as well.
+                // Parsed, and its errors reported, with the settings of Redis, because the workers use it as
+                // well.
                 horizon: RedisSettings::from_lookup(lookup)
                     .map_or(default.window.horizon, |redis| redis.horizon),
             },
@@ -121,10 +122,10 @@ impl ServerSettings {
         reader.finish(settings)
     }
 
-    /// Refuses an address that other machines can reach, as long as everybody there could do everything.
+    /// Refuses an address that other machines can reach, as long as every client there would have all rights.
     ///
     /// # Errors
-    /// What is wrong, and what to do about it.
+    /// What is wrong, and how to fix it.
     pub fn check_exposure(&self) -> Result<(), Exposed> {
         let exposed = !self.is_private() && self.access.is_open();
         if exposed && !self.access.insecure_open {
@@ -211,7 +212,7 @@ impl AllInOneConfig {
     /// # Errors
     /// Every setting that cannot be used.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
-        // Whatever the environment says of a database or a Redis is meant for another process.
+        // Settings of a database or a Redis in the environment are meant for another process.
         let own = |name: &str| match name {
             "SPIRAL_DATABASE_URL" => Some("sqlite://spiral.db".to_owned()),
             "SPIRAL_REDIS_URL" => Some("unix:///redis.sock".to_owned()),

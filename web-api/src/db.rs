@@ -52,28 +52,29 @@ use self::{
     refusals::Refusals,
 };
 
-/// How long the answer of PostgreSQL's clock may take.
+/// How long PostgreSQL may take to return its time.
 const CLOCK_ANSWER: Duration = Duration::from_secs(2);
 
 /// The handle on the database. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct Store {
     database: DatabaseConnection,
-    /// No call takes longer, however silent the database is.
+    /// The longest time that a call takes, even when the database does not respond.
     limit: Duration,
     /// How long a call waits for a connection of its share, and a writer for its turn.
     patience: Duration,
     shares: Shares,
     /// What this handle is used for.
     share: Share,
-    /// Why the database would not do what it was asked to.
+    /// Why the database refused operations lately.
     refusals: Refusals,
-    /// SQLite has one writer at a time. Queueing here is fair and wakes at once; its own busy handler sleeps and polls.
+    /// SQLite has one writer at a time. Waiting for this lock is fair and ends at once; SQLite's own busy
+    /// handler sleeps and polls.
     write_gate: Option<Arc<Mutex<()>>>,
 }
 
 impl Store {
-    /// Prepares the pool. A PostgreSQL that is away is no error: calls fail until it is there.
+    /// Prepares the pool. A PostgreSQL that is away is no error: calls fail until it is back.
     ///
     /// # Errors
     /// When the URL cannot be used, or the SQLite file cannot be opened or created.
@@ -102,10 +103,10 @@ impl Store {
         }
     }
 
-    /// Asks PostgreSQL for the time, which all processes follow. SQLite has none but that of this machine.
+    /// Asks PostgreSQL for the time, which all processes use. With SQLite it is the time of this machine.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not respond.
     pub async fn follow_clock(&self) -> Result<(), StoreError> {
         if self.backend() != DbBackend::Postgres {
             clock::now();
@@ -119,14 +120,14 @@ impl Store {
                 .transpose()
         };
         let time = self.bounded("follow_clock", asking).await?;
-        // An answer that was long on its way says little.
+        // A response that took long does not say what the time is now.
         if let Some(time) = time.filter(|_| asked.elapsed() < CLOCK_ANSWER) {
             clock::follow(time);
         }
         Ok(())
     }
 
-    /// Closes the pool, for an orderly end.
+    /// Closes the pool at shutdown.
     pub async fn close(self) -> Result<(), StoreError> {
         self.database
             .close()
@@ -134,8 +135,8 @@ impl Store {
             .map_err(|source| StoreError::new("close", source))
     }
 
-    /// Runs one operation, never longer than the limit: a server that was cut off from the network answers nothing,
-    /// not even an error.
+    /// Runs one operation, never longer than the limit: a server that was cut off from the network sends
+    /// nothing, not even an error.
     async fn bounded<T>(
         &self,
         operation: &'static str,
@@ -144,7 +145,7 @@ impl Store {
         self.bounded_in(self.share, operation, Box::pin(future)).await
     }
 
-    /// The same for what may look at many rows.
+    /// The same for queries that may read many rows.
     async fn bounded_search<T>(
         &self,
         operation: &'static str,
@@ -185,8 +186,8 @@ impl Store {
         self.database.get_database_backend()
     }
 
-    /// A transaction that writes. SQLite's own default would take the write lock at the first write, too late for what
-    /// was read before it.
+    /// A transaction that writes. SQLite's own default would take the write lock at the first write, too late
+    /// for what was read before it.
     async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -195,7 +196,7 @@ impl Store {
         self.database.begin_with_options(options).await
     }
 
-    /// A transaction that reads one state of the database, whatever is written meanwhile.
+    /// A transaction that reads one snapshot, whatever is written meanwhile.
     async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         let isolation = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         self.database.begin_with_config(isolation, None).await
@@ -204,7 +205,7 @@ impl Store {
     /// Held around every write. Nothing to wait for on PostgreSQL.
     ///
     /// # Errors
-    /// When other writers do not get on: whoever holds the turn waits for a writer of another process.
+    /// When no turn becomes free in time: its holder waits for a writer of another process.
     async fn write_turn(&self) -> Result<Option<MutexGuard<'_, ()>>, StoreError> {
         let Some(gate) = &self.write_gate else {
             return Ok(None);

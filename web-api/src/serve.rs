@@ -1,4 +1,5 @@
-//! The plain mode: the API of one of any number of processes, with a database and a Redis that others run.
+//! The plain mode: the API as one of any number of processes, with a database and a Redis that are run
+//! elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,18 @@ use crate::db::Store;
 use crate::http::routes;
 use crate::http::server::Listening;
 
-/// How long the first answer of the database is waited for. Then it serves without: most calls are told to come again,
-/// and those that can be answered are. (Redis is not waited for: calls are accepted without it.)
+/// How long to wait for the first response of the database. After that it serves without: most calls get a
+/// 503, and those that need no database succeed. (Redis is not waited for: calls are accepted without it.)
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Between two questions whether it is behind a pooler, while it is away.
+/// Time between two checks whether the database is behind a pooler, while it is away.
 const PAUSE_OF_SESSIONS: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown`, then answers what is under way and ends.
+/// Serves until `shutdown`, then responds to the requests under way and ends.
 ///
 /// # Errors
-/// When it cannot start, or a part that should go on for ever ends.
+/// When it cannot start, or a part that should not end does.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     config.server.check_exposure()?;
     let address = config.server.listen;
@@ -53,7 +54,7 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .context("cannot use the database")?;
     let queues = Queues::connect(&redis).await.context("cannot use Redis")?;
     let router = routes::router();
-    // Before anything is asked, if the database is there already.
+    // Checked before anything else is asked of it, if the database is there already.
     let known = match migrations::check_sessions(&database.url).await {
         Err(shared @ SessionError::Shared { .. }) => return Err(shared.into()),
         Err(SessionError::Unknown { .. }) => false,
@@ -61,11 +62,11 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
     };
     let answer = first_answer(store.clone());
     let mut app = App::start(server, catalog, store.clone(), queues, shutdown.clone())?;
-    // Whoever has connected meanwhile waits. So a replica that joins others under load refuses nobody.
+    // Clients that connect meanwhile wait, so a replica that joins others under load refuses no connection.
     tokio::select! {
         answered = tokio::time::timeout(FIRST_ANSWER, answer) => if answered.is_err() {
             let waited = FIRST_ANSWER.as_secs();
-            tracing::warn!("the database has not answered for {waited} s; serving all the same");
+            tracing::warn!("the database has not answered for {waited} s; serving without it");
         },
         () = shutdown.cancelled() => {}
     }
@@ -84,11 +85,11 @@ pub async fn run_on(listening: Listening, config: Config, shutdown: Cancellation
         .close()
         .await
         .context("the database was not closed in order")?;
-    tracing::info!("ended in order");
+    tracing::info!("shut down cleanly");
     result
 }
 
-/// Resolves when the database is found behind a pooler that it cannot be used through.
+/// Resolves when the database turns out to be behind a pooler that does not support what it needs.
 async fn sessions_are_shared(url: &str) -> SessionError {
     loop {
         match migrations::check_sessions(url).await {

@@ -1,6 +1,7 @@
-//! What runs beside the HTTP server, and what handlers ask for: one file a role.
+//! The roles that run beside the HTTP server, and what handlers call: one file a role.
 //!
-//! A role owns its settings, its loop and its handle. Services know the database, the queue and the rules of `domain`; none knows HTTP.
+//! A role owns its settings, its loop and its handle. Services know the database, the queue and
+//! the rules of `domain`; none knows HTTP.
 
 pub mod admission;
 pub mod batch_closer;

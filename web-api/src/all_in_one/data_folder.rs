@@ -1,4 +1,4 @@
-//! The folder with everything that the all-in-one mode keeps: held by one process at a time.
+//! The folder with all data of the all-in-one mode, locked by one process at a time.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::hash::Hasher as _;
@@ -17,12 +17,12 @@ const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 1
 pub(super) struct DataFolder {
     path: PathBuf,
     socket: PathBuf,
-    /// The lock goes with the file.
+    /// Dropping the file releases the lock.
     _lock: File,
 }
 
 impl DataFolder {
-    /// Makes the folder if need be and takes it for this process.
+    /// Creates the folder if needed and locks it for this process.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         fs::create_dir_all(path).with_context(|| format!("cannot make the data folder {shown}"))?;
@@ -57,7 +57,7 @@ impl DataFolder {
 }
 
 impl Drop for DataFolder {
-    /// Leaves nothing behind among the temporary files.
+    /// Removes the socket and its folder when they are among the temporary files.
     fn drop(&mut self) {
         if let Some(private) = self.socket.parent().filter(|parent| *parent != self.path) {
             fs::remove_file(&self.socket).ok();
@@ -66,7 +66,7 @@ impl Drop for DataFolder {
     }
 }
 
-/// Locks the folder. The system lets go of the lock when the process ends, however it ends.
+/// Locks the folder. The system releases the lock when the process ends, however it ends.
 fn take(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     let mut lock = File::options()
@@ -102,8 +102,8 @@ fn take(folder: &Path) -> anyhow::Result<File> {
     Ok(lock)
 }
 
-/// In the folder when the path is short enough, else in a folder of our own among the temporary files: always the same
-/// one, so that a Redis that was left behind is found again.
+/// In the folder when the path is short enough, else in a folder of our own among the temporary files: always
+/// the same one, so that a Redis that was left behind is found again.
 fn socket_path(folder: &Path, lock: &File) -> anyhow::Result<PathBuf> {
     let near = folder.join("redis.sock");
     if near.as_os_str().len() <= LONGEST_SOCKET_PATH {
@@ -122,7 +122,7 @@ fn socket_path(folder: &Path, lock: &File) -> anyhow::Result<PathBuf> {
     bail!("the path of the data folder is too long for a socket, and so is that of the temporary files")
 }
 
-/// A folder that nobody else can look into, or put something in.
+/// A folder that no other user can read or write.
 fn make_private(folder: &Path, me: u32) -> anyhow::Result<()> {
     let made = DirBuilder::new().mode(0o700).create(folder);
     let found = fs::symlink_metadata(folder);
@@ -136,14 +136,14 @@ fn make_private(folder: &Path, me: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same for the same folder in every version.
+/// Must not change between versions, so that the same folder keeps its hash.
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(bytes);
     hasher.finish()
 }
 
-/// What a path in a URL cannot hold as it is.
+/// The characters of a path that a URL has to encode.
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -151,7 +151,7 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// A path as part of a URL: everything that is not plain is percent-encoded.
+/// A path as part of a URL: every special character is percent-encoded.
 pub(super) fn in_url(path: &Path) -> String {
     percent_encode(path.as_os_str().as_encoded_bytes(), NOT_PLAIN).to_string()
 }

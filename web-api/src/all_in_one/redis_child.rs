@@ -1,5 +1,5 @@
-//! The private Redis of the all-in-one mode: a child process on a socket in the data folder, brought back when it
-//! dies, ended in order at the end, and ended by the system when this process is killed.
+//! The private Redis of the all-in-one mode: a child process on a socket in the data folder. It is restarted
+//! when it dies, shut down last, and killed by the system when this process is killed.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
@@ -21,7 +21,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// One that lived for so long did not die of how it was started.
+/// One that ran for this long did not die of its configuration.
 const HEALTHY: Duration = Duration::from_mins(1);
 
 /// A running redis-server.
@@ -39,7 +39,7 @@ struct Program {
 }
 
 impl RedisChild {
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it responds.
     pub(super) async fn start(folder: &DataFolder) -> anyhow::Result<Self> {
         let program = Program {
             folder: folder.path().to_path_buf(),
@@ -61,7 +61,7 @@ impl RedisChild {
         format!("unix://{}", in_url(&self.program.socket))
     }
 
-    /// Watches it until `end`: a Redis that dies is started again. Then has it save everything, and ends it.
+    /// Watches it until `end`, and restarts a Redis that dies. Then has it save its data, and ends it.
     pub(super) async fn keep(mut self, end: CancellationToken) -> anyhow::Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -72,7 +72,7 @@ impl RedisChild {
             if self.begun.elapsed() > HEALTHY {
                 pause = FIRST_PAUSE;
             }
-            tracing::error!(status = %exit_in_words(&status), ?pause, "the private Redis died; it is started again");
+            tracing::error!(status = %exit_in_words(&status), ?pause, "the private Redis died; it is being restarted");
             loop {
                 tokio::select! {
                     () = end.cancelled() => return Ok(()),
@@ -82,7 +82,7 @@ impl RedisChild {
                 match self.restart(&end).await {
                     Ok(()) => break,
                     Err(error) => {
-                        tracing::error!(error = %format_args!("{error:#}"), ?pause, "it does not start");
+                        tracing::error!(error = %format_args!("{error:#}"), ?pause, "the private Redis does not start");
                     }
                 }
             }
@@ -119,8 +119,8 @@ impl RedisChild {
 }
 
 impl Program {
-    /// Makes sure that nobody else is on the socket. We hold the folder's lock: whoever is there was left behind by a
-    /// process that was killed, and may have more to write.
+    /// Makes sure that no other process uses the socket. We hold the folder's lock, so a Redis that is there
+    /// was left by a process that was killed, and may have unsaved data.
     async fn end_leftover(&self) -> anyhow::Result<()> {
         let end = Instant::now() + END_TIMEOUT;
         let mut exit_in_words = false;
@@ -146,7 +146,7 @@ impl Program {
     }
 
     fn spawn(&self) -> anyhow::Result<Child> {
-        // What it says before it has its own log, such as a setting that it does not know.
+        // Its output before it has its own log, such as an error about a setting that it does not know.
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
         let start = |program: &str, arguments: &[&str]| {
@@ -180,12 +180,13 @@ impl Program {
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)
                 .stderr(log.try_clone()?)
-                // A Ctrl-C in the terminal is for us: Redis ends last.
+                // A Ctrl-C in the terminal must reach only this process: Redis ends last.
                 .process_group(0)
                 .kill_on_drop(true);
             command.spawn()
         };
-        // `setpriv`, which Linux systems have, ties it to this thread: were we killed, it would go on for ever.
+        // `setpriv`, which Linux systems have, ties it to this thread: otherwise it would keep running if
+        // this process were killed.
         let tied = start("setpriv", &["--pdeathsig", "KILL", "--", "redis-server"]);
         let child = match tied {
             Err(error) if error.kind() == ErrorKind::NotFound => start("redis-server", &[]),
@@ -196,7 +197,7 @@ impl Program {
             .context("cannot start the private Redis")
     }
 
-    /// Waits for the first good answer.
+    /// Waits for the first good response.
     async fn wait_until_ready(&self, child: &mut Child) -> anyhow::Result<()> {
         let end = Instant::now() + START_TIMEOUT;
         loop {
@@ -205,7 +206,7 @@ impl Program {
                 return Ok(());
             }
             if let Some(status) = child.try_wait()? {
-                // 127 is how `setpriv` and shells say that there is no such program.
+                // `setpriv` and shells exit with 127 when there is no such program.
                 if status.code() == Some(127) {
                     return Err(missing(&io::Error::from(ErrorKind::NotFound)))
                         .context("cannot start the private Redis");

@@ -1,5 +1,5 @@
-//! The few words that the all-in-one mode says to its private Redis: is it there, and please end. Redis takes them as
-//! plain lines, so that no client is needed before the queue's own.
+//! The two commands that the all-in-one mode sends to its private Redis: `PING` and `SHUTDOWN`. Redis accepts
+//! them as plain lines, so that no client is needed before the queue's own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,15 +12,15 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// What is at the other end of the socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nobody listens.
+    /// No process listens.
     Nobody,
-    /// A Redis that answers.
+    /// A Redis that responds.
     Ready,
-    /// Something that listens and does not answer well: a Redis that loads its data, or hangs.
+    /// A process that listens and does not respond well: a Redis that loads its data, or hangs.
     Busy(String),
 }
 
-/// Asks whether a Redis is there.
+/// Checks whether a Redis is there.
 pub(super) async fn ping(socket: &Path) -> Found {
     match say(socket, "PING").await {
         Err(_) => Found::Nobody,
@@ -29,13 +29,13 @@ pub(super) async fn ping(socket: &Path) -> Found {
     }
 }
 
-/// Asks it to write what it has to the disk and end.
+/// Asks it to save its data and end.
 pub(super) async fn shut_down(socket: &Path) {
-    // It answers by closing the connection; whether it ended is seen by whether it still listens.
+    // Its response is a closed connection; that it has ended shows when it no longer listens.
     say(socket, "SHUTDOWN").await.ok();
 }
 
-/// Says one line and returns the first line of the answer; an error when nobody listens.
+/// Sends one line and returns the first line of the response; an error when no process listens.
 async fn say(socket: &Path, line: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(socket).await?;
     let talk = async {

@@ -1,5 +1,5 @@
-//! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job, until
-//! the job is retried.
+//! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is in the row of its
+//! job, until the job is retried.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
@@ -51,7 +51,7 @@ pub struct PastAttempt {
     /// Counted from 1.
     pub number: u32,
     pub worker: String,
-    /// Unknown when its worker vanished before it told.
+    /// Unknown when its worker vanished before it reported this.
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: DateTime<Utc>,
     pub outcome: PastOutcome,
@@ -66,7 +66,7 @@ pub enum PastOutcome {
 }
 
 impl Store {
-    /// The failed attempts of a job, and those of its earlier lives, in their order.
+    /// The failed attempts of a job, including those before a retry, in order.
     pub async fn attempt_list(&self, job: JobId) -> Result<Vec<PastAttempt>, StoreError> {
         let query = row::Entity::find()
             .filter(row::Column::JobId.eq(job.to_string()))
@@ -90,7 +90,7 @@ impl Store {
     }
 }
 
-/// Writes attempts. The same once more change nothing.
+/// Records attempts. Repeating it changes nothing.
 pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
     for chunk in rows.chunks(CHUNK) {
         row::Entity::insert_many(chunk.iter().cloned().map(active))
@@ -101,7 +101,7 @@ pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Mode
     Ok(())
 }
 
-/// The attempt that failed by this event, and its job.
+/// The attempt that failed in this event, and its job.
 pub(super) fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<(JobId, row::Model)> {
     let (id, row) = match event {
         JobEvent::Finished(finished) => {
@@ -138,7 +138,7 @@ pub(super) fn failed(event: &JobEvent, at: DateTime<Utc>) -> Option<(JobId, row:
             };
             (*id, row)
         }
-        // Given back in order: the attempt does not count, and its number is used again.
+        // A worker that shut down gave it back: the attempt does not count, and its number is used again.
         JobEvent::Returned {
             reason: ReturnReason::Stopped,
             ..

@@ -49,27 +49,27 @@ pub struct Entry {
     pub action: String,
     pub method: String,
     pub path: String,
-    /// The name or id of what was changed, where there is one.
+    /// The name or id of what was changed, if it has one.
     pub subject: Option<String>,
     pub request_id: String,
-    /// The HTTP status of the answer; `None` as long as there is none.
+    /// The HTTP status of the response; `None` as long as there is none.
     pub status: Option<u16>,
     pub finished_at: Option<DateTime<Utc>>,
-    /// What was asked for, where the path does not say it: a JSON text.
+    /// The request, where the path does not contain it: a JSON text.
     pub detail: Option<String>,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
     Refused,
     Failed,
-    /// There was no answer, at least not yet.
+    /// There was no response, at least not yet.
     Unknown,
 }
 
-/// Which entries.
+/// The filter of a list of entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub action: Option<String>,
@@ -127,7 +127,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds how it ended, and the name of what was made, unless the entry has a subject already.
+    /// Adds how it ended, and the name of what was created, unless the entry has a subject already.
     pub async fn audit_finish(
         &self,
         id: JobId,
@@ -161,7 +161,7 @@ impl Store {
         rows.into_iter().map(Entry::try_from).collect()
     }
 
-    /// Deletes up to `limit` entries from before `time`, and says how many.
+    /// Deletes up to `limit` entries from before `time`, and returns how many.
     pub async fn audit_prune(&self, time: DateTime<Utc>, limit: u64) -> Result<u64, StoreError> {
         let old = row::Entity::find()
             .select_only()

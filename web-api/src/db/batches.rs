@@ -1,5 +1,5 @@
-//! The table `batches`: many jobs that were called as one. Its rows, and the queries that read them; [`insert`] makes
-//! them, [`close`] ends them, `prune` deletes them.
+//! The table `batches`: many jobs that were called as one. Its rows, and the queries that read them;
+//! [`insert`] creates them, [`close`] closes them, `prune` deletes them.
 
 pub mod close;
 pub mod insert;
@@ -54,15 +54,15 @@ pub(super) mod row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     pub id: BatchId,
-    /// How many jobs were made.
+    /// How many jobs were created.
     pub total: u64,
-    /// How many were not made, because the job of an earlier call has their `unique_key`.
+    /// How many were not created, because the job of an earlier call has their `unique_key`.
     pub duplicates: u64,
-    /// How the jobs stand; of a finished batch, how they stood when it finished.
+    /// The states of the jobs; for a finished batch, as they were when it finished.
     pub counts: Counts,
     pub on_finish: Option<OnFinish>,
     pub created_at: DateTime<Utc>,
-    /// When all jobs were found finished. What becomes of one of them later does not change it.
+    /// When all jobs were found finished. Later changes to one of them, such as a retry, do not change it.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
@@ -188,13 +188,13 @@ fn list(cursor: Option<BatchId>, limit: u64) -> Select<row::Entity> {
     if let Some(cursor) = cursor {
         query = query.filter(row::Column::Id.lt(cursor.to_string()));
     }
-    // One more than asked for tells whether there is a next page.
+    // One row more than asked for shows whether there is a next page.
     query
         .order_by_desc(row::Column::Id)
         .limit(limit.saturating_add(1))
 }
 
-/// The same rows without the inputs of their calls, which may be large and which nobody sees here.
+/// The same rows without the inputs of their callbacks, which may be large and which no list shows.
 fn without_inputs(query: Select<row::Entity>, backend: DbBackend) -> Select<row::Entity> {
     let others = row::Column::iter().filter(|column| !matches!(column, row::Column::OnFinish));
     let call = if backend == DbBackend::Postgres {
@@ -291,7 +291,7 @@ fn batch(row: row::Model, counts: Counts) -> Result<Batch, StoreError> {
     })
 }
 
-/// The part of a call that everybody sees.
+/// The part of a call that every client may see.
 #[derive(Deserialize)]
 struct Named {
     function: String,

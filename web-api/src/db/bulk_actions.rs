@@ -1,7 +1,9 @@
-//! The table `job_actions`: actions on all jobs of a search, which one process at a time works on, chunk by chunk.
+//! The table `job_actions`: bulk actions on the jobs of a search. One process at a time works on each, in
+//! chunks.
 //!
-//! A process has an action for the time of a lease, by the clocks of the processes: when two are apart, both may work on
-//! one for a moment, which does no harm to the jobs. Only the one that has it writes how far it is.
+//! A process holds a lease on an action, by the clocks of the processes: when two clocks differ, both
+//! processes may work on one for a moment, which does no harm to the jobs. Only the holder of the lease
+//! writes the progress.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -51,7 +53,7 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What is done to the jobs.
+/// The operation on the jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Retry,
@@ -64,13 +66,13 @@ pub enum Action {
 #[error("{0:?} is not an action (retry, cancel or delete)")]
 pub struct ParseActionError(String);
 
-/// Where an action is in its life.
+/// The state of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionState {
     Running,
-    /// It has come to all jobs.
+    /// It has covered all jobs.
     Finished,
-    /// Somebody has stopped it. What it had done until then stays done.
+    /// An operator has stopped it. What it had done until then stays done.
     Stopped,
 }
 
@@ -81,26 +83,26 @@ pub struct BulkAction {
     pub action: Action,
     pub filter: JobFilter,
     pub state: ActionState,
-    /// How many jobs fitted in the beginning.
+    /// How many jobs matched at the start.
     pub total: Counted,
-    /// How many it has come to.
+    /// How many it has covered.
     pub seen: u64,
-    /// How many of them it has changed: others did not fit any more.
+    /// How many of them it has changed: others did not match any more.
     pub changed: u64,
-    /// It goes on with jobs that are older than this one.
+    /// It continues with jobs that are older than this one.
     pub cursor: JobId,
     pub created_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
-    /// Who has begun it.
+    /// The actor that started it.
     pub actor: Option<Actor>,
 }
 
-/// What a chunk has brought.
+/// The result of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     pub seen: u64,
     pub changed: u64,
-    /// Where it goes on; `None` at the end.
+    /// Where it continues; `None` at the end.
     pub next: Option<JobId>,
 }
 
@@ -144,7 +146,7 @@ impl Store {
         // One that cannot be read must not hide the others.
         let readable = rows.into_iter().filter_map(|row| {
             BulkAction::try_from(row)
-                .inspect_err(|error| tracing::error!(error = %chain(error), "an action is left out"))
+                .inspect_err(|error| tracing::error!(error = %chain(error), "left out a bulk action that cannot be read"))
                 .ok()
         });
         Ok(readable.collect())
@@ -157,7 +159,7 @@ impl Store {
             .await
     }
 
-    /// Takes the oldest action that nobody works on, for the time of the lease.
+    /// Leases the oldest action that no other process works on.
     pub async fn job_action_claim(
         &self,
         owner: &str,
@@ -172,7 +174,7 @@ impl Store {
                 row::Column::LeasedUntil
                     .is_null()
                     .or(row::Column::LeasedUntil.lt(now))
-                    // No lease is so long: it was taken by a wrong clock.
+                    // No lease is this long: it was taken by a process with a wrong clock.
                     .or(row::Column::LeasedUntil.gt(until(now, lease * 10))),
             )
             .order_by_asc(row::Column::Id)
@@ -192,8 +194,8 @@ impl Store {
         rows.pop().map(BulkAction::try_from).transpose()
     }
 
-    /// Writes how far `owner` has come, and renews its lease. False when it has the action no more: it was stopped, or
-    /// taken over.
+    /// Writes the progress of `owner`, and renews its lease. False when it does not hold the lease any more:
+    /// the action was stopped, or taken over.
     pub async fn job_action_step(
         &self,
         id: JobId,
@@ -226,8 +228,8 @@ impl Store {
         Ok(result.rows_affected > 0)
     }
 
-    /// Gives an action back that `owner` cannot go on with, so that another process can, after a rest: an action that
-    /// fails must not keep others from their turn.
+    /// Releases an action with which `owner` cannot continue, so that another process can, after a pause: an
+    /// action that fails must not keep others from their turn.
     pub async fn job_action_give_back(
         &self,
         id: JobId,
@@ -260,7 +262,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes actions that ended before `time`, and says how many.
+    /// Deletes actions that ended before `time`, and returns how many.
     pub async fn job_action_prune(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {
         let delete = row::Entity::delete_many().filter(row::Column::FinishedAt.lt(time));
         let _turn = self.write_turn().await?;

@@ -52,7 +52,7 @@ impl Store {
             .await
     }
 
-    /// The indices seen, the one that was asked for last first.
+    /// The indices asked for, the most recent one first.
     pub async fn index_list(&self, limit: u64) -> Result<Vec<AskedIndex>, StoreError> {
         let query = row::Entity::find()
             .order_by_desc(row::Column::LastAskedAt)
@@ -85,7 +85,7 @@ pub(super) fn asked_by(job: &Job) -> Option<(u64, DateTime<Utc>)> {
         .flatten()
 }
 
-/// Upserts all of them in index order, so that two processes never wait for each other in a circle.
+/// Upserts all of them in index order, so that two processes never deadlock.
 pub(super) async fn record(
     database: &impl ConnectionTrait,
     asked: impl Iterator<Item = (u64, DateTime<Utc>)>,

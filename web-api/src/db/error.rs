@@ -1,4 +1,5 @@
-//! What can go wrong with the database, in the two kinds that matter to callers: it is away, or the data is at fault.
+//! What can go wrong with the database, in the two kinds that matter to callers: it is away, or the data is
+//! invalid.
 
 use std::time::Duration;
 
@@ -7,26 +8,26 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-/// What the error of a database that is read-only says when none of its own does.
+/// The message for a read-only database whose own error does not say so.
 pub(super) const READ_ONLY: &str = "the database is read-only (transaction_read_only is on)";
 
-/// What keeps a database that answers from doing what it was asked to.
+/// What keeps a database that responds from executing the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its disk has no room left.
     Full,
-    /// It is a standby, was set so, or the file may not be written.
+    /// It is a standby, was set to read-only, or the file may not be written.
     ReadOnly,
     /// It cannot read or write its files.
     Files,
-    /// Its files do not hold what they should.
+    /// Its files are corrupt.
     Damaged,
     /// Another program keeps SQLite's write lock, or PostgreSQL's locks.
     Locked,
 }
 
 impl Reason {
-    /// A whole sentence for whoever called.
+    /// A whole sentence for the caller.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Full => {
@@ -40,38 +41,38 @@ impl Reason {
     }
 }
 
-/// Why a query has no answer.
+/// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, overloaded, starting, read-only, full or not migrated: the same call may succeed later.
+    /// The database is away, overloaded, starting, read-only, full or not migrated: a retry may succeed.
     #[error("{operation}: the database cannot do it now")]
     Unavailable {
         operation: &'static str,
-        /// What it said, when it is one of these.
+        /// The reason that it gave, when it is one of these.
         reason: Option<Reason>,
         #[source]
         source: DbErr,
     },
-    /// It did not answer in time. Whether it did what was asked is not known.
+    /// It did not respond in time. Whether the statement was executed is unknown.
     #[error("{operation}: the database did not answer within {limit:?}")]
     Timeout {
         operation: &'static str,
         limit: Duration,
     },
-    /// Nothing was asked: others kept their connections, or the turn to write, for so long.
+    /// Nothing was sent: no connection, or turn to write, became free in time.
     #[error("{operation}: no connection was free within {limit:?}")]
     Busy {
         operation: &'static str,
         limit: Duration,
     },
-    /// The values themselves are refused: the same call fails for ever.
+    /// The values themselves are refused: the same call fails every time.
     #[error("{operation}: the database refuses the data")]
     Data {
         operation: &'static str,
         #[source]
         source: DbErr,
     },
-    /// A row holds what this build does not understand.
+    /// A row holds a value that this build does not understand.
     #[error("the row of {row} cannot be read: {problem}")]
     Row { row: String, problem: String },
 }
@@ -89,7 +90,7 @@ impl StoreError {
         }
     }
 
-    /// The same call may succeed later; HTTP says 503.
+    /// The same call may succeed later; HTTP responds with 503.
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
@@ -97,7 +98,7 @@ impl StoreError {
         )
     }
 
-    /// What keeps the database from doing it, when it said so.
+    /// What keeps the database from executing the request, if it gave a reason.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Unavailable { reason, .. } => *reason,
@@ -113,7 +114,7 @@ fn reason(error: &DbErr) -> Option<Reason> {
     code_of(error).and_then(|code| reason_of_code(&code))
 }
 
-/// The code that the database gave its error.
+/// The code of the database's error.
 fn code_of(error: &DbErr) -> Option<String> {
     let (DbErr::Exec(RuntimeErr::SqlxError(error))
     | DbErr::Query(RuntimeErr::SqlxError(error))
@@ -130,7 +131,7 @@ fn reason_of_code(code: &str) -> Option<Reason> {
         return match code {
             "53100" => Some(Reason::Full),
             "25006" => Some(Reason::ReadOnly),
-            // I/O error, undefined file, and a file that is not what it should be.
+            // I/O error, undefined file, corrupt file.
             "58030" | "58P01" => Some(Reason::Files),
             "XX001" | "XX002" => Some(Reason::Damaged),
             "55P03" => Some(Reason::Locked),
@@ -150,8 +151,8 @@ fn reason_of_code(code: &str) -> Option<Reason> {
     }
 }
 
-/// Whether the database refused the values, not the call. Anything unknown is taken for a passing trouble: waiting
-/// for nothing is repaired by a person, throwing away an outcome is not.
+/// Whether the database refused the values, not the call. Any unknown error counts as temporary: an operator
+/// can end a needless wait, but an outcome that was thrown away is lost.
 fn is_fault_of_data(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause))
     | DbErr::Query(RuntimeErr::SqlxError(cause))
@@ -183,7 +184,8 @@ mod tests {
         for code in ["22P05", "22021", "23505", "54000", "19", "2067", "1555", "18"] {
             assert!(is_data_code(code), "{code}");
         }
-        // Stopping, deadlock, no such table, read-only, statement timeout; busy, locked, full, I/O, read-only.
+        // Stopping, deadlock, no such table, read-only, statement timeout; busy, locked, full, I/O,
+        // read-only.
         for code in [
             "57P01", "40P01", "42P01", "25006", "57014", "5", "6", "13", "10", "8", "517", "778", "",
         ] {

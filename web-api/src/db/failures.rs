@@ -1,5 +1,5 @@
-//! The table `failures`: each kind of error that was met, with the time at which it was first and last seen. Which jobs
-//! have met it, their rows say.
+//! The table `failures`: each kind of error that occurred, with the time at which it was first and last seen.
+//! The rows of the jobs say which jobs had it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -54,14 +54,14 @@ pub struct Failure {
     /// Where it was first seen.
     pub queue: QueueName,
     pub kind: String,
-    /// The message without what differs from one error to the next.
+    /// The message without the parts that differ from one error to the next.
     pub pattern: String,
     pub first_seen_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
     pub jobs: u64,
     /// How many of them are retrying.
     pub retrying: u64,
-    /// The newest of them.
+    /// The newest of these jobs.
     pub example: JobId,
 }
 
@@ -82,7 +82,7 @@ impl Store {
             .collect();
         let mut failures = Vec::with_capacity(counts.len());
         for (fingerprint, jobs, retrying, example) in counts {
-            // One that was pruned between the two looks is gone with its jobs.
+            // One that was pruned between the two queries is gone with its jobs.
             let Some(row) = rows.remove(&fingerprint) else {
                 continue;
             };
@@ -117,7 +117,7 @@ impl Store {
         Ok(failures)
     }
 
-    /// Deletes failures that were last seen before `time` and that no job has any more, and says how many.
+    /// Deletes failures that were last seen before `time` and that no job has any more, and returns how many.
     pub async fn failure_prune(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {
         let of_jobs = sea_orm::sea_query::Query::select()
             .expr(Expr::val(1))
@@ -138,12 +138,12 @@ impl Store {
     }
 }
 
-/// Writes which errors were met, and when. The same once more changes nothing.
+/// Records which errors occurred, and when. Repeating it changes nothing.
 pub(super) async fn write(
     transaction: &DatabaseTransaction,
     seen: impl Iterator<Item = row::Model>,
 ) -> Result<(), DbErr> {
-    // In one order: two recorders must not wait for each other in a circle.
+    // In one order, so that two recorders cannot deadlock.
     let mut rows = BTreeMap::<String, row::Model>::new();
     for row in seen {
         rows.entry(row.fingerprint.clone())
@@ -169,7 +169,7 @@ pub(super) fn of_error(function: &str, kind: &str, message: &str) -> (Fingerprin
     (Fingerprint::of(function, kind, &pattern), pattern)
 }
 
-/// The failure that this event tells of, and its job.
+/// The failure in this event, and its job.
 pub(super) fn seen(event: &JobEvent, queue: &QueueName) -> Option<(JobId, row::Model)> {
     let JobEvent::Finished(finished) = event else {
         return None;

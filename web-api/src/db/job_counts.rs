@@ -1,5 +1,6 @@
-//! The tables `job_counts` and `job_count_changes`: how many jobs there are in each state, which triggers keep in the
-//! transaction that changes a job. Nothing here looks at `jobs`, so that no count costs more as there are more of them.
+//! The tables `job_counts` and `job_count_changes`: how many jobs there are in each state, which triggers
+//! keep in the transaction that changes a job. Nothing here reads `jobs`, so the cost does not grow with the
+//! number of jobs.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use super::jobs::parsed;
 use super::{Store, StoreError};
 
-/// Rows that are folded in one statement.
+/// Rows that are rolled up in one statement.
 const MOST: u32 = 20_000;
 
 /// Jobs of one queue and function in one state.
@@ -50,8 +51,8 @@ impl Store {
             .collect()
     }
 
-    /// Folds the changes that were written down into the counts. The sum of the two stays what it is at every moment,
-    /// also when several processes do this.
+    /// Rolls up the recorded changes into the counts. The sum of the two is right at every moment, also when
+    /// several processes do this.
     pub async fn job_count_fold(&self) -> Result<(), StoreError> {
         if self.backend() == DbBackend::Postgres {
             loop {
@@ -77,9 +78,8 @@ impl Store {
     }
 }
 
-/// The failures that most jobs have, how many these are and how many of them are retrying, and the newest of those that
-/// are dead and of those that are retrying: each
-/// found with one look into an index.
+/// The failures that most jobs have, how many these are and how many of them are retrying, and the newest of
+/// those that are dead and of those that are retrying: each found with one index lookup.
 pub(super) fn failures(backend: DbBackend, limit: u64) -> Statement {
     let place = if backend == DbBackend::Postgres { "$1" } else { "?" };
     let newest = |state: JobState| {
@@ -112,7 +112,7 @@ fn counts() -> &'static str {
     ) AS kept GROUP BY queue, function, state HAVING SUM(jobs) > 0"
 }
 
-/// In one order: two processes must not wait for each other in a circle.
+/// In one order, so that two processes cannot deadlock.
 fn fold() -> String {
     format!(
         "WITH gone AS (

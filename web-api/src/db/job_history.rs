@@ -1,5 +1,5 @@
-//! The table `job_history`: what people have done to jobs. A row is written in the transaction that does it; a cancellation,
-//! which Redis may carry out, before it is asked for.
+//! The table `job_history`: what people have done to jobs. A row is written in the transaction that makes the
+//! change; that of a cancellation, which Redis may carry out, before Redis is asked.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use crate::db::values::saturated;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
-/// Entries of one job that are read: more were made by a program.
+/// Most entries of one job that are read: more than this were created by a program.
 const MOST: u64 = 1_000;
 
 pub(super) mod row {
@@ -47,23 +47,23 @@ pub(super) mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Somebody, as far as it is known who.
+/// The actor, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     pub role: String,
     pub address: String,
 }
 
-/// Why something happens to jobs: somebody wants it, for one of them or for many.
+/// Why a change is made to jobs: a request by an actor, for one of them or for many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The same when it is done once more to the same job: then it is not told twice.
+    /// The same when the action is repeated on the same job, so that it is recorded once.
     pub id: JobId,
     pub actor: Option<Actor>,
     pub job_action: Option<JobId>,
 }
 
-/// What somebody does to a job.
+/// What an operator does to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManualAction {
     Retry,
@@ -72,16 +72,16 @@ pub enum ManualAction {
     Cancel,
 }
 
-/// Something that somebody has done to a job.
+/// An operator's action on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
     pub at: DateTime<Utc>,
     pub action: ManualAction,
     pub actor: Option<Actor>,
     pub job_action: Option<JobId>,
-    /// Attempts that had been made until then.
+    /// Attempts that had been made by then.
     pub attempt: u32,
-    /// The state that a retry has ended.
+    /// The final state that a retry has replaced.
     pub state: Option<JobState>,
     /// When the job had reached it.
     pub ended_at: Option<DateTime<Utc>>,
@@ -106,7 +106,7 @@ impl Cause {
         }
     }
 
-    /// Nobody has said who wants it.
+    /// The actor is unknown.
     pub fn unknown() -> Self {
         Self {
             id: JobId::new(),
@@ -159,7 +159,7 @@ impl FromStr for ManualAction {
 }
 
 impl Store {
-    /// What people have done to a job, the first thing first.
+    /// What people have done to a job, the earliest first.
     pub async fn job_history_list(&self, job: JobId) -> Result<Vec<HistoryEntry>, StoreError> {
         let query = row::Entity::find()
             .filter(row::Column::JobId.eq(job.to_string()))
@@ -172,7 +172,8 @@ impl Store {
         rows.into_iter().map(HistoryEntry::try_from).collect()
     }
 
-    /// Writes that somebody wants these jobs cancelled. The same cause once more changes nothing.
+    /// Records that an actor requested the cancellation of these jobs. Repeating it with the same cause
+    /// changes nothing.
     pub async fn job_history_cancel(&self, jobs: &[UnfinishedJob], cause: &Cause) -> Result<(), StoreError> {
         let now = clock::now();
         let rows: Vec<row::Model> = jobs
@@ -195,7 +196,7 @@ impl Store {
     }
 }
 
-/// The job as it is told by its row: `job_run_now` and `job_edit` write this in their transaction.
+/// The job as in its row: `job_run_now` and `job_edit` write this in their transaction.
 pub(super) async fn note(
     transaction: &DatabaseTransaction,
     job: JobId,
@@ -207,7 +208,8 @@ pub(super) async fn note(
     insert(transaction, vec![row]).await
 }
 
-/// Those of `ids` that have ended, locked in the order of their ids: what a retry takes out of their rows is kept.
+/// Those of `ids` that have ended, locked in the order of their ids: what a retry removes from their rows is
+/// kept.
 pub(super) async fn ended(
     transaction: &DatabaseTransaction,
     queue: &QueueName,
@@ -252,8 +254,8 @@ pub(super) async fn ended(
     Ok(ended.collect())
 }
 
-/// Keeps what the rows of those that were retried no longer tell: how they had ended, and their last attempt, when that
-/// one did not fail.
+/// Keeps what the rows of retried jobs no longer show: how they had ended, and their last attempt, when it
+/// did not fail.
 pub(super) async fn retried(
     transaction: &DatabaseTransaction,
     ended: Vec<Ended>,
@@ -289,7 +291,7 @@ pub(super) async fn retried(
     insert(transaction, entries).await
 }
 
-/// Forgets what was done to jobs that are deleted.
+/// Deletes the history of jobs that are deleted.
 pub(super) async fn delete(transaction: &DatabaseTransaction, jobs: &[String]) -> Result<(), DbErr> {
     row::Entity::delete_many()
         .filter(row::Column::JobId.is_in(jobs))

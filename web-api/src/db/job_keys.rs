@@ -1,9 +1,10 @@
-//! The table `job_keys`: callers' keys against doing the same twice. Who holds a key is decided here, in the transaction
-//! that makes what the key stands for; which jobs are made because of it, in `job/once.rs`.
+//! The table `job_keys`: callers' keys against doing the same twice. Which request holds a key is decided
+//! here, in the transaction that creates what the key refers to; which jobs are created as a result, in
+//! `jobs/dedupe.rs`.
 //!
-//! Whoever asks for a key has its row locked until the end of the transaction, also when another holds it. Rows are
-//! locked in the order of kind, function and key, here and wherever they are deleted, so that no two processes wait for
-//! each other in a circle.
+//! A transaction that asks for a key holds a lock on its row until it ends, even when another request holds
+//! the key. Rows are locked in the order of kind, function and key, here and wherever they are deleted, so
+//! that no two processes deadlock.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -56,19 +57,19 @@ pub(super) enum Kind {
 /// The function and the text of a key, in the order in which keys are taken.
 pub(super) type Name = (String, String);
 
-/// A batch has jobs of any function, so its key belongs to none.
+/// A batch has jobs of any function, so its key belongs to no function.
 pub(super) fn of_batch(key: &str) -> Name {
     (String::new(), key.to_owned())
 }
 
-/// Who wants a key, or has it.
+/// The request that wants a key, or holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hold {
     /// The id of a job; of a batch for [`Kind::Batch`].
     pub(super) holder: String,
-    /// The mark of the request, where another request with the key is an error.
+    /// The fingerprint of the request, where another request with the key is an error.
     pub(super) request_hash: Option<String>,
-    /// Until when the key is held; until its job is finished, when there is no time.
+    /// Until when the key is held; `None` is until its job is finished.
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
@@ -82,7 +83,7 @@ impl Kind {
     }
 }
 
-/// Takes each key that is free for who wants it, and says who holds each of them now.
+/// Takes each key that is free for the request that wants it, and returns who holds each of them now.
 pub(super) async fn claim(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -99,7 +100,8 @@ pub(super) async fn claim(
             .copied()
             .collect();
         if !others.is_empty() {
-            // In a statement of its own: only now is everything visible that was done before the rows were locked.
+            // In a statement of its own, which sees everything that was committed before the rows were
+            // locked.
             let mut held = held(transaction, kind, others.iter().map(|(name, _)| *name)).await?;
             let free = free(transaction, kind, &held).await?;
             held.retain(|name, _| !free.contains(name));
@@ -119,7 +121,7 @@ pub(super) async fn claim(
     Ok(holds)
 }
 
-/// Gives keys that this transaction has locked to another holder.
+/// Transfers keys that this transaction has locked to another holder.
 pub(super) async fn transfer(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -132,7 +134,8 @@ pub(super) async fn transfer(
     Ok(())
 }
 
-/// Writes the holders of keys; with a time, only of those that are new or were held until then. Answers which it wrote.
+/// Writes the holders of keys; with a time, only of those that are new or were held until then. Returns which
+/// it wrote.
 async fn put(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -168,7 +171,7 @@ async fn put(
         .collect()
 }
 
-/// Whether somebody has the key, without asking for it.
+/// Whether the key is held, without asking for it.
 pub(super) async fn is_held(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -178,7 +181,7 @@ pub(super) async fn is_held(
     Ok(holder(transaction, kind, name, now).await?.is_some())
 }
 
-/// Who has the key, without asking for it.
+/// The holder of the key, without asking for it.
 pub(super) async fn holder(
     transaction: &DatabaseTransaction,
     kind: Kind,
@@ -212,8 +215,8 @@ async fn held(
         .collect())
 }
 
-/// Those that are held until the end of what has ended or is gone. One with a time is held for that time, also when its
-/// holder was pruned meanwhile: a retention must not make a promise shorter.
+/// Keys that are held until their holder ends, and whose holder has ended or is gone. A key with a time is
+/// held for that time, even when its holder was pruned meanwhile: a retention must not shorten it.
 async fn free(
     transaction: &DatabaseTransaction,
     kind: Kind,

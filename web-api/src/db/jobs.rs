@@ -1,5 +1,5 @@
-//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`events`] and [`dispatch`] write them, `prune`
-//! deletes them.
+//! The table `jobs`: its rows, and the queries that read them. [`insert`], [`apply_events`] and [`dispatch`]
+//! write them, `prune` deletes them.
 
 mod actions;
 pub mod apply_events;
@@ -49,12 +49,12 @@ pub struct Job {
     pub function: String,
     pub queue: QueueName,
     pub input: Json,
-    /// What a list says instead of a large input, which is null then.
+    /// What a list shows instead of a large input, which is null then.
     pub input_cut: Option<InputCut>,
-    /// The caller's key against having the same job twice, if there was one.
+    /// The caller's key against creating the same job twice, if there was one.
     pub unique_key: Option<String>,
     pub state: JobState,
-    /// Attempts that were begun; 0 before the first.
+    /// Attempts that were started; 0 before the first.
     pub attempt: u32,
     pub max_attempts: u32,
     pub timeout: Duration,
@@ -71,11 +71,11 @@ pub struct Job {
     pub tags: Vec<Tag>,
     /// The waits between attempts, when they are not the function's.
     pub backoff: Option<Backoff>,
-    /// Who keeps it while it waits.
+    /// Whether SQL or Redis keeps it while it waits.
     pub place: Place,
-    /// How far the running attempt is, from 0 to 1, if it says so.
+    /// Progress of the running attempt, from 0 to 1, if the function reports it.
     pub progress: Option<f64>,
-    /// The schedule that made it.
+    /// The schedule that created it.
     pub schedule: Option<ScheduleId>,
     /// The batch that it was called with.
     pub batch: Option<BatchId>,
@@ -86,7 +86,7 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// Who keeps a job that is not finished.
+/// Where a job that is not finished is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// SQL, until the queue in Redis has room.
@@ -104,7 +104,7 @@ pub struct JobError {
     pub message: String,
 }
 
-/// What SQL knows of an output: all of a small one, the measure of a large one.
+/// What SQL keeps of an output: all of a small one, the size of a large one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     /// Bytes of the JSON text.
@@ -117,7 +117,7 @@ pub struct Output {
     pub json: Option<Json>,
 }
 
-/// The caller's key against doing the same twice, and the mark of the request that brought it first.
+/// The caller's key against doing the same twice, and the fingerprint of the request that used it first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
     /// 1 to 255 characters.
@@ -128,7 +128,7 @@ pub struct Idempotency {
     pub held_for: Duration,
 }
 
-/// The caller's key against having the same job twice, whatever its input.
+/// The caller's key against creating the same job twice, whatever its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unique {
     /// 1 to 255 characters.
@@ -137,7 +137,7 @@ pub struct Unique {
     pub held_for: Option<Duration>,
 }
 
-/// A job that is to be.
+/// A job that is to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     pub id: JobId,
@@ -159,7 +159,7 @@ pub struct NewJob {
     pub batch: Option<BatchId>,
 }
 
-/// A job without an outcome: enough to ask the queue about it.
+/// A job without an outcome: the fields needed to ask the queue about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedJob {
     pub id: JobId,
@@ -180,8 +180,8 @@ impl From<&Job> for UnfinishedJob {
 }
 
 impl Job {
-    /// How many attempts to count when the job is pushed once more. At least one is left: an attempt during which the
-    /// queue was lost did not fail.
+    /// How many attempts to count when the job is pushed again. At least one is left: an attempt during which
+    /// the queue was lost does not count as failed.
     pub fn attempts_that_count(&self) -> u32 {
         Ord::min(self.attempt, self.max_attempts.saturating_sub(1))
     }
@@ -206,7 +206,7 @@ impl Job {
 }
 
 impl NewJob {
-    /// A job with nothing out of the ordinary. It begins in the backlog.
+    /// A job with default settings. It begins in the backlog.
     pub fn new(
         function: String,
         queue: QueueName,
@@ -248,7 +248,7 @@ impl NewJob {
         )
     }
 
-    /// The same call once more, as a job of its own.
+    /// The same call again, as a new job.
     #[must_use]
     pub fn repeated(&self) -> Self {
         Self {
@@ -259,7 +259,8 @@ impl NewJob {
 
     /// The row that this job becomes at `now`.
     pub fn into_job(self, now: DateTime<Utc>) -> Job {
-        // SQLite keeps nanoseconds and PostgreSQL microseconds; the API shows milliseconds: keep what all can.
+        // SQLite keeps nanoseconds and PostgreSQL microseconds; the API shows milliseconds, which all can
+        // store.
         let run_at = self.run_at.map(|at| at.trunc_subsecs(3));
         let ahead = run_at.is_some_and(|at| at > now);
         Job {

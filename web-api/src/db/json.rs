@@ -1,4 +1,4 @@
-//! Columns that hold JSON: read and written as the texts that they are, so that no digit is lost on the way.
+//! Columns that hold JSON: read and written as texts without parsing, so that no digit is lost.
 
 use jobs::json::Json;
 use sea_orm::{
@@ -11,7 +11,7 @@ use sea_orm::{
     sqlx::{Row as _, types::Json as Decoded},
 };
 
-/// A value of such a column. What binds it has to say so to PostgreSQL: see [`bound`] and [`insert`].
+/// A value of such a column. PostgreSQL needs its type when it is bound: see [`bound`] and [`insert`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::db) struct JsonText(pub(in crate::db) Json);
 
@@ -20,7 +20,7 @@ pub(in crate::db) fn bound(backend: DbBackend, value: Option<&Json>) -> SimpleEx
     cast(backend, Expr::value(value.map(|value| value.text().to_owned())))
 }
 
-/// What a statement takes for a text, as JSON.
+/// What a statement would bind as text, bound as JSON.
 pub(in crate::db) fn cast(backend: DbBackend, text: SimpleExpr) -> SimpleExpr {
     if backend == DbBackend::Postgres {
         text.cast_as("jsonb")

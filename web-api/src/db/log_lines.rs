@@ -1,4 +1,4 @@
-//! The table `log_lines`: what functions said while they ran.
+//! The table `log_lines`: what functions logged while they ran.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
@@ -53,7 +53,7 @@ pub struct LogLine {
 }
 
 impl Store {
-    /// The lines of all attempts of a job, in their order, at most `limit` of them.
+    /// The lines of all attempts of a job, in order, at most `limit` of them.
     pub async fn log_line_list(&self, job: JobId, limit: u64) -> Result<Vec<LogLine>, StoreError> {
         let query = row::Entity::find()
             .filter(row::Column::JobId.eq(job.to_string()))
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-/// Writes what was logged. The same once more changes nothing.
+/// Records log lines. Repeating it changes nothing.
 pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Model>) -> Result<(), DbErr> {
     for chunk in rows.chunks(CHUNK) {
         let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
@@ -85,7 +85,7 @@ pub(super) async fn write(transaction: &DatabaseTransaction, rows: Vec<row::Mode
     Ok(())
 }
 
-/// An attempt that was given back is made again under its number, and its lines are counted from 1 again.
+/// An attempt that was given back is repeated under its number, and its lines are counted from 1 again.
 fn newest() -> OnConflict {
     let new = |column: row::Column| Expr::col(("excluded", column));
     OnConflict::columns([row::Column::JobId, row::Column::Attempt, row::Column::Number])

@@ -1,4 +1,4 @@
-//! How connections are opened, kept and given up, for each of the two databases.
+//! How connections are opened, kept and closed, for each of the two databases.
 
 pub(super) mod shares;
 pub(super) mod sqlite;
@@ -15,18 +15,18 @@ use sea_orm::{
 
 use super::{DatabaseSettings, sqlite as numbers};
 
-/// Prepared statements that each connection keeps. A batch of every size is a statement of its own, of up to 8,000
-/// parameters: few are worth keeping prepared.
+/// Prepared statements that each connection keeps. Each batch size is a statement of its own, of up to 8,000
+/// parameters, so few are worth keeping.
 const STATEMENTS: usize = 24;
 
 /// The name that PostgreSQL shows for connections of this process.
 const NAME: &str = "spiral-web-api";
 
-/// No transaction of ours waits that long for its next statement: one that does belongs to a process that is gone or
-/// stuck, and PostgreSQL ends it with the locks that it holds.
+/// No transaction of ours waits this long for its next statement: one that does belongs to a process that is
+/// gone or stuck, and PostgreSQL ends it and releases its locks.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
 
-/// Everything that the pool needs to know.
+/// The settings of the pool.
 pub(super) fn options(settings: &DatabaseSettings) -> ConnectOptions {
     let mut options = ConnectOptions::new(settings.url.as_str());
     let statement = settings.statement_timeout;
@@ -59,7 +59,8 @@ fn of_sqlite(sqlite: SqliteConnectOptions, statement: Duration) -> SqliteConnect
     sqlite
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // What was answered lasts: the commit is on the disk, not only in the system's cache.
+        // A response is sent only for what is durable: the commit is on the disk, not only in the system's
+        // cache.
         .synchronous(SqliteSynchronous::Full)
         // How long a writer waits for a writer of another process.
         .busy_timeout(statement)

@@ -1,8 +1,8 @@
-//! Deletes what is no longer wanted, a bounded piece at a time: finished jobs (with their attempts,
-//! history, log lines and tags) and batches of some age, and keys whose time
-//! is over. Walks by the primary key, which rises with time, so that no index is needed for it.
+//! Deletes rows that are no longer needed, a bounded number at a time: finished jobs (with their attempts,
+//! history, log lines and tags) and batches past their retention, and expired keys. Walks by the primary key,
+//! which rises with time, so that no index is needed for it.
 //!
-//! Several processes may do it at once: rows that another one is deleting are passed over.
+//! Several processes may do it at once: rows that another one is deleting are skipped.
 
 #[cfg(test)]
 mod plans;
@@ -22,27 +22,27 @@ use super::jobs::row as job;
 use super::log_lines::row as log_line;
 use super::{Store, StoreError, job_history, tags};
 
-/// A stretch of the walk.
+/// One step of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
     /// Rows that were deleted.
     pub deleted: u64,
-    /// Where the walk goes on; `None` at its end.
+    /// Where the walk continues; `None` at its end.
     pub next: Option<String>,
 }
 
-/// Which keys go with their holder.
+/// Which keys are deleted with their holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keys {
-    /// Somebody deletes the job by hand: the same call may come again from now on.
+    /// An operator deletes the job: the same call may be made again from now on.
     All,
-    /// The job has got old: a key that is held for a time is held for all of it.
+    /// The job is past its retention: a key that is held for a time is held for all of it.
     WithoutTime,
 }
 
 impl Store {
-    /// Looks at up to `limit` jobs after `after` that were made before `time`, and deletes those that had finished by
-    /// then. Jobs of a batch that is under way stay: its counts are about them.
+    /// Reads up to `limit` jobs after `after` that were created before `time`, and deletes those that had
+    /// finished by then. Jobs of a batch that is under way are kept: its counts include them.
     pub async fn job_prune(
         &self,
         after: Option<&str>,
@@ -72,7 +72,7 @@ impl Store {
         Ok(pruned(deleted, page, limit))
     }
 
-    /// Deletes those of `ids` that have ended and that no batch waits for, and says how many.
+    /// Deletes those of `ids` that have ended and that no batch waits for, and returns how many.
     pub async fn job_delete_many(&self, ids: &[JobId]) -> Result<u64, StoreError> {
         if ids.is_empty() {
             return Ok(0);
@@ -102,7 +102,7 @@ impl Store {
         Ok(deleted)
     }
 
-    /// The same for batches. Their jobs go by their own age.
+    /// The same for batches. Their jobs are deleted by their own age.
     pub async fn batch_prune(
         &self,
         after: Option<&str>,
@@ -138,7 +138,7 @@ impl Store {
         Ok(pruned(deleted, page, limit))
     }
 
-    /// Deletes up to `limit` keys whose time is over, and says how many.
+    /// Deletes up to `limit` expired keys, and returns how many.
     pub async fn job_key_prune(&self, now: DateTime<Utc>, limit: u64) -> Result<u64, StoreError> {
         let turn = self.write_turn().await?;
         let pruning = async {
@@ -162,7 +162,7 @@ fn pruned(deleted: u64, mut page: Vec<String>, limit: u64) -> Pruned {
     }
 }
 
-/// Ids of rows that were made before `time`, oldest first.
+/// Ids of rows that were created before `time`, oldest first.
 fn page<E: EntityTrait>(id: E::Column, after: Option<&str>, time: DateTime<Utc>, limit: u64) -> Select<E> {
     let mut query = E::find()
         .select_only()
@@ -197,7 +197,7 @@ fn without_batch() -> Select<job::Entity> {
         .filter(job::Column::BatchId.is_null().or(Expr::from(open).is_null()))
 }
 
-/// Everything that goes with a job.
+/// Deletes everything that belongs to a job.
 async fn delete_jobs(transaction: &DatabaseTransaction, ids: &[String], keys: Keys) -> Result<u64, DbErr> {
     let deleted = job::Entity::delete_many()
         .filter(job::Column::Id.is_in(ids))
@@ -224,7 +224,7 @@ fn expired_keys(now: DateTime<Utc>, limit: u64) -> Select<key::Entity> {
         .limit(limit)
 }
 
-/// Waits for who takes one of these keys just now, in the order in which they take them.
+/// Waits for transactions that are taking one of these keys, in the order in which they take them.
 async fn delete_keys_of(
     transaction: &DatabaseTransaction,
     holders: &[String],
@@ -284,7 +284,8 @@ async fn ids(transaction: &DatabaseTransaction, query: SelectStatement) -> Resul
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-/// Locks the rows that nobody has locked, and leaves out the others. SQLite has one writer at a time anyway.
+/// Locks the rows that are not locked by another transaction, and skips the others. SQLite has one writer at
+/// a time anyway.
 fn locked(mut query: SelectStatement, backend: DbBackend) -> SelectStatement {
     if backend == DbBackend::Postgres {
         query.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);

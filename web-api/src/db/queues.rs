@@ -1,4 +1,4 @@
-//! The table `queues`: the limits that an operator has set. Redis has a copy, which `limits` keeps up to date.
+//! The table `queues`: the limits that an operator has set. `limits_sync` copies them to Redis.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -41,7 +41,7 @@ mod row {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Allowed {
     pub limits: Limits,
-    /// When they were set the last time.
+    /// When they were last set.
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -75,7 +75,7 @@ impl Store {
         Ok(row.as_ref().map(limits).unwrap_or_default())
     }
 
-    /// The same, and when it was set the last time.
+    /// The same, and when it was last set.
     pub async fn queue_allowed(&self, queue: &QueueName) -> Result<Allowed, StoreError> {
         let query = row::Entity::find_by_id(queue.to_string());
         let row = self.bounded("queue_allowed", query.one(&self.database)).await?;
@@ -97,8 +97,8 @@ impl Store {
         Ok(set.collect())
     }
 
-    /// Sets these of the limits of a queue and leaves the others as they are; returns all of them. Two changes at the
-    /// same moment do not undo each other.
+    /// Sets these limits of a queue and leaves the others as they are; returns all of them. Two changes at
+    /// the same moment do not overwrite each other.
     pub async fn queue_set_limits(
         &self,
         queue: &QueueName,
@@ -143,7 +143,7 @@ impl Store {
         Ok(set.collect())
     }
 
-    /// Sets how many jobs may wait in a queue; `None` leaves it to the setting.
+    /// Sets how many jobs may wait in a queue; `None` uses the default from the configuration.
     pub async fn queue_set_backlog_limit(
         &self,
         queue: &QueueName,

@@ -1,4 +1,4 @@
-//! What the database has refused lately, for whoever asks what is wrong.
+//! What the database has refused lately, for diagnostics.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
 
 use super::{Reason, StoreError};
 
-/// An operation that nobody tries any more says nothing of the database as it is now.
+/// A refusal older than this says nothing about the current state of the database.
 const LATELY: Duration = Duration::from_mins(1);
 
-/// For each operation that was refused the last time, why and when. All clones share it.
+/// For each operation whose last try was refused, why and when. All clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Refusals(Arc<Mutex<HashMap<&'static str, (Reason, Instant)>>>);
 
@@ -23,7 +23,7 @@ impl Refusals {
             Some(reason) => {
                 refused.insert(operation, (reason, Instant::now()));
             }
-            // An operation that failed for another reason did not get so far.
+            // An operation that failed for another reason does not show that the refusal is over.
             None if error.is_none() && !refused.is_empty() => {
                 refused.remove(operation);
             }

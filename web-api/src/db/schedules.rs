@@ -1,6 +1,8 @@
-//! The table `schedules`: its rows, and the queries of the API on them. [`fire`] is how the clock makes jobs of them.
+//! The table `schedules`: its rows, and the queries of the API on them. [`fire`] creates jobs when they are
+//! due.
 //!
-//! Every write counts `revision` up and says which one it has read, so that of two writers one finds that it comes late.
+//! Every write increments `revision` and names the one that was read, so that of two concurrent writers one
+//! gets a conflict.
 
 pub mod fire;
 
@@ -68,22 +70,22 @@ pub struct Schedule {
     pub time_zone: String,
     pub function: String,
     pub input: Json,
-    /// What a list says instead of a large input, which is null then.
+    /// What a list shows instead of a large input, which is null then.
     pub input_cut: Option<InputCut>,
     /// Instead of the function's own limit.
     pub max_attempts: Option<u32>,
     pub catch_up: CatchUp,
     pub paused: bool,
-    /// When it is due; `None` while it is paused, and when it never is again.
+    /// When it is due; `None` while it is paused, and when it will never be due again.
     pub next_at: Option<DateTime<Utc>>,
-    /// The due time of its last run, or when somebody started that.
+    /// The due time of its last run, or when a run was started by hand.
     pub last_at: Option<DateTime<Utc>>,
     pub last_job: Option<JobId>,
-    /// Why its last due time made no job.
+    /// Why its last due time created no job.
     pub error: Option<String>,
     /// What was left out, and when.
     pub notice: Option<String>,
-    /// Which change of the row this is.
+    /// The revision of the row.
     pub revision: i64,
     pub created_at: DateTime<Utc>,
     /// When a person changed it last.
@@ -91,8 +93,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// From when on a rule counts that is new now: not before the last run, whatever the clock of this process says, so
-    /// that no due time comes again. A last run far ahead of now was started by a wrong clock.
+    /// The time from which a new rule applies: not before the last run, whatever the clock of this process
+    /// shows, so that no due time fires twice. A last run far ahead of now was started by a process with a
+    /// wrong clock.
     pub fn begin(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let last = self.last_at.filter(|last| *last <= now + LATE);
         last.map_or(now, |last| Ord::max(last, now))
@@ -108,13 +111,13 @@ struct Listed {
     input_preview: String,
 }
 
-/// What became of a write that may collide with others.
+/// The result of a write that may conflict with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
     Done,
     /// Another schedule has this name.
     NameTaken,
-    /// The row has changed, or is gone, since it was read.
+    /// The row has changed, or was deleted, since it was read.
     Outdated,
 }
 
@@ -143,7 +146,7 @@ impl Store {
             .transpose()
     }
 
-    /// By name, those behind `after`, without large inputs.
+    /// By name, those after `after`, without large inputs.
     pub async fn schedule_list(&self, after: Option<&str>, limit: u64) -> Result<Vec<Schedule>, StoreError> {
         let mut query = row::Entity::find();
         if let Some(after) = after {
@@ -171,7 +174,7 @@ impl Store {
             .collect()
     }
 
-    /// Writes all of `schedule`, if the row is still of that revision.
+    /// Writes all of `schedule`, if the row still has that revision.
     pub async fn schedule_update(&self, schedule: &Schedule) -> Result<Written, StoreError> {
         let changed = row::ActiveModel {
             revision: Set(schedule.revision.saturating_add(1)),
@@ -198,7 +201,8 @@ impl Store {
         })
     }
 
-    /// Writes when the schedule is due, which a wrong clock had moved ahead, if the row is still of that revision.
+    /// Corrects the due time of a schedule, which a wrong clock had moved ahead, if the row still has that
+    /// revision.
     pub async fn schedule_repair(
         &self,
         schedule: &Schedule,
@@ -220,7 +224,7 @@ impl Store {
         Ok(updated.rows_affected > 0)
     }
 
-    /// Notes a run that somebody started.
+    /// Records a run that was started by hand.
     pub async fn schedule_ran(
         &self,
         id: ScheduleId,
@@ -238,7 +242,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether there was one. The jobs that it made stay.
+    /// Returns whether there was one. The jobs that it created are kept.
     pub async fn schedule_delete(&self, id: ScheduleId) -> Result<bool, StoreError> {
         let delete = row::Entity::delete_by_id(id.to_string()).exec(&self.database);
         let _turn = self.write_turn().await?;
@@ -247,7 +251,7 @@ impl Store {
     }
 }
 
-/// `None` when the name, which alone is unique besides the id, is another's.
+/// `None` when another schedule has the name, the only unique column besides the id.
 fn unless_taken<T>(result: Result<T, DbErr>) -> Result<Option<T>, DbErr> {
     match result {
         Ok(done) => Ok(Some(done)),

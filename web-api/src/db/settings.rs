@@ -1,4 +1,4 @@
-//! How the database is reached, from names and texts to checked values.
+//! How the database is reached: parses names and texts into checked values.
 
 use std::{fmt, time::Duration};
 
@@ -14,7 +14,7 @@ pub struct DatabaseSettings {
     pub search_connections: u32,
     /// Kept open when idle, so that the first request after a quiet hour does not wait.
     pub min_connections: u32,
-    /// How long a call waits for a connection: after that, clients are told 503.
+    /// How long a call waits for a connection: after that, clients get a 503.
     pub acquire_timeout: Duration,
     /// How long one statement may take.
     pub statement_timeout: Duration,

@@ -1,8 +1,8 @@
 //! The tables `stats` and `stat_changes`: what happened in each minute and each hour, by queue and function.
 //!
-//! Who writes outcomes or new jobs adds to `stat_changes` in the same transaction, so that an event that comes twice counts
-//! once (`stat/change.rs`). No row of it is waited for; one process at a time folds them into `stats` (`stat/fold.rs`). Who
-//! reads adds the two up, here.
+//! Transactions that write outcomes or new jobs also add to `stat_changes`, so that an event that is
+//! delivered twice counts once (`stats/change.rs`). No transaction waits for a row of it; one process at a
+//! time rolls them up into `stats` (`stats/rollup.rs`). Reads add the two up, here.
 
 mod change;
 mod rollup;
@@ -51,7 +51,7 @@ mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// How finely it is kept.
+/// The resolution that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Minute,
@@ -76,7 +76,7 @@ impl Step {
         }
     }
 
-    /// The beginning of the step in which a moment lies.
+    /// The beginning of the time bucket that contains a moment.
     pub fn of(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let seconds = at.timestamp();
         let begin = seconds - seconds.rem_euclid(self.seconds().into());
@@ -95,9 +95,9 @@ pub struct Counters {
     pub failed: u64,
     /// Jobs that failed for good.
     pub dead: u64,
-    /// From the moment at which a job could have run to the begin of its last attempt.
+    /// From the moment at which a job could have run to the start of its last attempt.
     pub wait: Histogram,
-    /// From the begin to the end of an attempt.
+    /// From the start to the end of an attempt.
     pub run: Histogram,
 }
 
@@ -111,7 +111,7 @@ impl Counters {
         self.run.add(&other.run);
     }
 
-    /// The same with what a row says: new, completed, failed and dead, and the bytes of the times.
+    /// Adds the values of a row: new, completed, failed and dead, and the bytes of the histograms.
     fn add_row(&mut self, [enqueued, completed, failed, dead]: [i64; 4], wait: &[u8], run: &[u8]) {
         self.enqueued += enqueued.unsigned_abs();
         self.completed += completed.unsigned_abs();
@@ -122,7 +122,7 @@ impl Counters {
     }
 }
 
-/// What happened in a time, of a queue and function.
+/// What happened in a time bucket, in a queue and function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
     pub at: DateTime<Utc>,
@@ -131,7 +131,7 @@ pub struct Stat {
     pub counters: Counters,
 }
 
-/// What is asked for.
+/// The query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatFilter {
     pub step: Step,
@@ -144,7 +144,8 @@ pub struct StatFilter {
 type Name = (DateTime<Utc>, String, String);
 
 impl Store {
-    /// What happened in each step from `from` to before `until`, in their order; nothing where nothing happened.
+    /// What happened in each bucket from `from` to before `until`, in order; buckets in which nothing
+    /// happened are left out.
     pub async fn stat_list(&self, filter: &StatFilter) -> Result<Vec<Stat>, StoreError> {
         let (changes, rows) = self.bounded_search("stat_list", self.stats(filter)).await?;
         let mut sums: BTreeMap<Name, Counters> = BTreeMap::new();
@@ -166,7 +167,8 @@ impl Store {
         Ok(stats.collect())
     }
 
-    /// The same of all queues and functions together, over longer steps: `begin` tells in which one a moment lies.
+    /// The same of all queues and functions together, over longer buckets: `begin` returns the beginning of
+    /// the bucket that contains a moment.
     pub async fn stat_sums(
         &self,
         filter: &StatFilter,
@@ -183,7 +185,7 @@ impl Store {
         Ok(sums)
     }
 
-    /// In one snapshot: what is folded between the two looks would be seen twice, or never.
+    /// In one snapshot: what is rolled up between the two reads would be counted twice, or never.
     async fn stats(&self, filter: &StatFilter) -> Result<(Vec<change::row::Model>, Vec<row::Model>), DbErr> {
         let mut query = row::Entity::find()
             .filter(row::Column::Step.eq(filter.step.seconds()))
@@ -207,7 +209,7 @@ impl Store {
         Ok((changes, rows))
     }
 
-    /// Deletes what has been kept for long enough.
+    /// Deletes what is older than the retention.
     pub async fn stat_prune(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for step in Step::ALL {
@@ -233,7 +235,7 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Never negative: two clocks may disagree.
+/// Never negative, although the two clocks may differ.
 pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }

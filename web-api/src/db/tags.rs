@@ -1,4 +1,5 @@
-//! The table `job_tags`: which jobs have a tag, in the order of their ids. The row of a job has its tags as well.
+//! The table `job_tags`: which jobs have a tag, in the order of their ids. The row of a job contains its tags
+//! as well.
 
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
@@ -32,8 +33,8 @@ pub(super) mod row {
 }
 
 impl Store {
-    /// Up to `limit` of the tags that begin with `prefix`, in the order of their bytes. Each costs one step in the
-    /// index, however many jobs have it.
+    /// Up to `limit` of the tags that begin with `prefix`, in the order of their bytes. Each costs one step
+    /// in the index, however many jobs have it.
     pub async fn tag_list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let listing = async {
             let mut tags: Vec<String> = Vec::new();
@@ -64,7 +65,7 @@ fn next(prefix: &str, last: Option<&String>) -> Select<row::Entity> {
         .limit(1)
 }
 
-/// Notes the tags of new jobs.
+/// Records the tags of new jobs.
 pub(super) async fn record<'a>(
     transaction: &DatabaseTransaction,
     jobs: impl Iterator<Item = &'a Job>,
@@ -85,7 +86,7 @@ pub(super) async fn record<'a>(
     Ok(())
 }
 
-/// Forgets the tags of jobs that are deleted.
+/// Deletes the tags of jobs that are deleted.
 pub(super) async fn delete(transaction: &DatabaseTransaction, jobs: &[String]) -> Result<(), DbErr> {
     row::Entity::delete_many()
         .filter(row::Column::JobId.is_in(jobs))

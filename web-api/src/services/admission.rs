@@ -1,6 +1,8 @@
-//! How many jobs wait in each queue, how fast they go, and whether one more may come: kept counts, looked at every second.
+//! How many jobs wait in each queue, how fast they are processed, and whether one more is accepted: kept
+//! counts, read every second.
 //!
-//! Approximate by a second and by what other processes took in meanwhile; nothing that was taken in is ever refused later.
+//! Approximate by a second and by what other processes accepted meanwhile; an accepted job is never refused
+//! later.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,33 +16,33 @@ use jobs::job::{JobState, QueueName};
 use crate::db::stats::{StatFilter, Step};
 use crate::db::{Store, StoreError};
 
-/// What is recent.
+/// The time that counts as recent.
 pub(crate) const RECENT: TimeDelta = TimeDelta::minutes(5);
-/// Between these, whatever the throughput says.
+/// Bounds of `Retry-After`, whatever the throughput says.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
-/// What is told when nothing has ended lately.
+/// `Retry-After` when no job has ended lately.
 const UNKNOWN: Duration = Duration::from_mins(1);
 
 /// What is known of a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Line {
-    /// Jobs that wait for a worker, at the last look and since.
+    /// Jobs that wait for a worker, at the last read and since.
     pub waiting: u64,
-    /// Jobs that run, as far as they were told to have begun.
+    /// Jobs that run, as far as their start was reported.
     pub running: u64,
-    /// Jobs that ended in a second, lately; 0 when none did.
+    /// Jobs that ended per second, lately; 0 when none did.
     pub ended_per_second: f64,
-    /// How many may wait; any number when it is `None`.
+    /// How many may wait; `None` is unlimited.
     pub limit: Option<u64>,
 }
 
-/// So many wait that no more are taken.
+/// This many wait, so no more are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BacklogFull {
     pub queue: QueueName,
     pub limit: u64,
-    /// When there is likely room.
+    /// When there is likely to be room.
     pub retry_after: Duration,
 }
 
@@ -48,9 +50,9 @@ pub struct BacklogFull {
 #[derive(Debug, Clone, Default)]
 pub struct Backlogs {
     lines: Arc<Mutex<HashMap<String, Line>>>,
-    /// Jobs that died lately.
+    /// Jobs that failed for good lately.
     dead: Arc<AtomicU64>,
-    /// For queues of which nothing else is said.
+    /// For queues that have no limit of their own.
     limit: Option<u64>,
 }
 
@@ -62,7 +64,7 @@ impl Backlogs {
         }
     }
 
-    /// Looks how many wait, how fast they go and how many may wait.
+    /// Reads how many jobs wait, how fast they are processed and how many may wait.
     pub async fn look(&self, store: &Store) -> Result<(), StoreError> {
         let limits = store.queue_backlog_limits().await?;
         let counts = store.job_counts().await?;
@@ -109,23 +111,24 @@ impl Backlogs {
         }
     }
 
-    /// Jobs that gave up in the last minutes.
+    /// Jobs that failed for good in the last minutes.
     pub fn dead_lately(&self) -> u64 {
         self.dead.load(Ordering::Relaxed)
     }
 
-    /// The limit of a queue was set, and counts from now on.
+    /// The limit of a queue was set, and applies from now on.
     pub fn set_limit(&self, queue: &QueueName, limit: Option<u64>) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.entry(queue.to_string()).or_default().limit = limit;
     }
 
-    /// Takes in so many jobs while fewer wait than may. All of them or none: what arrives in time is taken whole.
+    /// Accepts this many jobs while fewer wait than may. All of them or none: a request that arrives in time
+    /// is accepted whole.
     pub fn admit(&self, queue: &QueueName, jobs: u64) -> Result<(), BacklogFull> {
         self.admit_all(&BTreeMap::from([(queue, jobs)]))
     }
 
-    /// The same for jobs of several queues: while one of these is full, none of the jobs is taken.
+    /// The same for jobs of several queues: while one of these is full, none of the jobs is accepted.
     pub fn admit_all(&self, jobs: &BTreeMap<&QueueName, u64>) -> Result<(), BacklogFull> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         for queue in jobs.keys() {
@@ -145,7 +148,7 @@ impl Backlogs {
     }
 }
 
-/// When so many too many have gone.
+/// When the excess has been processed.
 fn retry_after(over: u64, per_second: f64) -> Duration {
     if per_second <= 0.0 {
         return UNKNOWN;

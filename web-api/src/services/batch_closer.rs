@@ -1,8 +1,8 @@
-//! Batches: makes them, and closes each when all of its jobs are finished, which may call a function.
+//! Creates batches, and closes each when all of its jobs are finished, which may call a function.
 //!
-//! The recorder says which batches it touched, so that one closes at once; now and then all open ones are looked at, so
-//! that none is forgotten, whatever died in between. Every process does this; the database sees to it that a batch is
-//! closed once.
+//! The recorder reports the batches whose jobs have ended, so that these close at once. A periodic sweep
+//! checks all open batches, so that none is missed when a process died in between. Every process runs this;
+//! the database ensures that a batch is closed once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,29 +32,32 @@ use jobs::error::chain;
 /// Jobs in one batch.
 pub const MOST_JOBS: usize = 10_000;
 
-/// Batches that are read, checked and recorded at the same time: each may take a hundred megabytes on the way.
+/// Batches that are read, checked and recorded at the same time: each may take a hundred megabytes of memory
+/// while it is processed.
 const AT_ONCE: usize = 2;
 /// How long a caller waits for its turn.
 const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
+/// A commit that failed faster than this used a pooled connection that had died: a retry is likely to
+/// succeed.
 const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
-/// Between two looks at batches that were touched, so that one whose jobs end one by one is not looked at for each.
+/// Time between two passes over reported batches, so that a batch whose jobs end one by one is not checked
+/// for each.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
-/// Between two looks at all open batches.
+/// Time between two sweeps of all open batches.
 const SWEEP: Duration = Duration::from_secs(5);
-/// Open batches in one look.
+/// Open batches read at once in a sweep.
 const PAGE: u64 = 200;
-/// Batches in one statement: a database takes so many parameters and no more.
+/// Batches in one statement: databases limit the number of parameters.
 const SOME: usize = 500;
 
-/// Says which batches may have their last outcome. Cheap to clone.
+/// Reports batches whose last job may have ended. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct DirtyBatches {
     ids: Arc<Mutex<BTreeSet<BatchId>>>,
     notify: Arc<Notify>,
 }
 
-/// The way in for requests. Cheap to clone.
+/// The handle for requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Batches {
     store: Store,
@@ -67,7 +70,7 @@ pub struct Batches {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     pub batch: Batch,
-    /// False when an earlier request with the same key had made it.
+    /// False when an earlier request with the same key had created it.
     pub created: bool,
 }
 
@@ -91,7 +94,7 @@ impl DirtyBatches {
 }
 
 impl Batches {
-    /// The way in, and the role behind it that has to run for batches to be closed.
+    /// The handle, and the role behind it that has to run for batches to be closed.
     pub fn new(
         store: &Store,
         windows: Windows,
@@ -117,10 +120,10 @@ impl Batches {
         (batches, role)
     }
 
-    /// A turn to read, check and record a batch, given back when it is dropped.
+    /// A permit to read, check and record a batch, released when it is dropped.
     ///
     /// # Errors
-    /// When too many others do that, for too long.
+    /// When no permit became free in time.
     pub async fn turn(&self) -> Result<OwnedSemaphorePermit, EnqueueError> {
         match tokio::time::timeout(CALLER_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
@@ -129,11 +132,12 @@ impl Batches {
         }
     }
 
-    /// Records the batch with all its jobs, or nothing; they line up for the dispatcher. Returns when it is committed.
+    /// Records the batch with all its jobs, or nothing; the jobs go to the backlog. Returns when it is
+    /// committed.
     pub async fn make(&self, mut new: NewBatch) -> Result<Made, EnqueueError> {
         let now = clock::now();
         for job in &mut new.jobs {
-            // Ids tell when jobs were made: the wait for a turn does not count.
+            // Ids contain the time of creation: the wait for a permit does not count.
             job.id = JobId::new();
             if self.windows.is_far_off(job.run_at, now) {
                 job.place = Place::Parked;
@@ -164,7 +168,7 @@ impl Batches {
         }
     }
 
-    /// Says that jobs of this batch were ended other than by an event.
+    /// Reports that jobs of this batch have ended other than by an event.
     pub fn touch(&self, id: BatchId) {
         self.dirty.add([id]);
     }
@@ -188,7 +192,7 @@ fn count(jobs: &[Job]) {
     }
 }
 
-/// Closes batches until it is dropped. Never ends of an error.
+/// Closes batches until it is dropped. Errors do not end it.
 struct Closer {
     store: Store,
     windows: Windows,
@@ -207,7 +211,7 @@ impl Closer {
                 next_sweep = Instant::now() + jittered(SWEEP);
                 self.sweep().await
             } else {
-                // Should it fail, the next sweep finds them.
+                // If this fails, the next sweep finds them.
                 self.close_done(&dirty.take()).await
             };
             let pause = match result {
@@ -249,10 +253,10 @@ impl Closer {
                     count(called);
                     enqueued(&self.windows, called);
                 }
-                // Not yet after all, or another process was faster.
+                // Not finished after all, or another process has closed it.
                 Ok(None) => {}
                 Err(error) if error.is_unavailable() => return Err(error),
-                // It must not keep the others from being closed.
+                // This error must not keep the other batches from being closed.
                 Err(error) => {
                     tracing::error!(batch = %id, error = %chain(&error), "the batch cannot be closed");
                 }

@@ -1,8 +1,10 @@
-//! Does one thing to all jobs that a search finds, behind the back of its caller: chunk by chunk, so that others get
-//! their turn, and noting after each chunk how far it has come, so that another process goes on when this one dies.
+//! Runs a bulk action on all jobs that a search finds, in the background: in chunks, so that other work gets
+//! its turn, and recording its progress after each chunk, so that another process continues when this one
+//! dies.
 //!
-//! Every process runs this; the database sees to it that each action has one of them at a time. A chunk that was done
-//! and not noted is done once more: jobs that do not fit any more are left alone, and not counted again.
+//! Every process runs this; the database ensures that one process at a time works on an action. A chunk that
+//! was done and not recorded is done again: jobs that do not match any more are left alone, and not counted
+//! twice.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -31,21 +33,21 @@ use jobs::error::chain;
 
 /// Actions that may be under way.
 pub const MOST: u64 = 100;
-/// How long an action rests that could not go on.
+/// How long an action that failed waits before it is tried again.
 const REST: Duration = Duration::from_secs(5);
 /// How long the count before an action may take.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How it goes about its work.
+/// The settings of the role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkSettings {
     /// Jobs in one chunk.
     pub chunk: u64,
-    /// How long a process has an action without a word from it. Longer than a chunk can take.
+    /// How long the lease of an action lasts without being renewed. Longer than a chunk can take.
     pub lease: Duration,
-    /// Between two looks for work.
+    /// Time between two polls for work.
     pub tick: Duration,
-    /// Between two chunks.
+    /// Pause between two chunks.
     pub pause: Duration,
 }
 
@@ -60,7 +62,7 @@ impl Default for BulkSettings {
     }
 }
 
-/// Why an action stands still.
+/// Why an action does not proceed.
 #[derive(Debug, thiserror::Error)]
 enum BulkError {
     #[error("the database failed")]
@@ -73,18 +75,18 @@ enum BulkError {
     CallOff(#[from] CancelError),
 }
 
-/// What the role works with.
+/// What the role needs.
 pub struct Bulk {
     pub store: Store,
     pub queues: Queues,
-    /// The queues that are served: jobs of others are not run again.
+    /// The queues that are served: jobs of other queues are not retried.
     pub names: Vec<QueueName>,
     pub windows: Windows,
     pub dirty: DirtyBatches,
     pub settings: BulkSettings,
 }
 
-/// The way in for requests. Cheap to clone.
+/// The handle for requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Actions {
     store: Store,
@@ -92,7 +94,7 @@ pub struct Actions {
 }
 
 impl Actions {
-    /// The way in, and the role behind it that has to run for anything to happen.
+    /// The handle, and the role behind it that has to run for anything to happen.
     pub fn new(bulk: Bulk, shutdown: CancellationToken) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let notify = Arc::new(Notify::new());
         let actions = Self {
@@ -106,7 +108,7 @@ impl Actions {
         (actions, run(role, notify, shutdown))
     }
 
-    /// How many jobs it would be done to.
+    /// How many jobs the action would change.
     pub async fn count(&self, action: Action, filter: &JobFilter) -> Result<Counted, StoreError> {
         let nothing = Counted { jobs: 0, exact: true };
         match narrowed(action, filter) {
@@ -121,7 +123,7 @@ impl Actions {
         self.start_by(action, filter, total, None).await
     }
 
-    /// The same, with how many jobs were counted before, and who wants it.
+    /// The same, with the number of jobs counted before, and the actor.
     pub async fn start_by(
         &self,
         action: Action,
@@ -132,7 +134,7 @@ impl Actions {
         if self.store.job_action_running().await? >= MOST {
             return Ok(None);
         }
-        // Where nothing fits there is nothing to walk through.
+        // When no job matches there is nothing to do.
         let none = narrowed(action, filter).is_none();
         let now = clock::now().trunc_subsecs(3);
         let action = BulkAction {
@@ -158,13 +160,13 @@ impl Actions {
     }
 }
 
-/// Above all jobs that have been made so far: what is called from now on is none of its business.
+/// An id above all jobs created so far: the action does not include jobs that are created later.
 fn begin() -> JobId {
     JobId::lower_bound(clock::now() + TimeDelta::milliseconds(1))
 }
 
-/// The filter within the states in which something can be done; `None` when there are none. What has completed is run
-/// again only when it is asked for by name: its state's or its own.
+/// The filter, limited to the states to which the action applies; `None` when there are none. Completed jobs
+/// are retried only when the search names their state or their ids.
 fn narrowed(action: Action, filter: &JobFilter) -> Option<JobFilter> {
     use JobState::{Cancelled, Completed, Dead, Queued, Retrying, Running, Scheduled};
     let (usual, possible): (&[JobState], &[JobState]) = match action {
@@ -212,26 +214,29 @@ async fn run(bulk: Bulk, notify: Arc<Notify>, shutdown: CancellationToken) {
 }
 
 impl Bulk {
-    /// Works on all actions that nobody works on.
+    /// Works on all actions that no other process works on.
     async fn work(&self, owner: &str, shutdown: &CancellationToken) -> Result<(), BulkError> {
         while !shutdown.is_cancelled() {
             let Some(action) = self.store.job_action_claim(owner, self.settings.lease).await? else {
                 return Ok(());
             };
-            tracing::info!(action = %action.id, what = %action.action, search = %action.filter, "works on an action");
+            tracing::info!(action = %action.id, what = %action.action, search = %action.filter, "working on a bulk action");
             let result = self.go(&action, owner, shutdown).await;
             let rest = if result.is_err() { REST } else { Duration::ZERO };
             if (result.is_err() || shutdown.is_cancelled())
                 && let Err(error) = self.store.job_action_give_back(action.id, owner, rest).await
             {
-                tracing::warn!(action = %action.id, error = %chain(&error), "an action rests until its lease is over");
+                tracing::warn!(
+                    action = %action.id, error = %chain(&error),
+                    "a bulk action was not released: it continues when its lease is over"
+                );
             }
             result?;
         }
         Ok(())
     }
 
-    /// Until its end, or until it is somebody else's.
+    /// Works until the action ends, or until another process has its lease.
     async fn go(
         &self,
         action: &BulkAction,
@@ -268,7 +273,7 @@ impl Bulk {
         for job in jobs {
             by_queue.entry(&job.queue).or_default().push(job);
         }
-        // One cause for all chunks: what is done once more is not told twice.
+        // All chunks have the same cause, so that a chunk that is repeated is not recorded twice.
         let cause = Cause {
             id: action.id,
             actor: action.actor.clone(),

@@ -1,9 +1,9 @@
-//! Cancels jobs that Redis does not hold: that SQL keeps, that were lost with Redis, or that are on their way from one
-//! to the other.
+//! Cancels jobs that Redis does not hold: jobs that SQL keeps, that were lost with Redis, or that are on
+//! their way from one to the other.
 //!
-//! "Redis does not hold it" also holds for a job that has just ended, and for one whose push is under way. So a row is
-//! called cancelled only when everything that the queue's events tell is recorded, and when no push of it can arrive any
-//! more: then it has one outcome, and one event tells it.
+//! "Redis does not hold it" is also true of a job that has just ended, and of one whose push is under way. So
+//! a row is marked cancelled only when every event of the queue is recorded, and when no push of it can
+//! arrive any more: then it has one outcome, and one event reports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 
 /// Jobs in one event, and in one read.
 const CHUNK: usize = 500;
-/// How long outcomes, and pushes, that are on their way may take. Past it the caller is asked to try again.
+/// How long to wait for outcomes and pushes that are under way. After that the caller is asked to retry.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
-/// A push that was under way longer ago than this has arrived or never will: its deadline by Redis's clock, and as much
-/// again for clocks that differ.
+/// A push that began longer ago than this has arrived or never will: its deadline by Redis's clock, doubled
+/// because clocks differ.
 const ARRIVED: Duration = PUSH_WITHIN.saturating_mul(2);
 
 /// Why jobs could not be cancelled.
@@ -37,8 +37,8 @@ pub enum CancelError {
     Behind,
 }
 
-/// Ends those that Redis does not hold. Those that come into it meanwhile are cancelled there. Returns how many were
-/// cancelled; one that has ended stays as it is.
+/// Cancels the jobs that Redis does not hold. Those that are pushed meanwhile are cancelled there. Returns
+/// how many were cancelled; a job that has ended stays as it is.
 pub async fn elsewhere(
     store: &Store,
     queues: &Queues,
@@ -61,7 +61,7 @@ pub async fn elsewhere(
         let before = waiting.len();
         jobs = in_queue(queues, waiting).await?;
         ended += off.len() + before - jobs.len();
-        // The dispatcher was faster, or they have ended meanwhile: the next look tells.
+        // They were dispatched or have ended meanwhile: the next pass decides.
         jobs.extend(taken);
         if !jobs.is_empty() {
             if start.elapsed() > CANCEL_TIMEOUT {
@@ -73,7 +73,7 @@ pub async fn elsewhere(
     Ok(ended as u64)
 }
 
-/// Cancels what waits in Redis, and tells what runs to stop. Returns those that the queue does not hold.
+/// Cancels what waits in Redis, and signals running jobs to stop. Returns those that the queue does not hold.
 pub async fn in_queue(
     queues: &Queues,
     jobs: Vec<UnfinishedJob>,
@@ -92,7 +92,7 @@ pub async fn in_queue(
     Ok(elsewhere)
 }
 
-/// Tells the browsers, which know nothing of what happens in SQL alone.
+/// Publishes the change to the browsers, because Redis has no event for a change in SQL alone.
 async fn announce(queues: &Queues, jobs: &[UnfinishedJob]) -> Result<(), jobs::error::Error> {
     let mut by_queue = BTreeMap::<&QueueName, Vec<(JobId, u32, &str)>>::new();
     for job in jobs {
@@ -128,7 +128,7 @@ async fn unfinished(store: &Store, jobs: &[UnfinishedJob]) -> Result<Vec<Job>, S
     Ok(found)
 }
 
-/// Waits until SQL knows everything that the queues have done so far.
+/// Waits until SQL has recorded every event that the queues have had so far.
 async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Result<(), CancelError> {
     let recorder = queues.recorder(names, "calling-off");
     let marks = recorder.marks().await?;
@@ -136,8 +136,8 @@ async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Resul
         match recorder.recorded(&marks).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            // Such as a group that went with Redis's data: its recorder makes it again.
-            Err(error) => tracing::debug!(%error, "cannot tell yet what is recorded"),
+            // For example a consumer group that was lost with Redis's data: its recorder creates it again.
+            Err(error) => tracing::debug!(%error, "cannot read yet which events are recorded"),
         }
         if start.elapsed() > CANCEL_TIMEOUT {
             return Err(CancelError::Behind);

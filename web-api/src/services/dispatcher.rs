@@ -1,12 +1,13 @@
-//! Keeps each queue's window in Redis filled from the backlog that SQL holds, and brings parked jobs back before their
-//! time.
+//! Keeps each queue's window in Redis filled from the backlog in SQL, and brings parked jobs back before they
+//! are due.
 //!
-//! Redis holds about as many jobs as the window has places, however long the backlog is. Lanes (one priority, one
-//! fairness key) share what is free; one that has hardly any jobs in Redis gets some even when the window is full, so
-//! that neither an urgent job nor the only one of its key waits behind a backlog of others.
+//! Redis holds about as many jobs as the window has places, however long the backlog is. Lanes (one priority,
+//! one fairness key) share what is free. A lane that has hardly any jobs in Redis gets some even when the
+//! window is full, so that neither an urgent job nor the only one of its key waits behind a backlog of
+//! others.
 //!
-//! Every API process runs this; each row is dispatched by exactly one. What is dispatched and does not arrive is found
-//! by `reconcile`.
+//! Every API process runs this; each row is dispatched by exactly one. `reconcile` finds jobs that were
+//! dispatched and did not arrive.
 
 mod fill;
 pub(crate) mod hand_over;
@@ -29,19 +30,19 @@ use crate::db::Store;
 use crate::services::dispatcher::window::{WindowSettings, Windows};
 use crate::services::retry_loop::{PartError, RetryLoop};
 
-/// Between two looks at a queue when nobody calls. With many queues less often: what lines up in this process is called
-/// out, and other processes look after what lines up there.
+/// Time between two polls of a queue without a notification. With many queues it is longer: this process is
+/// notified of jobs that it adds to the backlog itself, and other processes poll for theirs.
 const TICK: Duration = Duration::from_secs(1);
 const TICK_FOR_EACH: Duration = Duration::from_millis(50);
-/// After a look that moved something, and between two questions whether a full window has room again: others need the
-/// database and Redis too.
+/// Pause after a pass that moved jobs, and between two checks whether a full window has room again, so that
+/// others get their share of the database and Redis.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// Rows in one statement.
 const BATCH: u64 = 500;
-/// Parked rows that one look brings back.
+/// Parked rows that one pass brings back.
 const UNPARKED: u64 = 2_000;
-/// Dispatches until `shutdown`. Never ends of an error. On a cluster each queue is looked after by itself: one may lie on a
-/// node that does not answer.
+/// Dispatches until `shutdown`. Errors do not end it. On a cluster each queue has a loop of its own, because
+/// one may lie on a node that does not answer.
 pub async fn run(
     store: Store,
     queues: Queues,
@@ -68,14 +69,14 @@ pub async fn run(
     join_all(running).await;
 }
 
-/// What dispatches for some queues.
+/// The dispatcher of some of the queues.
 struct Dispatcher {
     store: Store,
     queues: Queues,
     windows: Windows,
-    /// Between two looks at a queue when nobody calls.
+    /// Time between two polls of a queue without a notification.
     tick: Duration,
-    /// Parked jobs are those of all queues: one brings them back.
+    /// Parked jobs of all queues are brought back by one of the loops.
     unparks: bool,
 }
 
@@ -96,13 +97,14 @@ impl Dispatcher {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                // While a window is full, each job that lines up behind it says that there is work.
+                // While a window is full, each job that is added to the backlog sends a notification.
                 () = work(&mut called, last_look + MIN_PAUSE), if pause > MIN_PAUSE => {}
                 () = room(&queues, &windows, &lines), if pause > MIN_PAUSE => {}
                 () = tokio::time::sleep(pause) => {}
             }
             last_look = Instant::now();
-            // A look may take seconds; rows that it has dispatched and not pushed when it is cut off are found again.
+            // A pass may take seconds; rows that it has dispatched but not pushed when it is cancelled are
+            // found by `reconcile`.
             let look = look(&store, &queues, &windows, &mut lines, tick, unparks);
             let looked = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -119,15 +121,15 @@ impl Dispatcher {
     }
 }
 
-/// Waits until somebody says that there is work, and at least until `not_before`.
+/// Waits for a notification that there is work, and at least until `not_before`.
 async fn work(called: &mut watch::Receiver<()>, not_before: Instant) {
-    // The sender is in what the dispatcher holds.
+    // The sender is part of `self`.
     called.changed().await.ok();
     tokio::time::sleep_until(not_before).await;
 }
 
-/// Waits until a window that was full has room again, so that it is filled up long before it runs dry. Asks Redis alone,
-/// and gives up when that is away.
+/// Waits until a window that was full has room again, so that it is refilled long before it is empty. Asks
+/// only Redis, and returns when that is away.
 async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
     let WindowSettings { size, bytes, .. } = windows.settings();
     let worth_a_look = size - lane_share::allowance(size);
@@ -149,7 +151,7 @@ async fn room(queues: &Queues, windows: &Windows, lines: &[Line]) {
     std::future::pending::<()>().await;
 }
 
-/// Looks at every queue that does not rest. True when something moved and there may be more to do at once.
+/// Makes a pass over every queue that is due. True when something moved and there may be more to do at once.
 async fn look(
     store: &Store,
     queues: &Queues,
@@ -166,12 +168,12 @@ async fn look(
         }
         match fill(store, queues, windows, line).await {
             Ok(some) => {
-                // One that moved something, or has more, is looked at again at once.
+                // A queue in which something moved, or that has more, is polled again at once.
                 let is_idle = !some && line.behind.is_none() && !line.waits_for_room;
                 line.rests_until = is_idle.then(|| Instant::now() + tick);
                 moved |= some;
             }
-            // The other queues may be on nodes that are there.
+            // Go on: the other queues may be on nodes that are up.
             Err(error @ PartError::Queue(_)) => away = Some(error),
             Err(error @ PartError::Store(_)) => return Err(error),
         }
@@ -182,7 +184,7 @@ async fn look(
     }
 }
 
-/// Parked jobs whose time comes within the horizon line up.
+/// Moves parked jobs whose time comes within the horizon to the backlog.
 async fn unpark(store: &Store, windows: &Windows) -> Result<bool, PartError> {
     let until = clock::now() + windows.settings().horizon;
     let mut unparked = 0;

@@ -1,9 +1,9 @@
 //! Takes new jobs from requests to their rows and on to the queue.
 //!
-//! Group commit: the jobs that arrive while one commit runs share the next one. Nobody waits for company: a lone job
-//! is committed at once. A caller is answered right after the commit; the push follows, and when it fails the row is
-//! there for `reconcile`. Jobs for which Redis has no room, or whose time is far off, are left to `dispatch`. This
-//! module picks no HTTP status and reads no request.
+//! Group commit: the jobs that arrive while one commit runs share the next one. A lone job does not wait for
+//! others; it is committed at once. The caller gets its response right after the commit. The push follows;
+//! when it fails, `reconcile` finds the row. Jobs for which Redis has no room, or whose time is far off, are
+//! left to `dispatch`. This module picks no HTTP status and reads no request.
 
 mod push;
 mod request_hash;
@@ -35,55 +35,58 @@ pub use request_hash::request_hash;
 
 /// Jobs in one commit.
 const BATCH: usize = 500;
-/// Jobs that may wait for their commit. At that point the database is seconds behind, and "try later" is kinder.
+/// Jobs that may wait for their commit. At that point the database is seconds behind, and refusing is better
+/// than letting callers wait longer.
 const WAITING: usize = 5_000;
-/// And bytes of their inputs, about.
+/// Bytes of the inputs of these jobs, approximately.
 const WAITING_BYTES: usize = 128 << 20;
-/// Bytes of inputs in one commit, about; one job is always allowed.
+/// Bytes of inputs in one commit, approximately; one job is always allowed.
 const BATCH_BYTES: usize = 4 << 20;
-/// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index would take ten times as much.
+/// Longest `Idempotency-Key`, and `unique_key`, in characters. PostgreSQL's index takes ten times as much.
 pub const KEY_MAX: usize = 255;
-/// How long a commit waits for the clock of a queue that has not told it lately, and how long one that did not tell it in
-/// time is not asked. Its jobs line up meanwhile; those of other queues do not wait for them.
+/// How long a commit waits for the clock of a queue that has not been read lately, and for how long a queue
+/// that did not answer in time is not asked again. Its jobs go to the backlog meanwhile; jobs of other queues
+/// are not delayed.
 const CLOCK_WITHIN: Duration = Duration::from_millis(250);
 const CLOCK_LATER: Duration = Duration::from_secs(1);
-/// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
+/// A commit that failed faster than this used a pooled connection that had died: a retry is likely to
+/// succeed.
 const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
 
 /// A job that has its row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enqueued {
     pub job: Job,
-    /// False when an earlier request with the same key had made it.
+    /// False when an earlier request with the same key had created it.
     pub created: bool,
 }
 
-/// Why there is no new job. Nothing is stored, unless the database failed after it was told to commit.
+/// Why there is no new job. Nothing is stored, unless the database failed after it received the commit.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EnqueueError {
     /// The key belongs to another request.
     #[error("the idempotency key was used for another request, that of job {first}")]
     KeyReused { first: JobId },
-    /// The same of a batch.
+    /// The key belongs to another batch request.
     #[error("the idempotency key was used for another request, that of batch {first}")]
     BatchKeyReused { first: BatchId },
     /// The key is held by a job that was deleted since.
     #[error("a call with this key was made before, as job {first}, which has been deleted since")]
     JobGone { first: JobId },
-    /// The same of a batch.
+    /// The key is held by a batch that was deleted since.
     #[error("a call with this key was made before, as batch {first}, which has been deleted since")]
     BatchGone { first: BatchId },
     #[error("an idempotency key has 1 to {KEY_MAX} characters")]
     Key,
     #[error("must have 1 to {KEY_MAX} characters, none of them U+0000")]
     UniqueKey,
-    /// A value in the input cannot be kept.
+    /// A value in the input cannot be stored.
     #[error("the input cannot be kept: {0}")]
     Unkept(#[from] Unkept),
     /// Too many jobs wait for their commit.
     #[error("{WAITING} jobs wait to be recorded already")]
     Full,
-    /// This process is about to end.
+    /// This process is shutting down.
     #[error("this process is stopping")]
     Stopping,
     #[error("the job could not be recorded")]
@@ -91,7 +94,7 @@ pub enum EnqueueError {
 }
 
 impl EnqueueError {
-    /// The same call may succeed later; HTTP says 503.
+    /// The same call may succeed later; HTTP responds with 503.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Full | Self::Stopping => true,
@@ -107,7 +110,7 @@ impl EnqueueError {
     }
 }
 
-/// The way in for requests. Cheap to clone.
+/// The handle for requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Enqueuer {
     waiting: mpsc::Sender<PendingCall>,
@@ -116,15 +119,15 @@ pub struct Enqueuer {
 
 struct PendingCall {
     job: NewJob,
-    /// Bytes of its input, about, which nobody else may have while it waits.
+    /// The job's share of the limit on waiting input bytes, approximately; released when it is dropped.
     bytes: u32,
     _weight: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Enqueued, EnqueueError>>,
 }
 
 impl Enqueuer {
-    /// The way in, and the role behind it that has to run for anything to happen. The role ends after `shutdown`, when
-    /// everything that was taken in is committed and pushed.
+    /// The handle, and the role behind it that has to run for anything to happen. The role ends after
+    /// `shutdown`, when every accepted job is committed and pushed.
     pub fn new(
         store: Store,
         queues: Queues,
@@ -144,7 +147,7 @@ impl Enqueuer {
 
     /// Records the job and hands it to the queue. Returns when it is committed.
     ///
-    /// A job that is dropped half-way (its caller went away) may still be recorded and run.
+    /// If the future is dropped (the caller disconnected), the job may still be recorded and run.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued, EnqueueError> {
         if job
             .idempotency
@@ -206,7 +209,7 @@ async fn run(
                         let Err(error) = committer.commit(portion).await else {
                             continue;
                         };
-                        // Those behind them, and those that came meanwhile, would wait as long for the same answer.
+                        // The callers that wait would only wait as long for the same error.
                         for waiting in portions.by_ref().flatten() {
                             answer(waiting, Err(error.clone()));
                         }
@@ -223,9 +226,9 @@ async fn run(
 
 /// What jobs of a commit need to go into Redis.
 struct Reservations {
-    /// Until when the jobs of each queue may be pushed.
+    /// The push deadline of each queue.
     deadlines: HashMap<QueueName, Deadline>,
-    /// Until Redis counts them itself.
+    /// Reservations in the queues' windows, kept until Redis counts the jobs itself.
     _places: Places,
 }
 
@@ -235,15 +238,15 @@ struct Committer {
     queues: Queues,
     windows: Windows,
     pusher: push::Pusher,
-    /// Queues whose clock could not be had, and since when.
+    /// Queues whose clock could not be read, and since when.
     silent: Mutex<HashMap<QueueName, Instant>>,
 }
 
 impl Committer {
-    /// Commits a batch and answers its callers. A job that the database refuses fails alone.
+    /// Commits a batch and responds to its callers. A job that the database refuses fails alone.
     ///
     /// # Errors
-    /// When the database is away: its callers know, and so should those behind them.
+    /// When the database is away: its callers get the error, and those that wait should get it too.
     async fn commit(&self, mut batch: Vec<PendingCall>) -> Result<(), EnqueueError> {
         let reservations = self.place(&mut batch).await;
         let mut batches = VecDeque::from([batch]);
@@ -284,7 +287,7 @@ impl Committer {
         away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
 
-    /// Until when jobs may be pushed to a queue. `None` when its clock cannot be had soon.
+    /// The push deadline of a queue. `None` when its clock cannot be read soon.
     async fn deadline(&self, queue: &QueueName) -> Option<Deadline> {
         let silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         let since = silent().get(queue).copied();
@@ -301,8 +304,9 @@ impl Committer {
         deadline
     }
 
-    /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
-    /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
+    /// Decides whether SQL or Redis keeps each job. The push deadlines are set before the rows exist, so that
+    /// a later pass that finds a row dispatched but unknown to Redis knows that its push is over. While Redis
+    /// is away, the jobs go to the backlog.
     async fn place(&self, batch: &mut [PendingCall]) -> Reservations {
         let now = clock::now().trunc_subsecs(3);
         let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
@@ -331,7 +335,7 @@ impl Committer {
     }
 }
 
-/// In commits of so many bytes.
+/// Splits the jobs into commits of limited size in bytes.
 fn portions(batch: Vec<PendingCall>) -> Vec<Vec<PendingCall>> {
     let mut portions: Vec<Vec<PendingCall>> = Vec::new();
     let mut bytes = 0;
@@ -370,7 +374,7 @@ fn outcome(inserted: Inserted) -> Result<Enqueued, EnqueueError> {
     }
 }
 
-/// Counts a job that has its row now.
+/// Counts a job whose row was just created.
 pub(crate) fn count(inserted: &Inserted) {
     if let Inserted::Created(job) = inserted {
         let labels = [
@@ -381,7 +385,7 @@ pub(crate) fn count(inserted: &Inserted) {
     }
 }
 
-/// A caller that has gone needs no answer.
+/// A caller that has disconnected needs no response.
 fn answer(waiting: PendingCall, outcome: Result<Enqueued, EnqueueError>) {
     waiting.answer.send(outcome).ok();
 }

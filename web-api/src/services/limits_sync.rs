@@ -1,5 +1,5 @@
-//! Keeps the limits of the queues in Redis as they are in SQL: at the start, after a change, and when Redis came back
-//! empty. A change is written to SQL first, so that a pause outlives Redis.
+//! Keeps the limits of the queues in Redis equal to those in SQL: at the start, after a change, and when
+//! Redis came back empty. A change is written to SQL first, so that a pause outlives Redis.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::services::retry_loop::{PartError, RetryLoop, jittered};
 /// How often the two are compared.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Sets these of the limits of a queue, and returns all that it has now.
+/// Sets these limits of a queue, and returns all the limits that it has now.
 ///
 /// # Errors
-/// When SQL or Redis is away. Once SQL has them they come into Redis when it is back.
+/// When SQL or Redis is away. Once SQL has them, they are copied to Redis when it is back.
 pub async fn set(
     store: &Store,
     queues: &Queues,
@@ -32,7 +32,7 @@ pub async fn set(
     Ok(limits)
 }
 
-/// Compares until `shutdown`. Never ends of an error.
+/// Compares until `shutdown`. Errors do not end it.
 pub async fn run(store: Store, queues: Queues, names: Vec<QueueName>, shutdown: CancellationToken) {
     let mut retries = RetryLoop::new("limits of the queues");
     loop {
@@ -55,21 +55,21 @@ async fn compare(store: &Store, queues: &Queues, names: &[QueueName]) -> Result<
     for queue in names {
         match queues.limits_if_set(queue).await {
             Ok(limits) => present.push((queue, limits)),
-            // The other queues may be on nodes that are there.
+            // Go on: the other queues may be on nodes that are up.
             Err(error) => away = Some(error),
         }
     }
-    // Read after Redis's: of two changes that cross, the newer one is not undone for longer than a round.
+    // Read after Redis's values: when two changes overlap, the newer one is undone for one pass at most.
     let wanted = store.queue_limits_all().await?;
     for (queue, present) in present {
         let wanted = wanted.get(queue.as_str()).copied().unwrap_or_default();
-        // Also those that allow everything are set: until then workers are given nothing (an emptied Redis must not forget
-        // a pause, not even for a moment).
+        // Queues without limits are set as well: workers get no jobs until then, because an emptied Redis
+        // must not lose a pause, not even for a moment.
         if present == Some(wanted) {
             continue;
         }
         match queues.set_limits(queue, &wanted).await {
-            // A queue without limits is new to Redis at the first start.
+            // Redis does not know a queue without limits at the first start.
             Ok(()) if present.is_none() && wanted == Limits::default() => {}
             Ok(()) => tracing::info!(%queue, limits = ?wanted, "Redis has the limits of the queue again"),
             Err(error) => away = Some(error),

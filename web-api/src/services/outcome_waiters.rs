@@ -1,7 +1,8 @@
-//! Tells requests that wait for a job when it has its outcome.
+//! Notifies requests that wait for a job when it has its outcome.
 //!
-//! A request registers before the job is enqueued, so that no outcome is too fast for it. The recorder of this process
-//! fulfils what it records; for outcomes that another process records, the live feed calls [`Outcomes::resolve`].
+//! A request registers before the job is enqueued, so that it cannot miss an outcome, however early. The
+//! recorder of this process resolves what it records; for outcomes that another process records, the live
+//! feed calls [`Outcomes::resolve`].
 
 use std::{
     collections::HashMap,
@@ -15,14 +16,14 @@ use tokio::sync::watch;
 use crate::db::jobs::Job;
 use crate::db::{Store, StoreError};
 
-/// How long [`Outcomes::resolve`] waits for the row behind an event, looking ever less often.
+/// How long [`Outcomes::resolve`] waits for the row behind an event, polling at growing intervals.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 20;
 
 type Waiting = HashMap<JobId, watch::Sender<Option<Arc<Job>>>>;
 
-/// The jobs that somebody in this process waits for. Cheap to clone.
+/// The jobs that requests of this process wait for. Cheap to clone.
 #[derive(Clone)]
 pub struct Outcomes {
     store: Store,
@@ -44,7 +45,7 @@ impl Outcomes {
         }
     }
 
-    /// Begins to wait. Any number may wait for one job.
+    /// Registers a waiter. Any number may wait for one job.
     pub fn wait_for(&self, id: JobId) -> Waiter {
         let outcome = self
             .lock()
@@ -58,20 +59,21 @@ impl Outcomes {
         }
     }
 
-    /// Whether somebody waits for this job.
+    /// Whether a request waits for this job.
     pub fn is_waited_for(&self, id: JobId) -> bool {
         self.lock().contains_key(&id)
     }
 
-    /// Tells everyone who waits for this job, which has its final state, what became of it.
+    /// Sends the job, which is in its final state, to every request that waits for it.
     pub fn resolve_job(&self, job: Job) {
         if let Some(sender) = self.lock().get(&job.id) {
             sender.send_replace(Some(Arc::new(job)));
         }
     }
 
-    /// Says that a job has finished, as far as is known from an event: reads its row and tells who waits for it. The row
-    /// may be a moment behind, when another process records the event. Does nothing when nobody waits.
+    /// Handles an event which says that a job has finished: reads its row and notifies the requests that wait
+    /// for it. The row may be a moment behind when another process records the event. Does nothing when no
+    /// request waits.
     pub async fn resolve(&self, id: JobId) -> Result<(), StoreError> {
         let mut pause = FIRST_PAUSE;
         for _ in 0..LOOKS {
@@ -94,7 +96,8 @@ impl Outcomes {
 }
 
 impl Waiter {
-    /// The job in its final state. Waits for ever if it never gets there: bound it.
+    /// The job in its final state. Waits without limit if it never gets there, so the caller has to set a
+    /// timeout.
     pub async fn outcome(&mut self) -> Arc<Job> {
         loop {
             if let Some(job) = self.outcome.borrow_and_update().as_ref() {
@@ -111,7 +114,7 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut waiting = self.outcomes.lock();
-        // This one is still subscribed: it is the last when there is no other.
+        // This waiter is still subscribed itself: a count of one means that it is the last.
         if waiting
             .get(&self.id)
             .is_some_and(|sender| sender.receiver_count() <= 1)

@@ -1,19 +1,19 @@
-//! Tells how long ago a role last did its work, for `/readyz`.
+//! Reports how long ago a role last completed a pass, for `/readyz`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Cheap to clone: the role beats it, others read it.
+/// Cheap to clone: the role updates it, others read it.
 #[derive(Debug, Clone, Default)]
 pub struct ProgressMarker(Arc<Mutex<Option<Instant>>>);
 
 impl ProgressMarker {
-    /// The role got through its round.
+    /// The role has completed a pass.
     pub fn passed(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether it has got through a round since `moment`.
+    /// Whether it has completed a pass since `moment`.
     pub fn has_passed_since(&self, moment: Instant) -> bool {
         self.0
             .lock()
@@ -21,7 +21,7 @@ impl ProgressMarker {
             .is_some_and(|passed| passed >= moment)
     }
 
-    /// The time since the last beat; `None` before the first.
+    /// The time since the last completed pass; `None` before the first.
     pub fn age(&self) -> Option<Duration> {
         self.0
             .lock()

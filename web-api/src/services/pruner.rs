@@ -1,7 +1,7 @@
-//! Deletes jobs and batches that have been finished for longer than they are to be kept, and keys whose time is over: a
-//! little at a time, with pauses, so that a million of them block nothing. Every process does this.
+//! Deletes jobs and batches that have been finished for longer than the retention, and expired keys: in small
+//! transactions with pauses, so that deleting a million of them blocks nothing. Every process does this.
 //!
-//! Never ends of an error: what could not be deleted is found again in the next round.
+//! Errors do not end it: what could not be deleted is found again in the next pass.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub struct PruneSettings {
     pub retention: Option<Duration>,
     /// The same for entries of the audit log.
     pub audit_retention: Option<Duration>,
-    /// Between two rounds.
+    /// Time between two passes.
     pub interval: Duration,
-    /// Rows that are looked at in one transaction.
+    /// Rows that are examined in one transaction.
     pub rows: u64,
-    /// Between two transactions.
+    /// Pause between two transactions.
     pub pause: Duration,
 }
 
@@ -43,7 +43,7 @@ impl PruneSettings {
 pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationToken) {
     let mut retries = RetryLoop::new("pruner");
     loop {
-        // Nothing in a round suffers from being cut off.
+        // A pass is safe to cancel at any point.
         let result = tokio::select! {
             () = shutdown.cancelled() => return,
             result = round(&store, &settings) => result,
@@ -64,7 +64,7 @@ pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationTo
 async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError> {
     store.follow_clock().await?;
     if !clock::is_certain() {
-        tracing::warn!("nothing is deleted as old for now: the clock of this machine has jumped");
+        tracing::warn!("pruning is paused: the clock of this machine has jumped");
         return Ok(());
     }
     let now = clock::now();
@@ -77,7 +77,7 @@ async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError
         tokio::time::sleep(settings.pause).await;
     }
     if let Some(time) = settings.retention.and_then(|retention| before(now, retention)) {
-        // Batches first: then no job is kept for one that is about to go.
+        // Batches first, so that no job is kept for a batch that is about to be deleted.
         for table in [Table::Batches, Table::Jobs] {
             walk(store, settings, table, time).await?;
         }
@@ -100,12 +100,12 @@ async fn round(store: &Store, settings: &PruneSettings) -> Result<(), StoreError
     Ok(())
 }
 
-/// Nothing is older than a time that cannot be told.
+/// Nothing is deleted when the time is out of range.
 fn before(now: DateTime<Utc>, retention: Duration) -> Option<DateTime<Utc>> {
     now.checked_sub_signed(TimeDelta::from_std(retention).ok()?)
 }
 
-/// What goes by its age.
+/// What is deleted by its age.
 #[derive(Debug, Clone, Copy)]
 enum Table {
     Batches,
@@ -138,7 +138,7 @@ async fn walk(
         tokio::time::sleep(settings.pause).await;
     }
     if deleted > 0 {
-        tracing::info!(table = name, rows = deleted, "deleted what was old");
+        tracing::info!(table = name, rows = deleted, "deleted expired rows");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How long a queued job still has to wait, as honestly as can be told without counting what may be millions of rows.
+//! Estimates how long a queued job still has to wait, without counting what may be millions of rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,18 +7,20 @@ use crate::db::jobs::position::{LOOKED_AT, Neighbours};
 use crate::db::queues::Allowed;
 use crate::services::admission::{Line, RECENT};
 
-/// Where a job stands.
+/// The position of a job in its queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueuePosition {
     /// 1 for the next to run.
     pub position: u64,
     /// False when it is an estimate.
     pub exact: bool,
-    /// When its turn likely comes; `None` when nothing tells: the queue is paused, or nothing has ended lately.
+    /// When its turn likely comes; `None` when it is unknown: the queue is paused, or no job has ended
+    /// lately.
     pub start: Option<DateTime<Utc>>,
 }
 
-/// Where the job stands among its neighbours. Priorities come first; then each fairness key in turn gives one job.
+/// The position of the job among its neighbours. Priorities come first; then each fairness key in turn gives
+/// one job.
 pub fn standing(
     job: &Job,
     neighbours: &Neighbours,
@@ -39,7 +41,7 @@ pub fn standing(
     }
     let exact = neighbours.older < LOOKED_AT && neighbours.newer < LOOKED_AT;
     if neighbours.older >= LOOKED_AT {
-        // All that wait, without those behind it, as many as the looked-at part of the older ones is ahead of it.
+        // The share that is ahead among the older jobs that were read is taken for all older ones.
         let older = line.waiting.saturating_sub(neighbours.newer + 1).max(LOOKED_AT);
         #[expect(
             clippy::cast_precision_loss,
@@ -57,10 +59,10 @@ pub fn standing(
     }
 }
 
-/// Jobs that will end in a second, as far as what ended lately and the limits say; `None` when they do not.
+/// Jobs that will end per second, judging by recent throughput and the limits; `None` when it is unknown.
 fn per_second(line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<f64> {
     let Allowed { limits, since } = allowed;
-    // What ended under other limits says nothing.
+    // Throughput under other limits says nothing about the current ones.
     let measured = since.is_none_or(|since| (now - since).abs() > RECENT + TimeDelta::minutes(1));
     if limits.paused || !measured || line.ended_per_second <= 0.0 {
         return None;
@@ -73,7 +75,7 @@ fn per_second(line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<f64>
 
 fn start(ahead: u64, line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let per_second = per_second(line, allowed, now).filter(|jobs| *jobs > 0.0)?;
-    // Where as many run as may, the next one waits for one of them to end.
+    // When as many jobs run as the limits allow, the next one waits for one of them to end.
     let full = allowed
         .limits
         .concurrency
@@ -89,7 +91,7 @@ fn start(ahead: u64, line: &Line, allowed: &Allowed, now: DateTime<Utc>) -> Opti
     now.checked_add_signed(wait)
 }
 
-/// Two digits say all that is known.
+/// Two digits, because the estimate is no more precise.
 fn about(count: u64) -> u64 {
     let unit = 10_u64.pow(count.checked_ilog10().unwrap_or_default().saturating_sub(1));
     count / unit * unit
@@ -213,7 +215,7 @@ mod tests {
         let mixed = || vec![lane(5, "", 7, 100), lane(1, "", 2, 3), lane(9, "", 50, 0)];
         assert_eq!(of(&job(5, ""), mixed(), line(163, 0.0)).position, 13);
         assert_eq!(of(&job(1, ""), mixed(), line(163, 0.0)).position, 3);
-        // A caller with thousands does not delay the first job of another by more than one turn.
+        // A key with thousands of jobs delays the first job of another key by one turn at most.
         let keys = vec![lane(5, "big", 5_000, 0), lane(5, "other", 3, 0)];
         assert_eq!(of(&job(5, "small"), keys, line(5_004, 0.0)).position, 3);
     }

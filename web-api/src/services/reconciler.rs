@@ -1,10 +1,11 @@
-//! Brings SQL and the queue into agreement: what SQL says is in Redis and Redis does not know goes back to the backlog,
-//! from which `dispatch` hands it over once more.
+//! Brings SQL and the queue into agreement: jobs that are in Redis according to SQL, and that Redis does not
+//! know, go back to the backlog, from which `dispatch` pushes them again.
 //!
-//! Runs at the start, when a queue came back empty, when a push failed, and now and then. A job that Redis does not
-//! know is not always lost: its push may be under way, or it has just finished. So rows that were dispatched a moment
-//! ago are left alone, until no push of theirs can arrive any more (see [`crate::services::dispatcher::hand_over::PUSH_WITHIN`]), and before a
-//! row is taken back everything that had happened when Redis was asked is recorded.
+//! Runs at the start, when a queue came back empty, when a push failed, and periodically. A job that Redis
+//! does not know is not always lost: its push may be under way, or it has just finished. So rows that were
+//! dispatched a moment ago are left alone until their push can no longer arrive (see
+//! [`crate::services::dispatcher::hand_over::PUSH_WITHIN`]), and a row is taken back only after every event
+//! from before Redis was asked is recorded.
 
 mod pass;
 
@@ -23,12 +24,12 @@ use crate::services::retry_loop::{RetryLoop, jittered};
 /// How often, and from which age on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReconcileSettings {
-    /// Between two rounds when nothing calls for one.
+    /// Time between two passes when no event triggers one.
     pub interval: Duration,
-    /// Rows that were dispatched later are left alone: their push may be under way. Longer than a push can take, and
-    /// the clocks of two processes may be apart.
+    /// Rows that were dispatched later than this are left alone: their push may be under way. Longer than a
+    /// push can take, because the clocks of two processes may differ.
     pub min_age: Duration,
-    /// How often it asks whether the queues are still the ones they were.
+    /// How often it checks whether the queues are still the same ones, or came back empty.
     pub tick: Duration,
 }
 
@@ -42,7 +43,7 @@ impl Default for ReconcileSettings {
     }
 }
 
-/// Asks the reconciler to look after rows that were not pushed. Cheap to clone.
+/// Asks the reconciler to check rows that were not pushed. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ReconcileRequest {
     notify: Arc<Notify>,
@@ -53,36 +54,36 @@ impl ReconcileRequest {
         Self::default()
     }
 
-    /// A push has failed just now.
+    /// A push has just failed.
     pub fn wake(&self) {
         self.notify.notify_one();
     }
 }
 
-/// What a look has brought.
+/// The result of a check.
 enum Seen {
-    /// Nothing calls for a round.
+    /// Nothing triggers a pass.
     Nothing,
-    /// The queues are not the ones they were: these are.
+    /// The queues are not the same as before: these are the new ones.
     Other(BTreeMap<QueueName, String>),
-    /// A round came to its end.
+    /// A pass has ended.
     All,
 }
 
-/// The role, with all that it works with.
+/// The role, with what it needs.
 pub struct Reconciler {
     pub store: Store,
     pub queues: Queues,
-    /// The queues that are watched for a new beginning.
+    /// The queues that are watched for a restart without data.
     pub names: Vec<QueueName>,
     pub windows: Windows,
-    /// Beats when the recorder of this process is up to date with what it has read.
+    /// Updated when the recorder of this process is up to date with what it has read.
     pub recorder: ProgressMarker,
     pub wake: ReconcileRequest,
     pub settings: ReconcileSettings,
 }
 
-/// Reconciles until `shutdown`. Never ends of an error.
+/// Reconciles until `shutdown`. Errors do not end it.
 pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
     let Reconciler {
         store,
@@ -114,7 +115,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
         let begun = Instant::now();
         let look = async {
             let present = queues.instance(&names).await?;
-            // Their rows wait until the node is back, which makes a difference in `present`.
+            // Their rows wait until the node is back, which changes `present`.
             let away: Vec<&QueueName> = names.iter().filter(|name| !present.contains_key(name)).collect();
             if instance.as_ref() != Some(&present) {
                 return Ok(Seen::Other(present));
@@ -135,7 +136,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
                 Seen::Nothing
             })
         };
-        // A round may take minutes; nothing in it suffers from being cut off.
+        // A pass may take minutes; it is safe to cancel it at any point.
         let result = tokio::select! {
             () = shutdown.cancelled() => return,
             result = look => result,
@@ -145,11 +146,11 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
                 retries.over();
                 match done {
                     Seen::Nothing => {}
-                    // Not at once: a recorder may be writing down what it has read of a queue that is no more, and what
-                    // was dispatched last is lost too.
+                    // Not at once: a recorder may still be writing what it has read of a queue that is gone,
+                    // and the jobs dispatched last are lost too.
                     Seen::Other(present) => {
                         instance = Some(present);
-                        // What a lost stream would have told comes no more: the next round asks anew.
+                        // Events of a lost stream will not arrive any more: the next pass starts over.
                         unsettled.clear();
                         next_round = begun + settings.min_age;
                     }

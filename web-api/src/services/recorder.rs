@@ -1,8 +1,8 @@
-//! Brings SQL up to date with what happened in the queue: reads the outcome stream as one of a group, applies it in
-//! batches, acknowledges. The only writer of states after a job was enqueued.
+//! Brings SQL up to date with the queue: reads the outcome stream as a member of a consumer group, applies
+//! the events in batches and acknowledges them. No other code writes a job's state after it was enqueued.
 //!
-//! Never ends of an error. While SQL is away, the outcomes stay in the stream and are applied when it is back. An event
-//! that SQL refuses for ever is logged and counted, and the others go on.
+//! Errors do not end it. While SQL is away, the outcomes stay in the stream and are applied when it is back.
+//! An event that SQL refuses permanently is logged and counted, and the rest are applied.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -21,11 +21,12 @@ use crate::services::progress_marker::ProgressMarker;
 use crate::services::retry_loop::RetryLoop;
 use jobs::error::chain;
 
-/// How long one read waits for news; also how long an orderly end takes at most.
+/// How long one read blocks for new entries; also the longest time that a shutdown waits for it.
 const BLOCK: Duration = Duration::from_millis(500);
 
-/// Records until `shutdown`. What is applied but not acknowledged then comes again and changes nothing.
-/// `dirty` is told of batches whose jobs have ended; `pulse` beats whenever SQL is up to date with what was read.
+/// Records until `shutdown`. Events that are applied but not acknowledged then are delivered again and change
+/// nothing. `dirty` receives the batches whose jobs have ended; `pulse` is updated whenever SQL is up to date
+/// with what was read.
 pub async fn run(
     store: Store,
     mut recorder: Recorder,
@@ -37,7 +38,8 @@ pub async fn run(
     let mut queue = RetryLoop::new("recorder, reading the queue's events");
     let mut database = RetryLoop::new("recorder, writing to the database");
     while !shutdown.is_cancelled() {
-        // Not cut off by `shutdown`: entries that were given out and dropped would wait for a successor.
+        // Not cancelled by `shutdown`: entries that were delivered and dropped would stay pending until
+        // another consumer claims them.
         let batches = match recorder.read(BLOCK).await {
             Ok(batches) => batches,
             Err(error) => {
@@ -74,8 +76,8 @@ async fn pause(pause: Duration, shutdown: &CancellationToken) {
     tokio::time::timeout(pause, shutdown.cancelled()).await.ok();
 }
 
-/// Answers the requests of this process that wait for one of these jobs. It goes by the events, not by what they changed:
-/// the change may have been made by a predecessor that could not acknowledge it.
+/// Resolves the requests of this process that wait for one of these jobs. It goes by the events, not by the
+/// rows they changed: another recorder may have applied the change and failed before it could acknowledge.
 async fn wake_waiters(store: &Store, outcomes: &Outcomes, batches: &[EventBatch]) {
     let waited_for: Vec<JobId> = batches
         .iter()
@@ -90,7 +92,7 @@ async fn wake_waiters(store: &Store, outcomes: &Outcomes, batches: &[EventBatch]
             }
         }
         Err(error) => {
-            // The live feed asks again for each of them.
+            // The live feed retries each of them.
             tracing::warn!(error = %chain(&error), "could not read outcomes that requests wait for");
         }
     }
@@ -129,7 +131,7 @@ fn report(applied: &Applied, batches: &[EventBatch]) {
     }
     for (id, error) in &applied.refused {
         metrics::counter!("spiral_events_refused_total").increment(1);
-        tracing::error!(job = %id, error = %chain(error), "the database refuses what happened to this job");
+        tracing::error!(job = %id, error = %chain(error), "the database refuses an event of this job");
     }
 }
 
@@ -159,7 +161,7 @@ fn report_change(applied: &AppliedChange) {
     }
 }
 
-/// Never negative: two clocks may disagree.
+/// Never negative, although the two clocks may differ.
 fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     (to - from).to_std().unwrap_or_default().as_secs_f64()
 }

@@ -1,5 +1,5 @@
-//! Looks now and then whether Redis is set up to keep what it is given, and remembers what is wrong for `/readyz` and
-//! the pages. What changes is logged once.
+//! Checks periodically whether Redis is configured to keep the data it is given, and keeps the warnings for
+//! `/readyz` and the pages. Each change is logged once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::services::retry_loop::{RetryLoop, jittered};
 
-/// Between two looks: an operator who sets a policy right sees it soon, and so does who waits for a full Redis.
+/// Time between two checks. Short, so that a corrected policy, or memory that was freed, shows soon.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is wrong with Redis's settings, as of the last look. Cheap to clone.
+/// What is wrong with Redis's settings, as of the last check. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct RedisWarnings(Arc<Mutex<Vec<ServerWarning>>>);
 
@@ -30,7 +30,7 @@ impl RedisWarnings {
     }
 }
 
-/// Looks until `shutdown`. Never ends of an error.
+/// Checks until `shutdown`. Errors do not end it.
 pub async fn watch(queues: Queues, warnings: RedisWarnings, shutdown: CancellationToken) {
     let mut retries = RetryLoop::new("look at Redis's settings");
     loop {
@@ -57,6 +57,6 @@ fn report(before: &[ServerWarning], now: &[ServerWarning]) {
         tracing::warn!("{warning}");
     }
     for warning in before.iter().filter(|warning| new(warning, now)) {
-        tracing::info!(server = warning.server, kind = ?warning.kind, "no longer so");
+        tracing::info!(server = warning.server, kind = ?warning.kind, "a warning about Redis no longer applies");
     }
 }

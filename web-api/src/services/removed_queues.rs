@@ -1,6 +1,7 @@
-//! Looks after queues that left `SPIRAL_QUEUES` while jobs of them are unfinished. No worker of this setting takes them,
-//! and nobody dispatches them, but what happens in them has to be recorded: jobs there are cancelled by people, and by a
-//! worker that still has the old setting they are run. Without that a cancelled job stays as it was, for ever.
+//! Records outcomes of queues that left `SPIRAL_QUEUES` while they had unfinished jobs. Workers with the
+//! current setting do not fetch from these queues and nothing is dispatched to them, but their jobs can still
+//! be cancelled, or be run by a worker that has the old setting. Without this role such a job would never
+//! reach its final state in SQL.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::services::progress_marker::ProgressMarker;
 use crate::services::recorder;
 use crate::services::retry_loop::{RetryLoop, jittered};
 
-/// How soon a queue is looked after that a process with the old setting put a job into.
+/// How soon a queue is noticed into which a process with the old setting has put a job.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Queues that are not among `names`, and how many jobs of each have not ended.
@@ -35,7 +36,7 @@ pub fn unfinished<'c>(
     found
 }
 
-/// The role, with all that it works with.
+/// The role, with what it needs.
 pub struct RemovedQueues {
     store: Store,
     queues: Queues,
@@ -62,10 +63,10 @@ impl RemovedQueues {
         }
     }
 
-    /// Looks after them until `shutdown`. Never ends of an error.
+    /// Records their outcomes until `shutdown`. Errors do not end it.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut retries = RetryLoop::new("queues that left SPIRAL_QUEUES");
-        // One that was found stays until the end of the process: there may be events of it after its last job has ended.
+        // A queue that was found stays until the process ends: events may follow the end of its last job.
         let mut known = BTreeSet::new();
         let mut recording: Option<(JoinHandle<()>, CancellationToken)> = None;
         loop {
@@ -110,12 +111,12 @@ impl RemovedQueues {
     }
 }
 
-/// Waits for what was begun.
+/// Waits for the recorders that were started.
 async fn end(recording: Option<(JoinHandle<()>, CancellationToken)>) {
     if let Some((recording, stop)) = recording {
         stop.cancel();
         if let Err(error) = recording.await {
-            tracing::error!(%error, "a recorder ended badly");
+            tracing::error!(%error, "a recorder failed");
         }
     }
 }

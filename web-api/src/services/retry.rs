@@ -1,9 +1,10 @@
-//! Runs jobs again that have ended.
+//! Retries jobs that have ended.
 //!
-//! The row is what counts: it goes to the backlog, from which `dispatch` hands it over as any other. It ended, so
-//! Redis has let go of it, or does so now, where its id is still in a lane because it was cancelled there. Where a push
-//! of it was on its way, the next one finds it there and changes nothing, and `reconcile` sees to the rest. What the
-//! queue told of its earlier life may still come, or come again: such events are older than the time that the row notes.
+//! The row decides: it goes to the backlog, from which `dispatch` pushes it like any other. Since the job
+//! ended, Redis has removed it, or removes it now, when it was cancelled and its id is still in a lane. Where
+//! a push of it was under way, the next push finds it there and changes nothing, and `reconcile` covers the
+//! rest. Events from before the retry may still arrive, or arrive twice: they are older than the time that
+//! the row records, and are ignored.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +18,10 @@ use crate::services::dispatcher::window::Windows;
 use crate::services::retry_loop::PartError;
 use jobs::error::chain;
 
-/// Runs those of `ids`, all of one queue, again that have ended, and returns them.
+/// Retries those of `ids`, all of one queue, that have ended, and returns them.
 ///
 /// # Errors
-/// When SQL or Redis is away. Nothing has changed then, or it is not known.
+/// When SQL or Redis is away. Either nothing has changed then, or the result is unknown.
 pub async fn run(
     store: &Store,
     queues: &Queues,
@@ -29,7 +30,7 @@ pub async fn run(
     ids: &[JobId],
     cause: &Cause,
 ) -> Result<Vec<Job>, PartError> {
-    // Asked first: all that is told of them from here on is of their new life.
+    // The clock is read first: every later event belongs to the retry.
     let now = queues.now(queue).await?;
     queues.forget(queue, ids).await?;
     let jobs = store.job_retry_by(queue, ids, now, cause).await?;
@@ -50,7 +51,10 @@ pub async fn run(
         .map(|job| (job.id, job.attempt, job.function.as_str()))
         .collect();
     if let Err(error) = queues.announce_again(queue, &told).await {
-        tracing::warn!(%queue, error = chain(&error), "pages may show jobs as ended until they are read again");
+        tracing::warn!(
+            %queue, error = chain(&error),
+            "the retry was not published: pages may show jobs as ended until reloaded"
+        );
     }
     Ok(jobs)
 }

@@ -1,5 +1,5 @@
-//! How a role that never ends meets a database or queue that is away: it says so once, waits ever longer, with jitter,
-//! and says once that it is over.
+//! The backoff of a role whose database or queue is away: logs the failure once, retries with growing pauses
+//! and jitter, and logs once when it is over.
 
 use std::{
     error::Error as StdError,
@@ -13,7 +13,7 @@ use jobs::error::chain;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// One of the two that everything leans on failed.
+/// The database or the queue failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PartError {
     #[error("the database failed")]
@@ -22,7 +22,7 @@ pub enum PartError {
     Queue(#[from] jobs::error::Error),
 }
 
-/// The trouble that a role is in, if any.
+/// The failure state of a role, if any.
 pub(crate) struct RetryLoop {
     role: &'static str,
     since: Option<Instant>,
@@ -38,10 +38,10 @@ impl RetryLoop {
         }
     }
 
-    /// Notes a failure and returns how long to wait before the next try.
+    /// Records a failure and returns how long to wait before the next try.
     pub(crate) fn failed(&mut self, error: &(dyn StdError + 'static)) -> Duration {
         if self.since.is_none() {
-            tracing::warn!(role = self.role, error = %chain(error), "cannot go on, and will try again and again");
+            tracing::warn!(role = self.role, error = %chain(error), "failed, and retries with backoff");
             self.since = Some(Instant::now());
         }
         let pause = self.pause;
@@ -49,16 +49,16 @@ impl RetryLoop {
         jittered(pause)
     }
 
-    /// Notes a success.
+    /// Records a success.
     pub(crate) fn over(&mut self) {
         if let Some(since) = self.since.take() {
-            tracing::info!(role = self.role, after = ?since.elapsed(), "goes on");
+            tracing::info!(role = self.role, after = ?since.elapsed(), "recovered");
             self.pause = FIRST_PAUSE;
         }
     }
 }
 
-/// Between half of `pause` and all of it, so that processes that failed together do not come back together.
+/// Between half of `pause` and all of it, so that processes that failed together do not retry together.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
     let share = u32::try_from(random % 1_000).unwrap_or_default();

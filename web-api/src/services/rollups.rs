@@ -1,7 +1,8 @@
-//! Keeps counters and time series short: folds what was written down beside the jobs, and deletes what is old. Every
-//! process does this; the numbers are right whoever does, and also while nobody does.
+//! Keeps counters and time series small: rolls up the changes that transactions have recorded, and deletes
+//! old rows. Every process does this; the numbers are right whichever process does it, and also before it is
+//! done.
 //!
-//! Never ends of an error.
+//! Errors do not end it.
 
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use crate::db::{Store, StoreError};
 use crate::services::admission::Backlogs;
 use crate::services::retry_loop::{RetryLoop, jittered};
 
-/// Between two rounds.
+/// Time between two passes.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two looks at what is old.
+/// Time between two deletions of old rows.
 const PRUNE: Duration = Duration::from_mins(5);
 
-/// Folds until `shutdown`, and tells `backlogs` how many jobs wait.
+/// Rolls up until `shutdown`, and passes `backlogs` how many jobs wait.
 pub async fn run(store: Store, backlogs: Backlogs, shutdown: CancellationToken) {
     let mut retries = RetryLoop::new("counters and time series");
     let mut prune_at = Instant::now();

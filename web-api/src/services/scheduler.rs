@@ -1,7 +1,9 @@
-//! Calls functions by the clock: every process looks about once a second which schedules are due and makes their jobs.
+//! Calls functions by the clock: every process checks about once a second which schedules are due and creates
+//! their jobs.
 //!
-//! The database is the arbiter, not the clocks of the processes: each due time is claimed once, together with the row of
-//! its job ([`fire`]). What [`timing`] and [`plan`] decide is pure. This module knows no SQL and no HTTP.
+//! The database decides, not the clocks of the processes: each due time is claimed once, together with the
+//! row of its job ([`fire`]). What [`crate::domain::cron`] and [`plan`] decide is pure. This module knows no
+//! SQL and no HTTP.
 
 pub mod fire;
 pub mod plan;
@@ -21,17 +23,17 @@ use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer;
 use crate::services::retry_loop::RetryLoop;
 
-/// The longest time between two looks: a schedule that another process made is seen within it.
+/// The longest time between two passes: a schedule that another process created is seen within it.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two looks at the database's clock.
+/// Time between two reads of the database's clock.
 const FOLLOW: Duration = Duration::from_secs(10);
-/// Between two looks for schedules that a wrong clock has moved ahead.
+/// Time between two checks for schedules that a wrong clock has moved ahead.
 const REPAIR: Duration = Duration::from_secs(20);
-/// The shortest time between two looks.
+/// The shortest time between two passes.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 
-/// Fires due schedules until `shutdown`. Never ends of an error: what is due meanwhile was missed, and each schedule's
-/// policy says what becomes of that.
+/// Fires due schedules until `shutdown`. Errors do not end it: what was due meanwhile was missed, and each
+/// schedule's policy decides what becomes of that.
 pub async fn run(store: Store, catalog: Arc<Catalog>, windows: Windows, shutdown: CancellationToken) {
     let mut retries = RetryLoop::new("scheduler");
     let (mut follow_at, mut repair_at) = (Instant::now(), Instant::now());
@@ -61,7 +63,7 @@ pub async fn run(store: Store, catalog: Arc<Catalog>, windows: Windows, shutdown
     }
 }
 
-/// Fires what is due, and says how long until the next look.
+/// Fires what is due, and returns how long to wait until the next pass.
 async fn look(
     store: &Store,
     catalog: &Catalog,

@@ -1,5 +1,5 @@
-//! The end of a batch: its counts, the time, and the job that it calls for, in one transaction. Any number of processes
-//! may try; one of them does it.
+//! The end of a batch: its counts, the time, and its callback job, in one transaction. Any number of
+//! processes may try; one of them succeeds.
 
 use chrono::SubsecRound;
 use jobs::clock;
@@ -17,14 +17,14 @@ use crate::db::jobs::{Job, NewJob};
 use crate::db::{Store, StoreError};
 use crate::domain::ids::BatchId;
 
-/// What came of a batch that was closed just now.
+/// The result of closing a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Closed {
-    /// The job that was called for.
+    /// The callback job.
     pub job: Option<Job>,
 }
 
-/// What the input of the function that a batch calls for gets as its field `batch`.
+/// The field `batch` in the input of the batch's callback.
 pub fn summary(id: BatchId, total: u64, counts: &Counts) -> serde_json::Value {
     json!({
         "id": id.to_string(),
@@ -62,8 +62,8 @@ impl Store {
             .collect()
     }
 
-    /// Closes the batch and inserts the job that it calls for. `None` when a job is unfinished, or somebody has closed
-    /// it before.
+    /// Closes the batch and inserts its callback job. `None` when a job is unfinished, or the batch was
+    /// closed before.
     pub async fn batch_close(&self, id: BatchId) -> Result<Option<Closed>, StoreError> {
         let turn = self.write_turn().await?;
         let closing = async {
@@ -102,7 +102,7 @@ impl Store {
     }
 }
 
-/// The job that the batch calls for.
+/// The callback job of the batch.
 fn call(row: &row::Model, id: BatchId, counts: &Counts) -> Result<Option<NewJob>, StoreError> {
     let Some(call) = &row.on_finish else {
         return Ok(None);
@@ -124,8 +124,8 @@ pub(super) fn open(after: Option<BatchId>, limit: u64) -> Select<row::Entity> {
     query.order_by_asc(row::Column::Id).limit(limit)
 }
 
-/// As a subquery for each batch, and not as NOT EXISTS, which PostgreSQL may turn into a walk over the unfinished jobs of
-/// all batches.
+/// As a subquery for each batch, and not as NOT EXISTS, which PostgreSQL may turn into a scan of the
+/// unfinished jobs of all batches.
 pub(super) fn done(ids: &[BatchId]) -> SelectStatement {
     let mut unfinished = Query::select();
     unfinished
@@ -146,7 +146,7 @@ pub(super) fn done(ids: &[BatchId]) -> SelectStatement {
     done
 }
 
-/// Of those who try at once, one finds the batch open.
+/// Of several processes that try at once, one finds the batch open.
 fn close(id: BatchId, counts: &Counts, job: Option<JobId>) -> UpdateStatement {
     let number = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     let mut close = Query::update();

@@ -16,23 +16,23 @@ use crate::db::json::{self, JsonText};
 use crate::db::{Store, StoreError};
 use crate::domain::ids::BatchId;
 
-/// A batch that is to be.
+/// A batch that is to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewBatch {
     pub id: BatchId,
-    /// Their keys of the request are that of the batch; their `unique_key` is their own.
+    /// Their idempotency key is that of the batch; their `unique_key` is their own.
     pub jobs: Vec<NewJob>,
-    /// The job that is made when all of these are finished; it gets its id then.
+    /// The callback job that is created when all of these are finished; it gets its id then.
     pub on_finish: Option<NewJob>,
     pub idempotency: Option<Idempotency>,
 }
 
-/// What became of a new batch.
+/// The result for a new batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BatchInserted {
     /// It has its row now, and these jobs theirs.
     Created { batch: Batch, jobs: Vec<Job> },
-    /// The same request came before, under the same key: this is its batch.
+    /// The same request was made before, with the same key: this is its batch.
     Existing(Batch),
     /// The key belongs to another request, whose batch this is.
     KeyReused(BatchId),
@@ -40,7 +40,7 @@ pub enum BatchInserted {
     Gone(BatchId),
 }
 
-/// A call that is yet to become a job, as it lies in its batch's row.
+/// A call that will become a job, as it is stored in its batch's row.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     function: String,
@@ -60,7 +60,7 @@ enum Done {
 impl Store {
     /// Inserts the batch and its jobs, all or nothing.
     ///
-    /// Safe to repeat when it is not known whether it was done: what is there already counts as created.
+    /// Safe to repeat when the result is unknown: what exists already counts as created.
     pub async fn batch_insert(&self, new: &NewBatch) -> Result<BatchInserted, StoreError> {
         let turn = self.write_turn().await?;
         let done = self.bounded("batch_insert", self.insert_batch(new)).await?;

@@ -1,4 +1,4 @@
-//! How SQLite goes about the queries: each by an index, whatever the tables' size. Tests alone.
+//! The query plans of SQLite: each uses an index, whatever the tables' size. Only for tests.
 
 use sea_orm::{DbBackend, QueryTrait};
 

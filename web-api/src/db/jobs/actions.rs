@@ -1,5 +1,5 @@
-//! What an operator does to jobs: run again what had ended, run now what waits for its time, another input. Each is one
-//! guarded statement: a row that is not in the state it takes is left as it is.
+//! What an operator does to jobs: retry a job that has ended, run now what waits for its time, change the
+//! input. Each is one guarded statement: a row that is not in the expected state is left as it is.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -28,8 +28,9 @@ use crate::db::{Store, StoreError, json};
 const FOR_A_TIME: [&str; 2] = [JobState::Scheduled.as_str(), JobState::Retrying.as_str()];
 
 impl Store {
-    /// Puts those of `ids`, all of one queue, that have ended into the backlog, with as many attempts as they had in
-    /// the beginning, and returns them. `now` is by the clock of the queue: no event that is older concerns them.
+    /// Puts those of `ids`, all of one queue, that have ended into the backlog, with their original number of
+    /// attempts, and returns them. `now` is by the clock of the queue: older events are ignored for these
+    /// jobs.
     pub async fn job_retry(
         &self,
         queue: &QueueName,
@@ -39,7 +40,7 @@ impl Store {
         self.job_retry_by(queue, ids, now, &Cause::unknown()).await
     }
 
-    /// The same, with who wants it: that is written to the history of the jobs, together with how they had ended.
+    /// The same, with the actor: it is recorded in the history of the jobs, together with how they had ended.
     pub async fn job_retry_by(
         &self,
         queue: &QueueName,
@@ -78,8 +79,8 @@ impl Store {
         rows.into_iter().map(light::job).collect()
     }
 
-    /// Takes the unique keys of those of `ids` that have ended and had one, until they end once more. Answers the ids of
-    /// those whose key another job has now. Rows are locked before keys, as where they are deleted.
+    /// Takes the unique keys of those of `ids` that have ended and had one, until they end again. Returns the
+    /// ids of those whose key another job has now. Rows are locked before keys, as when they are deleted.
     async fn take_keys_for_retry(
         &self,
         transaction: &DatabaseTransaction,
@@ -118,7 +119,7 @@ impl Store {
         Ok(others.map(|(id, ..)| id).collect())
     }
 
-    /// The other job that has the unique key of this one, and holds it still.
+    /// The other job that holds the unique key of this one now.
     pub async fn job_key_holder(&self, job: &Job) -> Result<Option<JobId>, StoreError> {
         let Some(key) = &job.unique_key else {
             return Ok(None);
@@ -134,7 +135,7 @@ impl Store {
             .filter(|holder| *holder != job.id))
     }
 
-    /// Makes a job that SQL keeps and that waits for its time due now. `None` when it is not such a job any more.
+    /// Makes a scheduled or retrying job that SQL keeps due now. `None` when it is not such a job any more.
     pub async fn job_run_now(&self, id: JobId, cause: &Cause) -> Result<Option<Job>, StoreError> {
         let statement = due_now(id)
             .col_expr(Column::ParkedUntil, Expr::value(Option::<DateTime<Utc>>::None))
@@ -143,7 +144,7 @@ impl Store {
         Ok(self.changed("job_run_now", statement, told).await?.pop())
     }
 
-    /// Writes that a job, which was seen after `attempt` attempts, has become due in Redis.
+    /// Records that a job, which was read after `attempt` attempts, has become due in Redis.
     pub async fn job_is_due(&self, id: JobId, attempt: u32, cause: &Cause) -> Result<(), StoreError> {
         let statement = due_now(id).filter(Column::Attempt.eq(saturated(attempt)));
         self.changed("job_is_due", statement, (id, ManualAction::RunNow, cause))
@@ -151,7 +152,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a job that SQL keeps another input. `None` when SQL does not keep it any more.
+    /// Changes the input of a job that SQL keeps. `None` when SQL does not keep it any more.
     pub async fn job_edit_kept(
         &self,
         id: JobId,
@@ -165,7 +166,7 @@ impl Store {
         Ok(self.changed("job_edit", statement, told).await?.pop())
     }
 
-    /// Writes the input that a job has in Redis already.
+    /// Records the input that a job already has in Redis.
     pub async fn job_edited(
         &self,
         id: JobId,
@@ -201,7 +202,7 @@ impl Store {
 fn retry(queue: &QueueName, ids: Vec<String>) -> UpdateMany<Entity> {
     let no_time = || Expr::value(Option::<DateTime<Utc>>::None);
     let no_number = || Expr::value(Option::<i64>::None);
-    // Attempts are counted on, so that each has a number of its own in the history and in Redis.
+    // Attempts keep counting up, so that each has a unique number in the history and in Redis.
     let attempts = Expr::col(Column::MaxAttempts).sub(Expr::col(Column::AttemptsBefore));
     Entity::update_many()
         .col_expr(Column::State, Expr::value(JobState::Queued.as_str()))

@@ -1,7 +1,7 @@
 //! What events mean for the rows of `jobs`, and the one statement that brings many rows up to date.
 //!
-//! Events come at least once, and with several recorders not always in order. So no event is applied blindly: each
-//! change has a guard that its row must pass, and a row in a final state passes none.
+//! Events are delivered at least once, and with several recorders not always in order. So each change has a
+//! guard that its row must pass, and a row in a final state passes none.
 
 mod applied;
 mod change;
@@ -32,7 +32,7 @@ use change::changes;
 pub use change::{Attempt, Change};
 use history::History;
 
-/// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
+/// Rows in one statement. More gain little, and PostgreSQL takes at most 65,535 parameters.
 const CHUNK: usize = 500;
 const CHANGE: &str = "change";
 
@@ -40,7 +40,7 @@ const CHANGE: &str = "change";
 #[derive(Debug, Clone)]
 struct Piece {
     id: JobId,
-    /// `None` when they tell of its history alone.
+    /// `None` when they concern its history alone.
     change: Option<Change>,
     history: History,
 }
@@ -55,8 +55,8 @@ impl Piece {
     }
 }
 
-/// The pieces in the order of their ids, in lists that are to be applied one after the other; see [`changes`]. The history
-/// of a job comes with its first change.
+/// The pieces in the order of their ids, in lists to be applied one after the other; see [`changes`]. The
+/// history of a job is part of its first change.
 fn pieces(batches: &[EventBatch]) -> Vec<Vec<Piece>> {
     let mut histories = history::histories(batches);
     let mut lists: Vec<Vec<Piece>> = Vec::new();
@@ -79,7 +79,7 @@ fn pieces(batches: &[EventBatch]) -> Vec<Vec<Piece>> {
     lists
 }
 
-/// What a row says after a change.
+/// The state of a row after a change.
 struct Passed {
     could_run: Option<DateTime<Utc>>,
     batch: Option<BatchId>,
@@ -87,10 +87,10 @@ struct Passed {
 }
 
 impl Store {
-    /// Brings the rows up to date, with their history. The same events once more change nothing.
+    /// Brings the rows up to date, with their history. Applying the same events again changes nothing.
     ///
     /// # Errors
-    /// When the database is away; part of the batch may have been applied, so give the whole of it again.
+    /// When the database is away; part of the batch may have been applied, so retry the whole batch.
     pub async fn job_apply_events(&self, batches: &[EventBatch]) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
         for mut left in pieces(batches) {
@@ -103,8 +103,9 @@ impl Store {
         Ok(applied)
     }
 
-    /// Writes that these jobs, which the queue does not hold, are cancelled, and returns those that were. A row that has
-    /// ended stays as it is, and so does one that was dispatched since `arrived`: its push may be on its way.
+    /// Records that these jobs, which the queue does not hold, are cancelled, and returns those that were. A
+    /// row that has ended stays as it is, and so does one that was dispatched since `arrived`: its push may
+    /// be under way.
     ///
     /// # Errors
     /// When the database is away; some of them may have been cancelled.
@@ -133,7 +134,8 @@ impl Store {
         Ok(done)
     }
 
-    /// What the database refuses of one job must not sink the others: halves the chunk until it stands alone.
+    /// What the database refuses of one job must not affect the others: splits the chunk in halves until it
+    /// is alone.
     async fn apply_or_split(&self, chunk: Vec<Piece>, applied: &mut Applied) -> Result<(), StoreError> {
         let mut chunks = vec![chunk];
         while let Some(mut chunk) = chunks.pop() {
@@ -141,7 +143,7 @@ impl Store {
                 Ok(passed) => applied.changes.extend(passed),
                 Err(error @ StoreError::Data { .. }) => {
                     if let [only] = chunk.as_mut_slice() {
-                        // The state alone, at least: or the job would be run again and again.
+                        // At least the state is written: else the job would be run repeatedly.
                         let id = only.id;
                         only.strip();
                         match self.apply(&chunk).await {
@@ -160,8 +162,8 @@ impl Store {
         Ok(())
     }
 
-    /// The changes, and in the same transaction the history of the jobs and what both mean for the time series: an event
-    /// that comes again changes no row and counts no more.
+    /// The changes, and in the same transaction the history of the jobs and their part of the time series: an
+    /// event that is delivered again changes no row and is not counted again.
     async fn apply(&self, pieces: &[Piece]) -> Result<Vec<AppliedChange>, StoreError> {
         let changes: Vec<Change> = pieces.iter().filter_map(|piece| piece.change.clone()).collect();
         let told: Vec<&Piece> = pieces.iter().filter(|piece| !piece.history.is_empty()).collect();
@@ -175,7 +177,8 @@ impl Store {
             let transaction = self.begin().await?;
             let mut histories: Vec<&History> = Vec::new();
             if !told.is_empty() {
-                // The history first, so that who sees a job in its new state finds what led to it.
+                // The history is written first, so that a reader that sees the new state also finds what led
+                // to it.
                 let kept = history::kept(&transaction, told.iter().map(|piece| piece.id)).await?;
                 let of_kept = told.iter().filter(|piece| kept.contains(&piece.id.to_string()));
                 histories.extend(of_kept.map(|piece| &piece.history));
@@ -187,7 +190,7 @@ impl Store {
                 transaction.query_all(&update(self.backend(), &changes)).await?
             };
             let Ok(mut passed) = read(rows) else {
-                // Nothing is written for an answer that makes no sense.
+                // A result that cannot be right is not written.
                 return Ok(None);
             };
             let applied = applied(changes, &mut passed);
@@ -233,7 +236,7 @@ fn read(rows: Vec<QueryResult>) -> Result<HashMap<JobId, Passed>, StoreError> {
         .collect()
 }
 
-/// Those whose rows let them pass.
+/// The changes that the guards of their rows accepted.
 fn applied(changes: Vec<Change>, passed: &mut HashMap<JobId, Passed>) -> Vec<AppliedChange> {
     let applied = changes.into_iter().filter_map(|change| {
         let Passed {
@@ -285,7 +288,7 @@ fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
             .and(due.clone().is_not_null())
             .and(old(Column::RunAt).is_null().or(old(Column::RunAt).lte(due))));
 
-    // A job that runs again waits since somebody wanted that.
+    // A job that is retried waits since the retry was requested.
     let could_run = Expr::from(Func::coalesce([old(Column::RunAt), old(Column::AgainAt)]));
     let mut update = Query::update();
     update
@@ -314,9 +317,10 @@ fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
             CHANGE.into_iden(),
         ))
         .and_where(old(Column::Id).eq(id))
-        // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
+        // Not "is one of the unfinished": SQLite would scan all unfinished rows by their index, for each
+        // change.
         .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
-        // A job that was retried has nothing to do with what is told of its earlier life.
+        // Events from before a retry do not apply to the job.
         .and_where(
             old(Column::AgainAt)
                 .is_null()
@@ -333,7 +337,7 @@ fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
     update
 }
 
-/// The statement for these events, for a look at how a database goes about it.
+/// The statement for these events, for the tests of its plan.
 #[cfg(test)]
 pub(super) fn update_of(events: Vec<jobs::queue::events::JobEvent>, at: DateTime<Utc>) -> UpdateStatement {
     let queue = jobs::job::QueueName::standard();
@@ -355,7 +359,7 @@ fn constant(state: JobState) -> Expr {
     Expr::Constant(Value::from(state.as_str()))
 }
 
-/// One row of the VALUES list, in the order that [`update`] takes it apart.
+/// One row of the VALUES list, in the order in which [`update`] reads it.
 fn values(change: &Change) -> ValueTuple {
     let (kind, message) = change.error.clone().unzip();
     let output = change.output.as_ref();

@@ -1,4 +1,4 @@
-//! How many jobs a filter finds, counted piece by piece: no statement looks at more rows than it can in a moment, and a
+//! How many jobs a filter matches, counted in pieces: each statement reads a bounded number of rows, and a
 //! count that takes too long is broken off.
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
-//! What callers' keys mean for new jobs: which are made, and which calls get the job of an earlier one.
+//! What callers' keys mean for new jobs: which are created, and which calls get the job of an earlier one.
 //!
-//! The key of a request comes first: it answers for the whole call. Only a call that is new by it looks at its
-//! `unique_key`; when that one is taken, the key of the request stands for the job that has it.
+//! The key of a request is checked first, and decides for the whole call. Only when it is new is the
+//! `unique_key` checked; when that one is taken, the key of the request refers to the job that holds it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,13 +17,13 @@ use super::NewJob;
 use crate::db::job_keys::{self, Hold, Kind, Name};
 use crate::db::{Store, StoreError};
 
-/// Nobody can tell a longer time from for ever, and a database could not hold one.
+/// A longer time makes no difference, and a database could not store it.
 const LONGEST: TimeDelta = TimeDelta::days(36_500);
 
-/// What becomes of a new job.
+/// The decision about a new job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::db) enum Verdict {
-    /// It is to be made.
+    /// It is to be created.
     New,
     /// This job is the one that its caller gets.
     Same(JobId),
@@ -78,7 +78,7 @@ pub(in crate::db) async fn settle(
         }
     }
     job_keys::transfer(transaction, Kind::Idempotency, &passed_on).await?;
-    // Who was sent to a job of this very call may have to go on to another one.
+    // A call that got a job of this same request may have to get another one instead.
     for verdict in &mut verdicts {
         if let Verdict::Same(id) | Verdict::Reused(id) = verdict {
             *id = instead.get(id).copied().unwrap_or(*id);
@@ -149,7 +149,7 @@ fn by_unique_key(job: &NewJob, now: DateTime<Utc>) -> Option<(Name, Hold)> {
 }
 
 impl super::Idempotency {
-    /// As `holder` has the key from now on.
+    /// Records that `holder` has the key from now on.
     pub(in crate::db) fn hold(&self, holder: String, now: DateTime<Utc>) -> Hold {
         Hold {
             holder,

@@ -1,7 +1,8 @@
-//! Which jobs Redis holds and which SQL keeps: the backlog, lane by lane, and the parked ones whose time is far off.
+//! Which jobs Redis holds and which SQL keeps: the backlog, by lane, and the parked jobs that are due much
+//! later.
 //!
-//! A row is in one of three places (see [`Place`](super::Place)). Each move is one guarded statement, so that of several processes
-//! exactly one makes it.
+//! A row is in one of three places (see [`Place`](super::Place)). Each move is one guarded statement, so that
+//! exactly one process makes it.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jobs::clock;
@@ -19,7 +20,7 @@ use super::{
 use crate::db::{Store, StoreError};
 use jobs::error::chain;
 
-/// Jobs of one queue, priority and fairness key: among them the oldest is first.
+/// Jobs of one queue, priority and fairness key: among them the oldest goes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lane {
     pub priority: Priority,
@@ -27,7 +28,7 @@ pub struct Lane {
     pub fairness_key: String,
 }
 
-/// A job that Redis should hold: enough to ask it.
+/// A job that Redis should hold: the fields needed to ask Redis about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DispatchedJob {
     pub id: JobId,
@@ -35,7 +36,7 @@ pub struct DispatchedJob {
     pub dispatched_at: DateTime<Utc>,
 }
 
-/// What was dispatched so far ahead of now was written by a wrong clock: it is as old as can be.
+/// A dispatch time this far ahead of now was written by a wrong clock, and counts as the oldest possible.
 pub const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 impl Store {
@@ -62,7 +63,7 @@ impl Store {
         Ok(None)
     }
 
-    /// Whether a lane has jobs in the backlog behind this one.
+    /// Whether a lane has jobs in the backlog after this one.
     pub async fn job_has_next(
         &self,
         queue: &QueueName,
@@ -74,8 +75,9 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Moves up to `most` jobs of a lane, behind one of them, from the backlog to the window, the oldest first, and returns
-    /// them in their order. They are this process's to push. One whose time has come is queued from now on.
+    /// Moves up to `most` jobs of a lane, after a given one, from the backlog to the window, the oldest
+    /// first, and returns them in their order. This process has to push them. A job that has become due is
+    /// queued from now on.
     pub async fn job_dispatch(
         &self,
         queue: &QueueName,
@@ -89,18 +91,18 @@ impl Store {
         let rows = self
             .bounded("job_dispatch", statement.exec_with_returning(&self.database))
             .await?;
-        // One that cannot be read must not keep the others back.
+        // A row that cannot be read must not keep the others back.
         let mut jobs: Vec<Job> = rows
             .into_iter()
             .filter_map(|row| or_skip(Job::try_from(row)))
             .collect();
-        // A statement chooses the oldest, and returns them in any order.
+        // The subquery selects the oldest, but they are returned in any order.
         jobs.sort_unstable_by_key(|job| job.id);
         Ok(jobs)
     }
 
-    /// Moves up to `most` parked jobs whose time comes before `until` to the backlog. Returns the queues that they are
-    /// of, one for each job.
+    /// Moves up to `most` parked jobs that are due before `until` to the backlog. Returns their queues, one
+    /// for each job.
     pub async fn job_unpark(&self, until: DateTime<Utc>, most: u64) -> Result<Vec<QueueName>, StoreError> {
         let statement = unpark(self.backend(), until, most);
         let _turn = self.write_turn().await?;
@@ -113,7 +115,7 @@ impl Store {
         Ok(queues.collect())
     }
 
-    /// Unfinished jobs that Redis should hold, with ids greater than `after`, in their order.
+    /// Unfinished jobs that Redis should hold, with ids greater than `after`, in order.
     pub async fn job_dispatched(
         &self,
         after: Option<JobId>,
@@ -134,8 +136,9 @@ impl Store {
         Ok(jobs.collect())
     }
 
-    /// Moves those of `ids` back to the backlog that are unfinished and in the window since `before` or longer: Redis
-    /// has lost them. Returns how many. They wait again, and an attempt in which they were lost did not fail.
+    /// Moves those of `ids` back to the backlog that are unfinished and have been in the window since
+    /// `before` or longer: Redis has lost them. Returns how many. They wait again, and an attempt during
+    /// which they were lost does not count as failed.
     pub async fn job_take_back(&self, ids: &[JobId], before: DateTime<Utc>) -> Result<u64, StoreError> {
         if ids.is_empty() {
             return Ok(0);
@@ -149,13 +152,14 @@ impl Store {
     }
 }
 
-/// A row; one that cannot be read is left out and told to the log.
+/// Converts a row; one that cannot be read is left out and logged.
 fn or_skip<T>(row: Result<T, StoreError>) -> Option<T> {
     row.inspect_err(|error| tracing::error!(error = %chain(error), "left out a row that cannot be read"))
         .ok()
 }
 
-/// Rows that wait in the backlog. By the time at which they finished and not by the states: the index is made for it.
+/// Rows that wait in the backlog. Selected by the time at which they finished and not by state, because the
+/// index is built on it.
 fn in_backlog() -> Condition {
     Condition::all()
         .add(Column::FinishedAt.is_null())
@@ -163,8 +167,9 @@ fn in_backlog() -> Condition {
         .add(Column::ParkedUntil.is_null())
 }
 
-/// The first lane after one and before another, in at most two parts: first those of a lower number of priority, then those of
-/// the same priority as `before`. PostgreSQL does not end a scan where two columns together reach a bound.
+/// The first lane between two others, in at most two parts: first the lanes with a lower priority number,
+/// then those of the same priority as `before`. PostgreSQL does not end a scan where two columns together
+/// reach a bound.
 pub(super) fn next_lane(
     queue: &QueueName,
     after: Option<&Lane>,
@@ -198,7 +203,7 @@ pub(super) fn next_lane(
         }
         parts.push(lower);
     }
-    // Nothing comes before the lane of those without a key.
+    // No lane sorts before the one without a key.
     if !before.fairness_key.is_empty() {
         let mut same = query
             .filter(Column::Priority.eq(number(before)))
@@ -213,9 +218,9 @@ pub(super) fn next_lane(
 
 /// The ids of a lane's jobs in the backlog, the oldest first.
 ///
-/// PostgreSQL is not told that the queue is equal to something: it would see that the order is that of the ids alone, and
-/// when nearly all rows wait it would take the primary key for as good as the backlog's index, and go through all rows that
-/// were dispatched before.
+/// The condition on the queue is not written as an equality for PostgreSQL: its planner would then see that
+/// the order is that of the ids alone. When nearly all rows wait, it would take the primary key to be as good
+/// as the backlog's index, and scan all rows that were dispatched before.
 pub(super) fn of_lane(
     backend: DbBackend,
     queue: &QueueName,
@@ -224,7 +229,7 @@ pub(super) fn of_lane(
     most: u64,
 ) -> Select<Entity> {
     let of_queue = if backend == DbBackend::Postgres {
-        // One of two that are the same.
+        // IN with the same value twice, which the planner does not treat as an equality.
         Column::Queue.is_in([queue.as_str(), queue.as_str()])
     } else {
         Column::Queue.eq(queue.as_str())
@@ -287,8 +292,8 @@ pub(super) fn dispatched(after: Option<JobId>, limit: u64) -> Select<Entity> {
 }
 
 fn take_back(ids: &[JobId], before: DateTime<Utc>, now: DateTime<Utc>) -> UpdateMany<Entity> {
-    // At least one attempt is left, as in `Job::attempts_that_count`: the row must say what the envelope will say, or
-    // it takes the next attempt for one that it has seen.
+    // At least one attempt is left, as in `Job::attempts_that_count`: the row must match the envelope, or the
+    // next attempt would look like one that was recorded before.
     let last = Expr::col(Column::MaxAttempts).sub(1);
     let attempts = CaseStatement::new()
         .case(Expr::col(Column::Attempt).gt(last.clone()), last)
@@ -306,11 +311,11 @@ fn take_back(ids: &[JobId], before: DateTime<Utc>, now: DateTime<Utc>) -> Update
         )
 }
 
-/// The rows of the subquery, on PostgreSQL without those that another process is taking at this moment. On SQLite
-/// there is one writer at a time.
+/// The rows of the subquery, on PostgreSQL without those that another process is locking at this moment.
+/// SQLite has one writer at a time.
 ///
-/// PostgreSQL goes from a subquery's rows to the same rows of the table by their places: by their ids it would sometimes read
-/// the whole table instead, since it cannot know how many there will be.
+/// PostgreSQL joins the subquery's rows to the table by their physical location (ctid): by id it would
+/// sometimes scan the whole table instead, since it cannot estimate how many there will be.
 fn taken(backend: DbBackend, rows: Select<Entity>) -> SimpleExpr {
     if backend != DbBackend::Postgres {
         return Column::Id.in_subquery(rows.into_query());
@@ -323,7 +328,7 @@ fn taken(backend: DbBackend, rows: Select<Entity>) -> SimpleExpr {
     Expr::cust_with_exprs("ctid = ANY(ARRAY $1)", [rows])
 }
 
-/// Scheduled or retrying while its time is ahead, else queued.
+/// Scheduled or retrying until it is due, then queued.
 fn waiting_state(now: DateTime<Utc>) -> SimpleExpr {
     let waits_for_its_time = Expr::col(Column::RunAt)
         .gt(now)

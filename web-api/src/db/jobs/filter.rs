@@ -1,5 +1,5 @@
-//! Which jobs a list or an action is about, and the conditions that say so in SQL. `search` reads it from a text and
-//! writes it as one.
+//! Which jobs a list or an action covers, as conditions in SQL. `search` parses a filter from a text and
+//! formats it as one.
 
 use chrono::{DateTime, Utc};
 use jobs::{
@@ -21,16 +21,16 @@ use crate::db::tags::row as job_tag;
 use crate::domain::job_filter::{InputTest, JobFilter, Test};
 use crate::domain::tag::Tag;
 
-/// `job_tags` once more, beside the one that is joined.
+/// A second alias of `job_tags`, beside the one that is joined.
 const OTHER_TAG: &str = "other_tags";
 
-/// How the jobs of a filter are found: by the conditions that an index answers, one part after the other in the order
-/// of the ids, and by the rest, which is asked of each row.
+/// How the jobs of a filter are found: by the conditions that an index answers, one part after the other in
+/// the order of the ids, and by the remaining conditions, which are checked on each row.
 pub(super) struct Plan {
     pub(super) source: Source,
     /// Of all parts together; a job is in one of them.
     pub(super) parts: Vec<Condition>,
-    /// `None` when every row of the parts fits.
+    /// `None` when every row of the parts matches.
     pub(super) rest: Option<Condition>,
 }
 
@@ -38,12 +38,13 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Jobs,
-    /// `job_tags`, joined with the jobs. A tag is the most telling thing that a filter can have.
+    /// `job_tags`, joined with the jobs. A tag is the most selective condition that a filter can have.
     Tags,
 }
 
 impl Source {
-    /// The column with the ids. Bounds and order must be of this one: the databases do not carry them over the join.
+    /// The column with the ids. Bounds and order must use this one: the databases do not carry them over the
+    /// join.
     pub(super) fn id(self) -> SimpleExpr {
         match self {
             Self::Jobs => Expr::col((Entity, Column::Id)),
@@ -74,7 +75,8 @@ impl JobFilter {
         let source = if tag.is_some() { Source::Tags } else { Source::Jobs };
         let mut common = self.ids(source);
         rest.extend(tags.map(has_tag));
-        // By the index that is likely to leave the fewest rows; what comes after it is asked of each row.
+        // By the index that is likely to leave the fewest rows; the remaining conditions are checked on each
+        // row.
         let known = [
             tag.map(|tag| job_tag::Column::Tag.eq(tag.as_str())),
             self.batch.map(|id| Column::BatchId.eq(id.to_string())),
@@ -93,7 +95,7 @@ impl JobFilter {
             common = common.add(Column::ErrorMessage.is_not_null());
         }
         rest.extend(known);
-        // Tags, batches and schedules have no state in their index, and ids need none.
+        // The indexes of tags, batches and schedules have no state, and ids need none.
         let by_state =
             self.ids.is_empty() && tag.is_none() && self.batch.is_none() && self.schedule.is_none();
         let parts = if by_state {
@@ -116,7 +118,7 @@ impl JobFilter {
         }
     }
 
-    /// The states that an index has apart, each in the order of the ids.
+    /// The states that an index separates, each in the order of the ids.
     fn states_apart(&self) -> Vec<JobState> {
         let first = self.failure.is_some() || self.queue.is_some() && self.function.is_none();
         let states: &[JobState] = if self.states.is_empty() && first {
@@ -127,7 +129,7 @@ impl JobFilter {
         states.to_vec()
     }
 
-    /// Ids tell when jobs were made, and no job finishes before that.
+    /// Ids contain the time of creation, and no job finishes before it.
     fn ids(&self, source: Source) -> Condition {
         let id = || source.id();
         let bound = |time: DateTime<Utc>| JobId::lower_bound(time).to_string();
@@ -139,7 +141,7 @@ impl JobFilter {
             .add_option(self.finished.before.map(|time| id().lt(bound(time))))
     }
 
-    /// What no index answers.
+    /// The conditions that no index answers.
     fn rest(&self, backend: DbBackend) -> Vec<SimpleExpr> {
         let mut rest = Vec::new();
         rest.extend(
@@ -185,7 +187,7 @@ impl InputTest {
             Test::Is(text) => {
                 let same = self.text(backend).eq(text.as_str());
                 match text.parse::<Decimal>() {
-                    // 1 is 1.0, and a text may look like a number.
+                    // 1 equals 1.0, and a string may look like a number.
                     Ok(number) => same.or(self.number(backend).eq(literal(backend, &number))),
                     Err(NoDecimal) => same,
                 }
@@ -197,7 +199,8 @@ impl InputTest {
         }
     }
 
-    /// The value as a text; nothing when there is none, or it is null. A number is no text to SQLite, which rounds it.
+    /// The value as a string; none when it is missing or null. SQLite rounds a number that is read as a
+    /// string, so numbers are left out.
     fn text(&self, backend: DbBackend) -> SimpleExpr {
         if backend == DbBackend::Postgres {
             return self.call("jsonb_extract_path_text", backend).into();
@@ -211,8 +214,8 @@ impl InputTest {
             .into()
     }
 
-    /// The value, when it is a number, to its last digit: as PostgreSQL's `numeric`; in SQLite as it is written, which
-    /// [`NUMBER_COLLATION`] compares.
+    /// The value, when it is a number, to its last digit: as PostgreSQL's `numeric`; in SQLite as it is
+    /// written, which [`NUMBER_COLLATION`] compares.
     fn number(&self, backend: DbBackend) -> SimpleExpr {
         let value = if backend == DbBackend::Postgres {
             Expr::from(self.call("jsonb_extract_path", backend)).cast_as("numeric")
@@ -252,7 +255,7 @@ impl InputTest {
     }
 }
 
-/// What the databases call numbers.
+/// The names of the number types in the databases.
 const NUMBERS: [&str; 3] = ["number", "integer", "real"];
 
 fn literal(backend: DbBackend, number: &Decimal) -> SimpleExpr {

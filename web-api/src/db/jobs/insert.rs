@@ -1,4 +1,5 @@
-//! New rows of `jobs`: a whole batch in one transaction. What the keys of their callers mean for it, `once` decides.
+//! New rows of `jobs`: a whole batch in one transaction. What the callers' keys mean for it, `dedupe`
+//! decides.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,12 +22,13 @@ use crate::domain::tag::Tag;
 /// Rows in one statement: PostgreSQL takes at most 65,535 parameters, SQLite half as many.
 const CHUNK: usize = 500;
 
-/// What became of a new job.
+/// The result for a new job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inserted {
     /// It has its row now.
     Created(Job),
-    /// The same request came before, under the same key, or another job has its `unique_key`: this is that job.
+    /// The same request was made before, with the same key, or another job has its `unique_key`: this is that
+    /// job.
     Existing(Job),
     /// The key belongs to another request of the same function, whose job this is.
     KeyReused(JobId),
@@ -34,7 +36,7 @@ pub enum Inserted {
     Gone(JobId),
 }
 
-/// What [`insert`] did, before the rows that were there already are read as jobs.
+/// The result of [`insert`], before the rows that existed already are read as jobs.
 pub(in crate::db) struct Insertion {
     /// The jobs that have their rows now, in the order of the calls.
     pub(in crate::db) made: Vec<Job>,
@@ -43,9 +45,10 @@ pub(in crate::db) struct Insertion {
 }
 
 impl Store {
-    /// Inserts the jobs, and counts the Fibonacci indices among them, all or nothing; answers in their order.
+    /// Inserts the jobs, and counts the Fibonacci indices among them, all or nothing; returns the results in
+    /// order.
     ///
-    /// Safe to repeat when it is not known whether it was done: an id that is there already counts as created.
+    /// Safe to repeat when the result is unknown: an id that exists already counts as created.
     pub async fn job_insert_many(&self, jobs: &[NewJob]) -> Result<Vec<Inserted>, StoreError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
@@ -62,7 +65,7 @@ impl Store {
     }
 }
 
-/// Takes the keys of the jobs and inserts those that are to be made.
+/// Takes the keys of the jobs and inserts those that are new.
 pub(in crate::db) async fn insert(
     transaction: &DatabaseTransaction,
     jobs: &[NewJob],
@@ -110,7 +113,7 @@ pub(in crate::db) async fn insert(
 }
 
 impl Insertion {
-    /// What became of each call, in their order.
+    /// The result of each call, in order.
     pub(in crate::db) fn answers(self) -> Result<Vec<Inserted>, StoreError> {
         let gone = || {
             StoreError::new(
@@ -156,7 +159,7 @@ fn active(job: &Job) -> row::ActiveModel {
         created_at: Set(job.created_at),
         priority: Set(u8::from(job.priority).into()),
         fairness_key: Set(job.fairness_key.clone().unwrap_or_default()),
-        // It was made of texts and numbers: it always has a JSON form.
+        // It consists of strings and numbers, so it always has a JSON form.
         backoff: Set(job
             .backoff
             .as_ref()

@@ -1,5 +1,5 @@
-//! Rows without their large inputs, for whoever looks at many of them: a hundred inputs of a megabyte would cross the wire
-//! and lie in memory for a list that shows a line of each.
+//! Rows without their large inputs, for queries of many rows: a hundred inputs of a megabyte would be
+//! transferred and held in memory for a list that shows a line of each.
 
 use jobs::json::Json;
 use sea_orm::{DbBackend, Iterable, QuerySelect, Select, sea_query::Expr};
@@ -86,12 +86,12 @@ pub(super) fn measured(input: &Json) -> (Option<i64>, Option<String>) {
     (Some(size), (text.len() > INPUT_MAX).then(beginning))
 }
 
-/// The same query without large inputs: they are JSON's null, and [`job`] says what they were.
+/// The same query without large inputs: they are JSON's null, and [`job`] adds their size and beginning.
 pub(super) fn without_inputs(query: Select<Entity>, backend: DbBackend) -> Select<Entity> {
     let input = InputSql::of("jobs", backend);
     let stored = |name: &str| format!("\"jobs\".\"{name}\"");
     let (size, preview) = (stored("input_size"), stored("input_preview"));
-    // Measured only where it was not when the row was written.
+    // Measured only when the row does not contain the size.
     let bytes = format!("coalesce({size}, {})", input.bytes);
     let beginning = format!(
         "CASE WHEN {size} IS NULL AND {} > {INPUT_MAX} THEN {} ELSE {preview} END",

@@ -1,8 +1,8 @@
 //! Lists of jobs, newest first, a page at a time in both directions.
 //!
-//! Where the index does not answer the whole of a filter, a page is looked for among so many rows and no more: one that
-//! finds little says how far it has looked, and where the next one goes on. So no search holds up the database,
-//! however many rows there are.
+//! Where the index does not answer the whole filter, a page is searched for among a bounded number of rows. A
+//! page that finds few jobs reports how far it has searched, and where the next one continues. So no search
+//! blocks the database, however many rows there are.
 
 use std::cmp::Reverse;
 
@@ -20,7 +20,7 @@ use crate::db::tags::row as job_tag;
 use crate::db::{Store, StoreError};
 use crate::domain::job_filter::JobFilter;
 
-/// Rows that one page looks at when it has to look at each.
+/// Rows that one page reads when it has to check each.
 const LOOKED_AT: u64 = 20_000;
 
 /// A part of a list, newest first.
@@ -31,8 +31,8 @@ pub struct Page {
     pub next: Option<JobId>,
     /// The same of the page before, with newer jobs; `None` on the first one.
     pub previous: Option<JobId>,
-    /// How far the search has come, when it has not looked at all jobs: what was made before that (after it, in a page
-    /// of newer jobs) is still to be looked at.
+    /// How far the search has come, when it has not covered all jobs: what was created before that (after it,
+    /// in a page of newer jobs) has not been searched yet.
     pub searched_to: Option<DateTime<Utc>>,
 }
 
@@ -91,7 +91,7 @@ impl Store {
         })
     }
 
-    /// Up to one more than `limit` jobs, and the last row that was looked at, when there are more.
+    /// Up to one more than `limit` jobs, and the last row that was read, when there are more.
     async fn page(
         &self,
         filter: &JobFilter,
@@ -117,12 +117,12 @@ impl Store {
         } else {
             jobs.sort_by_key(|job| Reverse(job.id));
         }
-        // One that went from one state to another meanwhile is in two parts.
+        // A job whose state changed meanwhile is in two parts.
         jobs.dedup_by_key(|job| job.id);
         Ok((jobs, searched))
     }
 
-    /// The last of about `most` rows, when there are more: the first one that any part comes to.
+    /// The last of about `most` rows, when there are more: the nearest one among those of all parts.
     pub(super) async fn edge(
         &self,
         plan: &Plan,
@@ -155,7 +155,7 @@ fn cut(jobs: &mut Vec<Job>, limit: u64) -> bool {
     more
 }
 
-/// For each part the query of the last row that it may look at.
+/// For each part the query of the last row that it may read.
 pub(super) fn edges(plan: &Plan, start: Start, most: u64) -> Vec<SelectStatement> {
     let most = Ord::max(most / Ord::max(plan.parts.len(), 1) as u64, 1);
     let of = |part: &Condition| match plan.source {
@@ -166,7 +166,7 @@ pub(super) fn edges(plan: &Plan, start: Start, most: u64) -> Vec<SelectStatement
             start,
             most,
         ),
-        // Its own rows tell: no job is looked up to be passed over.
+        // The columns of `job_tags` are enough: no row of `jobs` is read only to be skipped.
         Source::Tags => nth(
             job_tag::Entity::find()
                 .select_only()
@@ -191,7 +191,7 @@ fn nth<E: EntityTrait>(
     ids.offset(place - 1).limit(1).into_query()
 }
 
-/// For each part the query of its page. One more than asked for tells whether there is another page.
+/// For each part the query of its page. One row more than asked for shows whether there is another page.
 pub(super) fn pages(plan: &Plan, start: Start, searched: Option<JobId>, limit: u64) -> Vec<Select<Entity>> {
     let of = |part: &Condition| {
         let mut query = plan.source.jobs().filter(part.clone());
@@ -220,7 +220,7 @@ fn from<E: EntityTrait>(query: Select<E>, source: Source, start: Start) -> Selec
     }
 }
 
-/// The queries of a page in SQLite, for a look at how it goes about them.
+/// The queries of a page in SQLite, for the tests of their plans.
 #[cfg(test)]
 pub(super) fn queries_of(filter: &JobFilter, start: Start, limit: u64) -> Vec<SelectStatement> {
     let plan = filter.plan(sea_orm::DbBackend::Sqlite);

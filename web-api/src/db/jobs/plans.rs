@@ -1,4 +1,4 @@
-//! How SQLite goes about the queries: each by an index, whatever the table's size. Tests alone.
+//! The query plans of SQLite: each uses an index, whatever the table's size. Only for tests.
 
 use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
@@ -35,7 +35,7 @@ async fn events_find_their_rows_by_id() {
         .collect();
     let statement = apply_events::update_of(events, Utc::now());
     let plan = plan(&database, DbBackend::Sqlite.build(&statement)).await;
-    // By state it would go through the whole backlog for each event: 300 times slower on 20,000 rows.
+    // By state it would scan the whole backlog for each event: 300 times slower on 20,000 rows.
     assert!(
         plan.contains("SEARCH jobs USING INDEX sqlite_autoindex_jobs_1 (id=?)"),
         "{plan}"

@@ -1,4 +1,4 @@
-//! Who waits around a job, as far as a bounded look goes.
+//! Which jobs wait around a given one, from a bounded number of rows.
 
 use jobs::job::{JobId, JobState, QueueName};
 use sea_orm::ColumnTrait;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::db::{Store, StoreError};
 
-/// Rows that are looked at on each side.
+/// Rows that are read on each side.
 pub const LOOKED_AT: u64 = 10_000;
 
 /// Jobs of one priority and fairness key that wait around a job.
@@ -32,11 +32,11 @@ impl LaneCount {
     }
 }
 
-/// Who waits around a job.
+/// The jobs that wait around a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbours {
     pub lanes: Vec<LaneCount>,
-    /// How many of each side were looked at; [`LOOKED_AT`] when there may be more.
+    /// How many rows of each side were read; [`LOOKED_AT`] when there may be more.
     pub older: u64,
     pub newer: u64,
 }

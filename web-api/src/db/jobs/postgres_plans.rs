@@ -1,5 +1,5 @@
-//! How PostgreSQL goes about the dispatcher's statements: each looks at about as many rows as it is after, whatever the
-//! table holds and whatever the planner believes of it. Tests alone.
+//! The query plans of the dispatcher's statements in PostgreSQL: each reads about as many rows as it returns,
+//! whatever the table holds and whatever the planner's statistics say. Only for tests.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::dispatch::{self, Lane};
 const POSTGRES: DbBackend = DbBackend::Postgres;
 /// Rows of the table.
 const ROWS: u32 = 30_000;
-/// Rows that a statement is after.
+/// Rows that a statement should return.
 const WANTED: u64 = 100;
-/// Rows that it may look at for them: it finds each, and then updates it.
+/// Rows that it may read for them: it finds each, and then updates it.
 const MOST: u64 = WANTED * 5;
 
-/// A database of its own, which goes away with it.
+/// A database of its own, which is dropped with it.
 struct Scratch {
     server: String,
     name: String,
@@ -66,7 +66,7 @@ impl Scratch {
         admin.close().await.unwrap();
     }
 
-    /// Rows that were looked at, and pages, by the statement that is carried out and taken back.
+    /// Rows and pages that were read by the statement, which is executed and rolled back.
     async fn costs(&self, statement: &Statement, generic: bool) -> Costs {
         let transaction = self.database.begin().await.unwrap();
         let mode = if generic { "generic" } else { "custom" };
@@ -141,7 +141,7 @@ fn id(number: u32) -> JobId {
     format!("01JD3Y8M5Q{number:016}").parse().unwrap()
 }
 
-/// What the dispatcher and the reconciler ask, each with the rows that it may look at.
+/// The statements of the dispatcher and the reconciler, each with the number of rows that it may read.
 fn statements() -> Vec<(&'static str, Statement, u64)> {
     let (queue, lane, now) = (QueueName::standard(), lane(), Utc::now());
     let behind = Some(id(ROWS / 2));
@@ -198,7 +198,7 @@ const IN_WINDOW: &str = "state = 'queued', dispatched_at = now()";
 const FINISHED: &str = "state = 'completed', dispatched_at = now(), finished_at = now(), attempt = 1";
 const PARKED: &str = "state = 'scheduled', run_at = now(), parked_until = now()";
 
-/// Rows of the backlog, with nothing that would look at them by itself.
+/// Rows of the backlog, without autovacuum or autoanalyze.
 async fn backlog(scratch: &Scratch) {
     scratch
         .run("ALTER TABLE jobs SET (autovacuum_enabled = false)")
@@ -229,7 +229,7 @@ async fn assert_bounded(scratch: &Scratch, shape: &str) {
     }
 }
 
-/// With what the planner knew before, with what is, and with nothing.
+/// With outdated statistics, with current ones, and without any.
 async fn with_all_statistics(scratch: &Scratch, shape: &str) {
     assert_bounded(scratch, &format!("{shape}, stale statistics")).await;
     scratch.run("ANALYZE jobs").await;
@@ -246,7 +246,7 @@ async fn postgres_looks_at_a_bounded_number_of_rows_whatever_it_believes() {
     backlog(&scratch).await;
     assert_bounded(&scratch, "all wait, never analysed").await;
     scratch.run("ANALYZE jobs").await;
-    // Nearly all rows wait as far as the planner knows, and the older half is in the window.
+    // Nearly all rows wait according to the statistics, and the older half is in the window.
     let half = format!("id < '{}'", id(ROWS / 2));
     change(&scratch, IN_WINDOW, &half).await;
     with_all_statistics(&scratch, "half is in the window").await;
@@ -278,7 +278,7 @@ async fn postgres_does_not_go_through_what_an_old_snapshot_keeps_again_and_again
     let scratch = Scratch::new().await;
     backlog(&scratch).await;
     let other = scratch.other().await;
-    // What `pg_dump` does for as long as it runs.
+    // As `pg_dump` does while it runs.
     let snapshot = other
         .begin_with_config(Some(sea_orm::IsolationLevel::RepeatableRead), None)
         .await

@@ -1,7 +1,7 @@
-//! Patterns that find a word in a text, in small letters or capitals of any script.
+//! Patterns that find a word in a text, in lower or upper case of any script.
 //!
-//! Both databases are given every form of each letter: SQLite's LIKE knows the letters of ASCII alone, and PostgreSQL's
-//! ILIKE does the same in a database of the locale C.
+//! Both databases get every form of each letter: SQLite's LIKE ignores case only in ASCII, and PostgreSQL's
+//! ILIKE does the same in a database with the locale C.
 
 /// For PostgreSQL's `~`.
 pub(super) fn regular_expression(word: &str) -> String {
@@ -13,7 +13,7 @@ pub(super) fn regular_expression(word: &str) -> String {
     })
 }
 
-/// For SQLite's GLOB, which looks at the whole text.
+/// For SQLite's GLOB, which matches the whole text.
 pub(super) fn glob(word: &str) -> String {
     let inner = pattern(word, |pattern, character| {
         if matches!(character, '*' | '?' | '[') {
@@ -40,7 +40,7 @@ fn pattern(word: &str, literal: impl Fn(&mut String, char)) -> String {
     pattern
 }
 
-/// A letter in small and large; itself alone when it has one form, or a form of several letters.
+/// A letter in lower and upper case; itself alone when it has one form, or a form of several letters.
 fn forms(character: char) -> Vec<char> {
     let small = single(character.to_lowercase()).unwrap_or(character);
     let large = single(small.to_uppercase()).unwrap_or(small);

@@ -1,20 +1,20 @@
-//! Which part of the connections may be used for what, so that none of the three stops the others: requests, the
-//! searches and long lists among them, and the background roles.
+//! Limits how many connections each kind of use may take, so that none of the three blocks the others:
+//! requests, the searches and long lists among them, and the background roles.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What a connection is wanted for.
+/// What a connection is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::db) enum Share {
     Requests,
-    /// Lists, counts, statistics: what may look at many rows.
+    /// Lists, counts, statistics: queries that may read many rows.
     Searches,
     Roles,
 }
 
-/// The places of each share. All clones share them.
+/// The permits of each share. All clones share them.
 #[derive(Clone)]
 pub(in crate::db) struct Shares {
     requests: Arc<Semaphore>,
@@ -38,14 +38,15 @@ impl Shares {
         }
     }
 
-    /// Waits for a place, at most this long; `None` when there was none.
+    /// Waits for a permit, at most this long; `None` when there was none.
     pub(in crate::db) async fn take(&self, share: Share, longest: Duration) -> Option<Permit> {
         let taking = async {
             let acquire = |places: &Arc<Semaphore>| Arc::clone(places).acquire_owned();
-            // They are never closed.
+            // The semaphores are never closed.
             let places = match share {
                 Share::Requests => [acquire(&self.requests).await.ok(), None],
-                // In this order: who waits for a place of a search keeps none from other requests.
+                // In this order: a search that waits for its permit then holds none that other requests could
+                // use.
                 Share::Searches => {
                     let search = acquire(&self.searches).await.ok();
                     [search, acquire(&self.requests).await.ok()]
@@ -58,8 +59,8 @@ impl Shares {
     }
 }
 
-/// How many of the connections requests, searches and roles may use at the same time. Requests leave some to the roles,
-/// and searches and roles together leave some to the other requests, as far as there are enough.
+/// How many of the connections requests, searches and roles may use at the same time. Requests leave some to
+/// the roles, and searches and roles together leave some to the other requests, as far as there are enough.
 fn sizes(connections: u32, searches: u32) -> [u32; 3] {
     let all = connections.max(1);
     let requests = (all * 7 / 10).clamp(1, all);

@@ -1,14 +1,14 @@
-//! What sqlx does not do for a SQLite connection: it is given up when a transaction is left open in it, and a statement
-//! ends when nobody waits for it any more.
+//! What sqlx does not do for a SQLite connection: it is closed when a transaction is left open on it, and a
+//! statement is interrupted when its caller does not wait for it any more.
 
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::{self, Connection as _, Sqlite, SqliteConnection, pool::PoolOptions};
 
-/// Steps of SQLite's virtual machine between two looks at the clock: some tens of microseconds.
+/// Steps of SQLite's virtual machine between two checks of the clock: some tens of microseconds.
 const STEPS: i32 = 10_000;
 
-/// With connections that are looked at when they come back.
+/// With connections that are checked when they are returned.
 pub(super) fn guarded(pool: PoolOptions<Sqlite>, limit: Duration) -> PoolOptions<Sqlite> {
     pool.after_connect(move |connection, _| {
         Box::pin(async move { begin_use(connection, limit).await.map(|_good| ()) })
@@ -16,8 +16,8 @@ pub(super) fn guarded(pool: PoolOptions<Sqlite>, limit: Duration) -> PoolOptions
     .after_release(|connection, _| Box::pin(is_at_rest(connection)))
 }
 
-/// From now on each statement ends as soon as `limit` is over: a caller waits no longer, and a search that went on
-/// would keep its connection from others.
+/// From now on each statement is interrupted after `limit`: its caller waits no longer, and a search that
+/// continued would keep its connection from others.
 pub(super) async fn begin_use(
     connection: &mut SqliteConnection,
     limit: Duration,
@@ -30,13 +30,14 @@ pub(super) async fn begin_use(
     Ok(true)
 }
 
-/// Whether no transaction is open in it.
+/// Whether no transaction is open on it.
 ///
-/// SQLite rolls a transaction back by itself when its disk is full or fails. The driver's own ROLLBACK fails after that,
-/// and it goes on to count one open transaction: the next one would be a savepoint inside a transaction that nobody
-/// commits, and everything that is answered as recorded from then on would be lost. Such a connection is closed.
+/// SQLite rolls a transaction back by itself when its disk is full or fails. The driver's own ROLLBACK fails
+/// after that, and it still counts one open transaction: the next one would be a savepoint inside a
+/// transaction that is never committed, and everything that is reported as recorded from then on would be
+/// lost. Such a connection is closed.
 async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // A rollback that was begun is over after this.
+    // A rollback that was started is over after this.
     connection.ping().await?;
     let at_rest = !connection.is_in_transaction();
     if !at_rest {

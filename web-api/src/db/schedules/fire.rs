@@ -1,5 +1,5 @@
-//! Claims due times and makes their jobs, in one transaction: of any number of processes that try, whatever their clocks
-//! say, one gets a due time.
+//! Claims due times and creates their jobs, in one transaction: of all processes that try, one gets a due
+//! time, whatever their clocks show.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ const CLAIM: &str = "claim";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Firing {
     pub id: ScheduleId,
-    /// The revision that all this was made up from: the claim of a row that has changed since fails.
+    /// The revision that this was computed from: the claim of a row that has changed since fails.
     pub revision: i64,
     /// Later than every due time that it had.
     pub next_at: Option<DateTime<Utc>>,
@@ -50,8 +50,8 @@ pub struct DuePage {
 pub struct DueCursor(DateTime<Utc>, String);
 
 impl Store {
-    /// Schedules that are due until `horizon`, behind `after`. A row that this build cannot read is told to the log and
-    /// left to others.
+    /// Schedules that are due until `horizon`, after the cursor `after`. A row that this build cannot read is
+    /// logged and left to other processes.
     pub async fn schedule_due(
         &self,
         horizon: DateTime<Utc>,
@@ -61,7 +61,7 @@ impl Store {
         self.schedules_of(due(horizon, after, limit), limit).await
     }
 
-    /// Schedules that are due later than `time`, behind `after`.
+    /// Schedules that are due later than `time`, after the cursor `after`.
     pub async fn schedule_planned(
         &self,
         time: DateTime<Utc>,
@@ -87,12 +87,12 @@ impl Store {
         })
     }
 
-    /// Writes the firings whose schedules have not changed since they were read, with their jobs, all or nothing.
-    /// Answers the jobs that were made.
+    /// Writes the firings whose schedules have not changed since they were read, with their jobs, all or
+    /// nothing. Returns the jobs that were created.
     ///
     /// # Errors
-    /// When the database is away or refuses the data of one of them: nothing is written then, unless the database failed
-    /// after it was told to commit. Trying again makes no job twice.
+    /// When the database is away or refuses the data of one of them: nothing is written then, unless the
+    /// database failed after it received the commit. A retry creates no job twice.
     pub async fn schedule_fire(&self, firings: &[Firing]) -> Result<Vec<Inserted>, StoreError> {
         if firings.is_empty() {
             return Ok(Vec::new());
@@ -129,7 +129,7 @@ async fn fire(database: &DatabaseConnection, firings: &[Firing]) -> Result<Vec<I
             Ok(jobs.into_iter().map(Inserted::Created).collect())
         }
         Err(error) => {
-            // Now, not when the connection is used again: until then the rows would look busy.
+            // Released now, not when the connection is used again: until then the rows would stay locked.
             transaction.rollback().await.ok();
             Err(error)
         }
@@ -157,8 +157,8 @@ async fn fire_within(transaction: &DatabaseTransaction, firings: &[Firing]) -> R
     Ok(insert::insert(transaction, &jobs, now).await?.made)
 }
 
-/// Those whose rows nobody else is writing at the moment. On PostgreSQL two processes would else wait for each other,
-/// each with a part of the rows, in a circle; SQLite has one writer at a time.
+/// Rows that no other transaction is writing at the moment. On PostgreSQL two processes that each hold a part
+/// of the rows would otherwise deadlock; SQLite has one writer at a time.
 async fn free<'a>(
     transaction: &DatabaseTransaction,
     firings: &'a [Firing],
@@ -183,8 +183,8 @@ async fn free<'a>(
         .collect())
 }
 
-/// `UPDATE schedules SET .. FROM (VALUES ..) AS claim WHERE id and revision are those of the claim RETURNING id`.
-/// Both databases name the columns of a bare VALUES list column1, column2 and so on.
+/// `UPDATE schedules SET .. FROM (VALUES ..) AS claim WHERE id and revision are those of the claim
+/// RETURNING id`. Both databases name the columns of a bare VALUES list column1, column2 and so on.
 fn claim(firings: &[&Firing]) -> UpdateStatement {
     let [id, revision, next_at, last_at, last_job, error, notice] =
         std::array::from_fn(|at| Expr::col((CLAIM, format!("column{}", at + 1))));
@@ -209,7 +209,7 @@ fn claim(firings: &[&Firing]) -> UpdateStatement {
     update
 }
 
-/// One row of the VALUES list, in the order that [`claim`] takes it apart.
+/// One row of the VALUES list, in the order in which [`claim`] reads it.
 fn values(firing: &Firing) -> ValueTuple {
     let (last_at, last_job) = firing.last.unzip();
     ValueTuple::Many(vec![
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// Each process asks every second: the answer must not cost more as the table grows.
+    /// Each process asks every second, so the cost must not grow with the table.
     #[tokio::test]
     async fn what_is_due_is_found_by_its_index_and_needs_no_sorting() {
         let database = Database::connect("sqlite::memory:").await.unwrap();

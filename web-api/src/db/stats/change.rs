@@ -1,4 +1,5 @@
-//! What transactions write down of what happened, and how: a row for each queue, function and minute that they touch.
+//! What transactions record of what happened, and how: a row for each queue, function and minute that they
+//! concern.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ pub(super) mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What a transaction is about to write down.
+/// What a transaction is about to record.
 #[derive(Default)]
 pub(in crate::db) struct Notes(BTreeMap<Name, Counters>);
 

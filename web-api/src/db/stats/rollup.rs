@@ -1,4 +1,4 @@
-//! Folds what was written down into the minutes and hours that are kept.
+//! Rolls up the recorded changes into the minutes and hours that are kept.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,13 +10,13 @@ use sea_orm::{
 use super::{CHUNK, Counters, Name, Step, change, row, signed};
 use crate::db::{Store, StoreError};
 
-/// Rows that one transaction folds.
+/// Rows that one transaction rolls up.
 const MOST: u64 = 2_000;
-/// Which of PostgreSQL's advisory locks who folds holds.
+/// The PostgreSQL advisory lock that the process holds during a rollup.
 const LOCK: i64 = 0x5370_6972_616c;
 
 impl Store {
-    /// Folds what was written down into minutes and hours. Another process that does it already is left alone.
+    /// Rolls up the recorded changes into minutes and hours. Does nothing when another process is doing it.
     pub async fn stat_fold(&self) -> Result<(), StoreError> {
         loop {
             let turn = self.write_turn().await?;
@@ -69,7 +69,7 @@ impl Store {
     }
 }
 
-/// Adds these to what the rows say. Nobody else writes them at the same time.
+/// Adds these to the rows. No other process writes them at the same time.
 async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Counters)]) -> Result<(), DbErr> {
     let mut any = Condition::any();
     for ((step, (at, queue, function)), _) in sums {

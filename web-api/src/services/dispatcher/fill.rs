@@ -21,7 +21,7 @@ pub(super) async fn fill(
     let queue = line.queue.clone();
     line.marks.begin_look(&windows.begin_look(&queue));
     let result = fill_window(store, queues, windows, line).await;
-    // Only a look that saw the end of the backlog may say that nobody waits.
+    // Only a pass that saw the end of the backlog may mark it as empty.
     let emptied = matches!(result, Ok(Filled { emptied: true, .. }));
     windows.end_look(&queue, emptied);
     // A Redis that is full is asked again at the next tick.
@@ -64,7 +64,7 @@ async fn fill_window(
         .iter()
         .map(|lane| (lane.priority, lane.fairness_key.as_str()))
         .collect();
-    // Before rows are taken: they would be on their way to a Redis that takes none.
+    // Checked before rows are taken: else they would be dispatched to a Redis that accepts none.
     if !has_room(queues, windows, &line.queue).await? {
         return Ok(Filled::NOTHING);
     }
@@ -75,7 +75,7 @@ async fn fill_window(
         bytes: most_bytes,
         ..
     } = windows.settings();
-    // This process may be about to push some more.
+    // This process may be about to push more jobs.
     let held = held + windows.on_their_way(&line.queue);
     let mut moved = false;
     let mut emptied = all;
@@ -84,7 +84,7 @@ async fn fill_window(
         loop {
             let bytes_left = most_bytes.saturating_sub(windows.bytes(&line.queue));
             let fitting = match bytes_left {
-                // One of a lane that has nobody in Redis, however large the jobs of others are.
+                // One job of a lane that has none in Redis, however large the jobs of other lanes are.
                 0 => u64::from(*waiting == 0 && left == share),
                 bytes => line.fitting(bytes),
             };
@@ -108,7 +108,7 @@ async fn fill_window(
     Ok(Filled { moved, emptied })
 }
 
-/// Whether Redis takes more jobs of a queue. New ones line up while it does not.
+/// Whether Redis accepts more jobs of a queue. New ones go to the backlog while it does not.
 async fn has_room(queues: &Queues, windows: &Windows, queue: &QueueName) -> Result<bool, PartError> {
     let has_room = queues.has_room(queue).await?;
     if windows.is_full(queue) == has_room {
@@ -122,7 +122,7 @@ async fn has_room(queues: &Queues, windows: &Windows, queue: &QueueName) -> Resu
     Ok(has_room)
 }
 
-/// Notes how much of a queue Redis holds.
+/// Records how much of a queue Redis holds.
 async fn weigh(queues: &Queues, windows: &Windows, queue: &QueueName, held: u64) -> Result<(), PartError> {
     windows.held(queue, held);
     let bytes = if held == 0 {

@@ -12,11 +12,11 @@ use crate::db::jobs::Job;
 use crate::db::jobs::dispatch::Lane;
 use crate::services::dispatcher::window::Windows;
 use crate::services::retry_loop::PartError;
-/// How long a push may be on its way. Rows dispatched longer ago that Redis does not know are lost.
+/// How long a push may take. Rows that were dispatched longer ago and that Redis does not know are lost.
 pub(crate) const PUSH_WITHIN: Duration = Duration::from_secs(5);
 
-/// Moves jobs of one lane, behind one of them, from the backlog into Redis. Returns up to `most`, in their order, and their
-/// bytes.
+/// Moves up to `most` jobs of one lane, after a given one, from the backlog into Redis. Returns them in their
+/// order, with their bytes.
 pub(super) async fn hand_over(
     store: &Store,
     queues: &Queues,
@@ -26,7 +26,8 @@ pub(super) async fn hand_over(
     behind: Option<JobId>,
     most: u64,
 ) -> Result<(Vec<JobId>, u64), PartError> {
-    // Before the rows are taken: whoever finds them dispatched and unknown later on knows that this push is over.
+    // Set before the rows are taken, so that a later pass that finds them dispatched but unknown to Redis
+    // knows that this push is over.
     let deadline = queues.deadline(queue, PUSH_WITHIN).await?;
     let jobs = store.job_dispatch(queue, lane, behind, most).await?;
     let envelopes = envelopes(&jobs);
@@ -39,7 +40,7 @@ pub(super) async fn hand_over(
                 end_refused(queues, queue, &envelopes, &pushed).await?;
             }
             Err(error) => {
-                // `reconcile` brings them back.
+                // `reconcile` moves them back to the backlog.
                 if error.is_full() {
                     windows.set_full(queue, true);
                 }
@@ -66,7 +67,7 @@ pub(crate) async fn end_refused(
     Ok(())
 }
 
-/// Bytes of a job in Redis, about.
+/// Bytes of a job in Redis, approximately.
 pub(crate) fn bytes_of(job: &Envelope) -> u64 {
     job.input.get().len() as u64 + 256
 }

@@ -12,17 +12,17 @@ pub(super) fn allowance(size: u64) -> u64 {
     (size / ALLOWANCE).max(1)
 }
 
-/// What each lane with a backlog gets, given the `size` of the window, how many jobs Redis holds, and how many of each
-/// lane wait there.
+/// What each lane with a backlog gets, given the `size` of the window, how many jobs Redis holds, and how
+/// many of each lane wait there.
 ///
-/// The free places are shared evenly. Beyond them a lane that has hardly any jobs in Redis is filled up to its
-/// allowance; all together no more than a second window.
+/// The free places are shared evenly. Beyond them a lane that has hardly any jobs in Redis is filled up to
+/// its allowance; all together no more than a second window.
 pub(super) fn shares(size: u64, held: u64, waiting: &[u64]) -> Vec<Share> {
     let lanes = (waiting.len() as u64).max(1);
     let free = size.saturating_sub(held);
     let allowance = allowance(size);
     let mut beyond = (size * 2).saturating_sub(held.max(size));
-    // The rest of the division goes to the first ones, who are the most urgent.
+    // The remainder of the division goes to the first lanes, which are the most urgent.
     let even = |place: u64| free / lanes + u64::from(place < free % lanes);
     waiting
         .iter()
@@ -71,7 +71,7 @@ mod tests {
         ) {
             let all: u64 = numbers(shares(size, held, &waiting)).iter().sum();
             prop_assert!(all == 0 || held + all <= size * 2, "{all}");
-            // Whatever is free is given away.
+            // All free places are used.
             prop_assert!(waiting.is_empty() || all >= size.saturating_sub(held));
         }
     }

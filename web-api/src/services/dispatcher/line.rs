@@ -1,4 +1,4 @@
-//! What the dispatcher remembers of a queue between two looks.
+//! What the dispatcher remembers of a queue between two passes.
 
 use jobs::job::QueueName;
 use tokio::time::Instant;
@@ -10,23 +10,23 @@ use crate::services::dispatcher::window::Windows;
 
 /// Rows in one statement.
 const BATCH: u64 = 500;
-/// Bytes of inputs that are read for one statement, about.
+/// Bytes of inputs that are read for one statement, approximately.
 const BATCH_BYTES: u64 = 16 << 20;
-/// What a job is taken for before the first ones of its queue have been seen.
+/// The assumed size of a job before the first ones of its queue have been read.
 const FIRST_BYTES: u64 = 512 << 10;
-/// Lanes served in one look; the next look goes on behind them.
+/// Lanes served in one pass; the next pass goes on after them.
 const LANES: usize = 64;
 
-/// A queue, and the lane behind which the next look begins.
+/// A queue, and the lane after which the next pass begins.
 pub(super) struct Line {
     pub(super) queue: QueueName,
     pub(super) behind: Option<Lane>,
     pub(super) marks: Marks,
-    /// The last look left jobs in the backlog, because the window was full.
+    /// The last pass left jobs in the backlog, because the window was full.
     pub(super) waits_for_room: bool,
-    /// Bytes of a job, as far as is known: by it the next rows are counted before they are read.
+    /// The estimated bytes of a job, from which the number of rows to read is computed.
     pub(super) job_bytes: u64,
-    /// Until then nobody needs to look, unless somebody calls.
+    /// Without a notification, the queue is not polled before this time.
     pub(super) rests_until: Option<Instant>,
 }
 
@@ -42,12 +42,12 @@ impl Line {
         }
     }
 
-    /// How many of the next rows to take, when the window has room for so many bytes.
+    /// How many rows to take next, when the window has room for this many bytes.
     pub(super) fn fitting(&self, bytes: u64) -> u64 {
         (bytes.min(BATCH_BYTES) / self.job_bytes).clamp(1, BATCH)
     }
 
-    /// Learns from the rows that were taken. Larger ones are believed at once.
+    /// Updates the estimate from the rows that were taken. A larger size is adopted at once.
     pub(super) fn saw(&mut self, jobs: u64, bytes: u64) {
         if let Some(mean) = bytes.checked_div(jobs) {
             self.job_bytes = mean.max(u64::midpoint(self.job_bytes, mean)).max(1);
@@ -59,12 +59,12 @@ impl Line {
         rests && !self.waits_for_room && !windows.has_news(&self.queue)
     }
 
-    /// Lanes with jobs in the backlog, going on where the last look ended, and whether those are all.
+    /// Lanes with jobs in the backlog, going on where the last pass ended, and whether these are all of them.
     pub(super) async fn lanes(&mut self, store: &Store) -> Result<(Vec<Lane>, bool), StoreError> {
         let mut lanes = Vec::new();
         let from_start = self.behind.is_none();
         let mut after = self.behind.take();
-        // Between two marks as in a queue without any; at a mark only what is behind it.
+        // Between two marks, lanes are found as without marks; at a mark, only what comes after it counts.
         for (marked, last) in self.marks.used() {
             if after.as_ref().is_some_and(|after| *after >= marked) {
                 continue;
@@ -92,7 +92,7 @@ impl Line {
         Ok((lanes, from_start))
     }
 
-    /// Adds the lanes after one and before another, and returns the last one that it has come to.
+    /// Adds the lanes between two given ones, and returns the last one that was found.
     async fn lanes_between(
         &self,
         store: &Store,

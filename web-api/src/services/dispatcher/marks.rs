@@ -1,11 +1,12 @@
-//! Up to where the lanes of a queue have been emptied, so that a look for their next jobs begins there.
+//! Marks up to which id each lane of a queue has been emptied, so that the search for its next jobs begins
+//! there.
 //!
-//! The entries of dispatched rows stay in the index until PostgreSQL may clean up, which it may not while a `pg_dump` or
-//! another old snapshot is open: without this every look would go through all of them again.
+//! The index entries of dispatched rows stay until PostgreSQL may vacuum them, which it may not while a
+//! `pg_dump` or another old snapshot is open. Without marks every pass would scan all of them again.
 //!
-//! Ids rise with time, and rows are not committed in their order. So a mark is moved back for a row that this process
-//! lines up behind it, and a look now and then ignores all marks: it finds what another process has lined up there and not
-//! dispatched.
+//! Ids rise with time, but rows are not committed in the order of their ids. So a mark is moved back for a
+//! row that this process adds to the backlog behind it, and a pass from time to time ignores all marks: it
+//! finds rows that another process has added and not dispatched.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +17,13 @@ use jobs::job::JobId;
 
 use crate::{db::jobs::dispatch::Lane, services::dispatcher::window::EnqueuedSince};
 
-/// A lane from which fewer jobs were taken leaves too little behind to be worth a mark.
+/// A lane from which fewer jobs were taken has too few dead index entries to need a mark.
 const WORTH_A_MARK: u64 = 500;
-/// More marks cost more questions than they spare.
+/// More marks would cost more queries than they save.
 const MOST: usize = 16;
-/// Between two looks that ignore the marks.
+/// Time between two passes that ignore the marks.
 const SWEEP: Duration = Duration::from_secs(30);
-/// A lane from which nothing has been taken for so long has been cleaned up, as a rule.
+/// A lane from which nothing has been taken for this long has usually been vacuumed.
 const KEPT: Duration = Duration::from_mins(15);
 
 /// The marks of one queue.
@@ -32,7 +33,7 @@ pub(super) struct Marks {
 }
 
 struct Mark {
-    /// No row with this id or a lower one waits; `None` when there may be.
+    /// No row with this id or a lower one waits; `None` when there may be one.
     after: Option<JobId>,
     /// The highest id that was taken.
     top: JobId,
@@ -49,7 +50,7 @@ impl Marks {
         }
     }
 
-    /// A look begins, before which these have lined up.
+    /// A pass begins; these were added to the backlog before it.
     pub(super) fn begin_look(&mut self, enqueued: &EnqueuedSince) {
         self.lanes.retain(|_, mark| mark.moved.elapsed() < KEPT);
         let sweep = self.swept.elapsed() >= SWEEP;
@@ -59,7 +60,7 @@ impl Marks {
         match enqueued {
             _ if sweep => self.move_back(None),
             EnqueuedSince::Nothing => {}
-            // Those of the same millisecond as well.
+            // Ids of the same millisecond are included.
             EnqueuedSince::Since(oldest) => self.move_back(Some(JobId::lower_bound(oldest.created_at()))),
             EnqueuedSince::OfAnyAge => self.move_back(None),
         }
@@ -72,12 +73,12 @@ impl Marks {
             .collect()
     }
 
-    /// Behind which job the next one of a lane is looked for.
+    /// The job after which the next one of a lane is searched for.
     pub(super) fn of(&self, lane: &Lane) -> Option<JobId> {
         self.lanes.get(lane)?.after
     }
 
-    /// Jobs of a lane were taken, the last of them this one, and those were all when it is `emptied`.
+    /// Jobs of a lane were taken, this one last; `emptied` says that the lane has no more.
     pub(super) fn taken(&mut self, lane: &Lane, count: u64, last: Option<JobId>, emptied: bool) {
         if let Some(last) = last {
             let mark = self.lanes.entry(lane.clone()).or_insert(Mark {
@@ -102,7 +103,7 @@ impl Marks {
         }
     }
 
-    /// The look has seen that no lane between these has rows left.
+    /// The pass has seen that no lane between these has rows left.
     pub(super) fn emptied(&mut self, lanes: &[Lane]) {
         for (lane, mark) in &mut self.lanes {
             if !lanes.contains(lane) {

@@ -1,5 +1,5 @@
-//! What this process knows of each queue's window in Redis: whether new jobs may go straight into it, or line up in the
-//! backlog that SQL keeps. The dispatcher keeps it up to date.
+//! What this process knows of each queue's window in Redis: whether new jobs may go straight into it, or have
+//! to wait in the backlog that SQL keeps. The dispatcher keeps it up to date.
 
 use std::{
     collections::HashMap,
@@ -14,11 +14,11 @@ use tokio::sync::watch;
 /// How much of a queue Redis holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowSettings {
-    /// Jobs of one queue, about: several processes fill it at the same time.
+    /// Jobs of one queue, approximately: several processes fill it at the same time.
     pub size: u64,
-    /// And bytes of their inputs, about.
+    /// Bytes of their inputs, approximately.
     pub bytes: u64,
-    /// A job whose time is further off than this is kept by SQL until then.
+    /// A job that is due later than this from now is kept by SQL until then.
     pub horizon: Duration,
 }
 
@@ -42,36 +42,37 @@ pub struct Windows {
 
 #[derive(Default)]
 struct Window {
-    /// Jobs in Redis when it was last heard of.
+    /// Jobs in Redis, as last reported.
     held: u64,
-    /// Jobs that have been promised a place and are not counted there yet.
+    /// Jobs that have a reservation and are not counted there yet.
     on_their_way: u64,
-    /// Bytes of the jobs in Redis when it was last heard of, and of those that have come since.
+    /// Bytes of the jobs in Redis, as last reported, and of those pushed since.
     bytes: u64,
     bytes_on_their_way: u64,
     /// The memory of Redis is full.
     full: bool,
-    /// Rows of this queue wait in the backlog, as far as is known: a new job must not overtake them.
+    /// Rows of this queue wait in the backlog, as far as this process knows: a new job must not overtake
+    /// them.
     backlog: bool,
-    /// What has lined up since the dispatcher began to look.
+    /// What was added to the backlog since the dispatcher's pass began.
     news: EnqueuedSince,
-    /// The dispatcher has looked since the process began.
+    /// The dispatcher has made a pass since the process began.
     seen: bool,
 }
 
-/// What has come into the backlog of a queue since the last look.
+/// What was added to the backlog of a queue since the last pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum EnqueuedSince {
     #[default]
     Nothing,
     /// New jobs, this one the oldest of them.
     Since(JobId),
-    /// Jobs that may be as old as any.
+    /// Jobs of any age.
     OfAnyAge,
 }
 
-/// Places in windows that were promised to jobs on their way to Redis. Given up when it is dropped: by then Redis has said
-/// how many jobs it holds, or the push has failed.
+/// Reservations in windows for jobs that are being pushed. Released on drop: by then Redis has reported how
+/// many jobs it holds, or the push has failed.
 pub struct Places {
     windows: Windows,
     taken: HashMap<QueueName, Taken>,
@@ -84,7 +85,7 @@ struct Taken {
 }
 
 impl Places {
-    /// Takes one more place, if the queue has one for a new job of so many bytes.
+    /// Reserves one more place, if the queue has one for a new job of this many bytes.
     pub fn take(&mut self, queue: &QueueName, bytes: u64) -> bool {
         let settings = self.windows.settings;
         let mut queues = self.windows.queues();
@@ -141,41 +142,41 @@ impl Windows {
         }
     }
 
-    /// Whether SQL keeps a job of this time until later.
+    /// Whether SQL keeps a job with this due time until later.
     pub fn is_far_off(&self, run_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         run_at.is_some_and(|at| at > now + self.settings.horizon)
     }
 
-    /// New jobs that were promised a place, and that Redis may not count yet.
+    /// New jobs that have a reservation, and that Redis may not count yet.
     pub(crate) fn on_their_way(&self, queue: &QueueName) -> u64 {
         self.queues().get(queue).map_or(0, |window| window.on_their_way)
     }
 
-    /// Redis said how many jobs it holds.
+    /// Redis reported how many jobs it holds.
     pub fn held(&self, queue: &QueueName, held: u64) {
         self.queues().entry(queue.clone()).or_default().held = held;
     }
 
-    /// Redis said how many bytes they have.
+    /// Redis reported how many bytes they have.
     pub fn weighs(&self, queue: &QueueName, bytes: u64) {
         self.queues().entry(queue.clone()).or_default().bytes = bytes;
     }
 
-    /// So many bytes have come into Redis since.
+    /// This many bytes were pushed to Redis since.
     pub fn came_in(&self, queue: &QueueName, bytes: u64) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
         window.bytes = window.bytes.saturating_add(bytes);
     }
 
-    /// Bytes of jobs that Redis holds, about, or is about to.
+    /// Bytes of jobs that Redis holds or is about to hold, approximately.
     pub(crate) fn bytes(&self, queue: &QueueName) -> u64 {
         self.queues()
             .get(queue)
             .map_or(0, |window| window.bytes + window.bytes_on_their_way)
     }
 
-    /// Redis takes no more jobs because its memory is full, or does again.
+    /// Redis accepts no more jobs because its memory is full, or accepts them again.
     pub fn set_full(&self, queue: &QueueName, full: bool) {
         self.queues().entry(queue.clone()).or_default().full = full;
     }
@@ -184,12 +185,12 @@ impl Windows {
         self.queues().get(queue).is_some_and(|window| window.full)
     }
 
-    /// Jobs of any age have come into the backlog: calls the dispatcher.
+    /// Jobs of any age were added to the backlog: notifies the dispatcher.
     pub fn enqueued(&self, queue: &QueueName) {
         self.note(queue, EnqueuedSince::OfAnyAge);
     }
 
-    /// A new job has come into the backlog: calls the dispatcher.
+    /// A new job was added to the backlog: notifies the dispatcher.
     pub(crate) fn enqueued_new(&self, queue: &QueueName, id: JobId) {
         self.note(queue, EnqueuedSince::Since(id));
     }
@@ -207,13 +208,14 @@ impl Windows {
         self.work.send_replace(());
     }
 
-    /// The dispatcher is about to look for the backlog of a queue. Until it has seen the end of it, new jobs line up as
-    /// before. Tells what has lined up since the last look.
+    /// The dispatcher begins to read the backlog of a queue. Until it has seen the end of it, new jobs still
+    /// go to the backlog. Returns what was added since the last pass.
     pub(crate) fn begin_look(&self, queue: &QueueName) -> EnqueuedSince {
         std::mem::take(&mut self.queues().entry(queue.clone()).or_default().news)
     }
 
-    /// It has looked, and seen the backlog `emptied` or not. What has lined up meanwhile it may have missed.
+    /// The dispatcher has read the backlog, and found it `emptied` or not. It may have missed what was added
+    /// meanwhile.
     pub(crate) fn end_look(&self, queue: &QueueName, emptied: bool) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
@@ -221,12 +223,12 @@ impl Windows {
         window.seen = true;
     }
 
-    /// Changes when somebody says that there is work.
+    /// Changes with each notification that there is work.
     pub(crate) fn listen(&self) -> watch::Receiver<()> {
         self.work.subscribe()
     }
 
-    /// Whether jobs have lined up since the dispatcher began to look for those of this queue.
+    /// Whether jobs were added to the backlog of this queue since the dispatcher's pass began.
     pub(crate) fn has_news(&self, queue: &QueueName) -> bool {
         self.queues()
             .get(queue)

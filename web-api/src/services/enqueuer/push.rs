@@ -1,7 +1,7 @@
-//! Hands committed jobs to the queue, behind the backs of their callers. What it cannot hand over it leaves to
-//! `reconcile`, which it wakes: the rows are there. Jobs that SQL keeps are announced alone.
+//! Pushes committed jobs to the queue after their callers got their responses. What cannot be pushed is left
+//! to `reconcile`, which is notified: the rows exist. For jobs that SQL keeps, only the event is published.
 //!
-//! Each queue has a line of its own: on a cluster one may lie on a node that does not answer.
+//! Each queue has a push task of its own, because on a cluster one may lie on a node that does not answer.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,8 +26,8 @@ use crate::services::retry_loop::RetryLoop;
 
 /// Batches of one queue that may wait for a push.
 const WAITING: usize = 16;
-/// How long the next commit waits for room among them: a queue that is slow slows the callers down, one that is away
-/// does not stop them, and is not waited for again until it has room.
+/// How long the next commit waits for room among them. A slow queue slows callers down; a queue that is away
+/// does not block them, and is not waited for again until it has room.
 const ROOM: Duration = Duration::from_millis(200);
 
 pub(super) struct Pusher {
@@ -37,7 +37,7 @@ pub(super) struct Pusher {
     wake: ReconcileRequest,
 }
 
-/// The way to the pushes of one queue.
+/// The channel to the push task of one queue.
 #[derive(Clone)]
 struct Line {
     batches: mpsc::Sender<Batch>,
@@ -50,7 +50,8 @@ struct Batch {
     jobs: Vec<Job>,
 }
 
-/// The way to the queues and the role behind it, which ends when the way in is dropped and everything is pushed.
+/// The channels to the queues and the role behind them, which ends when this handle is dropped and everything
+/// is pushed.
 pub(super) fn pusher(
     queues: Queues,
     windows: Windows,
@@ -67,7 +68,7 @@ pub(super) fn pusher(
 }
 
 impl Pusher {
-    /// Takes jobs that have their rows.
+    /// Accepts jobs that have their rows.
     pub(super) async fn push(&self, jobs: Vec<Job>, reservations: Reservations) {
         for job in &jobs {
             if job.place == Place::Backlog {
@@ -102,7 +103,7 @@ impl Pusher {
         let mut lines = self.lines();
         let line = lines.entry(queue.clone()).or_insert_with(|| {
             let (batches, arrivals) = mpsc::channel(WAITING);
-            // The role outlives this way in.
+            // The role outlives this handle.
             let _ended = self.begun.send((queue.clone(), arrivals));
             Line {
                 batches,
@@ -131,12 +132,12 @@ async fn run(
     }
     while let Some(ended) = pushing.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "a line of pushes ended early");
+            tracing::error!(%error, "a push task ended early");
         }
     }
 }
 
-/// Pushes what comes for one queue, in order.
+/// Pushes the jobs of one queue, in order.
 async fn push_all(
     queues: Queues,
     windows: Windows,
@@ -156,7 +157,7 @@ async fn push_all(
                 }
             }
             Err(error) => {
-                // No pause: what comes next is the reconciler's by then.
+                // No pause: the reconciler is responsible for what follows.
                 retries.failed(&error);
                 if error.is_full() {
                     windows.set_full(&queue, true);
@@ -169,7 +170,8 @@ async fn push_all(
     }
 }
 
-/// Pushes the jobs that are Redis's and announces those that SQL keeps. Returns how many pushes came too late.
+/// Pushes the jobs that go to Redis and publishes those that SQL keeps. Returns how many pushes were too
+/// late.
 async fn hand_over(
     queues: &Queues,
     windows: &Windows,

@@ -1,11 +1,13 @@
-//! The mark by which two requests with one idempotency key are told to be the same or not.
+//! The fingerprint by which two requests with one idempotency key are compared.
 
 use jobs::json::Json;
 
-/// A short mark of a request: the same for the same JSON, whatever the order of its members and its spacing.
+/// The fingerprint of a request: the same for the same JSON, whatever the order of its members and its
+/// spacing.
 ///
-/// FNV-1a over 128 bits, which the crate `fnv` does not have: stable across versions of Rust and of Spiral, which a stored value must be. It guards a caller
-/// against its own slips, not against an attacker, who could only fool himself.
+/// FNV-1a over 128 bits, which the crate `fnv` does not have: stable across versions of Rust and of Spiral,
+/// which a stored value must be. It protects a caller from its own mistakes and is not a defence against an
+/// attacker, who could only mislead himself.
 pub fn request_hash(request: &Json) -> String {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
@@ -44,7 +46,7 @@ mod tests {
         assert_eq!(hashes.len(), 5);
     }
 
-    /// The hash is stored: a row of last year must still match.
+    /// The hash is stored, so it must match rows that older versions have written.
     #[test]
     fn the_hash_is_stable() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! One walk over the rows that Redis should hold.
+//! One pass over the rows that Redis should hold.
 
 use std::{
     collections::BTreeMap,
@@ -22,15 +22,16 @@ use crate::services::progress_marker::ProgressMarker;
 
 /// Rows read, and taken back, at once.
 const PAGE: u64 = 500;
-/// Lost jobs that are gathered before they are taken back: one wait for the recorder serves them all.
+/// Lost jobs that are collected before they are taken back, so that one wait for the recorder serves them
+/// all.
 const GATHERED: usize = 10_000;
-/// Between two pages, so that a long walk leaves room for the jobs themselves.
+/// Pause between two pages, so that a long pass leaves capacity for the jobs themselves.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
-/// How long a round waits for outcomes to be recorded. What takes longer is settled when it has come that far.
+/// How long a pass waits for outcomes to be recorded. What takes longer is settled by a later pass.
 const RECORDER_TIMEOUT: Duration = Duration::from_secs(10);
 const RECORDED_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why a round was broken off. The next one begins from the start.
+/// Why a pass was broken off. The next one begins from the start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PassError {
     #[error("the database failed")]
@@ -39,15 +40,16 @@ pub(super) enum PassError {
     Queue(#[from] jobs::error::Error),
 }
 
-/// Jobs that a queue did not know, while what had happened by then was not recorded yet. A recorder that is a minute behind
-/// gets there in the end; to ask anew each time would be to be told the same for ever.
+/// Jobs that a queue did not know, while earlier events were not recorded yet. They are kept for the next
+/// pass: a recorder that is a minute behind gets there in the end, while a new query each time would always
+/// be ahead of it.
 pub(super) struct Unrecorded {
     queue: QueueName,
     ids: Vec<JobId>,
-    /// The last event when the queue was asked.
+    /// The last event in the stream when the queue was asked.
     marks: Vec<EventId>,
     since: Instant,
-    /// Rows that were dispatched later are other dispatches.
+    /// Rows that were dispatched after this time belong to other dispatches.
     before: DateTime<Utc>,
 }
 
@@ -68,7 +70,7 @@ impl Unrecorded {
         })
     }
 
-    /// Takes its jobs back, if SQL knows by now everything that the queue had done then.
+    /// Takes its jobs back, if SQL has recorded every event of the queue up to then.
     pub(super) async fn settle(
         &self,
         store: &Store,
@@ -76,7 +78,7 @@ impl Unrecorded {
         windows: &Windows,
         pulse: &ProgressMarker,
     ) -> Result<bool, PassError> {
-        // The group's progress says nothing of entries that were read from a stream which has been lost since.
+        // The group's progress does not cover entries that were read from a stream which has been lost since.
         let settled =
             pulse.has_passed_since(self.since) && recorder(queues, &self.queue).recorded(&self.marks).await?;
         if settled {
@@ -90,8 +92,9 @@ fn recorder(queues: &Queues, queue: &QueueName) -> Recorder {
     queues.recorder(std::slice::from_ref(queue), "reconciler")
 }
 
-/// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to its queue,
-/// unless that is `away`. Returns what is not settled when the recorder is behind; the round ends there.
+/// Takes back every job that is unfinished in SQL, was dispatched `min_age` ago or longer, and is unknown to
+/// its queue, unless that is `away`. Returns what is not settled when the recorder is behind; the pass ends
+/// there.
 pub(super) async fn round(
     store: &Store,
     queues: &Queues,
@@ -107,7 +110,7 @@ pub(super) async fn round(
     loop {
         let page = store.job_dispatched(after, PAGE).await?;
         after = page.last().map(|job| job.id);
-        // A page may be short of rows that cannot be read.
+        // A page may have fewer rows than asked for: rows that cannot be read are left out.
         let more = !page.is_empty();
         let ahead = clock::now() + AHEAD;
         let is_old = |at: DateTime<Utc>| at <= before || at > ahead;
@@ -141,7 +144,7 @@ pub(super) async fn round(
             if !unsettled.is_empty() {
                 tracing::warn!(
                     queues = unsettled.len(),
-                    "the recorder is behind: jobs that may be lost wait until it is known what became of them"
+                    "the recorder is behind: jobs that may be lost are checked again when it has caught up"
                 );
                 return Ok(unsettled);
             }
@@ -163,13 +166,13 @@ async fn take_back(
 ) -> Result<(), PassError> {
     let mut taken = 0;
     for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-        // Those that have finished, as is known by now, stay as they are.
+        // Jobs that have finished meanwhile stay as they are.
         taken += store.job_take_back(ids, before).await?;
     }
     if taken > 0 {
         windows.enqueued(queue);
         metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string()).increment(taken);
-        tracing::info!(%queue, jobs = taken, "jobs that the queue did not know wait for it again");
+        tracing::info!(%queue, jobs = taken, "jobs that the queue had lost are back in the backlog");
     }
     Ok(())
 }

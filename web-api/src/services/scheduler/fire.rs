@@ -1,4 +1,4 @@
-//! From schedules that are due to their jobs: what each becomes, claimed in batches. One that is broken harms no other.
+//! Turns due schedules into jobs, claimed in batches. A broken schedule does not affect the others.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use jobs::catalog::{Catalog, CatalogEntry};
@@ -14,15 +14,15 @@ use jobs::error::chain;
 
 /// Schedules read at once.
 const PAGE: u64 = 500;
-/// A claim is full when it has so many jobs. One schedule may bring [`super::plan::MADE_UP`] by itself.
+/// A claim is full when it has this many jobs. One schedule may add [`super::plan::MADE_UP`] by itself.
 const JOBS: usize = 500;
 
-/// What came of one page of due schedules.
+/// The result of one page of due schedules.
 #[derive(Debug, Default)]
 pub struct FiredPage {
-    /// The jobs that were made here: they wait to be pushed.
+    /// The jobs that were created here and wait to be pushed.
     pub jobs: Vec<Inserted>,
-    /// Something was due that this process could fire, though another one may have been faster.
+    /// Something was due that this process could fire, even if another process fired it first.
     pub tried: bool,
     /// The earliest due time between now and the horizon.
     pub earliest: Option<DateTime<Utc>>,
@@ -30,7 +30,7 @@ pub struct FiredPage {
     pub next: Option<DueCursor>,
 }
 
-/// Fires the schedules of one page that are due `now`, and looks ahead to the `horizon`.
+/// Fires the schedules of one page that are due `now`, and reads ahead to the `horizon`.
 ///
 /// # Errors
 /// When the database is away. What is due stays due.
@@ -70,8 +70,8 @@ pub async fn fire_page(
     Ok(page)
 }
 
-/// What the schedule, due at `due`, becomes. `None` leaves it to a process that can do more with it: during a deploy,
-/// versions side by side know different functions.
+/// What the schedule, due at `due`, becomes. `None` leaves it to another process: during a deploy, processes
+/// of different versions know different functions.
 fn firing(schedule: &Schedule, due: DateTime<Utc>, catalog: &Catalog, now: DateTime<Utc>) -> Option<Firing> {
     let base = Firing {
         id: schedule.id,
@@ -125,10 +125,10 @@ fn firing(schedule: &Schedule, due: DateTime<Utc>, catalog: &Catalog, now: DateT
     })
 }
 
-/// The rule of a schedule, as this build reads it.
+/// The rule of a schedule, as this build parses it.
 ///
 /// # Errors
-/// Why it cannot, in words.
+/// The reason why it cannot be parsed, as text.
 pub fn timing(schedule: &Schedule) -> Result<Timing, String> {
     let zone = parse_zone(&schedule.time_zone).map_err(|problem| format!("the time zone {problem}"))?;
     Timing::parse(&schedule.cron, zone).map_err(|problem| format!("its cron text: {problem}"))
@@ -137,7 +137,7 @@ pub fn timing(schedule: &Schedule) -> Result<Timing, String> {
 /// The function that the schedule calls.
 ///
 /// # Errors
-/// Why it cannot be called, in words.
+/// The reason why it cannot be called, as text.
 pub fn function<'a>(schedule: &Schedule, catalog: &'a Catalog) -> Result<&'a CatalogEntry, String> {
     let Some(function) = catalog.get(&schedule.function) else {
         return Err(format!("there is no function named {:?}", schedule.function));
@@ -165,14 +165,14 @@ pub fn job(schedule: &Schedule, catalog: &Catalog) -> Result<NewJob, String> {
     })
 }
 
-/// So many of them, each with an id of its own.
+/// Creates this many of them, each with an id of its own.
 fn jobs(job: NewJob, count: usize) -> Vec<NewJob> {
     let mut jobs: Vec<NewJob> = (1..count).map(|_| job.repeated()).collect();
     jobs.extend((count > 0).then_some(job));
     jobs
 }
 
-/// Claims the batch. What the database refuses is claimed alone, and said of the schedule that it came from.
+/// Claims the batch. What the database refuses is claimed alone, and the error is recorded on its schedule.
 async fn claim(store: &Store, batch: Vec<Firing>, now: DateTime<Utc>) -> Result<Vec<Inserted>, StoreError> {
     match store.schedule_fire(&batch).await {
         Err(StoreError::Data { .. }) => {}

@@ -1,4 +1,4 @@
-//! What a schedule that is due does now: how many runs, and when it is due next. Pure rules, no SQL.
+//! Decides what a due schedule does now: how many runs, and when it is due next. Pure rules, no SQL.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -6,19 +6,19 @@ use crate::domain::catch_up::CatchUp;
 use crate::domain::catch_up::{LATE, MADE_UP};
 use crate::domain::cron::Timing;
 
-/// What to do about the due times that have come.
+/// What to do about the due times that have passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     pub runs: usize,
     /// The due time of the last of these runs.
     pub last: Option<DateTime<Utc>>,
-    /// Later than every due time that this plan is about; `None` when there is no other.
+    /// Later than every due time that this plan covers; `None` when there is no other.
     pub next: Option<DateTime<Utc>>,
-    /// What was left out, in words.
+    /// What was left out, as text.
     pub notice: Option<String>,
 }
 
-/// The plan of a schedule that is due at `due` and looked at `now`, which is not earlier.
+/// The plan of a schedule that is due at `due`, made at `now`, which is not earlier.
 pub fn plan(timing: &Timing, catch_up: CatchUp, due: DateTime<Utc>, now: DateTime<Utc>) -> Plan {
     if catch_up == CatchUp::All {
         return all(timing, due, now);
@@ -121,7 +121,7 @@ mod tests {
         );
         assert_eq!((skip.runs, skip.last), (1, Some(at("2026-01-01T12:00:00Z"))));
         assert!(skip.notice.is_some());
-        // A hiccup is no reason to say anything.
+        // A short delay is no reason for a notice.
         let skip = planned(
             "@every 1s",
             CatchUp::Skip,

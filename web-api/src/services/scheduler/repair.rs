@@ -1,5 +1,5 @@
-//! Finds schedules whose next due time lies beyond the one that their rule calls for: a process whose clock was ahead
-//! has moved them there, and they would stand still until then.
+//! Finds schedules whose next due time is later than their rule says. A process whose clock was ahead has
+//! moved them there, and they would not fire until then.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use jobs::clock;
@@ -14,7 +14,7 @@ use crate::domain::cron::Timing;
 /// Schedules read at once.
 const PAGE: u64 = 500;
 
-/// Works out anew what lies too far ahead of `now`, and says how many schedules that were.
+/// Recomputes due times that lie too far ahead of `now`, and returns how many schedules were changed.
 ///
 /// # Errors
 /// When the database is away.
@@ -45,15 +45,15 @@ pub async fn repair(store: &Store, now: DateTime<Utc>) -> Result<usize, StoreErr
     }
 }
 
-/// When the schedule is due next, if it is not when it says.
+/// When the schedule is due next, if its stored due time is wrong.
 fn right(schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let timing = fire::timing(schedule).ok()?;
     let planned = schedule.next_at?;
     is_too_far(&timing, planned, now).then(|| timing.before(planned, schedule.begin(now)))?
 }
 
-/// With a minute to spare: the clocks of two processes may be apart, and a due time that another process has fired just
-/// now must not come again.
+/// A minute of tolerance: the clocks of two processes may differ, and a due time that another process has
+/// just fired must not fire twice.
 fn is_too_far(timing: &Timing, planned: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     timing.first(now + LATE).is_some_and(|first| planned > first)
 }
@@ -85,7 +85,7 @@ mod tests {
         ] {
             let timing = Timing::parse(rule, parse_zone("UTC").unwrap()).unwrap();
             assert!(!is_too_far(&timing, at(right), now), "{rule}");
-            // As another process may have it whose clock is ahead by less than a minute.
+            // As another process writes it whose clock is ahead by less than a minute.
             let next = timing.following(at(right)).unwrap();
             let skewed = now + TimeDelta::seconds(50);
             if at(right) < skewed {

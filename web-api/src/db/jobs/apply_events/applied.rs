@@ -1,4 +1,4 @@
-//! What came of events: the changes that reached their rows, and what the statistics count of them.
+//! The results of events: the changes that reached their rows, and what the statistics count of them.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::db::StoreError;
 use crate::db::stats::{Notes, between};
 use crate::domain::ids::BatchId;
 
-/// What came of a batch of events.
+/// The result of a batch of events.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// The changes that their rows let pass.
+    /// The changes that the guards of their rows accepted.
     pub changes: Vec<AppliedChange>,
-    /// The jobs whose changes the database refuses for ever, and why.
+    /// The jobs whose changes the database refuses permanently, and why.
     pub refused: Vec<(JobId, StoreError)>,
 }
 
@@ -23,11 +23,11 @@ pub struct Applied {
 #[derive(Debug)]
 pub struct AppliedChange {
     pub change: Change,
-    /// Not before this time it could have run, by the row; `None` for its call.
+    /// The earliest time at which it could have run, by the row; `None` for the time of its call.
     pub could_run: Option<DateTime<Utc>>,
     /// The batch that the job was called with.
     pub batch: Option<BatchId>,
-    /// The function of the job, by its row: not every event tells it.
+    /// The function of the job, from its row: not every event has it.
     pub function: String,
 }
 
@@ -37,8 +37,9 @@ impl AppliedChange {
         self.batch.filter(|_| self.change.state.is_final())
     }
 
-    /// The last attempt of a job that has ended with this, and how long it had waited for that one: from the moment it could
-    /// have run, which is its call, the time it was scheduled for, or the end of its last backoff.
+    /// The last attempt of a job that has ended with this, and how long it had waited for that one: since the
+    /// moment it could have run, which is its call, the time it was scheduled for, or the end of its last
+    /// backoff.
     pub fn waited(&self) -> Option<(&Attempt, Duration)> {
         let last = self.change.ended.last()?;
         if last.state == JobState::Retrying {

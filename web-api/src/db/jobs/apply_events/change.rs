@@ -1,4 +1,4 @@
-//! Folds the events of a batch into one change a job, and says which rows may take it. Pure rules, no SQL.
+//! Merges the events of a batch into one change a job, and says which rows may take it. Pure rules, no SQL.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::db::jobs::Output;
 use crate::db::values::saturated;
 use crate::db::values::storable;
 
-/// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
+/// How far the clocks of callers, workers and Redis may differ before a promotion counts as outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
-/// Progress begins anew with each attempt. One that is short is not told to have begun, so the end of the one before says
-/// it as well.
+/// Progress starts over with each attempt. A short attempt may have no start event, so the end of the one
+/// before resets it as well.
 const ANEW: f64 = 0.0;
 
 /// What a row becomes. `None` keeps what is there.
@@ -25,7 +25,7 @@ const ANEW: f64 = 0.0;
 pub struct Change {
     pub id: JobId,
     pub queue: QueueName,
-    /// When it happened, by the clock of the queue; `None` when it is told by SQL alone.
+    /// When it happened, by the clock of the queue; `None` when it comes from SQL alone.
     pub(super) at: Option<DateTime<Utc>>,
     pub state: JobState,
     pub attempt: Option<i32>,
@@ -39,11 +39,12 @@ pub struct Change {
     pub(super) failure: Option<String>,
     pub output: Option<Output>,
     pub progress: Option<f64>,
-    /// Redis has let go of it until its next attempt, which is far off.
+    /// Redis has removed it until its next attempt, which is far off.
     pub parked: bool,
     /// The attempts that ended, for the metrics.
     pub ended: Vec<Attempt>,
-    /// When workers were found to have vanished with an attempt: these failed as well, but nobody knows when they ended.
+    /// When workers were found to have vanished during an attempt: these failed as well, but when they ended
+    /// is unknown.
     pub(in crate::db) vanished: Vec<DateTime<Utc>>,
     pub(super) guard: Guard,
 }
@@ -91,8 +92,9 @@ impl Guard {
 
 /// One change for each job in the batches, in the order of their ids.
 ///
-/// What comes after the end of a job belongs to another life, for which somebody has run it again meanwhile. Each life
-/// is a change of its own, in a list of its own: to be applied one list after the other.
+/// Events after the end of a job belong to a retry that an operator has requested meanwhile. Each run between
+/// two retries is a change of its own, in a list of its own; the lists have to be applied one after the
+/// other.
 pub(super) fn changes(batches: &[EventBatch]) -> Vec<Vec<Change>> {
     let mut lives = vec![BTreeMap::<JobId, Change>::new()];
     for batch in batches {
@@ -120,7 +122,7 @@ pub(super) fn changes(batches: &[EventBatch]) -> Vec<Vec<Change>> {
         .collect()
 }
 
-/// What one event means for its row; nothing when the row says it already.
+/// What one event means for its row; nothing when the row has that already.
 fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
     let at = batch.at.trunc_subsecs(3);
     let to = |id: JobId, state: JobState, guard: Guard| Change {
@@ -153,7 +155,7 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
             })
         }
         JobEvent::Finished(finished) => Some(ended(finished, &to)),
-        // Lines alone are no change of the row.
+        // Log lines alone do not change the row.
         JobEvent::Noted { id, attempt, notes } => notes.progress.map(|progress| {
             let attempt = saturated(*attempt);
             let guard = Guard {
@@ -175,7 +177,7 @@ fn change(event: &JobEvent, batch: &EventBatch) -> Option<Change> {
         } => {
             let counted = saturated(*attempt);
             let begun = match reason {
-                // The attempt that was broken off does not count.
+                // The attempt that was interrupted does not count.
                 ReturnReason::Stopped => counted.saturating_add(1),
                 ReturnReason::Orphaned => counted,
             };
@@ -224,7 +226,7 @@ fn ended(finished: &Finished, to: &impl Fn(JobId, JobState, Guard) -> Change) ->
         finished_at: Some(finished_at),
         ..to(finished.id, state, Guard::any())
     };
-    // Workers refuse such outputs; those of an older version do not. The queue still has it.
+    // Workers refuse such outputs; those of an older version do not. The queue still has the output.
     let not_kept = match &finished.outcome {
         Outcome::Completed { output } => output.json().and_then(|json| json::check(json.get()).err()),
         Outcome::Dead { .. } | Outcome::Cancelled | Outcome::Retrying { .. } => None,
@@ -325,7 +327,7 @@ impl Change {
         }
     }
 
-    /// Adds what came later. A row that takes either takes both.
+    /// Merges a later change into this one. A row that takes either takes both.
     fn then(&mut self, next: Self) {
         let Self {
             id: _,
@@ -349,7 +351,7 @@ impl Change {
         self.guard = Guard {
             below: self.guard.below.max(guard.below),
             running: guard.running.or(self.guard.running),
-            // An older promotion has nothing to say to a row that a later event is for.
+            // An older promotion does not apply to a row that a later event changes.
             due: guard.due,
         };
         self.at = at;
@@ -369,7 +371,7 @@ impl Change {
     }
 }
 
-/// What a job becomes that the queue does not hold and that somebody cancels.
+/// The state of a job that the queue does not hold and that is cancelled.
 pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Change {
     Change {
         finished_at: Some(now.trunc_subsecs(3)),

@@ -1,6 +1,6 @@
-//! What events add to the history of jobs: failed attempts, log lines and the failures that they are of. It is written in
-//! the transaction that brings the rows up to date, and only for jobs that are there: events that come again after their
-//! job was deleted leave nothing behind.
+//! What events add to the history of jobs: failed attempts, log lines and their failures. It is written in
+//! the transaction that brings the rows up to date, and only for jobs that exist: events that are delivered
+//! again after their job was deleted leave nothing behind.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +13,7 @@ use sea_orm::{
 use crate::db::jobs::row::{Column, Entity};
 use crate::db::{attempts, failures, log_lines};
 
-/// The history of one job, as far as events tell it.
+/// The part of a job's history that comes from events.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
     /// By their numbers.
@@ -23,7 +23,7 @@ pub(super) struct History {
     failures: Vec<failures::row::Model>,
 }
 
-/// The histories that these events tell.
+/// The histories from these events.
 pub(super) fn histories(batches: &[EventBatch]) -> BTreeMap<JobId, History> {
     let mut histories = BTreeMap::<JobId, History>::new();
     for batch in batches {
@@ -59,8 +59,9 @@ impl History {
     }
 }
 
-/// Those of `ids` that there are. Nobody deletes them before the end of the transaction, so what is written for them now
-/// goes when they go. In one order, as where they are deleted: nobody waits in a circle.
+/// Those of `ids` that exist. They are locked, so that they are not deleted before the end of the transaction
+/// and what is written for them now is deleted with them. Locked in one order, as when they are deleted, to
+/// avoid deadlocks.
 pub(super) async fn kept(
     transaction: &DatabaseTransaction,
     ids: impl Iterator<Item = JobId>,
@@ -78,8 +79,8 @@ pub(super) async fn kept(
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-/// Writes attempts and log lines, in the order of their keys: two recorders must not wait for each other in a circle.
-/// The same once more changes nothing.
+/// Writes attempts and log lines, in the order of their keys, so that two recorders cannot deadlock.
+/// Repeating it changes nothing.
 pub(super) async fn write(transaction: &DatabaseTransaction, histories: &[&History]) -> Result<(), DbErr> {
     let attempts = histories.iter().flat_map(|history| history.attempts.values());
     attempts::write(transaction, attempts.cloned().collect()).await?;
@@ -87,7 +88,7 @@ pub(super) async fn write(transaction: &DatabaseTransaction, histories: &[&Histo
     log_lines::write(transaction, lines.cloned().collect()).await
 }
 
-/// Writes the failures, of which many jobs share one: last, so that no recorder waits for another one for long.
+/// Writes the failures, which many jobs share: last, so that their locks are held for a short time.
 pub(super) async fn write_failures(
     transaction: &DatabaseTransaction,
     histories: &[&History],
