@@ -17,23 +17,23 @@ pub(crate) use bullmq::BullMq;
 pub(crate) use spiral::Spiral;
 
 /// A boxed future, because the sides are chosen at run time.
-pub(crate) type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+pub(crate) type ApiResponse<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// A queue with a worker.
 pub(crate) trait Contestant: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Puts jobs into the empty queue, many in one call. Says how long that took.
-    fn enqueue(&self, jobs: u64) -> Answer<'_, Duration>;
+    fn enqueue(&self, jobs: u64) -> ApiResponse<'_, Duration>;
 
     /// Puts in one job that carries the time at which it was sent.
-    fn enqueue_one(&self) -> Answer<'_, ()>;
+    fn enqueue_one(&self) -> ApiResponse<'_, ()>;
 
     /// Its worker, as a process that obeys the orders of `lines`. It says when `expected` jobs have run.
     fn worker(&self, expected: u64) -> Result<Command>;
 
     /// Whether Redis knows that all are done, and holds none of them any more.
-    fn is_drained(&self, jobs: u64) -> Answer<'_, bool>;
+    fn is_drained(&self, jobs: u64) -> ApiResponse<'_, bool>;
 }
 
 /// This program once more, as a worker.

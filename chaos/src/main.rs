@@ -10,6 +10,7 @@
     reason = "its result is what it prints"
 )]
 
+mod arguments;
 mod conductor;
 mod count;
 mod faults;
@@ -40,7 +41,7 @@ use verdict::Verdict;
 use witness::Witness;
 
 fn main() -> ExitCode {
-    let options = match options::read(lexopt::Parser::from_env()) {
+    let options = match arguments::read(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => {
             println!("{}", xtask::help::chaos());

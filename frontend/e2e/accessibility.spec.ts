@@ -83,7 +83,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.goto('/functions/http_request');
         await page.getByText('Options', { exact: true }).click();
         await page.getByRole('button', { name: 'Call http_request' }).click();
-        await expect(page.getByText('This is needed.')).toBeVisible();
+        await expect(page.getByText('Required')).toBeVisible();
         await expectNoViolation(page);
         await page.goto('/functions');
         await expect(page.getByText('Live', { exact: true })).toBeVisible();
@@ -107,7 +107,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
       test('no such page', async ({ page }) => {
         await page.goto('/no/such/page');
-        await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+        await expect(page.getByRole('heading', { name: 'Page not found' })).toBeVisible();
         await expectNoViolation(page);
         await expectNoSidewaysScroll(page);
       });

@@ -2,7 +2,7 @@ import { expect, test } from './spiral';
 
 const JOBS = 5000;
 
-test('5,000 dead jobs are run again while it is watched, and the bar is there after a reload', async ({ page, request }) => {
+test('5,000 dead jobs are retried while it is watched, and the bar is there after a reload', async ({ page, request }) => {
   test.setTimeout(300_000);
   const note = `bulk-${Date.now()}`;
   const call = (index: number) => ({
@@ -26,20 +26,20 @@ test('5,000 dead jobs are run again while it is watched, and the bar is there af
   await page.getByRole('checkbox', { name: /^Select all that are loaded/u }).check();
   const bar = page.getByRole('group', { name: 'Selected jobs' });
   await bar.getByRole('button', { name: 'Select all that match' }).click();
-  await bar.getByRole('button', { name: 'Run again' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Run 5,000 jobs again?' });
-  await dialog.getByRole('button', { name: 'Run again' }).click();
+  await bar.getByRole('button', { name: 'Retry' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Retry 5,000 jobs?' });
+  await dialog.getByRole('button', { name: 'Retry' }).click();
   const actions = page.getByRole('list', { name: 'Actions under way' });
   const told = page.getByRole('status', { name: 'Outcome' });
   // It may be quicker than a look at it.
-  await expect(actions.or(told.getByText(/jobs run again/u)).first()).toBeVisible();
+  await expect(actions.or(told.getByText(/jobs retried/u)).first()).toBeVisible();
   await page.reload();
   await expect.poll(() => count('completed'), { timeout: 120_000 }).toBe(JOBS);
-  await expect(page.getByText('No job fits these filters')).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText('No jobs match these filters')).toBeVisible({ timeout: 30_000 });
   await expect(actions).toHaveCount(0);
 });
 
-test('rows that are picked with the mouse run again, and the end is told', async ({ page, request }) => {
+test('rows that are picked with the mouse are retried, and the end is shown', async ({ page, request }) => {
   const output = `picked-${Date.now()}`;
   const tag = `picked:${Date.now()}`;
   for (const index of [1, 2, 3]) {
@@ -51,10 +51,10 @@ test('rows that are picked with the mouse run again, and the end is told', async
   await expect(boxes).toHaveCount(3);
   await boxes.nth(0).click();
   await boxes.nth(2).click();
-  await page.getByRole('group', { name: 'Selected jobs' }).getByRole('button', { name: 'Run again 2' }).click();
-  await page.getByRole('dialog', { name: 'Run 2 jobs again?' }).getByRole('button', { name: 'Run again' }).click();
+  await page.getByRole('group', { name: 'Selected jobs' }).getByRole('button', { name: 'Retry 2' }).click();
+  await page.getByRole('dialog', { name: 'Retry 2 jobs?' }).getByRole('button', { name: 'Retry' }).click();
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('2 jobs run again.');
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('2 jobs retried.');
   const state = page.getByRole('table', { name: 'Jobs, newest first' });
   await expect(state.getByText('completed')).toHaveCount(2);
   await expect(state.getByText('dead')).toHaveCount(1);
@@ -79,7 +79,7 @@ test('what waits is cancelled, and what has ended is deleted, all at once', asyn
   await expect(table.getByText('cancelled')).toHaveCount(2);
   await doAll('Delete');
   await expect(told).toContainText('2 jobs deleted.');
-  await expect(page.getByText('No job fits these filters')).toBeVisible();
+  await expect(page.getByText('No jobs match these filters')).toBeVisible();
 });
 
 test('from the search to a job that runs again, with the keyboard alone', async ({ page, request }) => {
@@ -111,7 +111,7 @@ test('from the search to a job that runs again, with the keyboard alone', async 
   await expect(page.getByRole('group', { name: 'Selected jobs' })).toContainText('1 job selected');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(new RegExp(`/jobs/${id}`, 'u'));
-  const again = page.getByRole('button', { name: 'Run again' });
+  const again = page.getByRole('button', { name: 'Retry' });
   await expect(again).toBeVisible();
   for (let presses = 0; presses < 40 && !(await again.evaluate((element) => element === document.activeElement)); presses += 1) {
     await page.keyboard.press('Tab');

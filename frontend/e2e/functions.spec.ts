@@ -8,14 +8,14 @@ test('a function is called from its form, and its job finishes before the eyes',
   await page.getByText('Options', { exact: true }).click();
   await page.getByLabel('priority').fill('1');
   await page.getByRole('button', { name: 'Call flaky' }).click();
-  const called = page.getByRole('region', { name: 'Called here' });
+  const called = page.getByRole('region', { name: 'Recent calls' });
   await expect(called.getByText('completed', { exact: true })).toBeVisible();
   await expect(called.getByText('{"greeting":"hello"}', { exact: true })).toBeVisible();
 
-  // Edit and call again begins with the same.
+  // Edit and replay begins with the same.
   await called.getByRole('link', { name: /^flaky\(/u }).click();
   await expect(page.getByText('1 (1 runs first, 9 last)')).toBeVisible();
-  await page.getByRole('link', { name: 'Edit and call again' }).click();
+  await page.getByRole('link', { name: 'Edit and replay' }).click();
   await expect(page.getByRole('textbox', { name: /^failures/u })).toHaveValue('1');
   await expect(page.getByLabel('priority')).toHaveValue('1');
 });
@@ -28,6 +28,6 @@ test('what the server refuses stands at its field', async ({ page, watch }) => {
   await url.press('Enter');
   await expect(url).toHaveAttribute('aria-invalid', 'true');
   await expect(url).toBeFocused();
-  await page.getByRole('button', { name: 'Type it as JSON' }).click();
+  await page.getByRole('button', { name: 'JSON' }).click();
   await expect(page.getByRole('textbox', { name: 'Input as JSON' })).toHaveValue(/"ftp:\/\/example.org"/u);
 });

@@ -8,14 +8,14 @@ test('a dead job runs again on its page and is deleted when it has ended', async
   await page.goto(`/jobs/${id}`);
   const state = page.getByRole('main');
   await expect(state.getByText('dead', { exact: true })).toBeVisible();
-  await page.getByRole('button', { name: 'Run again' }).press('Enter');
+  await page.getByRole('button', { name: 'Retry' }).press('Enter');
   await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job runs again');
   await expect(state.getByText('completed', { exact: true })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Output' })).toContainText('at last');
   await expect(page.locator('body')).not.toBeFocused();
 
   await page.getByRole('button', { name: 'Delete' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Keep' }).click();
   await expect(page.getByRole('button', { name: 'Delete' })).toBeFocused();
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('dialog', { name: 'Delete this job?' }).getByRole('button', { name: 'Delete' }).click();
@@ -33,7 +33,7 @@ test('a job that waits gets another input and runs now', async ({ page, request,
   await page.goto(`/jobs/${id}`);
   await page.getByRole('button', { name: 'Edit the input' }).click();
   const dialog = page.getByRole('dialog', { name: 'Another input' });
-  await dialog.getByRole('button', { name: 'Type it as JSON' }).click();
+  await dialog.getByRole('button', { name: 'JSON' }).click();
   await dialog.getByRole('textbox', { name: 'Input as JSON' }).fill('{"index": -1}');
   await dialog.getByRole('button', { name: 'Save the input' }).click();
   await expect(dialog.getByRole('alert')).toBeVisible();

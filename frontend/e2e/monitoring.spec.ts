@@ -1,6 +1,6 @@
 import { expect, test } from './spiral';
 
-test('what fails is one group, whose dead jobs run again together', async ({ page, request }) => {
+test('what fails is one group, whose dead jobs retried together', async ({ page, request }) => {
   // Words of its own: numbers and quoted texts would not tell it from others.
   const word = Array.from({ length: 12 }, () => String.fromCharCode(97 + Math.floor(Math.random() * 26))).join('');
   const call = () => ({ function: 'http_request', input: { url: `http://${word}.invalid/` }, max_attempts: 1 });
@@ -21,9 +21,9 @@ test('what fails is one group, whose dead jobs run again together', async ({ pag
   await expect(page).toHaveURL(/failure/u);
   await expect(page.getByRole('link', { name: new RegExp(word, 'u') }).first()).toBeVisible();
   await page.goBack();
-  await group.getByRole('button', { name: /^Run again/u }).click();
-  const dialog = page.getByRole('dialog', { name: /^Run \d+ jobs? again\?$/u });
-  await dialog.getByRole('button', { name: 'Run again' }).click();
+  await group.getByRole('button', { name: /^Retry/u }).click();
+  const dialog = page.getByRole('dialog', { name: /^Retry \d+ jobs?\?$/u });
+  await dialog.getByRole('button', { name: 'Retry' }).click();
   await expect(page.getByRole('status', { name: 'Outcome' })).not.toBeEmpty();
   const attempts = async () => {
     const read = await request.get(`/api/v1/jobs?batch=${id}`);

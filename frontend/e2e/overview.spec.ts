@@ -4,7 +4,7 @@ import { expect, test } from './spiral';
 test('the overview tells what is wrong, follows what happens, and keeps its range in the address', async ({ page, request }) => {
   await page.goto('/overview');
   await expect(page.getByRole('figure', { name: 'Throughput' }).locator('canvas')).toBeVisible();
-  const wrong = page.getByRole('region', { name: 'What is wrong now' });
+  const wrong = page.getByRole('region', { name: 'Problems' });
   try {
     await request.post('/api/v1/queues/default/pause');
     await request.post('/api/v1/functions/echo/jobs', { data: { input: 'waits' } });
@@ -18,7 +18,7 @@ test('the overview tells what is wrong, follows what happens, and keeps its rang
   await request.post('/api/v1/functions/flaky/jobs?wait=30s', { data: { input: { failures: 9, how: 'fatal' } } });
   await page.getByRole('link', { name: 'Week' }).click();
   await expect(page).toHaveURL(/\/overview\?range=7d$/u);
-  await expect(page.getByText(/^[\d,]+ attempts? failed, [\d,]+ jobs? gave up\.$/u)).toBeVisible();
+  await expect(page.getByText(/^[\d,]+ attempts? failed, [\d,]+ jobs? failed for good\.$/u)).toBeVisible();
   await page.getByText('The same as a table').click();
   await expect(page.getByRole('region', { name: 'Numbers over time' }).getByRole('row').nth(1)).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).analyze();

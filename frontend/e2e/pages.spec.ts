@@ -8,7 +8,7 @@ test('a link to the jobs works when it is opened directly, with its filters', as
   await expect(states.getByRole('link', { name: 'completed' })).toHaveAttribute('aria-current', 'page');
   await expect(page.getByRole('row').filter({ hasText: '{"index":80}' }).first()).toBeVisible();
   await page.goto('/jobs?state=cancelled&function=nothing');
-  await expect(page.getByText('No job fits these filters')).toBeVisible();
+  await expect(page.getByText('No jobs match these filters')).toBeVisible();
   await states.getByRole('link', { name: 'dead' }).click();
   await expect(page).toHaveURL(/q=state%3Adead/u);
   await expect(page.getByRole('combobox', { name: 'Search the jobs' })).toHaveValue('state:dead function:nothing');
@@ -58,7 +58,7 @@ test('from page to page without loading anew, and back', async ({ page }) => {
 
 test('an address that is no page says so', async ({ page }) => {
   await page.goto('/no/such/page');
-  await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Page not found' })).toBeVisible();
   await page.getByRole('link', { name: 'See all jobs' }).click();
   await expect(page).toHaveURL(/\/jobs$/u);
 });

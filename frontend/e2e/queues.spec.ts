@@ -19,7 +19,7 @@ test('a queue is paused, says what waits, gets a limit, and goes on', async ({ p
     await expect(card.getByRole('button', { name: 'Change the limits of the queue default' })).toBeFocused();
 
     await card.getByRole('button', { name: 'Resume the queue default' }).click();
-    await expect(card.getByText('Open', { exact: true })).toBeVisible();
+    await expect(card.getByText('Active', { exact: true })).toBeVisible();
     await page.goto(`/jobs/${id}`);
     await expect(page.getByText('completed', { exact: true })).toBeVisible();
   } finally {

@@ -97,7 +97,7 @@ test('with the keyboard alone: from the login to a dead job that runs again', as
   await page.keyboard.press('j');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(new RegExp(`/jobs/${id}`, 'u'));
-  const again = page.getByRole('button', { name: 'Run again' });
+  const again = page.getByRole('button', { name: 'Retry' });
   await expect(again).toBeVisible();
   await tabTo(page, again);
   await page.keyboard.press('Enter');

@@ -146,6 +146,8 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads a duration: a number and one of `ms`, `s`, `m`, `h`, `d`. `None` when it is anything else.
+///
+/// Not `humantime`: there `1M` is a month and `1m` a minute, and sums of several units are allowed.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);

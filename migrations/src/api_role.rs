@@ -3,7 +3,8 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
-use crate::runner::{MigrateError, begin_locked};
+use crate::error::MigrateError;
+use crate::runner::begin_locked;
 
 /// The longest name that PostgreSQL does not cut.
 const LONGEST: usize = 63;

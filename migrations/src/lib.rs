@@ -14,6 +14,7 @@
 
 mod api_role;
 mod connection;
+mod error;
 mod locks;
 mod m20261123_000001_create_jobs;
 mod m20261123_000002_create_indices;
@@ -39,8 +40,8 @@ mod sessions;
 
 pub use api_role::{ApiRole, ApiRoleError, grant_api_role};
 pub use connection::{ConnectError, UrlError, checked_url, connect, redacted, with_password};
-pub use locks::LockHolders;
-pub use runner::{MigrateError, MigrationState, migrate_down, migrate_up, status};
+pub use error::{LockHolders, MigrateError};
+pub use runner::{MigrationState, migrate_down, migrate_up, status};
 pub use sessions::{SessionError, check_sessions};
 
 use sea_orm_migration::prelude::*;

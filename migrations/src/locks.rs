@@ -9,27 +9,10 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement, sqlx::error::DatabaseError,
 };
 
-use crate::runner::MigrateError;
+use crate::error::{LOCK_TRIES, LockHolders, MigrateError};
 
-/// The longest wait for one lock.
-pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often that is tried.
-pub(crate) const LOCK_TRIES: u32 = 5;
 /// Between two tries, for those who had to wait.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// The sessions that held locks on tables when a migration had waited in vain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockHolders(Vec<String>);
-
-impl LockHolders {
-    pub(crate) fn describe(&self) -> String {
-        if self.0.is_empty() {
-            return "nobody holds one any more: try again".to_owned();
-        }
-        format!("those who hold locks: {}", self.0.join("; "))
-    }
-}
 
 /// Tries again what waited in vain for a lock.
 pub(crate) async fn with_tries<T, F: Future<Output = Result<T, MigrateError>>>(

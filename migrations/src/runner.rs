@@ -11,44 +11,11 @@ use sea_orm::{
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
 use crate::Migrator;
-use crate::locks::{self, LOCK_TIMEOUT, LOCK_TRIES, LockHolders};
+use crate::error::{LOCK_TIMEOUT, MigrateError};
+use crate::locks;
 
 /// Any number will do, as long as nobody else on this database takes it.
 const ADVISORY_LOCK: i64 = 7_236_450_192_837_465;
-
-/// Why the schema is as it was: a run that fails changes nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    #[error("could not take the migration lock")]
-    Lock(#[source] DbErr),
-    #[error("could not read which migrations are applied")]
-    Status(#[source] DbErr),
-    /// A later release has been here, and this one was taken back: it works with the newer schema.
-    #[error("the schema is newer than this build, which does not know {}; nothing was changed", .unknown.join(", "))]
-    Newer { unknown: Vec<String> },
-    #[error("a migration failed; nothing was changed")]
-    Run(#[source] DbErr),
-    #[error("{migration} failed; nothing was changed")]
-    Step {
-        migration: String,
-        #[source]
-        source: DbErr,
-    },
-    /// Others would have to wait for a migration that waits, so it does not wait for long.
-    #[error(
-        "{migration} waited in vain for a lock ({LOCK_TRIES} times {} s; nothing was changed); {}",
-        LOCK_TIMEOUT.as_secs(), .holders.describe()
-    )]
-    Locked {
-        /// The migration that could not go on.
-        migration: String,
-        holders: LockHolders,
-        #[source]
-        source: DbErr,
-    },
-    #[error("could not commit; nothing was changed")]
-    Commit(#[source] DbErr),
-}
 
 /// One migration and whether this database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,14 +23,14 @@ use self::redis_child::RedisChild;
 use crate::app::App;
 use crate::config::{AllInOneConfig, Config};
 use crate::db::{DatabaseSettings, Store};
-use crate::http::error::chain;
 use crate::http::routes;
 use crate::http::server::Listening;
+use jobs::error::chain;
 
 /// How long the database file may take to open; only another program could hold it.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long outcomes may take to reach the database at the end.
-const RECORD_PATIENCE: Duration = Duration::from_secs(5);
+const RECORD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ async fn record_the_rest(queues: &Queues, catalog: &Catalog) {
             }
         }
     };
-    if tokio::time::timeout(RECORD_PATIENCE, drained).await.is_err() {
+    if tokio::time::timeout(RECORD_TIMEOUT, drained).await.is_err() {
         tracing::warn!("not all outcomes are recorded yet; the rest follows at the next start");
     }
 }

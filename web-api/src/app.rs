@@ -9,27 +9,27 @@ use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::authenticator::Doorkeeper;
+use crate::auth::authenticator::Authenticator;
 use crate::config::ServerSettings;
 use crate::db::Store;
+use crate::http::metrics;
 use crate::http::state::{AppState, Inner};
 use crate::live::Feed;
-use crate::metrics;
 use crate::services::admission::Backlogs;
-use crate::services::batch_closer::{Batches, Touched};
+use crate::services::batch_closer::{Batches, DirtyBatches};
 use crate::services::bulk_actions::{Actions, Bulk, BulkSettings};
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer::Enqueuer;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::progress_marker::Pulse;
+use crate::services::progress_marker::ProgressMarker;
 use crate::services::pruner::{self, PruneSettings};
-use crate::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use crate::services::reconciler::{self, ReconcileRequest, ReconcileSettings, Reconciler};
 use crate::services::redis_checks::{self, RedisWarnings};
 use crate::services::removed_queues::RemovedQueues;
 use crate::services::{dispatcher, limits_sync, recorder, rollups, scheduler};
 
 /// How long the roles may take to finish what they began.
-const FAREWELL: Duration = Duration::from_secs(15);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The roles of a running process.
 pub struct App {
@@ -55,14 +55,15 @@ impl App {
         queues: Queues,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let doorkeeper = Doorkeeper::new(settings.access.clone(), settings.base_path.clone(), &catalog)?;
+        let authenticator =
+            Authenticator::new(settings.access.clone(), settings.base_path.clone(), &catalog)?;
         let metrics = metrics::install()?;
         let end = CancellationToken::new();
         let outcomes = Outcomes::new(store.clone());
-        let wake = Wake::new();
+        let wake = ReconcileRequest::new();
         let windows = Windows::new(settings.window);
-        let recorder = Pulse::default();
-        let touched = Touched::default();
+        let recorder = ProgressMarker::default();
+        let dirty = DirtyBatches::default();
         let names = catalog.queues();
         let mut roles = JoinSet::new();
         let requests = store;
@@ -91,12 +92,12 @@ impl App {
             store.clone(),
             reader,
             outcomes.clone(),
-            touched.clone(),
+            dirty.clone(),
             recorder.clone(),
             end.clone(),
         );
         spawn(&mut roles, "record", recording);
-        let removed = RemovedQueues::new(&store, &queues, &names, &outcomes, &touched);
+        let removed = RemovedQueues::new(&store, &queues, &names, &outcomes, &dirty);
         spawn(&mut roles, "removed queues", removed.run(end.clone()));
         let redis_warnings = RedisWarnings::default();
         let looking = redis_checks::watch(queues.clone(), redis_warnings.clone(), end.clone());
@@ -108,12 +109,12 @@ impl App {
             queues: queues.clone(),
             names: names.clone(),
             windows: windows.clone(),
-            touched: touched.clone(),
+            dirty: dirty.clone(),
             settings: BulkSettings::default(),
         };
         let (actions, acting) = Actions::new(bulk, end.clone());
         spawn(&mut roles, "actions", acting);
-        let (batches, batching) = Batches::new(&requests, windows.clone(), touched, end.clone());
+        let (batches, batching) = Batches::new(&requests, windows.clone(), dirty, end.clone());
         spawn(&mut roles, "batches", batching);
         let backlogs = spawn_upkeep(&mut roles, &settings, &store, &end);
         let reconciler = Reconciler {
@@ -127,7 +128,13 @@ impl App {
         };
         let reconciling = reconciler::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
-        let feed = Feed::new(queues.clone(), names, &settings, shutdown.clone());
+        let feed = Feed::new(
+            queues.clone(),
+            names,
+            settings.event_clients,
+            settings.access.public_functions.clone(),
+            shutdown.clone(),
+        );
         // It ends with the shutdown, and that is in order: then it waits for the others.
         let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
         spawn(&mut roles, "live", async move {
@@ -139,7 +146,7 @@ impl App {
 
         let state = AppState::new(Inner {
             settings,
-            doorkeeper,
+            authenticator,
             catalog,
             store: requests,
             queues,
@@ -182,7 +189,7 @@ impl App {
                 }
             }
         };
-        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
             tracing::warn!(
                 "some roles did not end in time; what they did not finish is taken up at the next start"
             );

@@ -2,8 +2,10 @@
 
 pub mod authenticator;
 pub mod client_ip;
+pub mod error;
 pub mod hosts;
 pub mod rate_limit;
+pub mod roles;
 pub mod same_origin;
 pub mod sessions;
 pub mod settings;

@@ -10,9 +10,9 @@ use jobs::queue::RedisSettings;
 use jobs::settings::{Lookup, Problem, Reader};
 use jobs::worker::WorkerSettings;
 
-use crate::auth::authenticator::AccessSettings;
+use crate::auth::settings::AccessSettings;
 use crate::db::DatabaseSettings;
-use crate::http::middleware::base_path::BasePath;
+use crate::domain::base_path::BasePath;
 use crate::services::dispatcher::window::WindowSettings;
 
 /// Shorter would delete what its caller is about to look at.

@@ -17,15 +17,16 @@ mod job_keys;
 pub mod jobs;
 mod json;
 pub mod log_lines;
+mod pool;
 pub mod prune;
 pub mod queues;
+mod refusals;
 pub mod schedules;
 pub mod settings;
-mod pool;
-mod refusals;
 mod sqlite;
 pub mod stats;
 mod tags;
+mod values;
 
 use std::{
     future::Future,

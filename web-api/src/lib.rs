@@ -8,5 +8,5 @@ pub mod db;
 pub mod domain;
 pub mod http;
 pub mod live;
-pub mod metrics;
+pub mod serve;
 pub mod services;

@@ -24,10 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::client::Client;
 use self::ring::Ring;
-use crate::config::ServerSettings;
-use crate::http::error::{ApiError, chain};
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::retry_loop::Outage;
+use crate::services::retry_loop::RetryLoop;
+use jobs::error::chain;
 
 /// Bytes of entries that are kept for slow clients, and for those that come back, all together.
 const KEPT_BYTES: usize = 16 << 20;
@@ -35,6 +34,13 @@ const KEPT_BYTES: usize = 16 << 20;
 const CATCHING_UP: usize = 4;
 /// How long one read waits for news; also how long an end takes at most.
 const BLOCK: Duration = Duration::from_secs(5);
+
+/// No more clients may follow the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} clients follow the live feed, and no more are allowed")]
+pub struct TooManyClients {
+    pub limit: usize,
+}
 
 /// The handle on the shared feed. Cheap to clone.
 #[derive(Clone)]
@@ -56,7 +62,8 @@ impl Feed {
     pub fn new(
         queues: Queues,
         names: Vec<QueueName>,
-        settings: &ServerSettings,
+        most_clients: usize,
+        public_functions: BTreeSet<String>,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
@@ -64,9 +71,9 @@ impl Feed {
             names: names.into(),
             ring: Arc::new(Ring::new(KEPT_BYTES)),
             catching_up: Arc::new(Semaphore::new(CATCHING_UP)),
-            places: Arc::new(Semaphore::new(settings.event_clients)),
-            most_clients: settings.event_clients,
-            public_functions: Arc::new(settings.access.public_functions.clone()),
+            places: Arc::new(Semaphore::new(most_clients)),
+            most_clients,
+            public_functions: Arc::new(public_functions),
             shutdown,
         }
     }
@@ -76,9 +83,9 @@ impl Feed {
     ///
     /// # Errors
     /// When there are too many already.
-    pub fn join(&self, last_event_id: Option<&str>, visitor: bool) -> Result<Client, ApiError> {
+    pub fn join(&self, last_event_id: Option<&str>, visitor: bool) -> Result<Client, TooManyClients> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_full| ApiError::TooManyClients {
+        let place = place.map_err(|_full| TooManyClients {
             limit: self.most_clients,
         })?;
         Ok(Client::new(self, place, last_event_id, visitor))
@@ -99,20 +106,20 @@ impl Feed {
     }
 
     async fn follow(&self, outcomes: &Outcomes) {
-        let mut outage = Outage::new("live feed");
+        let mut retries = RetryLoop::new("live feed");
         loop {
             let mut tail = self.queues.tail(&self.names, None);
             while let Err(error) = tail.begin().await {
-                tokio::time::sleep(outage.failed(&error)).await;
+                tokio::time::sleep(retries.failed(&error)).await;
             }
             // From here on nothing is missed. Who joined before reads again what there was until now.
             self.ring.reset(tail.position());
             loop {
                 match tail.next(BLOCK).await {
                     Ok(batches) => {
-                        outage.over();
+                        retries.over();
                         for batch in batches {
-                            self.tell(&batch);
+                            self.publish(&batch);
                             wake_waiting(&batch, outcomes);
                         }
                     }
@@ -120,13 +127,13 @@ impl Feed {
                         tracing::warn!("the live feed lost its place: clients read everything again");
                         break;
                     }
-                    Err(error) => tokio::time::sleep(outage.failed(&error)).await,
+                    Err(error) => tokio::time::sleep(retries.failed(&error)).await,
                 }
             }
         }
     }
 
-    fn tell(&self, batch: &EventBatch) {
+    fn publish(&self, batch: &EventBatch) {
         self.ring.push(&batch.queue, batch.id, |position| {
             let public = if self.public_functions.is_empty() {
                 Bytes::new()

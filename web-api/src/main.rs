@@ -14,7 +14,8 @@ use jobs::version;
 use tokio_util::sync::CancellationToken;
 use web_api::all_in_one::{self, Options};
 use web_api::config::{AllInOneConfig, Config, ServerSettings};
-use web_api::http::{healthcheck, openapi, serve};
+use web_api::http::{healthcheck, openapi};
+use web_api::serve;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -12,6 +12,7 @@ pub mod limits_sync;
 pub mod outcome_waiters;
 pub mod progress_marker;
 pub mod pruner;
+pub mod queue_position;
 pub mod reconciler;
 pub mod recorder;
 pub mod redis_checks;

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::previous::{self, Programs};
-use crate::{build, install, process, project, say};
+use crate::{build, install, plant, process, project, say};
 
 /// What it is built from: itself, and the three that it starts.
 const PACKAGES: [&str; 4] = ["chaos", "web-api", "jobs", "migrations"];
@@ -18,11 +18,18 @@ const RELEASE: &str = "--release";
 /// Likewise, with the revision that may follow: the programs are built first.
 const PREVIOUS: &str = "--previous";
 
-/// Builds and runs it; `false` means that something went wrong with a job.
+/// With the name of a fault: not the checkout is tormented but a copy with this fault, to try a check.
+const PLANT: &str = "--plant";
+
+/// Builds and runs it; `false` means that something went wrong with a job, or that a check did not see a planted fault.
 pub fn run(arguments: &[OsString]) -> Result<bool> {
     install::ensure(&install::FOR_BUILDING)?;
     install::ensure(&[install::REDIS, install::POSTGRES])?;
     let mut own = arguments.to_vec();
+    let plants = take_plants(&mut own)?;
+    if !plants.is_empty() {
+        return plant::run(&plants, &own);
+    }
     let release = take(&mut own, RELEASE);
     let previous = take_previous(&mut own)?;
     let program = if release {
@@ -64,6 +71,27 @@ fn take(arguments: &mut Vec<OsString>, wanted: &str) -> bool {
     let before = arguments.len();
     arguments.retain(|argument| argument != wanted);
     arguments.len() < before
+}
+
+/// The plants that are named.
+fn take_plants(arguments: &mut Vec<OsString>) -> Result<Vec<String>> {
+    let mut plants = Vec::new();
+    while let Some(at) = arguments.iter().position(|argument| argument == PLANT) {
+        arguments.remove(at);
+        ensure!(at < arguments.len(), "`{PLANT}` needs a name, or `all`");
+        plants.push(arguments.remove(at).to_string_lossy().into_owned());
+    }
+    let builds = [RELEASE, PREVIOUS];
+    let other = arguments
+        .iter()
+        .find(|argument| builds.iter().any(|build| argument == build));
+    if let Some(other) = other.filter(|_| !plants.is_empty()) {
+        bail!(
+            "`{PLANT}` builds its own programs: leave `{}` out",
+            other.display()
+        );
+    }
+    Ok(plants)
 }
 
 /// The revision whose programs are to take part: the one that is named, or else the release before this one.
@@ -113,5 +141,18 @@ mod tests {
         assert_eq!(take_previous(&mut arguments).unwrap().as_deref(), Some("HEAD"));
         assert_eq!(arguments, ["--jobs", "7", "--keep"]);
         assert_eq!(take_previous(&mut arguments).unwrap(), None);
+    }
+
+    #[test]
+    fn plants_are_named_one_by_one_and_build_by_themselves() {
+        let plants = |words: &[&str]| {
+            let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            take_plants(&mut arguments).map(|plants| (plants, arguments.len()))
+        };
+        let (named, left) = plants(&["--plant", "a", "--jobs", "7", "--plant", "b"]).unwrap();
+        assert_eq!((named, left), (vec!["a".to_owned(), "b".to_owned()], 2));
+        assert_eq!(plants(&["--release"]).unwrap(), (Vec::new(), 1));
+        assert!(plants(&["--plant"]).is_err());
+        assert!(plants(&["--plant", "a", "--release"]).is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::interrupt::Interrupted;
+use crate::skipped::Skipped;
 use crate::{build, containers, docs, frontend, install, interrupt, nginx, openapi, process, release, say};
 
 type Check = (&'static str, fn() -> Result<()>);
@@ -60,24 +61,6 @@ pub fn run() -> Result<bool> {
     }
     Ok(failed.is_empty())
 }
-
-/// A check that this machine cannot do and need not.
-#[derive(Debug)]
-pub(crate) struct Skipped(String);
-
-impl Skipped {
-    pub(crate) fn because(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl std::fmt::Display for Skipped {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Skipped {}
 
 fn rustfmt() -> Result<()> {
     process::run_quietly(build::cargo().args(["fmt", "--all", "--check"])).map(drop)

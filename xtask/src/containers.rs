@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::check::Skipped;
+use crate::skipped::Skipped;
 use crate::{process, project, python};
 
 const BASE: &str = "docker-compose.yml";
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
-        let known = fs::read_to_string(project::path("web-api/src/metrics.rs")).unwrap();
+        let known = fs::read_to_string(project::path("web-api/src/http/metrics.rs")).unwrap();
         for file in ["compose/grafana/dashboards/spiral.json", "compose/alerts.yml"] {
             let text = fs::read_to_string(project::path(file)).unwrap();
             let mut asked = 0;

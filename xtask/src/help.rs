@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::plant::read;
 use crate::project;
 
 /// Printed for `cargo xtask --help` and below every usage error.
@@ -114,6 +115,8 @@ The first run compiles everything, which takes some minutes.
   --previous [REVISION]    both from the release before this one, or from that commit (built when they are not there)
   --keep                   leave the logs behind, also when all is well
   --release                programs with optimization (built when they are not there)
+  --plant NAME             tries a check: plants a fault in a copy, and fails unless the check that it is for fails;
+                           may be said several times, `all` is every one of them
 
 The faults:
 ";
@@ -127,6 +130,13 @@ pub fn chaos() -> String {
         .map(|(name, does)| format!("  {name:<18} {does}"))
         .collect();
     text.push_str(&lines.join("\n"));
+    text.push_str("\n\nThe plants, each with its check:\n");
+    let plants = read::all(&project::root()).unwrap_or_default();
+    let lines: Vec<String> = plants
+        .iter()
+        .map(|plant| format!("\n  {:<22} {}", plant.name, plant.check))
+        .collect();
+    text.push_str(&lines.concat());
     text
 }
 

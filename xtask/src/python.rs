@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::check::Skipped;
+use crate::skipped::Skipped;
 use crate::{install, process, project, say};
 
 /// What is in it, each with its version.

@@ -1,5 +1,6 @@
 //! How the commands talk: one line a step, the same columns everywhere, times that a person reads.
 
+use std::io::{IsTerminal as _, stdout};
 use std::time::{Duration, Instant};
 
 /// A step that takes a while: it says what it does now, and later how long that took.
@@ -9,8 +10,11 @@ pub struct Step {
     start: Instant,
 }
 
-/// One line: where, and what.
+/// One line: where, and what. It takes the place of a line that is being written over.
 pub fn line(area: &str, text: &str) {
+    if stdout().is_terminal() {
+        print!("\r\x1b[K");
+    }
     println!("  {area:<10} {text}");
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
-use crate::check::Skipped;
 use crate::cli::{Part, TestOptions};
 use crate::interrupt::Interrupted;
 use crate::postgres::Postgres;
+use crate::skipped::Skipped;
 use crate::tally::{self, Tally};
 use crate::{build, chaos, frontend, install, interrupt, process, project, python, say};
 

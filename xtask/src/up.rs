@@ -3,6 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -25,9 +28,11 @@ pub fn run(options: &UpOptions) -> Result<()> {
     check_port(options.port)?;
 
     println!("Spiral: building and starting it. Ctrl-C stops it again.\n");
+    // Before anything is built, because two apt-get get into each other's way.
     install::ensure(&[install::REDIS])?;
-    frontend::build()?;
-    let program = build::web_api()?;
+    install::ensure(&install::FOR_BUILDING)?;
+    install::need_node()?;
+    let program = build_both()?;
     fs::create_dir_all(&data).with_context(|| format!("cannot make the folder {}", data.display()))?;
 
     let base_path = std::env::var_os("SPIRAL_BASE_PATH").unwrap_or_default();
@@ -68,6 +73,27 @@ pub fn run(options: &UpOptions) -> Result<()> {
         println!("Stopped by force. Unfinished jobs go on at the next start.");
     }
     Ok(())
+}
+
+/// The frontend while cargo builds: npm waits for the network, and the end of cargo's build keeps one processor alone busy.
+fn build_both() -> Result<PathBuf> {
+    let (pages, program) = thread::scope(|scope| {
+        let pages = scope.spawn(|| frontend::build().inspect_err(|_| failed("frontend")));
+        let program = build::web_api().inspect_err(|_| failed("server"));
+        (pages.join(), program)
+    });
+    match pages {
+        Ok(pages) => pages?,
+        Err(panic) => resume_unwind(panic),
+    }
+    program
+}
+
+/// What fails first is told at once: the other one is not cut off.
+fn failed(area: &str) {
+    if interrupt::count() == 0 {
+        say::line(area, "failed; why is told when the other build has ended");
+    }
 }
 
 fn check_port(port: u16) -> Result<()> {

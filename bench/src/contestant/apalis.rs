@@ -7,7 +7,7 @@ use anyhow::Result;
 use apalis::prelude::TaskSink as _;
 use apalis_redis::ConnectionManager;
 
-use super::{Answer, Contestant, own_worker};
+use super::{ApiResponse, Contestant, own_worker};
 use crate::clock;
 use crate::worker::{ApalisSetup, Engine, NoopInput, apalis_config, apalis_storage};
 
@@ -44,7 +44,7 @@ impl Contestant for Apalis {
         self.name
     }
 
-    fn enqueue(&self, jobs: u64) -> Answer<'_, Duration> {
+    fn enqueue(&self, jobs: u64) -> ApiResponse<'_, Duration> {
         Box::pin(async move {
             let begin = Instant::now();
             let config = apalis_config(self.concurrency, self.setup);
@@ -63,7 +63,7 @@ impl Contestant for Apalis {
         })
     }
 
-    fn enqueue_one(&self) -> Answer<'_, ()> {
+    fn enqueue_one(&self) -> ApiResponse<'_, ()> {
         Box::pin(async move {
             let config = apalis_config(self.concurrency, self.setup);
             let mut storage = apalis_storage(self.connection.clone(), config);
@@ -77,7 +77,7 @@ impl Contestant for Apalis {
         own_worker(Engine::Apalis(self.setup), &self.url, self.concurrency, expected)
     }
 
-    fn is_drained(&self, jobs: u64) -> Answer<'_, bool> {
+    fn is_drained(&self, jobs: u64) -> ApiResponse<'_, bool> {
         Box::pin(async move {
             let mut connection = self.connection.clone();
             let key = apalis_config(self.concurrency, self.setup).done_jobs_set();

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 use xtask::{bench, server};
 
-use super::{Answer, Contestant};
+use super::{ApiResponse, Contestant};
 use crate::lines::Said;
 use crate::peer::Peer;
 use crate::worker::NOOP;
@@ -65,11 +65,11 @@ impl Contestant for BullMq {
         "BullMQ"
     }
 
-    fn enqueue(&self, jobs: u64) -> Answer<'_, Duration> {
+    fn enqueue(&self, jobs: u64) -> ApiResponse<'_, Duration> {
         Box::pin(async move { self.push(&format!("push {jobs}")).await })
     }
 
-    fn enqueue_one(&self) -> Answer<'_, ()> {
+    fn enqueue_one(&self) -> ApiResponse<'_, ()> {
         Box::pin(async move { self.push("one").await.map(drop) })
     }
 
@@ -80,7 +80,7 @@ impl Contestant for BullMq {
         Ok(command)
     }
 
-    fn is_drained(&self, _jobs: u64) -> Answer<'_, bool> {
+    fn is_drained(&self, _jobs: u64) -> ApiResponse<'_, bool> {
         Box::pin(async move {
             let mut lengths = redis::pipe();
             for list in ["wait", "active"] {

@@ -8,7 +8,7 @@ use jobs::job::{Envelope, JobId, QueueName};
 use jobs::queue::{Queues, RedisSettings};
 use serde_json::value::RawValue;
 
-use super::{Answer, Contestant, own_worker};
+use super::{ApiResponse, Contestant, own_worker};
 use crate::clock;
 use crate::worker::{Engine, NOOP, NoopInput};
 
@@ -50,7 +50,7 @@ impl Contestant for Spiral {
         "Spiral"
     }
 
-    fn enqueue(&self, jobs: u64) -> Answer<'_, Duration> {
+    fn enqueue(&self, jobs: u64) -> ApiResponse<'_, Duration> {
         Box::pin(async move {
             let begin = Instant::now();
             let mut first = 0;
@@ -71,7 +71,7 @@ impl Contestant for Spiral {
         })
     }
 
-    fn enqueue_one(&self) -> Answer<'_, ()> {
+    fn enqueue_one(&self) -> ApiResponse<'_, ()> {
         Box::pin(async move {
             let input = NoopInput {
                 number: 1,
@@ -86,7 +86,7 @@ impl Contestant for Spiral {
         own_worker(Engine::Spiral, &self.url, self.concurrency, expected)
     }
 
-    fn is_drained(&self, _jobs: u64) -> Answer<'_, bool> {
+    fn is_drained(&self, _jobs: u64) -> ApiResponse<'_, bool> {
         Box::pin(async move {
             let depth = self.queues.depth(&self.queue).await?;
             Ok(depth.queued + depth.scheduled + depth.running == 0)

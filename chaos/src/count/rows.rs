@@ -88,7 +88,7 @@ impl Rows {
         let plan = outcome.calls.plan(number);
         if !may_end(plan.kind, entry.cancel, row.state) {
             let what = format!(
-                "{} {} ended {}, must end {}; calling off: {:?}",
+                "{} {} ended {}, must end {}; cancelling: {:?}",
                 plan.kind.function, plan.input, row.state, plan.kind.ends, entry.cancel
             );
             self.wrong_ends.push(Offence::of(row.id, what));

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 const CANCEL_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(shared: &Shared) {
-    // Jobs are called off by and by, while the next calls are made.
+    // Jobs are cancelled by and by, while the next calls are made.
     let mut planned: Vec<(Instant, u32, JobId)> = Vec::new();
     while let Some(number) = shared.next().await {
         let plan = shared.calls.plan(number);
@@ -86,14 +86,14 @@ async fn cancel(shared: &Shared, number: u32, id: JobId) {
             Answer::Said(202, _) => Some(Cancel::Told),
             Answer::Said(409, _) => Some(Cancel::TooLate),
             Answer::Said(status, said) => {
-                let what = format!("calling off was answered {status}: {said}");
+                let what = format!("cancelling was answered {status}: {said}");
                 shared.ledger.odd(number, Some(id), &what);
                 return;
             }
             Answer::Unavailable | Answer::Refused | Answer::Broken | Answer::Silence => None,
         };
         if let Some(outcome) = outcome {
-            shared.notes.note(&format!("calling off {id}: {outcome:?}"));
+            shared.notes.note(&format!("cancelling {id}: {outcome:?}"));
             shared.ledger.cancel(number, outcome);
             return;
         }

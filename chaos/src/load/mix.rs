@@ -14,7 +14,7 @@ pub(crate) struct Kind {
     /// How many of a hundred calls are of this kind.
     pub(crate) share: u32,
     pub(crate) input: fn(&mut StdRng) -> Value,
-    /// How it ends unless it is called off.
+    /// How it ends unless it is cancelled.
     pub(crate) ends: JobState,
     pub(crate) is_right: fn(&Value, &Output) -> bool,
 }

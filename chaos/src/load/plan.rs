@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) waits: bool,
     /// Made once more when it was answered.
     pub(crate) repeats: bool,
-    /// Called off so long after it was accepted.
+    /// Cancelled so long after it was accepted.
     pub(crate) cancelled_after: Option<Duration>,
 }
 

@@ -33,7 +33,7 @@ export function matches(job: Job, filter: JobFilter): boolean {
   );
 }
 
-/** What a job has not, once it is run again. */
+/** What a job has not, once it is retried. */
 const NOTHING_YET = {
   started_at: null,
   finished_at: null,
@@ -61,7 +61,7 @@ function changesOf(patch: JobPatch): Partial<Job> {
   };
 }
 
-/** A job leaves a final state only to be run again; whatever else comes after it is old news. */
+/** A job leaves a final state only to be retried; whatever else comes after it is old news. */
 export function patchJob(job: Job, patch: JobPatch): Job {
   if (isFinal(job.state) && patch.run_again !== true) return job;
   const next: Job = { ...job, ...changesOf(patch) };

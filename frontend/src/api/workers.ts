@@ -1,4 +1,4 @@
-/** Workers: what each says of itself a few times a minute, and what it has in hand. */
+/** Workers: what each says of itself a few times a minute, and what it runs. */
 import { queryOptions } from '@tanstack/react-query';
 import { client, unwrap } from './client';
 

@@ -84,7 +84,7 @@ export function Action({ label, busy, failed, run, name, confirm }: Props): Reac
                 setAsking(false);
               }}
             >
-              Leave it
+              Keep
             </Button>
           </div>
         </Dialog>

@@ -61,7 +61,7 @@ test('the filters live in the address', async () => {
   const user = userEvent.setup();
   expect(await screen.findByRole('combobox', { name: 'Outcome' })).toHaveValue('done');
   await user.type(screen.getByLabelText('What'), 'nothing{Enter}');
-  expect(await screen.findByText('No such change')).toBeVisible();
+  expect(await screen.findByText('Change not found')).toBeVisible();
   expect(router.state.location.search).toEqual({ outcome: 'done', action: 'nothing' });
   expect(asked.at(-1)).toContain('outcome=done');
   await user.selectOptions(screen.getByRole('combobox', { name: 'Outcome' }), '');

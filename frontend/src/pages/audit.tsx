@@ -58,9 +58,9 @@ export default function AuditPage(): ReactElement {
             onRetry={() => void pages.refetch()}
           />
         ) : filtered ? (
-          <Empty title="No such change">Nothing that was changed fits these filters. Take one away to see more.</Empty>
+          <Empty title="Change not found">No changes match these filters. Remove one to see more.</Empty>
         ) : (
-          <Empty title="Nothing was changed yet">Pause a queue or make a schedule, and it is told here.</Empty>
+          <Empty title="No changes yet">Pause a queue or create a schedule, and the change is listed here.</Empty>
         )}
       </div>
       <More pages={pages}>Show older changes</More>

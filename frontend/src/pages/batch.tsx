@@ -4,7 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 import { batchQuery, cancelBatch, putBatch, unfinishedOf } from '../api/batches';
 import type { Batch, JobState } from '../api/types';
-import { Fact, Facts } from '../components/facts';
+import { Detail, Details } from '../components/details';
 import { Moment } from '../components/moment';
 import { formatJobs, formatNumber } from '../components/numbers';
 import { durationText } from '../components/time-text';
@@ -74,12 +74,12 @@ function Parts({ batch }: { readonly batch: Batch }) {
             <BatchFigures counts={counts} all />
           </div>
         </Section>
-        <Section title="Facts">
-          <Facts long>
-            <Fact name="Created">
+        <Section title="Details">
+          <Details long>
+            <Detail name="Created">
               <Moment at={batch.created_at} />
-            </Fact>
-            <Fact name="Finished">
+            </Detail>
+            <Detail name="Finished">
               {batch.finished_at == null ? (
                 'Not yet'
               ) : (
@@ -88,12 +88,12 @@ function Parts({ batch }: { readonly batch: Batch }) {
                   {`, after ${durationText(batch.created_at, batch.finished_at)}`}
                 </>
               )}
-            </Fact>
+            </Detail>
             {batch.duplicates > 0 && (
-              <Fact name="Not made">{`${formatJobs(batch.duplicates)}: earlier ones have their unique keys`}</Fact>
+              <Detail name="Skipped duplicates">{`${formatJobs(batch.duplicates)}: earlier ones have their unique keys`}</Detail>
             )}
             {batch.on_finish != null && (
-              <Fact name="Calls when finished">
+              <Detail name="Calls when finished">
                 {batch.on_finish.job_id == null ? (
                   batch.on_finish.function
                 ) : (
@@ -101,9 +101,9 @@ function Parts({ batch }: { readonly batch: Batch }) {
                     {batch.on_finish.function}
                   </Link>
                 )}
-              </Fact>
+              </Detail>
             )}
-          </Facts>
+          </Details>
         </Section>
       </div>
     </>

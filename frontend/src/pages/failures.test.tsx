@@ -18,11 +18,11 @@ test('each kind of error with its counts, and the ways to its jobs', async () =>
   expect(search.get('q')).toBe('failure:aa01 state:dead,retrying');
   expect(first?.getByText('1,000 dead, 200 will be tried again')).toBeVisible();
   expect(first?.getByRole('link', { name: 'an example' })).toHaveAttribute('href', `/jobs/${id(1)}`);
-  // What is not dead can neither run again nor be deleted.
+  // What is not dead can be neither retried nor deleted.
   expect(second?.getAllByRole('button').map((button) => button.textContent)).toEqual(['Cancel']);
 });
 
-test('the dead jobs of one kind run again after the count was named', async () => {
+test('the dead jobs of one kind are retried after the count was named', async () => {
   const spiral = startSpiral();
   spiral.failures = [failure('aa01')];
   const bodies: unknown[] = [];
@@ -35,17 +35,17 @@ test('the dead jobs of one kind run again after the count was named', async () =
   );
   open('/failures');
   const user = userEvent.setup();
-  await user.click(await screen.findByRole('button', { name: /^Run again: error/u }));
-  const dialog = within(await screen.findByRole('dialog', { name: 'Run 12 jobs again?' }));
-  await user.click(dialog.getByRole('button', { name: 'Run again' }));
-  expect(await screen.findByText(/^Running again 12 jobs has begun/u)).toBeVisible();
+  await user.click(await screen.findByRole('button', { name: /^Retry: error/u }));
+  const dialog = within(await screen.findByRole('dialog', { name: 'Retry 12 jobs?' }));
+  await user.click(dialog.getByRole('button', { name: 'Retry' }));
+  expect(await screen.findByText(/^Retrying 12 jobs has begun/u)).toBeVisible();
   expect(bodies[1]).toEqual({ action: 'retry', filter: 'failure:aa01 state:dead' });
 });
 
 test('nothing there: says what that means', async () => {
   startSpiral();
   open('/failures');
-  expect(await screen.findByText('Nothing fails')).toBeVisible();
+  expect(await screen.findByText('No failures')).toBeVisible();
 });
 
 test('an error is shown, and can be tried again', async () => {

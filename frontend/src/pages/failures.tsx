@@ -39,7 +39,7 @@ export default function FailuresPage(): ReactElement {
             onRetry={() => void failures.refetch()}
           />
         ) : (
-          <Empty title="Nothing fails">
+          <Empty title="No failures">
             No job is dead, and none waits for another attempt. When one does, its error shows here, with all others like it.
           </Empty>
         )}
@@ -85,7 +85,7 @@ function FailureItem({ failure }: { readonly failure: Failure }) {
         <p className={classes.states}>{statesText(dead, retrying)}</p>
       </div>
       <div className={classes.buttons}>
-        {dead > 0 && <BulkButton action="retry" filter={`failure:${fingerprint} state:dead`} name={`Run again: ${kind}: ${message}`} />}
+        {dead > 0 && <BulkButton action="retry" filter={`failure:${fingerprint} state:dead`} name={`Retry: ${kind}: ${message}`} />}
         {retrying > 0 && (
           <BulkButton action="cancel" filter={`failure:${fingerprint} state:retrying`} name={`Cancel: ${kind}: ${message}`} />
         )}

@@ -44,7 +44,7 @@ test('a call is made from the fields, with its options, and its job is live', as
   await screen.findByText('Live');
   spiral.jobs = [detail(501, { input: { index: 90 } })];
   await user.click(screen.getByRole('button', { name: 'Call fibonacci' }));
-  const called = within(screen.getByRole('region', { name: 'Called here' }));
+  const called = within(screen.getByRole('region', { name: 'Recent calls' }));
   expect(await called.findByRole('link', { name: 'fibonacci(index: 90)' })).toHaveAttribute('href', `/jobs/${id(501)}`);
   expect(bodies).toEqual([{ input: { index: 90 }, priority: 1, unique_key: 'customer-17', queue: 'mail' }]);
   await waitFor(() => {
@@ -146,7 +146,7 @@ test('a key that an earlier job has is told', async () => {
 test('a function that does not exist says so', async () => {
   startSpiral();
   open('/functions/nothing');
-  expect(await screen.findByText('There is no function with this name')).toBeVisible();
+  expect(await screen.findByText('Function not found')).toBeVisible();
 });
 
 test('in JSON each error says which part is meant; among fields one without a field stands below them', async () => {
@@ -164,7 +164,7 @@ test('in JSON each error says which part is meant; among fields one without a fi
   await user.click(screen.getByRole('button', { name: 'Call fibonacci' }));
   expect(await screen.findByText('is too large')).toBeVisible();
   expect(screen.getByText('other: is not known')).toBeVisible();
-  await user.click(screen.getByRole('button', { name: 'Type it as JSON' }));
+  await user.click(screen.getByRole('button', { name: 'JSON' }));
   await user.click(screen.getByRole('button', { name: 'Call fibonacci' }));
   expect(await screen.findByText('index: is too large other: is not known')).toBeVisible();
 });

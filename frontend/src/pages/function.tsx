@@ -47,7 +47,7 @@ export default function FunctionPage(): ReactElement {
         </div>
       ) : found === undefined ? (
         <div className={classes.card}>
-          <Empty title="There is no function with this name">
+          <Empty title="Function not found">
             It may have been taken out, or the address is mistyped. <Link to="/functions">See all functions</Link>
           </Empty>
         </div>
@@ -70,7 +70,7 @@ export default function FunctionPage(): ReactElement {
           </Section>
           <div className={classes.column}>
             <Section
-              title="Called here"
+              title="Recent calls"
               aside={
                 <Link to="/jobs" search={searchFor({ function: name })}>
                   All its jobs

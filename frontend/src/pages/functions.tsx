@@ -18,7 +18,7 @@ export default function FunctionsPage(): ReactElement {
   );
   return (
     <>
-      <Heading title="Functions">What Spiral can run. Choose one to call it.</Heading>
+      <Heading title="Functions">Choose a function to call it.</Heading>
       <TextInput
         className={classes.search ?? ''}
         label="Find a function"

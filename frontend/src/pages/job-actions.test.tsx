@@ -17,9 +17,9 @@ test.each<[JobState, string[]]>([
   ['retrying', ['Run now', 'Edit the input', 'Cancel this job']],
   ['queued', ['Edit the input', 'Cancel this job']],
   ['running', ['Cancel this job']],
-  ['completed', ['Run again', 'Delete']],
-  ['dead', ['Run again', 'Delete']],
-  ['cancelled', ['Run again', 'Delete']],
+  ['completed', ['Retry', 'Delete']],
+  ['dead', ['Retry', 'Delete']],
+  ['cancelled', ['Retry', 'Delete']],
 ])('a job that is %s offers what can be done to it', async (state, expected) => {
   const spiral = startSpiral();
   spiral.jobs = [detail(900, { state })];
@@ -35,11 +35,11 @@ test('a dead job runs again: the page and the outcome say so, and the focus is n
     api.post('/api/v1/jobs/{id}/retry', ({ response }) => response(202).json(job(901, { attempt: 3, max_attempts: 6 }))),
   );
   open(`/jobs/${id(901)}`);
-  (await actions()).getByRole('button', { name: 'Run again' }).focus();
+  (await actions()).getByRole('button', { name: 'Retry' }).focus();
   await userEvent.setup().keyboard('{Enter}');
   expect(await screen.findByText('queued')).toBeVisible();
   expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('The job runs again');
-  expect(screen.queryByRole('button', { name: 'Run again' })).toBeNull();
+  expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();
 });
 
@@ -57,7 +57,7 @@ test('an answer that comes after the stream has told more changes nothing', asyn
   );
   open(`/jobs/${id(902)}`);
   await screen.findByText('Live');
-  await userEvent.setup().click((await actions()).getByRole('button', { name: 'Run again' }));
+  await userEvent.setup().click((await actions()).getByRole('button', { name: 'Retry' }));
   spiral.send(patch(902, { state: 'queued', run_again: true }));
   spiral.send(patch(902, { state: 'completed', attempt: 4, output: '1', output_preview: '1' }));
   expect(await screen.findByText('completed')).toBeVisible();
@@ -82,8 +82,8 @@ test('an action that is refused says why', async () => {
     api.post('/api/v1/jobs/{id}/retry', ({ response }) => response(503).json(problem(503, { detail: 'The queue is away.' }))),
   );
   open(`/jobs/${id(904)}`);
-  await userEvent.setup().click((await actions()).getByRole('button', { name: 'Run again' }));
-  expect(await screen.findByRole('alert')).toHaveTextContent('It was not run again: The queue is away.');
+  await userEvent.setup().click((await actions()).getByRole('button', { name: 'Retry' }));
+  expect(await screen.findByRole('alert')).toHaveTextContent('It was not retried: The queue is away.');
 });
 
 test('a job is deleted after a question, and is gone from the table', async () => {

@@ -147,10 +147,10 @@ test('what made the job is a link away', async () => {
   open(`/jobs/${id(7)}`);
   expect(await screen.findByRole('link', { name: 'a schedule' })).toHaveAttribute('href', `/schedules/${id(8)}`);
   expect(screen.getByRole('link', { name: 'a batch' })).toHaveAttribute('href', `/batches/${id(9)}`);
-  expect(screen.getByRole('link', { name: 'Edit and call again' })).toHaveAttribute('href', `/functions/fibonacci?from=${id(7)}`);
+  expect(screen.getByRole('link', { name: 'Edit and replay' })).toHaveAttribute('href', `/functions/fibonacci?from=${id(7)}`);
 });
 
-test('a job that is run again shows the output of its new attempt, not the one before', async () => {
+test('a job that is retried shows the output of its new attempt, not the one before', async () => {
   const spiral = startSpiral();
   const large = (number: number) =>
     completed(21, '', { attempt: number, output: null, output_size: 9000, output_length: 8998, output_preview: `run ${number}…` });

@@ -5,7 +5,7 @@ import type { ReactElement } from 'react';
 import { jobQuery } from '../api/jobs';
 import { isFinal } from '../api/patch';
 import type { Job, JobDetail } from '../api/types';
-import { Fact, Facts } from '../components/facts';
+import { Detail, Details } from '../components/details';
 import { JobStateBadge } from '../components/job-state';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
@@ -57,8 +57,8 @@ function Parts({ job }: { readonly job: JobDetail }) {
             <JsonView value={job.input} what="the input" fileName={`${job.function}-${job.id}-input.json`} />
           </Section>
           <Output job={job} />
-          <Section title="Facts">
-            <JobFacts job={job} />
+          <Section title="Details">
+            <JobDetails job={job} />
           </Section>
         </div>
         <div className={classes.column}>
@@ -84,57 +84,57 @@ function hasProgress(job: Job): boolean {
   return job.state === 'running' && (job.progress ?? 0) > 0;
 }
 
-function JobFacts({ job }: { readonly job: JobDetail }) {
+function JobDetails({ job }: { readonly job: JobDetail }) {
   return (
-    <Facts>
-      <Fact name="Function">
+    <Details>
+      <Detail name="Function">
         <Link to="/functions/$name" params={{ name: job.function }}>
           {job.function}
         </Link>
-      </Fact>
-      <Fact name="Queue">
+      </Detail>
+      <Detail name="Queue">
         <Link to="/queues">{job.queue}</Link>
-      </Fact>
+      </Detail>
       {job.waiting != null && (
-        <Fact name="In the line">
+        <Detail name="Position">
           <WaitingText waiting={job.waiting} />
-        </Fact>
+        </Detail>
       )}
       {job.schedule_id != null && (
-        <Fact name="Made by">
+        <Detail name="Created by">
           <Link to="/schedules/$id" params={{ id: job.schedule_id }}>
             a schedule
           </Link>
-        </Fact>
+        </Detail>
       )}
       {job.batch_id != null && (
-        <Fact name="Part of">
+        <Detail name="Part of">
           <Link to="/batches/$id" params={{ id: job.batch_id }}>
             a batch
           </Link>
-        </Fact>
+        </Detail>
       )}
-      <Fact name="Priority">{`${job.priority} (1 runs first, 9 last)`}</Fact>
-      {job.fairness_key != null && <Fact name="Fairness key">{job.fairness_key}</Fact>}
+      <Detail name="Priority">{`${job.priority} (1 runs first, 9 last)`}</Detail>
+      {job.fairness_key != null && <Detail name="Fairness key">{job.fairness_key}</Detail>}
       {job.tags.length > 0 && (
-        <Fact name={job.tags.length === 1 ? 'Tag' : 'Tags'}>
+        <Detail name={job.tags.length === 1 ? 'Tag' : 'Tags'}>
           <TagLinks tags={job.tags} />
-        </Fact>
+        </Detail>
       )}
-      <Fact name="Attempts">{`${job.attempt} of ${job.max_attempts}`}</Fact>
-      <Fact name="Created">
+      <Detail name="Attempts">{`${job.attempt} of ${job.max_attempts}`}</Detail>
+      <Detail name="Created">
         <Moment at={job.created_at} />
-      </Fact>
+      </Detail>
       {job.run_at != null && !isFinal(job.state) && (
-        <Fact name="Runs at">
+        <Detail name="Runs at">
           <Moment at={job.run_at} />
-        </Fact>
+        </Detail>
       )}
       {job.finished_at != null && (
-        <Fact name="Finished">
+        <Detail name="Finished">
           <Moment at={job.finished_at} />
-        </Fact>
+        </Detail>
       )}
-    </Facts>
+    </Details>
   );
 }

@@ -59,7 +59,7 @@ test('the list stands still while rows are selected, counts what waits, and then
   await user.click((await boxes())[0] as HTMLElement);
   spiral.send(queuedPatch(1021));
   spiral.send(patch(1020, { state: 'completed', output: '1' }));
-  expect(await screen.findByText('The list stands still meanwhile: 2 changes wait.')).toBeVisible();
+  expect(await screen.findByText('List paused meanwhile: 2 changes wait.')).toBeVisible();
   expect(await boxes()).toHaveLength(1);
   await user.click(bar().getByRole('button', { name: 'Select none' }));
   await waitFor(async () => {
@@ -93,7 +93,7 @@ test('a list that is being read again when a row is selected does not move, and 
   answer();
   // Something that comes after the answer.
   spiral.send(queuedPatch(1027));
-  expect(await screen.findByText('The list stands still meanwhile: 1 change waits.')).toBeVisible();
+  expect(await screen.findByText('List paused meanwhile: 1 change waits.')).toBeVisible();
   expect(await boxes()).toHaveLength(1);
   spiral.jobs = [job(1027), job(1026), job(1025)];
   const before = answer;
@@ -148,11 +148,11 @@ test('what did not begin says why, and can be tried again', async () => {
   open('/jobs');
   const user = userEvent.setup();
   for (const box of await boxes()) await user.click(box);
-  await user.click(bar().getByRole('button', { name: 'Run again 1' }));
-  const dialog = within(screen.getByRole('dialog', { name: 'Run 1 job again?' }));
-  await user.click(dialog.getByRole('button', { name: 'Run again' }));
+  await user.click(bar().getByRole('button', { name: 'Retry 1' }));
+  const dialog = within(screen.getByRole('dialog', { name: 'Retry 1 job?' }));
+  await user.click(dialog.getByRole('button', { name: 'Retry' }));
   expect(await dialog.findByRole('alert')).toHaveTextContent('It did not begin: Ten actions are under way.');
-  expect(dialog.getByRole('button', { name: 'Run again' })).toBeEnabled();
+  expect(dialog.getByRole('button', { name: 'Retry' })).toBeEnabled();
 });
 
 test('more rows than can be picked by hand say what to do instead', async () => {
@@ -162,10 +162,10 @@ test('more rows than can be picked by hand say what to do instead', async () => 
   const user = userEvent.setup();
   await boxes();
   await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 1,001 jobs' }));
-  await user.click(bar().getByRole('button', { name: 'Run again 1,001' }));
-  const dialog = within(screen.getByRole('dialog', { name: 'Run 1,001 jobs again?' }));
+  await user.click(bar().getByRole('button', { name: 'Retry 1,001' }));
+  const dialog = within(screen.getByRole('dialog', { name: 'Retry 1,001 jobs?' }));
   expect(dialog.getByText(/^At most 1,000 jobs can be picked by hand/u)).toBeVisible();
-  expect(dialog.queryByRole('button', { name: 'Run again' })).toBeNull();
+  expect(dialog.queryByRole('button', { name: 'Retry' })).toBeNull();
 });
 
 test('all that match: the count is asked for and named before anything begins', async () => {
@@ -190,19 +190,19 @@ test('all that match: the count is asked for and named before anything begins', 
   await boxes();
   await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 2 jobs' }));
   await user.click(bar().getByRole('button', { name: 'Select all that match' }));
-  await user.click(bar().getByRole('button', { name: 'Run again' }));
-  const dialog = within(await screen.findByRole('dialog', { name: 'Run 5,000 jobs again?' }));
+  await user.click(bar().getByRole('button', { name: 'Retry' }));
+  const dialog = within(await screen.findByRole('dialog', { name: 'Retry 5,000 jobs?' }));
   const filter = 'state:dead function:fibonacci index>3';
   expect(dialog.getByText(filter)).toBeVisible();
   expect(bodies).toEqual([{ action: 'retry', filter, dry_run: true }]);
-  await user.click(dialog.getByRole('button', { name: 'Run again' }));
-  expect(await screen.findByText(/Running again: 1,500 of 5,000/u)).toBeVisible();
+  await user.click(dialog.getByRole('button', { name: 'Retry' }));
+  expect(await screen.findByText(/Retrying: 1,500 of 5,000/u)).toBeVisible();
   expect(bodies[1]).toEqual({ action: 'retry', filter });
-  expect(screen.getByRole('progressbar', { name: 'Running again: progress' })).toHaveAttribute('aria-valuenow', '30');
+  expect(screen.getByRole('progressbar', { name: 'Retrying: progress' })).toHaveAttribute('aria-valuenow', '30');
   expect(screen.queryByRole('group', { name: 'Selected jobs' })).toBeNull();
 
-  await user.click(screen.getByRole('button', { name: 'Stop running again' }));
-  expect(await screen.findByText('Stopped: 1,500 jobs run again until then.')).toBeVisible();
+  await user.click(screen.getByRole('button', { name: 'Stop retrying' }));
+  expect(await screen.findByText('Stopped: 1,500 jobs retried until then.')).toBeVisible();
   expect(screen.queryByRole('progressbar')).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();
 });

@@ -76,7 +76,7 @@ test('a search is sent as it is, and a link back takes it out of the box', async
   const { router } = open(`/jobs?q=${encodeURIComponent(JSON.stringify('"timed out"'))}`);
   const box = await screen.findByRole('combobox', { name: 'Search the jobs' });
   expect(box).toHaveValue('"timed out"');
-  await screen.findByText('No job fits these filters');
+  await screen.findByText('No jobs match these filters');
   expect(asked).toEqual(['"timed out"']);
   await userEvent.setup().click(screen.getByRole('button', { name: 'Clear' }));
   await waitFor(() => {

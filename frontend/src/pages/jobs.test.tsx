@@ -175,7 +175,7 @@ test('nothing there: says what to do', async () => {
 test('nothing fits: says that it is the filter', async () => {
   startSpiral();
   open('/jobs?state=cancelled');
-  expect(await screen.findByText('No job fits these filters')).toBeVisible();
+  expect(await screen.findByText('No jobs match these filters')).toBeVisible();
 });
 
 test('an error is shown with its request', async () => {
@@ -205,6 +205,6 @@ test('a job that does not exist is not an error of the page', async () => {
 test('an address that is no page says so and leads back', async () => {
   startSpiral();
   open('/no/such/page');
-  expect(await screen.findByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  expect(await screen.findByRole('heading', { name: 'Page not found' })).toBeVisible();
   expect(screen.getByRole('link', { name: 'See all jobs' })).toHaveAttribute('href', '/jobs');
 });

@@ -81,7 +81,7 @@ test('a wrong token and too many attempts are told, and the field keeps the focu
   const user = userEvent.setup();
   await screen.findByLabelText('Access token');
   await user.keyboard('{Enter}');
-  expect(await screen.findByText('This is needed.')).toBeVisible();
+  expect(await screen.findByText('Required')).toBeVisible();
   await user.keyboard('wrong{Enter}');
   expect(await screen.findByText('That is no token of this Spiral.')).toBeVisible();
   expect(screen.getByLabelText('Access token')).toHaveFocus();
@@ -119,7 +119,7 @@ test('in read-only mode an admin is told so', async () => {
   spiral.session = { ...ADMIN, read_only: true, may_change: false };
   open('/functions/fibonacci');
   expect(await screen.findByText(/Spiral is read-only at the moment/u)).toBeVisible();
-  expect(await screen.findByText('Calling it is for admins.')).toBeVisible();
+  expect(await screen.findByText('Only admins can call it.')).toBeVisible();
 });
 
 test('a visitor calculates and does not get to other pages', async () => {
@@ -136,7 +136,7 @@ test('a visitor calculates and does not get to other pages', async () => {
 test('without tokens nobody is asked and nobody signs out', async () => {
   startSpiral();
   open('/login');
-  expect(await screen.findByRole('heading', { name: 'Nothing to sign in to' })).toBeVisible();
+  expect(await screen.findByRole('heading', { name: 'No login needed' })).toBeVisible();
   expect(screen.queryByRole('button', { name: 'Sign out' })).toBeNull();
 });
 

@@ -33,11 +33,11 @@ export default function LoginPage(): ReactElement {
   useEffect(() => {
     field.current?.focus();
   }, []);
-  const error = missing ? 'This is needed.' : enter.isError ? asApiError(enter.error).message : null;
+  const error = missing ? 'Required' : enter.isError ? asApiError(enter.error).message : null;
 
   if (session?.locked === false) {
     return (
-      <Heading title="Nothing to sign in to">
+      <Heading title="No login needed">
         This Spiral has no tokens: everybody who reaches it may do everything. <Link to="/">Go on</Link>
       </Heading>
     );
@@ -65,7 +65,7 @@ export default function LoginPage(): ReactElement {
           ref={field}
           type="password"
           label="Access token"
-          description="The one for admins or the one for viewers. Who runs this Spiral has them."
+          description="The one for admins or the one for viewers. Ask the operator for one."
           autoComplete="current-password"
           size="md"
           value={token}

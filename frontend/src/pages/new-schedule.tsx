@@ -30,7 +30,7 @@ export default function NewSchedulePage(): ReactElement {
           />
         </div>
       ) : (
-        <p>Making one is for admins.</p>
+        <p>Only admins can create one.</p>
       )}
     </>
   );

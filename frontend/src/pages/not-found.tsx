@@ -9,7 +9,7 @@ export default function NotFound(): ReactElement {
   return (
     <div className={classes.page}>
       <div>
-        <Heading title="There is no such page">The address may be mistyped, or the page has moved.</Heading>
+        <Heading title="Page not found">The address may be mistyped, or the page has moved.</Heading>
         <p className={classes.links}>
           <Link to="/">Calculate a Fibonacci number</Link>
           <Link to="/jobs">See all jobs</Link>

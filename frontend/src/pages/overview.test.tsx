@@ -23,14 +23,14 @@ test('it says what is wrong, how many jobs there are and who waits', async () =>
     api.get('/api/v1/stats', ({ response }) => response(200).json(stats([point({ enqueued: 5, completed: 3, failed: 2, dead: 1 })]))),
   );
   open('/overview');
-  const wrong = within(await screen.findByRole('region', { name: 'What is wrong now' }));
+  const wrong = within(await screen.findByRole('region', { name: 'Problems' }));
   expect(wrong.getByText(/Queue mail is paused/u)).toBeVisible();
   const counts = within(screen.getByRole('list', { name: 'Jobs by state' }));
   expect(counts.getByRole('link', { name: /dead.*12/u })).toHaveAttribute('href', '/jobs?q=state%3Adead');
   expect(counts.getByText('Unknown')).toBeVisible();
   expect(screen.getByRole('row', { name: /mail \(paused\)/u })).toBeVisible();
   expect(screen.getByRole('link', { name: /echo, since/u })).toHaveAttribute('href', `/jobs/${id(7)}`);
-  expect(await screen.findByText('2 attempts failed, 1 jobs gave up.')).toBeVisible();
+  expect(await screen.findByText('2 attempts failed, 1 jobs failed for good.')).toBeVisible();
   await userEvent.setup().click(screen.getByText('The same as a table'));
   const table = within(screen.getByRole('region', { name: 'Numbers over time' }));
   expect(table.getAllByRole('row')).toHaveLength(2);
@@ -47,7 +47,7 @@ test('the range is in the address, and asks for as much', async () => {
     }),
   );
   const { router } = open('/overview?range=1d');
-  expect(await screen.findByText('Nothing is wrong at the moment.')).toBeVisible();
+  expect(await screen.findByText('No problems.')).toBeVisible();
   await waitFor(() => {
     expect(hours).toEqual([24]);
   });

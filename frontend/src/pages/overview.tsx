@@ -24,7 +24,7 @@ export default function OverviewPage(): ReactElement {
   const overview = useQuery(overviewQuery);
   return (
     <>
-      <Heading title="Overview">How the queues are at this moment, and how it went.</Heading>
+      <Heading title="Overview">The queues now, and what happened over time.</Heading>
       {overview.data !== undefined ? (
         <>
           <Troubles overview={overview.data} />
@@ -62,9 +62,9 @@ export default function OverviewPage(): ReactElement {
 function Troubles({ overview }: { readonly overview: Overview }) {
   const { troubles } = overview;
   return (
-    <section className={classes.now} aria-label="What is wrong now" data-well={troubles.length === 0 || undefined}>
+    <section className={classes.now} aria-label="Problems" data-well={troubles.length === 0 || undefined}>
       {troubles.length === 0 ? (
-        <p>Nothing is wrong at the moment.</p>
+        <p>No problems.</p>
       ) : (
         <ul>
           {troubles.map(({ kind, queue, message }) => (

@@ -22,7 +22,7 @@ test('a paused queue says what waits, and is resumed', async () => {
   const user = userEvent.setup();
   await user.click(card.getByRole('button', { name: 'Resume the queue mail' }));
   expect(await card.findByRole('button', { name: 'Pause the queue mail' })).toBeVisible();
-  expect(card.getByText('Open')).toBeVisible();
+  expect(card.getByText('Active')).toBeVisible();
 });
 
 test('a queue that could not be paused says why', async () => {

@@ -57,7 +57,7 @@ function QueueCard({ queue }: { readonly queue: Queue }) {
       <div className={classes.head}>
         <h2 className={classes.name}>{name}</h2>
         <span className={classes.state} data-paused={paused || undefined}>
-          {paused ? 'Paused' : 'Open'}
+          {paused ? 'Paused' : 'Active'}
         </span>
       </div>
       <dl className={classes.figures}>

@@ -32,7 +32,7 @@ interface Page {
   readonly always?: readonly string[];
 }
 
-const CALL_FIBONACCI = ['Call fibonacci', 'Type it as JSON'];
+const CALL_FIBONACCI = ['Call fibonacci', 'JSON'];
 const FAILURE = 'error: timed out after <number> s';
 
 const ALL: readonly Page[] = [
@@ -54,28 +54,28 @@ const ALL: readonly Page[] = [
     route: '/jobs/$id',
     address: `/jobs/${JOBS.ended}`,
     heading: 'fibonacci(index: 3)',
-    admin: ['Delete', 'Edit and call again', 'Run again'],
-    visitor: ['Edit and call again'],
+    admin: ['Delete', 'Edit and replay', 'Retry'],
+    visitor: ['Edit and replay'],
   },
   {
     route: '/jobs/$id',
     address: `/jobs/${JOBS.waits}`,
     heading: 'fibonacci(index: 2)',
-    admin: ['Cancel this job', 'Edit and call again', 'Edit the input', 'Run now'],
-    visitor: ['Edit and call again'],
+    admin: ['Cancel this job', 'Edit and replay', 'Edit the input', 'Run now'],
+    visitor: ['Edit and replay'],
   },
   {
     route: '/jobs/$id',
     address: `/jobs/${JOBS.runs}`,
     heading: 'fibonacci(index: 1)',
-    admin: ['Cancel this job', 'Edit and call again'],
-    visitor: ['Edit and call again'],
+    admin: ['Cancel this job', 'Edit and replay'],
+    visitor: ['Edit and replay'],
   },
   {
     route: '/failures',
     address: '/failures',
     heading: 'Failures',
-    admin: [`Cancel: ${FAILURE}`, `Delete: ${FAILURE}`, `Run again: ${FAILURE}`],
+    admin: [`Cancel: ${FAILURE}`, `Delete: ${FAILURE}`, `Retry: ${FAILURE}`],
     visitor: null,
   },
   { route: '/batches', address: '/batches', heading: 'Batches', admin: [], visitor: null },
@@ -101,7 +101,7 @@ const ALL: readonly Page[] = [
     heading: 'New schedule',
     admin: ['Make the schedule'],
     visitor: null,
-    instead: 'Making one is for admins.',
+    instead: 'Only admins can create one.',
   },
   {
     route: '/schedules/$id',
@@ -117,7 +117,7 @@ const ALL: readonly Page[] = [
     heading: 'fibonacci',
     admin: CALL_FIBONACCI,
     visitor: CALL_FIBONACCI,
-    instead: 'Calling it is for admins.',
+    instead: 'Only admins can call it.',
   },
   // Not public.
   {
@@ -126,7 +126,7 @@ const ALL: readonly Page[] = [
     heading: 'echo',
     admin: ['Call echo'],
     visitor: null,
-    instead: 'Calling it is for admins.',
+    instead: 'Only admins can call it.',
   },
   { route: '/audit', address: '/audit', heading: 'Audit', admin: [], visitor: null },
   { route: '/settings', address: '/settings', heading: 'Settings', admin: [], visitor: [] },
@@ -144,7 +144,7 @@ const LOOKS: readonly RegExp[] = [
 ];
 
 /** Links that lead to a form for something that they may not do are no less an offer than the button. */
-const OFFERING_LINKS = ['New schedule', 'Make one', 'Edit and call again'];
+const OFFERING_LINKS = ['New schedule', 'Make one', 'Edit and replay'];
 
 function offered(): string[] {
   const main = within(screen.getByRole('main'));

@@ -5,7 +5,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState, type ReactElement } from 'react';
 import { changeSchedule, putSchedule, scheduleQuery } from '../api/schedules';
 import type { CatchUp, Schedule } from '../api/types';
-import { Fact, Facts } from '../components/facts';
+import { Detail, Details } from '../components/details';
 import { JsonView } from '../components/json-view';
 import { Moment } from '../components/moment';
 import { useMayChange } from './access';
@@ -99,19 +99,19 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
             <DueTimes times={schedule.next_times} className={classes.times ?? ''} />
           </Section>
           <Section
-            title="Facts"
+            title="Details"
             aside={
               <Link to="/jobs" search={searchFor({ schedule: id })}>
                 Its jobs
               </Link>
             }
           >
-            <Facts>
-              <Fact name="Cron">
+            <Details>
+              <Detail name="Cron">
                 <code className={classes.code}>{schedule.cron}</code>
-              </Fact>
-              <Fact name="Time zone">{schedule.time_zone}</Fact>
-              <Fact name="Last run">
+              </Detail>
+              <Detail name="Time zone">{schedule.time_zone}</Detail>
+              <Detail name="Last run">
                 {schedule.last_at == null ? (
                   'Not yet'
                 ) : (
@@ -127,13 +127,13 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
                     )}
                   </>
                 )}
-              </Fact>
-              <Fact name="Missed runs">{CATCH_UP[schedule.catch_up]}</Fact>
-              <Fact name="Attempts">{schedule.max_attempts ?? 'As the function says'}</Fact>
-              <Fact name="Changed">
+              </Detail>
+              <Detail name="Missed runs">{CATCH_UP[schedule.catch_up]}</Detail>
+              <Detail name="Attempts">{schedule.max_attempts ?? 'As the function says'}</Detail>
+              <Detail name="Changed">
                 <Moment at={schedule.updated_at} />
-              </Fact>
-            </Facts>
+              </Detail>
+            </Details>
           </Section>
         </div>
         <Section

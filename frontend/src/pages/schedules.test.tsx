@@ -67,7 +67,7 @@ test('it is paused, and deleted after a question', async () => {
   expect(await screen.findByRole('button', { name: 'Resume schedule 1' })).toBeVisible();
   await user.click(screen.getByRole('button', { name: 'Delete schedule 1' }));
   const dialog = within(screen.getByRole('dialog', { name: 'Delete schedule 1?' }));
-  await user.click(dialog.getByRole('button', { name: 'Leave it' }));
+  await user.click(dialog.getByRole('button', { name: 'Keep' }));
   expect(screen.queryByRole('dialog')).toBeNull();
   await waitFor(() => {
     expect(screen.getByRole('button', { name: 'Delete schedule 1' })).toHaveFocus();

@@ -22,7 +22,7 @@ export default function SchedulesPage(): ReactElement {
   return (
     <>
       <div className={classes.top}>
-        <Heading title="Schedules">Calls that the clock makes, each due time once, however many processes run.</Heading>
+        <Heading title="Schedules">Jobs created by cron, once per due time, however many processes run.</Heading>
         {mayChange && (
           <Button component={Link} to="/schedules/new" size="md">
             New schedule

@@ -25,7 +25,7 @@ export default function SettingsPage(): ReactElement {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return (
     <>
-      <Heading title="Settings">How Spiral looks in this browser. Nobody else sees a change.</Heading>
+      <Heading title="Settings">How Spiral looks in this browser only.</Heading>
       <div className={classes.settings}>
         <Choice title="Colours" name="colours" options={SCHEMES} value={colorScheme} onChange={setColorScheme} />
         <NativeSelect
@@ -45,7 +45,7 @@ export default function SettingsPage(): ReactElement {
           ]}
         />
         <Choice
-          title="Rows of tables"
+          title="Table rows"
           name="rows"
           options={DENSITIES}
           value={rows}

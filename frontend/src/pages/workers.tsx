@@ -1,4 +1,4 @@
-/** The processes that run jobs: which live, which are lost, what each has in hand and takes of its machine. */
+/** The processes that run jobs: which live, which are lost, what each runs and takes of its machine. */
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
@@ -6,7 +6,7 @@ import { asApiError } from '../api/problem';
 import type { Worker } from '../api/types';
 import { jobsOfWorkerQuery, workersQuery } from '../api/workers';
 import { Age } from '../components/age';
-import { Fact, Facts } from '../components/facts';
+import { Detail, Details } from '../components/details';
 import { Heading } from '../components/heading';
 import { Empty, Failed, LoadingRows } from '../components/notice';
 import { formatNumber } from '../components/numbers';
@@ -76,16 +76,16 @@ function WorkerCard({ worker }: { readonly worker: Worker }) {
         </span>
       </div>
       {!alive && (
-        <p className={classes.lost}>It has not been heard of for too long: its jobs are given to other workers.</p>
+        <p className={classes.lost}>No heartbeat for too long: its jobs go to other workers.</p>
       )}
-      <Facts>
-        <Fact name="Last heartbeat">{worker.heartbeat_at == null ? 'Not yet' : <Age at={worker.heartbeat_at} />}</Fact>
-        <Fact name="Jobs in hand">
+      <Details>
+        <Detail name="Last heartbeat">{worker.heartbeat_at == null ? 'Not yet' : <Age at={worker.heartbeat_at} />}</Detail>
+        <Detail name="Slots in use">
           {concurrency == null ? formatNumber(held) : `${formatNumber(held)}, and runs ${formatNumber(concurrency)} at a time`}
-        </Fact>
-        <Fact name="Processor">{worker.cpu_percent == null ? 'Not told' : `${formatNumber(worker.cpu_percent)} % of a core`}</Fact>
-        <Fact name="Memory">{worker.memory_bytes == null ? 'Not told' : memoryText(worker.memory_bytes)}</Fact>
-        <Fact name="Queues">
+        </Detail>
+        <Detail name="CPU">{worker.cpu_percent == null ? 'Not told' : `${formatNumber(worker.cpu_percent)} % of a core`}</Detail>
+        <Detail name="Memory">{worker.memory_bytes == null ? 'Not told' : memoryText(worker.memory_bytes)}</Detail>
+        <Detail name="Queues">
           <span className={classes.queues}>
             {worker.queues.map((queue) => (
               <Link key={queue} to="/jobs" search={searchFor({ queue })}>
@@ -93,11 +93,11 @@ function WorkerCard({ worker }: { readonly worker: Worker }) {
               </Link>
             ))}
           </span>
-        </Fact>
-        <Fact name="Started">{worker.started_at == null ? 'Not told' : <Age at={worker.started_at} />}</Fact>
-        <Fact name="Version">{worker.version ?? 'Not told'}</Fact>
-        <Fact name="Process">{worker.pid ?? 'Not told'}</Fact>
-      </Facts>
+        </Detail>
+        <Detail name="Started">{worker.started_at == null ? 'Not told' : <Age at={worker.started_at} />}</Detail>
+        <Detail name="Version">{worker.version ?? 'Not told'}</Detail>
+        <Detail name="Process">{worker.pid ?? 'Not told'}</Detail>
+      </Details>
       {held > 0 && <Jobs name={name} held={held} />}
     </li>
   );

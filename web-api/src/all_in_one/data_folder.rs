@@ -1,11 +1,14 @@
 //! The folder with everything that the all-in-one mode keeps: held by one process at a time.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::hash::Hasher as _;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use fnv::FnvHasher;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// A socket's path may have 108 bytes on Linux, the closing zero included, and less elsewhere.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -133,28 +136,24 @@ fn make_private(folder: &Path, me: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// FNV-1a: the same for the same folder in every version.
+/// The same for the same folder in every version.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hasher = FnvHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
 }
+
+/// What a path in a URL cannot hold as it is.
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A path as part of a URL: everything that is not plain is percent-encoded.
 pub(super) fn in_url(path: &Path) -> String {
-    let mut text = String::new();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') {
-            text.push(char::from(*byte));
-        } else {
-            text.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-    text
-}
-
-fn hex(digit: u8) -> char {
-    char::from(b"0123456789ABCDEF"[usize::from(digit & 15)])
+    percent_encode(path.as_os_str().as_encoded_bytes(), NOT_PLAIN).to_string()
 }
 
 #[cfg(test)]

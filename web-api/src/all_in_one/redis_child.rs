@@ -16,8 +16,8 @@ use super::data_folder::{DataFolder, in_url};
 use super::redis_client::{self, Found};
 
 /// It may have a long log to read.
-const START_PATIENCE: Duration = Duration::from_mins(2);
-const END_PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+const END_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ impl RedisChild {
             socket: folder.socket().to_path_buf(),
             log: folder.redis_log(),
         };
-        program.clear_the_way().await?;
+        program.end_leftover().await?;
         let mut child = program.spawn()?;
         program.wait_until_ready(&mut child).await?;
         Ok(Self {
@@ -72,7 +72,7 @@ impl RedisChild {
             if self.begun.elapsed() > HEALTHY {
                 pause = FIRST_PAUSE;
             }
-            tracing::error!(status = %told(&status), ?pause, "the private Redis died; it is started again");
+            tracing::error!(status = %exit_in_words(&status), ?pause, "the private Redis died; it is started again");
             loop {
                 tokio::select! {
                     () = end.cancelled() => return Ok(()),
@@ -90,7 +90,7 @@ impl RedisChild {
     }
 
     async fn restart(&mut self, end: &CancellationToken) -> anyhow::Result<()> {
-        self.program.clear_the_way().await?;
+        self.program.end_leftover().await?;
         self.child = self.program.spawn()?;
         self.begun = Instant::now();
         tokio::select! {
@@ -103,16 +103,16 @@ impl RedisChild {
 
     async fn end(&mut self) -> anyhow::Result<()> {
         redis_client::shut_down(&self.program.socket).await;
-        match tokio::time::timeout(END_PATIENCE, self.child.wait()).await {
+        match tokio::time::timeout(END_TIMEOUT, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(status) => bail!(
                 "the private Redis did not end in order ({}): see {}",
-                told(&status),
+                exit_in_words(&status),
                 self.program.log.display()
             ),
             Err(_elapsed) => {
                 self.child.kill().await.context("cannot end the private Redis")?;
-                bail!("the private Redis did not end within {END_PATIENCE:?} and was killed");
+                bail!("the private Redis did not end within {END_TIMEOUT:?} and was killed");
             }
         }
     }
@@ -121,11 +121,11 @@ impl RedisChild {
 impl Program {
     /// Makes sure that nobody else is on the socket. We hold the folder's lock: whoever is there was left behind by a
     /// process that was killed, and may have more to write.
-    async fn clear_the_way(&self) -> anyhow::Result<()> {
-        let end = Instant::now() + END_PATIENCE;
-        let mut told = false;
+    async fn end_leftover(&self) -> anyhow::Result<()> {
+        let end = Instant::now() + END_TIMEOUT;
+        let mut exit_in_words = false;
         while redis_client::ping(&self.socket).await != Found::Nobody {
-            if !std::mem::replace(&mut told, true) {
+            if !std::mem::replace(&mut exit_in_words, true) {
                 tracing::warn!(socket = %self.socket.display(), "ending a Redis that an earlier run left behind");
             }
             if Instant::now() >= end {
@@ -198,7 +198,7 @@ impl Program {
 
     /// Waits for the first good answer.
     async fn wait_until_ready(&self, child: &mut Child) -> anyhow::Result<()> {
-        let end = Instant::now() + START_PATIENCE;
+        let end = Instant::now() + START_TIMEOUT;
         loop {
             let found = redis_client::ping(&self.socket).await;
             if found == Found::Ready {
@@ -218,7 +218,7 @@ impl Program {
             }
             if Instant::now() >= end {
                 bail!(
-                    "the private Redis is not ready after {START_PATIENCE:?} ({found:?}): see {}",
+                    "the private Redis is not ready after {START_TIMEOUT:?} ({found:?}): see {}",
                     self.log.display()
                 );
             }
@@ -253,7 +253,7 @@ fn missing(error: &io::Error) -> anyhow::Error {
     }
 }
 
-fn told(status: &io::Result<ExitStatus>) -> String {
+fn exit_in_words(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is at the other end of the socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ async fn say(socket: &Path, line: &str) -> std::io::Result<String> {
         BufReader::new(&mut stream).read_line(&mut answer).await?;
         Ok::<_, std::io::Error>(answer.trim_end().to_owned())
     };
-    match tokio::time::timeout(PATIENCE, talk).await {
+    match tokio::time::timeout(TIMEOUT, talk).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Ok(error.to_string()),
         Err(_elapsed) => Ok("no answer".to_owned()),

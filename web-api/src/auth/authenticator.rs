@@ -10,150 +10,29 @@ use jobs::clock;
 use salvo::http::header::AUTHORIZATION;
 use salvo::prelude::*;
 
-pub use crate::auth::hosts::PublicUrl;
-pub use crate::auth::same_origin::is_of_this_site;
-pub use crate::auth::sessions::COOKIE;
-pub use crate::auth::settings::{AccessSettings, Token};
-
-use crate::auth::rate_limit::Pace;
+use crate::auth::error::AuthError;
+use crate::auth::rate_limit::RateLimit;
+use crate::auth::roles::{Caller, Role};
 use crate::auth::sessions::Sessions;
-use crate::http::error::ApiError;
-use crate::http::middleware::base_path::BasePath;
+use crate::auth::settings::AccessSettings;
+use crate::domain::base_path::BasePath;
 
 /// Attempts to sign in that an address has at once, and how soon it has one more.
 const SIGN_INS: u32 = 10;
 const NEXT_SIGN_IN: Duration = Duration::from_secs(6);
 
-/// Who somebody is. A later one may do all that an earlier one may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Somebody without a token: a visitor.
-    Anybody,
-    Viewer,
-    Admin,
-}
-
-impl Role {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Anybody => "anybody",
-            Self::Viewer => "viewer",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// What a path asks of its callers. [`crate::http::routes`] says it for each, and there is no path without it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// For everybody: it tells nothing that is worth hiding, and changes nothing.
-    Open,
-    /// For those who may look.
-    Read,
-    /// The same, and visitors may look at what belongs to the public functions.
-    ReadPublic(Scope),
-    /// For those who may change things, and visitors may call public functions. The job is its own record.
-    Call(Scope),
-    /// For those who may change things, without an entry in the audit log: the jobs that are made are the record.
-    Enqueue,
-    /// For those who may change things, and told to the audit log under this name.
-    Change(&'static str),
-}
-
-/// How to see that a request is about public functions alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The endpoint leaves out what visitors must not see.
-    Endpoint,
-    /// The path names the function.
-    Function,
-    /// The path names a job.
-    Job,
-    /// The parameter `function` has to name one.
-    Parameter,
-    /// The routes of the Fibonacci demo.
-    Fibonacci,
-}
-
-impl Access {
-    /// The least role that may do all of it.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Open => Role::Anybody,
-            Self::Read | Self::ReadPublic(_) => Role::Viewer,
-            Self::Call(_) | Self::Enqueue | Self::Change(_) => Role::Admin,
-        }
-    }
-
-    /// What a visitor may have of it, if anything.
-    pub fn public(self) -> Option<Scope> {
-        match self {
-            Self::ReadPublic(scope) | Self::Call(scope) => Some(scope),
-            Self::Open | Self::Read | Self::Enqueue | Self::Change(_) => None,
-        }
-    }
-
-    /// Whether something is different afterwards.
-    pub fn changes(self) -> bool {
-        self.role() == Role::Admin
-    }
-
-    /// Who may do it, in words for the API's document.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Open => "For everybody.",
-            Self::Read => "For viewers and admins.",
-            Self::ReadPublic(_) => "For viewers and admins; for everybody as far as public functions go.",
-            Self::Call(_) => "For admins; for everybody where the function is public, within a rate.",
-            Self::Enqueue => "For admins.",
-            Self::Change(_) => "For admins. It is told to the audit log.",
-        }
-    }
-}
-
-/// Who sent a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub role: Role,
-    pub address: IpAddr,
-    /// When the session ends by which the caller is known; `None` for one who is known otherwise, or not at all.
-    pub session_until: Option<DateTime<Utc>>,
-}
-
-impl Caller {
-    /// Who sent the request that is being answered.
-    pub fn of(depot: &Depot) -> Result<&Self, ApiError> {
-        depot
-            .get_typed::<Self>()
-            .map_err(|_absent| ApiError::internal("the path was put together without its guard"))
-    }
-
-    fn known(self, role: Role, session_until: Option<DateTime<Utc>>) -> Self {
-        Self {
-            role,
-            session_until,
-            ..self
-        }
-    }
-
-    /// Without a token, where there are tokens.
-    pub fn is_visitor(&self) -> bool {
-        self.role == Role::Anybody
-    }
-}
-
 /// Knows the tokens, the sessions and the rates. One for each process.
 #[derive(Debug)]
-pub struct Doorkeeper {
+pub struct Authenticator {
     settings: AccessSettings,
     base_path: BasePath,
     sessions: Sessions,
-    sign_ins: Pace,
-    calls: Pace,
-    reads: Pace,
+    sign_ins: RateLimit,
+    calls: RateLimit,
+    reads: RateLimit,
 }
 
-impl Doorkeeper {
+impl Authenticator {
     /// # Errors
     /// When a function is to be public that there is not.
     pub fn new(settings: AccessSettings, base_path: BasePath, catalog: &Catalog) -> anyhow::Result<Self> {
@@ -162,11 +41,11 @@ impl Doorkeeper {
                 anyhow::bail!("SPIRAL_PUBLIC_FUNCTIONS names {name:?}, which is no function of this build");
             }
         }
-        let calls = Pace::a_minute(settings.public_calls_per_minute);
-        let reads = Pace::a_minute(settings.public_reads_per_minute);
+        let calls = RateLimit::a_minute(settings.public_calls_per_minute);
+        let reads = RateLimit::a_minute(settings.public_reads_per_minute);
         Ok(Self {
             sessions: Sessions::new(&settings),
-            sign_ins: Pace::new(SIGN_INS, NEXT_SIGN_IN),
+            sign_ins: RateLimit::new(SIGN_INS, NEXT_SIGN_IN),
             calls,
             reads,
             base_path,
@@ -180,7 +59,7 @@ impl Doorkeeper {
 
     /// # Errors
     /// When the request brings a token that is wrong. Without one, or with a session that is over, it is a visitor's.
-    pub fn caller(&self, req: &Request) -> Result<Caller, ApiError> {
+    pub fn caller(&self, req: &Request) -> Result<Caller, AuthError> {
         let visitor = self.visitor(req);
         if self.settings.is_open() {
             return Ok(visitor.known(Role::Admin, None));
@@ -189,7 +68,7 @@ impl Doorkeeper {
             let role = bearer(req).and_then(|given| self.settings.role_of(given));
             return role
                 .map(|role| visitor.known(role, None))
-                .ok_or(ApiError::Unauthorized);
+                .ok_or(AuthError::Unauthorized);
         }
         Ok(match self.sessions.read(req.headers(), clock::now()) {
             Some(session) => visitor.known(session.role, Some(session.until)),
@@ -210,31 +89,31 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// When the token is wrong, there is none to be right, or too many attempts came from there.
-    pub fn sign_in(&self, address: IpAddr, token: &str) -> Result<Role, ApiError> {
+    pub fn sign_in(&self, address: IpAddr, token: &str) -> Result<Role, AuthError> {
         if self.settings.is_open() {
-            return Err(ApiError::NoLogin);
+            return Err(AuthError::NoLogin);
         }
         self.sign_ins
             .take(address)
-            .map_err(|wait| ApiError::TooManyAttempts { wait })?;
+            .map_err(|wait| AuthError::TooManyAttempts { wait })?;
         self.settings.role_of(token).ok_or_else(|| {
             tracing::warn!(%address, "somebody tried to sign in with a wrong token");
-            ApiError::WrongToken
+            AuthError::WrongToken
         })
     }
 
     /// A new session for somebody of this role: when it ends, and the cookie.
     pub fn open_session(&self, role: Role, req: &Request) -> Option<(DateTime<Utc>, String)> {
-        self.sessions.open(role, clock::now(), &self.place(req))
+        self.sessions.open(role, clock::now(), &self.cookie_scope(req))
     }
 
     /// The cookie that takes the browser's session away.
     pub fn end_session(&self, req: &Request) -> String {
-        Sessions::end(&self.place(req))
+        Sessions::end(&self.cookie_scope(req))
     }
 
-    fn place(&self, req: &Request) -> crate::auth::sessions::Place {
-        crate::auth::sessions::Place::of(req, self.settings.proxies > 0, &self.base_path)
+    fn cookie_scope(&self, req: &Request) -> crate::auth::sessions::CookieScope {
+        crate::auth::sessions::CookieScope::of(req, self.settings.proxies > 0, &self.base_path)
     }
 
     /// Whether visitors may call it, and look at its jobs.
@@ -246,9 +125,9 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// When it was sent to another one, which a page of another site may have made point here.
-    pub fn check_host(&self, req: &Request) -> Result<(), ApiError> {
+    pub fn check_host(&self, req: &Request) -> Result<(), AuthError> {
         match crate::auth::hosts::unknown(req.headers(), req.uri(), self.settings.public_url.as_ref()) {
-            Some(host) => Err(ApiError::UnknownHost { host }),
+            Some(host) => Err(AuthError::UnknownHost { host }),
             None => Ok(()),
         }
     }
@@ -258,7 +137,7 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// As [`Self::check_host`].
-    pub fn check_host_of(&self, caller: &Caller, req: &Request) -> Result<(), ApiError> {
+    pub fn check_host_of(&self, caller: &Caller, req: &Request) -> Result<(), AuthError> {
         if self.settings.is_open() || caller.session_until.is_some() {
             self.check_host(req)?;
         }
@@ -269,20 +148,20 @@ impl Doorkeeper {
     ///
     /// # Errors
     /// When there were too many from there.
-    pub fn count_read(&self, address: IpAddr) -> Result<(), ApiError> {
+    pub fn count_read(&self, address: IpAddr) -> Result<(), AuthError> {
         self.reads
             .take(address)
-            .map_err(|wait| ApiError::TooManyReads { wait })
+            .map_err(|wait| AuthError::TooManyReads { wait })
     }
 
     /// Counts a visitor's call.
     ///
     /// # Errors
     /// When there were too many from there.
-    pub fn count_call(&self, address: IpAddr) -> Result<(), ApiError> {
+    pub fn count_call(&self, address: IpAddr) -> Result<(), AuthError> {
         self.calls
             .take(address)
-            .map_err(|wait| ApiError::TooManyCalls { wait })
+            .map_err(|wait| AuthError::TooManyCalls { wait })
     }
 }
 

@@ -15,11 +15,11 @@ const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 pub(crate) fn of(req: &Request, proxies: usize) -> IpAddr {
     let peer = req.remote_addr().ip().unwrap_or(NOWHERE);
-    told(req.headers(), proxies).unwrap_or(peer).to_canonical()
+    forwarded(req.headers(), proxies).unwrap_or(peer).to_canonical()
 }
 
 /// What the outermost of the proxies saw.
-fn told(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
+fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
     let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
     let seen: Vec<&str> = lines
@@ -37,26 +37,29 @@ fn told(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn told_by(text: &str, proxies: usize) -> Option<String> {
+    fn forwarded_by(text: &str, proxies: usize) -> Option<String> {
         let mut headers = HeaderMap::new();
         for line in text.split('|').filter(|line| !line.is_empty()) {
             headers.append(X_FORWARDED_FOR, line.parse().unwrap());
         }
-        told(&headers, proxies).map(|address| address.to_string())
+        forwarded(&headers, proxies).map(|address| address.to_string())
     }
 
     #[test]
     fn only_what_known_proxies_saw_is_believed() {
-        assert_eq!(told_by("192.0.2.1", 0), None);
-        assert_eq!(told_by("", 1), None);
-        assert_eq!(told_by("192.0.2.1", 1).as_deref(), Some("192.0.2.1"));
-        assert_eq!(told_by("10.9.9.9, 192.0.2.1", 1).as_deref(), Some("192.0.2.1"));
+        assert_eq!(forwarded_by("192.0.2.1", 0), None);
+        assert_eq!(forwarded_by("", 1), None);
+        assert_eq!(forwarded_by("192.0.2.1", 1).as_deref(), Some("192.0.2.1"));
         assert_eq!(
-            told_by("10.9.9.9, 192.0.2.1|198.51.100.7", 2).as_deref(),
+            forwarded_by("10.9.9.9, 192.0.2.1", 1).as_deref(),
             Some("192.0.2.1")
         );
-        assert_eq!(told_by("192.0.2.1", 2).as_deref(), Some("192.0.2.1"));
-        assert_eq!(told_by("nonsense", 1), None);
-        assert_eq!(told_by("2001:db8::1", 1).as_deref(), Some("2001:db8::1"));
+        assert_eq!(
+            forwarded_by("10.9.9.9, 192.0.2.1|198.51.100.7", 2).as_deref(),
+            Some("192.0.2.1")
+        );
+        assert_eq!(forwarded_by("192.0.2.1", 2).as_deref(), Some("192.0.2.1"));
+        assert_eq!(forwarded_by("nonsense", 1), None);
+        assert_eq!(forwarded_by("2001:db8::1", 1).as_deref(), Some("2001:db8::1"));
     }
 }

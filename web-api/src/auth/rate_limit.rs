@@ -14,12 +14,12 @@ const MOST_ADDRESSES: usize = 50_000;
 const FULL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     addresses: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
     clock: DefaultClock,
 }
 
-impl Pace {
+impl RateLimit {
     /// `burst` at once, and one more after each `next`.
     pub(crate) fn new(burst: u32, next: Duration) -> Self {
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
@@ -48,13 +48,13 @@ impl Pace {
             }
         }
         self.addresses
-            .check_key(&household(address))
+            .check_key(&network(address))
             .map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
 }
 
 /// Whoever has an IPv6 address has a network of 2^64 of them.
-fn household(address: IpAddr) -> IpAddr {
+fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64)),
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_count() {
-        let pace = Pace::new(2, Duration::from_hours(1));
+        let pace = RateLimit::new(2, Duration::from_hours(1));
         let take = |address: &str| pace.take(address.parse().unwrap());
         assert!(take("192.0.2.1").is_ok() && take("192.0.2.1").is_ok());
         let wait = take("192.0.2.1").unwrap_err();

@@ -12,9 +12,9 @@ use salvo::http::header::COOKIE as HEADER;
 use salvo::http::uri::Scheme;
 use salvo::prelude::*;
 
-use super::authenticator::Role;
+use super::roles::Role;
 use super::settings::AccessSettings;
-use crate::http::middleware::base_path::BasePath;
+use crate::domain::base_path::BasePath;
 
 /// The name of the cookie.
 pub const COOKIE: &str = "spiral_session";
@@ -41,27 +41,27 @@ pub(crate) struct Session {
 
 /// Where the browser reached us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CookieScope {
     secure: bool,
     path: String,
 }
 
-impl Place {
+impl CookieScope {
     /// Over TLS the cookie never goes without it. Below a base path, or a path that a proxy takes away
     /// (`X-Forwarded-Prefix`), it is for what lies there; without either it is for the whole host, which fits every path.
     pub(crate) fn of(req: &Request, behind_proxy: bool, base: &BasePath) -> Self {
-        let told = |name: &str| {
+        let forwarded = |name: &str| {
             let value = req.headers().get(name).filter(|_| behind_proxy)?;
             value.to_str().ok()
         };
         let legal =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
         let own = (!base.is_root()).then_some(base.as_str());
-        let prefix = told("x-forwarded-prefix")
+        let prefix = forwarded("x-forwarded-prefix")
             .map(|prefix| prefix.trim_end_matches('/'))
             .filter(|prefix| prefix.starts_with('/') && prefix.bytes().all(legal));
         Self {
-            secure: req.scheme() == &Scheme::HTTPS || told("x-forwarded-proto") == Some("https"),
+            secure: req.scheme() == &Scheme::HTTPS || forwarded("x-forwarded-proto") == Some("https"),
             path: own.or(prefix).unwrap_or("/").to_owned(),
         }
     }
@@ -100,7 +100,7 @@ impl Sessions {
         &self,
         role: Role,
         now: DateTime<Utc>,
-        place: &Place,
+        place: &CookieScope,
     ) -> Option<(DateTime<Utc>, String)> {
         let until = (now + TimeDelta::hours(HOURS)).trunc_subsecs(0);
         let value = format!("{}.{}", role.as_str(), until.timestamp());
@@ -110,7 +110,7 @@ impl Sessions {
         Some((until, jar.get(COOKIE)?.to_string()))
     }
 
-    pub(crate) fn end(place: &Place) -> String {
+    pub(crate) fn end(place: &CookieScope) -> String {
         place.cookie(String::new(), Age::ZERO).to_string()
     }
 
@@ -150,8 +150,8 @@ mod tests {
         Sessions::new(&AccessSettings::from_lookup(&lookup).unwrap())
     }
 
-    fn place() -> Place {
-        Place {
+    fn place() -> CookieScope {
+        CookieScope {
             secure: false,
             path: "/".to_owned(),
         }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn scripts_and_other_sites_do_not_get_the_cookie() {
         let sessions = sessions("admins-0123456789", "viewers-0123456789");
-        let secure = Place {
+        let secure = CookieScope {
             secure: true,
             path: "/spiral".to_owned(),
         };
@@ -222,16 +222,16 @@ mod tests {
             for (name, value) in lines {
                 req.headers_mut().insert(*name, value.parse().unwrap());
             }
-            let place = Place::of(&req, behind_proxy, &base.parse().unwrap());
+            let place = CookieScope::of(&req, behind_proxy, &base.parse().unwrap());
             (place.secure, place.path)
         };
-        let told = [("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/spiral/")];
-        assert_eq!(place(&told, true, ""), (true, "/spiral".to_owned()));
-        assert_eq!(place(&told, false, ""), (false, "/".to_owned()));
+        let forwarded = [("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/spiral/")];
+        assert_eq!(place(&forwarded, true, ""), (true, "/spiral".to_owned()));
+        assert_eq!(place(&forwarded, false, ""), (false, "/".to_owned()));
         let bad = [("x-forwarded-prefix", "/a; Domain=example.org")];
         assert_eq!(place(&bad, true, ""), (false, "/".to_owned()));
         // What the operator has set counts for more.
-        assert_eq!(place(&told, true, "/ops"), (true, "/ops".to_owned()));
+        assert_eq!(place(&forwarded, true, "/ops"), (true, "/ops".to_owned()));
         assert_eq!(place(&[], false, "/ops"), (false, "/ops".to_owned()));
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use jobs::settings::{Lookup, Problem, Reader};
 use subtle::ConstantTimeEq as _;
 
-use super::authenticator::{PublicUrl, Role};
+use super::hosts::PublicUrl;
+use super::roles::Role;
 
 /// A token that is easy to guess is none.
 const SHORTEST_TOKEN: usize = 16;

@@ -1,5 +1,5 @@
 //! The table `attempts`: those that failed. An attempt that succeeded, or still runs, is told by the row of its job, until
-//! the job is run again.
+//! the job is retried.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use jobs::{
@@ -11,9 +11,9 @@ use sea_orm::{
 };
 
 use super::jobs::JobError;
-use super::jobs::apply_events::storable;
-use super::jobs::insert::saturated;
 use super::{Store, StoreError};
+use crate::db::values::saturated;
+use crate::db::values::storable;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;

@@ -7,9 +7,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func},
 };
 
-use super::jobs::apply_events::storable;
 use super::jobs::parsed;
 use super::{Store, StoreError};
+use crate::db::values::storable;
 
 mod row {
     use sea_orm::entity::prelude::*;

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::jobs::{UnfinishedJob, row as job_row};
 use super::{Store, StoreError};
+use crate::domain::ids::BatchId;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -48,15 +49,6 @@ pub(super) mod row {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
-
-/// The identity of a batch: a ULID, as that of a job.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BatchId(JobId);
-
-/// A text that names no batch.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a batch id (a ULID of 26 characters)")]
-pub struct ParseBatchIdError(String);
 
 /// Many jobs that were called as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,45 +92,6 @@ pub struct BatchPage {
     pub batches: Vec<Batch>,
     /// The cursor of the next page; `None` on the last one.
     pub next: Option<BatchId>,
-}
-
-impl BatchId {
-    /// Makes a new id that is greater than every id this process made before.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a default id would suggest that ids are interchangeable"
-    )]
-    pub fn new() -> Self {
-        Self(JobId::new())
-    }
-
-    /// The time at which the id was made, to the millisecond.
-    pub fn created_at(self) -> DateTime<Utc> {
-        self.0.created_at()
-    }
-}
-
-impl fmt::Display for BatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for BatchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for BatchId {
-    type Err = ParseBatchIdError;
-
-    fn from_str(text: &str) -> Result<Self, ParseBatchIdError> {
-        match text.parse() {
-            Ok(id) => Ok(Self(id)),
-            Err(_other_words) => Err(ParseBatchIdError(text.chars().take(80).collect())),
-        }
-    }
 }
 
 impl Counts {

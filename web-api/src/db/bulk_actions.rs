@@ -15,10 +15,11 @@ use sea_orm::{
 };
 
 use super::job_history::Actor;
-use super::jobs::{Counted, JobFilter, parsed, unreadable};
+use super::jobs::{Counted, parsed, unreadable};
 use super::{Store, StoreError};
+use crate::domain::job_filter::JobFilter;
 use crate::domain::search;
-use crate::http::error::chain;
+use jobs::error::chain;
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -75,7 +76,7 @@ pub enum ActionState {
 
 /// An action on all jobs of a search.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JobAction {
+pub struct BulkAction {
     pub id: JobId,
     pub action: Action,
     pub filter: JobFilter,
@@ -104,7 +105,7 @@ pub struct Step {
 }
 
 impl Store {
-    pub async fn job_action_insert(&self, action: &JobAction) -> Result<(), StoreError> {
+    pub async fn job_action_insert(&self, action: &BulkAction) -> Result<(), StoreError> {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let row = row::ActiveModel {
             id: Set(action.id.to_string()),
@@ -130,19 +131,19 @@ impl Store {
         Ok(())
     }
 
-    pub async fn job_action_get(&self, id: JobId) -> Result<Option<JobAction>, StoreError> {
+    pub async fn job_action_get(&self, id: JobId) -> Result<Option<BulkAction>, StoreError> {
         let query = row::Entity::find_by_id(id.to_string());
         let row = self.bounded("job_action_get", query.one(&self.database)).await?;
-        row.map(JobAction::try_from).transpose()
+        row.map(BulkAction::try_from).transpose()
     }
 
     /// The newest first.
-    pub async fn job_action_list(&self, limit: u64) -> Result<Vec<JobAction>, StoreError> {
+    pub async fn job_action_list(&self, limit: u64) -> Result<Vec<BulkAction>, StoreError> {
         let query = row::Entity::find().order_by_desc(row::Column::Id).limit(limit);
         let rows = self.bounded("job_action_list", query.all(&self.database)).await?;
         // One that cannot be read must not hide the others.
         let readable = rows.into_iter().filter_map(|row| {
-            JobAction::try_from(row)
+            BulkAction::try_from(row)
                 .inspect_err(|error| tracing::error!(error = %chain(error), "an action is left out"))
                 .ok()
         });
@@ -161,7 +162,7 @@ impl Store {
         &self,
         owner: &str,
         lease: Duration,
-    ) -> Result<Option<JobAction>, StoreError> {
+    ) -> Result<Option<BulkAction>, StoreError> {
         let now = clock::now();
         let mut free = row::Entity::find()
             .select_only()
@@ -188,7 +189,7 @@ impl Store {
         let mut rows = self
             .bounded("job_action_claim", claim.exec_with_returning(&self.database))
             .await?;
-        rows.pop().map(JobAction::try_from).transpose()
+        rows.pop().map(BulkAction::try_from).transpose()
     }
 
     /// Writes how far `owner` has come, and renews its lease. False when it has the action no more: it was stopped, or
@@ -312,7 +313,7 @@ impl ActionState {
     }
 }
 
-impl TryFrom<row::Model> for JobAction {
+impl TryFrom<row::Model> for BulkAction {
     type Error = StoreError;
 
     fn try_from(row: row::Model) -> Result<Self, StoreError> {

@@ -7,7 +7,8 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
-use super::health::READ_ONLY;
+/// What the error of a database that is read-only says when none of its own does.
+pub(super) const READ_ONLY: &str = "the database is read-only (transaction_read_only is on)";
 
 /// What keeps a database that answers from doing what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,10 +13,10 @@ use sea_orm::{
     sea_query::{CaseStatement, Expr, OnConflict},
 };
 
-use super::jobs::apply_events::storable;
 use super::jobs::parsed;
 use super::{Store, StoreError, job_counts};
 use crate::db;
+use crate::db::values::storable;
 use crate::domain::fingerprint::{Fingerprint, pattern};
 
 pub(super) mod row {

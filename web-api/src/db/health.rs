@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement};
 
+use super::error::READ_ONLY;
 use super::{Reason, Store, StoreError};
 
 impl Store {
@@ -49,6 +50,3 @@ impl Store {
         self.bounded("check", beginning).await
     }
 }
-
-/// What the error of a database that is read-only says when none of its own does.
-pub(super) const READ_ONLY: &str = "the database is read-only (transaction_read_only is on)";

@@ -12,9 +12,9 @@ use sea_orm::{
     QueryOrder, QuerySelect, Set, sea_query::OnConflict,
 };
 
-use super::jobs::insert::saturated;
 use super::jobs::{FINAL, UnfinishedJob, parsed, row as job};
 use super::{Store, StoreError, attempts};
+use crate::db::values::saturated;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
@@ -87,7 +87,7 @@ pub struct HistoryEntry {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// A job that has ended, before it is run again.
+/// A job that has ended, before it is retried.
 pub(super) struct Ended {
     id: String,
     state: String,
@@ -252,7 +252,7 @@ pub(super) async fn ended(
     Ok(ended.collect())
 }
 
-/// Keeps what the rows of those that were run again no longer tell: how they had ended, and their last attempt, when that
+/// Keeps what the rows of those that were retried no longer tell: how they had ended, and their last attempt, when that
 /// one did not fail.
 pub(super) async fn retried(
     transaction: &DatabaseTransaction,

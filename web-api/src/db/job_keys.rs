@@ -120,7 +120,7 @@ pub(super) async fn claim(
 }
 
 /// Gives keys that this transaction has locked to another holder.
-pub(super) async fn pass_on(
+pub(super) async fn transfer(
     transaction: &DatabaseTransaction,
     kind: Kind,
     holds: &BTreeMap<Name, Hold>,

@@ -29,12 +29,11 @@ use jobs::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::batches::BatchId;
-use super::schedules::ScheduleId;
 use super::{Store, StoreError};
+use crate::domain::ids::BatchId;
+use crate::domain::ids::ScheduleId;
 use crate::domain::tag::Tag;
 pub use count::Counted;
-pub use filter::{InputTest, JobFilter, Span, Test};
 pub use insert::Inserted;
 pub use light::InputCut;
 pub(in crate::db) use light::InputSql;
@@ -251,7 +250,7 @@ impl NewJob {
 
     /// The same call once more, as a job of its own.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub fn repeated(&self) -> Self {
         Self {
             id: JobId::new(),
             ..self.clone()

@@ -11,9 +11,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use super::jobs::apply_events::storable;
-use super::jobs::insert::saturated;
 use super::{Store, StoreError};
+use crate::db::values::saturated;
+use crate::db::values::storable;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
@@ -95,7 +95,7 @@ fn newest() -> OnConflict {
 }
 
 /// The lines that come with this event, and their job.
-pub(super) fn said(event: &JobEvent) -> Vec<(JobId, row::Model)> {
+pub(super) fn lines_of(event: &JobEvent) -> Vec<(JobId, row::Model)> {
     let (id, attempt, notes): (JobId, u32, &Notes) = match event {
         JobEvent::Noted { id, attempt, notes } => (*id, *attempt, notes),
         JobEvent::Finished(finished) => (finished.id, finished.attempt, &finished.notes),

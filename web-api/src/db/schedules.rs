@@ -13,12 +13,14 @@ use sea_orm::{
     IntoActiveModel, Iterable, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
     sea_query::{Expr, ExprTrait},
 };
-use ulid::Ulid;
 
 use super::jobs::{InputCut, InputSql};
 use super::json::{self, JsonText};
 use super::{Store, StoreError};
-use crate::services::scheduler::plan::LATE;
+use crate::db::values::saturated;
+use crate::domain::catch_up::CatchUp;
+use crate::domain::catch_up::LATE;
+use crate::domain::ids::ScheduleId;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -53,84 +55,6 @@ pub(super) mod row {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// The identity of a schedule: a ULID.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ScheduleId(Ulid);
-
-impl ScheduleId {
-    #[expect(
-        clippy::new_without_default,
-        reason = "a default id would suggest that ids are interchangeable"
-    )]
-    pub fn new() -> Self {
-        Self(Ulid::generate())
-    }
-}
-
-impl fmt::Display for ScheduleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for ScheduleId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The text is not the id of a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the id of a schedule (a ULID of 26 characters)")]
-pub struct NoScheduleId;
-
-impl FromStr for ScheduleId {
-    type Err = NoScheduleId;
-
-    fn from_str(text: &str) -> Result<Self, NoScheduleId> {
-        // One schedule, one address: the canonical form alone.
-        let id = Ulid::from_string(text).ok().filter(|id| id.to_string() == text);
-        id.map(Self).ok_or(NoScheduleId)
-    }
-}
-
-/// What becomes of the runs that nobody was there to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CatchUp {
-    /// They are left out.
-    Skip,
-    /// One run stands for all of them.
-    Once,
-    /// Each of them is made up for, up to [`crate::services::scheduler::plan::MADE_UP`].
-    All,
-}
-
-impl CatchUp {
-    pub const ALL: [Self; 3] = [Self::Skip, Self::Once, Self::All];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::Once => "once",
-            Self::All => "all",
-        }
-    }
-}
-
-/// The text names no policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be skip, once or all")]
-pub struct NoCatchUp;
-
-impl FromStr for CatchUp {
-    type Err = NoCatchUp;
-
-    fn from_str(text: &str) -> Result<Self, NoCatchUp> {
-        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
-        found.ok_or(NoCatchUp)
-    }
 }
 
 /// A schedule, as SQL has it.
@@ -340,7 +264,7 @@ fn active(schedule: &Schedule) -> row::ActiveModel {
         time_zone: schedule.time_zone.clone(),
         function: schedule.function.clone(),
         input: JsonText(schedule.input.clone()),
-        max_attempts: schedule.max_attempts.map(super::jobs::insert::saturated),
+        max_attempts: schedule.max_attempts.map(saturated),
         catch_up: schedule.catch_up.as_str().to_owned(),
         paused: schedule.paused,
         next_at: schedule.next_at,

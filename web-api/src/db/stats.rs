@@ -86,14 +86,14 @@ impl Step {
 
 /// What happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Happened {
+pub struct Counters {
     /// New jobs.
     pub enqueued: u64,
     /// Jobs that completed.
     pub completed: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// Jobs that gave up.
+    /// Jobs that failed for good.
     pub dead: u64,
     /// From the moment at which a job could have run to the begin of its last attempt.
     pub wait: Histogram,
@@ -101,7 +101,7 @@ pub struct Happened {
     pub run: Histogram,
 }
 
-impl Happened {
+impl Counters {
     pub fn add(&mut self, other: &Self) {
         self.enqueued += other.enqueued;
         self.completed += other.completed;
@@ -128,7 +128,7 @@ pub struct Stat {
     pub at: DateTime<Utc>,
     pub queue: String,
     pub function: String,
-    pub happened: Happened,
+    pub counters: Counters,
 }
 
 /// What is asked for.
@@ -147,7 +147,7 @@ impl Store {
     /// What happened in each step from `from` to before `until`, in their order; nothing where nothing happened.
     pub async fn stat_list(&self, filter: &StatFilter) -> Result<Vec<Stat>, StoreError> {
         let (changes, rows) = self.bounded_search("stat_list", self.stats(filter)).await?;
-        let mut sums: BTreeMap<Name, Happened> = BTreeMap::new();
+        let mut sums: BTreeMap<Name, Counters> = BTreeMap::new();
         for row in rows {
             let name = (row.at, row.queue.clone(), row.function.clone());
             row.add_to(sums.entry(name).or_default());
@@ -157,11 +157,11 @@ impl Store {
             let name = (at, change.queue.clone(), change.function.clone());
             change.add_to(sums.entry(name).or_default());
         }
-        let stats = sums.into_iter().map(|((at, queue, function), happened)| Stat {
+        let stats = sums.into_iter().map(|((at, queue, function), counters)| Stat {
             at,
             queue,
             function,
-            happened,
+            counters,
         });
         Ok(stats.collect())
     }
@@ -171,9 +171,9 @@ impl Store {
         &self,
         filter: &StatFilter,
         begin: impl Fn(DateTime<Utc>) -> DateTime<Utc>,
-    ) -> Result<BTreeMap<DateTime<Utc>, Happened>, StoreError> {
+    ) -> Result<BTreeMap<DateTime<Utc>, Counters>, StoreError> {
         let (changes, rows) = self.bounded_search("stat_sums", self.stats(filter)).await?;
-        let mut sums: BTreeMap<DateTime<Utc>, Happened> = BTreeMap::new();
+        let mut sums: BTreeMap<DateTime<Utc>, Counters> = BTreeMap::new();
         for row in rows {
             row.add_to(sums.entry(begin(row.at)).or_default());
         }
@@ -223,7 +223,7 @@ impl Store {
 }
 
 impl row::Model {
-    fn add_to(&self, sum: &mut Happened) {
+    fn add_to(&self, sum: &mut Counters) {
         let counts = [self.enqueued, self.completed, self.failed, self.dead];
         sum.add_row(counts, &self.wait, &self.run);
     }

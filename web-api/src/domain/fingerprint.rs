@@ -2,6 +2,9 @@
 //! have the same fingerprint when only numbers, ids, addresses and quoted texts tell them apart. Pure, and the same in
 //! every version: rows keep it.
 
+use std::hash::Hasher as _;
+
+use fnv::FnvHasher;
 use std::{fmt, net::IpAddr, net::SocketAddr, str::FromStr};
 
 /// Characters of a pattern. Messages that are the same up to here are the same.
@@ -23,12 +26,11 @@ pub struct ParseFingerprintError(String);
 impl Fingerprint {
     /// Of an error with this pattern.
     pub fn of(function: &str, kind: &str, pattern: &str) -> Self {
-        // FNV-1a over 64 bits.
-        let texts = [function, "\0", kind, "\0", pattern];
-        let bytes = texts.iter().flat_map(|text| text.bytes());
-        Self(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }))
+        let mut hasher = FnvHasher::default();
+        for text in [function, "\0", kind, "\0", pattern] {
+            hasher.write(text.as_bytes());
+        }
+        Self(hasher.finish())
     }
 }
 

@@ -1,5 +1,5 @@
 //! The search over jobs as people write it: `state:dead function:fibonacci index>1000 "timed out"`. Reads a
-//! [`JobFilter`](crate::db::jobs::JobFilter) from a text and writes it as one; a filter that is written and read again is the same.
+//! [`JobFilter`](crate::domain::job_filter::JobFilter) from a text and writes it as one; a filter that is written and read again is the same.
 //!
 //! | term | means |
 //! | --- | --- |
@@ -26,7 +26,7 @@ use jobs::json::decimal::Decimal;
 
 pub(crate) use self::parse::{in_order, stored};
 
-use crate::db::jobs::Test;
+use crate::domain::job_filter::Test;
 
 /// The longest text of a search, in characters.
 pub const LONGEST: usize = 2_000;

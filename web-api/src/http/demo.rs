@@ -11,11 +11,11 @@ use super::v1::jobs::output;
 use crate::http::dto::demo::{CurrentValues, IndexList, NewValue, Value};
 use crate::http::dto::jobs::Job;
 use crate::http::dto::pattern::{Key, Wait};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 const EXAMPLE: &str = "{\"index\": 90}";
@@ -57,7 +57,7 @@ const MOST_VALUES: usize = 5_000;
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let Some(function) = state.catalog.get(FIBONACCI) else {
         return Err(ApiError::UnknownFunction {
@@ -101,9 +101,9 @@ pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn all(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn all(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let indices = AppState::of(depot)?.store.index_list(MOST_SHOWN).await?;
-    Ok(Answer::ok(&IndexList {
+    Ok(ApiResponse::ok(&IndexList {
         indices: indices.into_iter().map(Into::into).collect(),
     })?
     .tagged())
@@ -122,10 +122,10 @@ pub async fn all(depot: &mut Depot) -> Result<Answer, ApiError> {
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn current(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn current(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let Some(function) = state.catalog.get(FIBONACCI) else {
-        return Answer::ok(&CurrentValues::default());
+        return ApiResponse::ok(&CurrentValues::default());
     };
     let values = state
         .queues
@@ -135,5 +135,5 @@ pub async fn current(depot: &mut Depot) -> Result<Answer, ApiError> {
         .into_iter()
         .map(|(index, value)| (index, value.into()))
         .collect();
-    Ok(Answer::ok(&CurrentValues(values))?.tagged())
+    Ok(ApiResponse::ok(&CurrentValues(values))?.tagged())
 }

@@ -1,5 +1,6 @@
 //! Reads bodies and queries, and says exactly what is wrong with them.
 
+pub mod caller;
 pub mod fields;
 pub mod json;
 pub mod query;

@@ -10,14 +10,15 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::http::dto::health::{Check, Health, Readiness};
-use crate::http::error::{ApiError, chain};
-use crate::http::response::Answer;
+use crate::http::error::ApiError;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
+use jobs::error::chain;
 
 /// A part that takes longer to answer is as good as away.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// The recorder looks twice a second; past this it is stuck.
-const PULSE_LIMIT: Duration = Duration::from_secs(10);
+const PROGRESS_LIMIT: Duration = Duration::from_secs(10);
 
 /// Is the process alive?
 #[endpoint(
@@ -25,9 +26,9 @@ const PULSE_LIMIT: Duration = Duration::from_secs(10);
     tags("health"),
     responses((status_code = 200, description = "It is.", body = Health)),
 )]
-pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn healthz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let started = AppState::of(depot)?.started;
-    Answer::ok(&Health {
+    ApiResponse::ok(&Health {
         status: "ok".to_owned(),
         version: version::VERSION.to_owned(),
         commit: version::COMMIT.map(str::to_owned),
@@ -47,14 +48,14 @@ pub async fn healthz(depot: &mut Depot) -> Result<Answer, ApiError> {
         (status_code = 503, description = "A part is away.", body = Readiness),
     ),
 )]
-pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn readyz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let (sql, redis) = tokio::join!(
-        tokio::time::timeout(PATIENCE, state.store.check()),
-        tokio::time::timeout(PATIENCE, state.queues.ping()),
+        tokio::time::timeout(TIMEOUT, state.store.check()),
+        tokio::time::timeout(TIMEOUT, state.queues.ping()),
     );
-    let sql = told("sql", sql.map(|ping| ping.map_err(|error| chain(&error))));
-    let mut redis = told("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
+    let sql = check_of("sql", sql.map(|ping| ping.map_err(|error| chain(&error))));
+    let mut redis = check_of("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
     let warnings: Vec<_> = state.redis_warnings.current();
     // It is no reason to take this process away from its callers: their jobs are kept in the database.
     let full = warnings
@@ -70,7 +71,7 @@ pub async fn readyz(depot: &mut Depot) -> Result<Answer, ApiError> {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
     };
-    Answer::json(
+    ApiResponse::json(
         status,
         &Readiness {
             status: word.to_owned(),
@@ -89,11 +90,11 @@ fn all_warnings(state: &Inner, of_redis: &[ServerWarning]) -> Vec<String> {
         .collect()
 }
 
-fn told(name: &str, ping: Result<Result<(), String>, tokio::time::error::Elapsed>) -> Check {
+fn check_of(name: &str, ping: Result<Result<(), String>, tokio::time::error::Elapsed>) -> Check {
     let (ok, message) = match ping {
         Ok(Ok(())) => (true, "answers".to_owned()),
         Ok(Err(error)) => (false, error),
-        Err(_elapsed) => (false, format!("does not answer within {} s", PATIENCE.as_secs())),
+        Err(_elapsed) => (false, format!("does not answer within {} s", TIMEOUT.as_secs())),
     };
     Check {
         name: name.to_owned(),
@@ -106,7 +107,7 @@ fn recorder(state: &Inner) -> Check {
     let (ok, message) = match state.recorder.age() {
         None => (false, "has not looked for outcomes yet".to_owned()),
         Some(age) => (
-            age < PULSE_LIMIT,
+            age < PROGRESS_LIMIT,
             format!("looked for outcomes {:.1} s ago", age.as_secs_f64()),
         ),
     };
@@ -120,7 +121,7 @@ fn recorder(state: &Inner) -> Check {
 /// The metrics of this process in the text format of Prometheus.
 #[handler]
 pub async fn metrics(depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    let text = crate::metrics::render(AppState::of(depot)?).await;
+    let text = crate::http::metrics::render(AppState::of(depot)?).await;
     let headers = res.headers_mut();
     headers.insert(
         CONTENT_TYPE,

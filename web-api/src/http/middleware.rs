@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod authorize;
 pub mod base_path;
+pub mod catch;
 pub mod request_log;

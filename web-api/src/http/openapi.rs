@@ -14,10 +14,12 @@ use salvo::oapi::{
     SecurityRequirement, SecurityScheme, Server, Tag, ToSchema,
 };
 
-use crate::auth::authenticator::{self, Access};
+use crate::auth::roles::Access;
+use crate::auth::sessions::COOKIE;
+use crate::domain::base_path::BasePath;
 use crate::http::dto::events::{JobPatch, Refresh};
-use crate::http::middleware::base_path::BasePath;
-use crate::http::response::problem::{PROBLEM_JSON, Problem};
+use crate::http::dto::problems::Problem;
+use crate::http::response::problem::PROBLEM_JSON;
 use crate::http::routes;
 
 const DESCRIPTION: &str = "Name a function, give it an input: the call becomes a job, a worker runs it, and every \
@@ -34,10 +36,7 @@ pub fn document() -> OpenApi {
     let token = Http::new(HttpAuthScheme::Bearer)
         .description("The token of admins (`SPIRAL_ADMIN_TOKEN`) or viewers (`SPIRAL_VIEWER_TOKEN`), where the server has any.");
     let token = SecurityScheme::Http(token);
-    let session = ApiKeyValue::with_description(
-        authenticator::COOKIE,
-        "What a browser gets by `POST /api/v1/session`.",
-    );
+    let session = ApiKeyValue::with_description(COOKIE, "What a browser gets by `POST /api/v1/session`.");
     let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
     document = document
         .add_security_scheme("token", token)

@@ -2,6 +2,9 @@
 
 pub mod problem;
 
+use std::hash::Hasher as _;
+
+use fnv::FnvHasher;
 use salvo::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
@@ -10,21 +13,21 @@ use salvo::oapi::{Components, EndpointOutRegister, Operation};
 use salvo::prelude::*;
 use serde::Serialize;
 
+use crate::domain::base_path;
 use crate::http::error::ApiError;
-use crate::http::middleware::base_path;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a handler answers when all went well.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
     tagged: bool,
 }
 
-impl Answer {
+impl ApiResponse {
     pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         let headers = vec![
@@ -84,12 +87,11 @@ impl Answer {
     }
 }
 
-/// FNV-1a over 64 bits with the length: enough to see that a list is the one the client has.
+/// A hash with the length: enough to see that a list is the one the client has.
 fn tag_of(body: &[u8]) -> String {
-    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("\"{hash:016x}-{:x}\"", body.len())
+    let mut hasher = FnvHasher::default();
+    hasher.write(body);
+    format!("\"{:016x}-{:x}\"", hasher.finish(), body.len())
 }
 
 /// Whether one of the tags in `If-None-Match` is `tag`, by the weak comparison of RFC 9110.
@@ -101,7 +103,7 @@ fn matches(header: &str, tag: &str) -> bool {
 }
 
 #[async_trait]
-impl Writer for Answer {
+impl Writer for ApiResponse {
     async fn write(mut self, req: &mut Request, _depot: &mut Depot, res: &mut Response) {
         for (name, value) in self.headers.drain(..) {
             res.headers_mut().insert(name, value);
@@ -126,7 +128,7 @@ impl Writer for Answer {
     }
 }
 
-impl EndpointOutRegister for Answer {
+impl EndpointOutRegister for ApiResponse {
     /// Every endpoint names its answers itself.
     fn register(_components: &mut Components, _operation: &mut Operation) {}
 }

@@ -4,8 +4,8 @@ use salvo::http::Method;
 use salvo::prelude::*;
 use salvo::routing::filters;
 
-use crate::auth::authenticator::Access::{self, Call, Change, Enqueue, Open, Read, ReadPublic};
-use crate::auth::authenticator::Scope;
+use crate::auth::roles::Access::{self, Call, Change, Enqueue, Open, Read, ReadPublic};
+use crate::auth::roles::Scope;
 use crate::http::middleware::audit::Audit;
 use crate::http::middleware::authorize::Guard;
 
@@ -71,7 +71,7 @@ fn words_of(pattern: &str, path: &str) -> Option<Vec<bool>> {
     }
 }
 
-fn everything() -> [(&'static str, Vec<Place>); 6] {
+fn everything() -> [(&'static str, Vec<Endpoint>); 6] {
     [
         ("", health()),
         ("", metrics()),
@@ -82,7 +82,7 @@ fn everything() -> [(&'static str, Vec<Place>); 6] {
     ]
 }
 
-fn v1() -> Vec<Place> {
+fn v1() -> Vec<Endpoint> {
     vec![
         at("functions").get(ReadPublic(Scope::Endpoint), crate::http::v1::functions::list),
         at("functions/{name}/jobs").post(Call(Scope::Function), crate::http::v1::functions::call),
@@ -95,7 +95,7 @@ fn v1() -> Vec<Place> {
         at("jobs:batch").post(Enqueue, crate::http::v1::functions::bulk_call::make),
         at("jobs/actions")
             .get(Read, crate::http::v1::bulk_actions::list)
-            .post_told(Change("begin_job_action"), crate::http::v1::bulk_actions::begin),
+            .post_audited(Change("begin_job_action"), crate::http::v1::bulk_actions::begin),
         at("jobs/actions/{id}")
             .get(Read, crate::http::v1::bulk_actions::get)
             .delete(Change("stop_job_action"), crate::http::v1::bulk_actions::stop),
@@ -146,7 +146,7 @@ fn v1() -> Vec<Place> {
 }
 
 /// The routes of the original demo.
-fn demo() -> Vec<Place> {
+fn demo() -> Vec<Endpoint> {
     vec![
         at("values").post(Call(Scope::Fibonacci), crate::http::demo::ask),
         at("values/all").get(ReadPublic(Scope::Fibonacci), crate::http::demo::all),
@@ -155,7 +155,7 @@ fn demo() -> Vec<Place> {
 }
 
 /// Load balancers ask with HEAD as well.
-fn health() -> Vec<Place> {
+fn health() -> Vec<Endpoint> {
     vec![
         at("healthz")
             .under_any_name()
@@ -168,7 +168,7 @@ fn health() -> Vec<Place> {
     ]
 }
 
-fn metrics() -> Vec<Place> {
+fn metrics() -> Vec<Endpoint> {
     vec![
         at("metrics")
             .under_any_name()
@@ -176,7 +176,7 @@ fn metrics() -> Vec<Place> {
     ]
 }
 
-fn documents() -> Vec<Place> {
+fn documents() -> Vec<Endpoint> {
     vec![
         at("openapi.json").get(Open, crate::http::openapi::docs::Document::default()),
         at("docs/{**file}").get(Open, crate::http::openapi::docs::Docs::new()),
@@ -184,7 +184,7 @@ fn documents() -> Vec<Place> {
 }
 
 /// A path and what may be done there. There is no way to add something without saying who may do it.
-struct Place {
+struct Endpoint {
     path: &'static str,
     any_host: bool,
     routes: Vec<Route>,
@@ -196,15 +196,15 @@ struct Route {
     router: Router,
 }
 
-fn at(path: &'static str) -> Place {
-    Place {
+fn at(path: &'static str) -> Endpoint {
+    Endpoint {
         path,
         any_host: false,
         routes: Vec::new(),
     }
 }
 
-impl Place {
+impl Endpoint {
     /// For probes and collectors, which ask for the server by its name in a network of containers, or by none of its own.
     fn under_any_name(self) -> Self {
         Self {
@@ -225,9 +225,9 @@ impl Place {
         self.with(Method::POST, access, handler)
     }
 
-    /// A POST that may change nothing: its handler says what is told to the audit log.
-    fn post_told(self, access: Access, handler: impl Handler) -> Self {
-        self.told(Method::POST, access, Audit::by_handler, handler)
+    /// A POST that may change nothing: its handler says what is recorded in the audit log.
+    fn post_audited(self, access: Access, handler: impl Handler) -> Self {
+        self.audited(Method::POST, access, Audit::by_handler, handler)
     }
 
     fn patch(self, access: Access, handler: impl Handler) -> Self {
@@ -239,10 +239,10 @@ impl Place {
     }
 
     fn with(self, method: Method, access: Access, handler: impl Handler) -> Self {
-        self.told(method, access, Audit::new, handler)
+        self.audited(method, access, Audit::new, handler)
     }
 
-    fn told(
+    fn audited(
         mut self,
         method: Method,
         access: Access,
@@ -264,7 +264,7 @@ impl Place {
     }
 }
 
-fn routed(prefix: &'static str, places: Vec<Place>) -> Router {
+fn routed(prefix: &'static str, places: Vec<Endpoint>) -> Router {
     let mut router = if prefix.is_empty() {
         Router::new()
     } else {

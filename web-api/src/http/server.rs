@@ -16,11 +16,12 @@ use salvo_compression::{Compression, CompressionLevel};
 use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
-use self::acceptor::Door;
-use self::slow_readers::LeastPace;
+use self::acceptor::ClosingAcceptor;
+use self::slow_readers::MinReadRate;
 use crate::http::extract::json;
+use crate::http::middleware::base_path::mount;
+use crate::http::middleware::catch::catch;
 use crate::http::middleware::request_log::observe;
-use crate::http::response::problem;
 use crate::http::state::AppState;
 
 mod acceptor;
@@ -35,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(90);
 /// A client that reads nothing for so long is gone, or as good as gone.
 const STALLED: Duration = Duration::from_mins(1);
 /// How slowly an answer may be read: a megabyte within a minute.
-const LEAST_PACE: LeastPace = LeastPace {
+const MIN_READ_RATE: MinReadRate = MinReadRate {
     grace: Duration::from_secs(30),
     bytes_per_second: 32 << 10,
 };
@@ -90,7 +91,7 @@ impl Listening {
         let fuse = FuseConfig::default()
             .with_connection_idle_timeout(IDLE)
             .with_write_stall_timeout(STALLED);
-        let door = Door::new(self.acceptor, shutdown);
+        let door = ClosingAcceptor::new(self.acceptor, shutdown);
         let closed = door.closed();
         let server = Server::new(door)
             .fuse_config(fuse)
@@ -113,9 +114,9 @@ impl Listening {
 /// The endpoints with everything around them. The order matters: the outermost layer comes first.
 fn service(router: Router, state: AppState) -> Service {
     let base_path = state.settings().base_path.clone();
-    Service::new(base_path.mount(router))
-        .catcher(Catcher::default().hoop(problem::catch))
-        .hoop(LEAST_PACE)
+    Service::new(mount(&base_path, router))
+        .catcher(Catcher::default().hoop(catch))
+        .hoop(MIN_READ_RATE)
         .hoop(json::discard_unread)
         .hoop(observe)
         .hoop(base_path)

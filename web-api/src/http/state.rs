@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use salvo::Depot;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::authenticator::Doorkeeper;
+use crate::auth::authenticator::Authenticator;
 use crate::config::ServerSettings;
 use crate::db::Store;
 use crate::http::error::ApiError;
@@ -20,7 +20,7 @@ use crate::services::bulk_actions::Actions;
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer::Enqueuer;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::progress_marker::Pulse;
+use crate::services::progress_marker::ProgressMarker;
 use crate::services::redis_checks::RedisWarnings;
 
 /// Cheap to clone.
@@ -32,7 +32,7 @@ pub struct AppState {
 /// The parts, by name.
 pub struct Inner {
     pub settings: ServerSettings,
-    pub doorkeeper: Doorkeeper,
+    pub authenticator: Authenticator,
     pub catalog: Arc<Catalog>,
     pub store: Store,
     pub queues: Queues,
@@ -44,7 +44,7 @@ pub struct Inner {
     pub outcomes: Outcomes,
     pub feed: Feed,
     /// The recorder's.
-    pub recorder: Pulse,
+    pub recorder: ProgressMarker,
     pub redis_warnings: RedisWarnings,
     pub metrics: PrometheusHandle,
     pub started: Instant,

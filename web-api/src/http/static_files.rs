@@ -11,9 +11,9 @@ use salvo::prelude::*;
 use salvo::routing::{Filter as _, filters};
 use salvo::serve_static::StaticDir;
 
+use crate::domain::base_path::BasePath;
 use crate::http::error::ApiError;
-use crate::http::middleware::base_path::BasePath;
-use crate::http::response::Answer;
+use crate::http::response::ApiResponse;
 
 /// Everything outside of the API's paths.
 pub(crate) fn router(folder: &Path, base_path: &BasePath) -> anyhow::Result<Router> {
@@ -62,7 +62,7 @@ impl Handler for Pages {
         }
         // Read each time: a new build is served without a new start.
         let answer = match tokio::fs::read_to_string(&self.page).await {
-            Ok(page) => Answer::html(below(&self.base_path, page)).tagged(),
+            Ok(page) => ApiResponse::html(below(&self.base_path, page)).tagged(),
             Err(error) => return ApiError::internal(error).write(req, depot, res).await,
         };
         answer.write(req, depot, res).await;

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::ring::{Found, Reader};
 use super::{Feed, sse};
-use crate::http::error::chain;
+use jobs::error::chain;
 
 /// How often a client hears from us when nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -92,7 +92,7 @@ impl Client {
 
     async fn next(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.stage, Stage::Follow) {
-            Stage::Hello => Some(sse::hello(&self.seen)),
+            Stage::Hello => Some(sse::opening_frame(&self.seen)),
             Stage::Anew => Some(self.begin_anew("expired")),
             Stage::Wait { goal } => self.wait(goal).await,
             Stage::CatchUp { tail, goal, turn } => self.catch_up(tail, goal, turn).await,
@@ -145,9 +145,9 @@ impl Client {
                     self.stage = Stage::CatchUp { tail, goal, turn };
                     return Some(text.into());
                 }
-                let mut hello = sse::hello(&self.seen).to_vec();
-                hello.extend_from_slice(&text);
-                Some(hello.into())
+                let mut opening_frame = sse::opening_frame(&self.seen).to_vec();
+                opening_frame.extend_from_slice(&text);
+                Some(opening_frame.into())
             }
             Err(Error::Expired) => Some(self.begin_anew("expired")),
             Err(error) => {

@@ -248,6 +248,9 @@ mod tests {
             fairness_key: None,
             tags: Vec::new(),
         };
-        assert_eq!(of(&batch, &event).unwrap().state, dto::jobs::State::Scheduled);
+        assert_eq!(
+            of(&batch, &event).unwrap().state,
+            dto::job_state::State::Scheduled
+        );
     }
 }

@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(3);
 
 /// What a client reads first: how soon to come back after a break, and where it stands, so that it misses nothing even
 /// when the connection breaks before the first event.
-pub(super) fn hello(position: &Position) -> Bytes {
+pub(super) fn opening_frame(position: &Position) -> Bytes {
     // Each at a time of its own: all of them break off at the same moment when a server ends.
     let mut text = format!("retry: {}\n", jittered(RETRY).as_millis());
     id(&mut text, position);
@@ -176,12 +176,12 @@ mod tests {
     #[test]
     fn the_first_words_say_where_the_client_stands() {
         let (_, position) = batch(Vec::new());
-        let text = String::from_utf8(hello(&position).to_vec()).unwrap();
+        let text = String::from_utf8(opening_frame(&position).to_vec()).unwrap();
         let (retry, rest) = text.split_once('\n').unwrap();
         let retry: u64 = retry.strip_prefix("retry: ").unwrap().parse().unwrap();
         assert!((1_500..=3_000).contains(&retry), "{retry}");
         assert_eq!(rest, "id: default:17-3\n\n");
-        let text = String::from_utf8(hello(&Position::default()).to_vec()).unwrap();
+        let text = String::from_utf8(opening_frame(&Position::default()).to_vec()).unwrap();
         assert!(!text.contains("id:"), "{text}");
     }
 }

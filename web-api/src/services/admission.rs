@@ -85,11 +85,11 @@ impl Backlogs {
                 line.running += count.jobs;
             }
         }
-        let dead = ended.iter().map(|stat| stat.happened.dead).sum();
+        let dead = ended.iter().map(|stat| stat.counters.dead).sum();
         self.dead.store(dead, Ordering::Relaxed);
         for stat in ended {
             #[expect(clippy::cast_precision_loss, reason = "jobs of some minutes")]
-            let jobs = (stat.happened.completed + stat.happened.dead) as f64;
+            let jobs = (stat.counters.completed + stat.counters.dead) as f64;
             lines.entry(stat.queue).or_default().ended_per_second += jobs / seconds;
         }
         for (queue, limit) in limits {

@@ -19,14 +19,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::db::batches::Batch;
 use crate::db::batches::insert::{BatchInserted, NewBatch};
-use crate::db::batches::{Batch, BatchId};
 use crate::db::jobs::{Job, Place};
 use crate::db::{Store, StoreError};
-use crate::http::error::chain;
+use crate::domain::ids::BatchId;
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer::EnqueueError;
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::retry_loop::{RetryLoop, jittered};
+use jobs::error::chain;
 
 /// Jobs in one batch.
 pub const MOST_JOBS: usize = 10_000;
@@ -34,11 +35,11 @@ pub const MOST_JOBS: usize = 10_000;
 /// Batches that are read, checked and recorded at the same time: each may take a hundred megabytes on the way.
 const AT_ONCE: usize = 2;
 /// How long a caller waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A commit that failed faster than this met a connection that had died in the pool: the next one is likely good.
 const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(500);
 /// Between two looks at batches that were touched, so that one whose jobs end one by one is not looked at for each.
-const BREATH: Duration = Duration::from_millis(20);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 /// Between two looks at all open batches.
 const SWEEP: Duration = Duration::from_secs(5);
 /// Open batches in one look.
@@ -48,7 +49,7 @@ const SOME: usize = 500;
 
 /// Says which batches may have their last outcome. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Touched {
+pub struct DirtyBatches {
     ids: Arc<Mutex<BTreeSet<BatchId>>>,
     notify: Arc<Notify>,
 }
@@ -59,7 +60,7 @@ pub struct Batches {
     store: Store,
     windows: Windows,
     places: Arc<Semaphore>,
-    touched: Touched,
+    dirty: DirtyBatches,
 }
 
 /// A batch that has its row.
@@ -70,7 +71,7 @@ pub struct Made {
     pub created: bool,
 }
 
-impl Touched {
+impl DirtyBatches {
     pub fn add(&self, ids: impl IntoIterator<Item = BatchId>) {
         let mut known = self.lock();
         let before = known.len();
@@ -94,14 +95,14 @@ impl Batches {
     pub fn new(
         store: &Store,
         windows: Windows,
-        touched: Touched,
+        dirty: DirtyBatches,
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let batches = Self {
             store: store.clone(),
             windows: windows.clone(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
-            touched: touched.clone(),
+            dirty: dirty.clone(),
         };
         let closer = Closer {
             store: store.for_roles(),
@@ -110,7 +111,7 @@ impl Batches {
         let role = async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = closer.run(touched) => {}
+                () = closer.run(dirty) => {}
             }
         };
         (batches, role)
@@ -121,7 +122,7 @@ impl Batches {
     /// # Errors
     /// When too many others do that, for too long.
     pub async fn turn(&self) -> Result<OwnedSemaphorePermit, EnqueueError> {
-        match tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
+        match tokio::time::timeout(CALLER_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_closed)) => Err(EnqueueError::Stopping),
             Err(_elapsed) => Err(EnqueueError::Full),
@@ -148,9 +149,9 @@ impl Batches {
         match inserted.map_err(|error| EnqueueError::Store(Arc::new(error)))? {
             BatchInserted::Created { batch, jobs } => {
                 count(&jobs);
-                lined_up(&self.windows, &jobs);
+                enqueued(&self.windows, &jobs);
                 if jobs.is_empty() {
-                    self.touched.add([batch.id]);
+                    self.dirty.add([batch.id]);
                 }
                 Ok(Made { batch, created: true })
             }
@@ -165,14 +166,14 @@ impl Batches {
 
     /// Says that jobs of this batch were ended other than by an event.
     pub fn touch(&self, id: BatchId) {
-        self.touched.add([id]);
+        self.dirty.add([id]);
     }
 }
 
-fn lined_up(windows: &Windows, jobs: &[Job]) {
+fn enqueued(windows: &Windows, jobs: &[Job]) {
     let queues: BTreeSet<&QueueName> = jobs.iter().map(|job| &job.queue).collect();
     for queue in queues {
-        windows.lined_up(queue);
+        windows.enqueued(queue);
     }
 }
 
@@ -194,12 +195,12 @@ struct Closer {
 }
 
 impl Closer {
-    async fn run(self, touched: Touched) {
-        let mut outage = Outage::new("batches, closing those that are finished");
+    async fn run(self, dirty: DirtyBatches) {
+        let mut retries = RetryLoop::new("batches, closing those that are finished");
         let mut next_sweep = Instant::now();
         loop {
             let sweep = tokio::select! {
-                () = touched.notify.notified() => false,
+                () = dirty.notify.notified() => false,
                 () = tokio::time::sleep_until(next_sweep) => true,
             };
             let result = if sweep {
@@ -207,14 +208,14 @@ impl Closer {
                 self.sweep().await
             } else {
                 // Should it fail, the next sweep finds them.
-                self.close_done(&touched.take()).await
+                self.close_done(&dirty.take()).await
             };
             let pause = match result {
                 Ok(()) => {
-                    outage.over();
-                    BREATH
+                    retries.over();
+                    MIN_PAUSE
                 }
-                Err(error) => outage.failed(&error),
+                Err(error) => retries.failed(&error),
             };
             tokio::time::sleep(pause).await;
         }
@@ -246,7 +247,7 @@ impl Closer {
                     metrics::counter!("spiral_batches_finished_total").increment(1);
                     let called = closed.job.as_slice();
                     count(called);
-                    lined_up(&self.windows, called);
+                    enqueued(&self.windows, called);
                 }
                 // Not yet after all, or another process was faster.
                 Ok(None) => {}

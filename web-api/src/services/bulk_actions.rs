@@ -16,24 +16,25 @@ use jobs::queue::Queues;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::db::bulk_actions::{Action, ActionState, JobAction, Step};
+use crate::db::bulk_actions::{Action, ActionState, BulkAction, Step};
 use crate::db::job_history::{Actor, Cause};
-use crate::db::jobs::{Counted, Job, JobFilter, UnfinishedJob};
+use crate::db::jobs::{Counted, Job, UnfinishedJob};
 use crate::db::{Store, StoreError};
-use crate::http::error::chain;
+use crate::domain::job_filter::JobFilter;
 use crate::services;
-use crate::services::batch_closer::Touched;
-use crate::services::cancel::CallOffError;
+use crate::services::batch_closer::DirtyBatches;
+use crate::services::cancel::CancelError;
 use crate::services::dispatcher::window::Windows;
 use crate::services::retry;
-use crate::services::retry_loop::{Outage, PartError, jittered};
+use crate::services::retry_loop::{PartError, RetryLoop, jittered};
+use jobs::error::chain;
 
 /// Actions that may be under way.
 pub const MOST: u64 = 100;
 /// How long an action rests that could not go on.
 const REST: Duration = Duration::from_secs(5);
 /// How long the count before an action may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How it goes about its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ enum BulkError {
     #[error(transparent)]
     Again(#[from] PartError),
     #[error(transparent)]
-    CallOff(#[from] CallOffError),
+    CallOff(#[from] CancelError),
 }
 
 /// What the role works with.
@@ -79,7 +80,7 @@ pub struct Bulk {
     /// The queues that are served: jobs of others are not run again.
     pub names: Vec<QueueName>,
     pub windows: Windows,
-    pub touched: Touched,
+    pub dirty: DirtyBatches,
     pub settings: BulkSettings,
 }
 
@@ -109,13 +110,13 @@ impl Actions {
     pub async fn count(&self, action: Action, filter: &JobFilter) -> Result<Counted, StoreError> {
         let nothing = Counted { jobs: 0, exact: true };
         match narrowed(action, filter) {
-            Some(filter) => self.store.job_count(&filter, begin(), PATIENCE).await,
+            Some(filter) => self.store.job_count(&filter, begin(), COUNT_TIMEOUT).await,
             None => Ok(nothing),
         }
     }
 
     /// Records an action, which begins at once. `None` when too many are under way.
-    pub async fn start(&self, action: Action, filter: &JobFilter) -> Result<Option<JobAction>, StoreError> {
+    pub async fn start(&self, action: Action, filter: &JobFilter) -> Result<Option<BulkAction>, StoreError> {
         let total = self.count(action, filter).await?;
         self.start_by(action, filter, total, None).await
     }
@@ -127,14 +128,14 @@ impl Actions {
         filter: &JobFilter,
         total: Counted,
         actor: Option<Actor>,
-    ) -> Result<Option<JobAction>, StoreError> {
+    ) -> Result<Option<BulkAction>, StoreError> {
         if self.store.job_action_running().await? >= MOST {
             return Ok(None);
         }
         // Where nothing fits there is nothing to walk through.
         let none = narrowed(action, filter).is_none();
         let now = clock::now().trunc_subsecs(3);
-        let action = JobAction {
+        let action = BulkAction {
             id: JobId::new(),
             action,
             filter: narrowed(action, filter).unwrap_or_else(|| filter.clone()),
@@ -193,14 +194,14 @@ fn narrowed(action: Action, filter: &JobFilter) -> Option<JobFilter> {
 
 async fn run(bulk: Bulk, notify: Arc<Notify>, shutdown: CancellationToken) {
     let owner = JobId::new().to_string();
-    let mut outage = Outage::new("actions on many jobs");
+    let mut retries = RetryLoop::new("actions on many jobs");
     loop {
         let pause = match bulk.work(&owner, &shutdown).await {
             Ok(()) => {
-                outage.over();
+                retries.over();
                 jittered(bulk.settings.tick)
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -233,7 +234,7 @@ impl Bulk {
     /// Until its end, or until it is somebody else's.
     async fn go(
         &self,
-        action: &JobAction,
+        action: &BulkAction,
         owner: &str,
         shutdown: &CancellationToken,
     ) -> Result<(), BulkError> {
@@ -262,7 +263,7 @@ impl Bulk {
     }
 
     /// Returns how many of them it has changed.
-    async fn act(&self, action: &JobAction, jobs: &[Job]) -> Result<u64, BulkError> {
+    async fn act(&self, action: &BulkAction, jobs: &[Job]) -> Result<u64, BulkError> {
         let mut by_queue = BTreeMap::<&QueueName, Vec<&Job>>::new();
         for job in jobs {
             by_queue.entry(&job.queue).or_default().push(job);
@@ -301,7 +302,7 @@ impl Bulk {
         let elsewhere = services::cancel::in_queue(&self.queues, unfinished).await?;
         let in_queue = all - elsewhere.len() as u64;
         let in_sql = services::cancel::elsewhere(&self.store, &self.queues, elsewhere).await?;
-        self.touched.add(jobs.iter().filter_map(|job| job.batch));
+        self.dirty.add(jobs.iter().filter_map(|job| job.batch));
         Ok(in_queue + in_sql)
     }
 }

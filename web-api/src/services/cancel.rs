@@ -1,4 +1,4 @@
-//! Calls off jobs that Redis does not hold: that SQL keeps, that were lost with Redis, or that are on their way from one
+//! Cancels jobs that Redis does not hold: that SQL keeps, that were lost with Redis, or that are on their way from one
 //! to the other.
 //!
 //! "Redis does not hold it" also holds for a job that has just ended, and for one whose push is under way. So a row is
@@ -15,20 +15,20 @@ use jobs::queue::{Cancelled, Queues};
 use crate::db::jobs::dispatch::AHEAD;
 use crate::db::jobs::{Job, Place, UnfinishedJob};
 use crate::db::{Store, StoreError};
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 
 /// Jobs in one event, and in one read.
 const CHUNK: usize = 500;
 /// How long outcomes, and pushes, that are on their way may take. Past it the caller is asked to try again.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 /// A push that was under way longer ago than this has arrived or never will: its deadline by Redis's clock, and as much
 /// again for clocks that differ.
 const ARRIVED: Duration = PUSH_WITHIN.saturating_mul(2);
 
-/// Why jobs could not be called off.
+/// Why jobs could not be cancelled.
 #[derive(Debug, thiserror::Error)]
-pub enum CallOffError {
+pub enum CancelError {
     #[error("the database failed")]
     Store(#[from] StoreError),
     #[error("the queue failed")]
@@ -37,13 +37,13 @@ pub enum CallOffError {
     Behind,
 }
 
-/// Ends those that Redis does not hold. Those that come into it meanwhile are called off there. Returns how many were
-/// called off; one that has ended stays as it is.
+/// Ends those that Redis does not hold. Those that come into it meanwhile are cancelled there. Returns how many were
+/// cancelled; one that has ended stays as it is.
 pub async fn elsewhere(
     store: &Store,
     queues: &Queues,
     mut jobs: Vec<UnfinishedJob>,
-) -> Result<u64, CallOffError> {
+) -> Result<u64, CancelError> {
     let start = Instant::now();
     let mut ended = 0;
     while !jobs.is_empty() {
@@ -64,8 +64,8 @@ pub async fn elsewhere(
         // The dispatcher was faster, or they have ended meanwhile: the next look tells.
         jobs.extend(taken);
         if !jobs.is_empty() {
-            if start.elapsed() > PATIENCE {
-                return Err(CallOffError::Behind);
+            if start.elapsed() > CANCEL_TIMEOUT {
+                return Err(CancelError::Behind);
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -129,7 +129,7 @@ async fn unfinished(store: &Store, jobs: &[UnfinishedJob]) -> Result<Vec<Job>, S
 }
 
 /// Waits until SQL knows everything that the queues have done so far.
-async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Result<(), CallOffError> {
+async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Result<(), CancelError> {
     let recorder = queues.recorder(names, "calling-off");
     let marks = recorder.marks().await?;
     loop {
@@ -139,8 +139,8 @@ async fn recorded(queues: &Queues, names: &[QueueName], start: Instant) -> Resul
             // Such as a group that went with Redis's data: its recorder makes it again.
             Err(error) => tracing::debug!(%error, "cannot tell yet what is recorded"),
         }
-        if start.elapsed() > PATIENCE {
-            return Err(CallOffError::Behind);
+        if start.elapsed() > CANCEL_TIMEOUT {
+            return Err(CancelError::Behind);
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -25,12 +25,12 @@ use jobs::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::batches::BatchId;
 use crate::db::jobs::{Inserted, Job, NewJob, Place};
 use crate::db::{Store, StoreError};
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::domain::ids::BatchId;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 use crate::services::dispatcher::window::{Places, Windows};
-use crate::services::reconciler::Wake;
+use crate::services::reconciler::ReconcileRequest;
 pub use request_hash::request_hash;
 
 /// Jobs in one commit.
@@ -110,11 +110,11 @@ impl EnqueueError {
 /// The way in for requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Enqueuer {
-    waiting: mpsc::Sender<Waiting>,
+    waiting: mpsc::Sender<PendingCall>,
     bytes: Arc<Semaphore>,
 }
 
-struct Waiting {
+struct PendingCall {
     job: NewJob,
     /// Bytes of its input, about, which nobody else may have while it waits.
     bytes: u32,
@@ -129,7 +129,7 @@ impl Enqueuer {
         store: Store,
         queues: Queues,
         windows: Windows,
-        wake: Wake,
+        wake: ReconcileRequest,
         shutdown: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (waiting, arrivals) = mpsc::channel(WAITING);
@@ -162,7 +162,7 @@ impl Enqueuer {
         let weight = weight.map_err(|_none_left| EnqueueError::Full)?;
         let (answer, outcome) = oneshot::channel();
         self.waiting
-            .try_send(Waiting {
+            .try_send(PendingCall {
                 job,
                 bytes,
                 _weight: weight,
@@ -180,12 +180,12 @@ async fn run(
     store: Store,
     queues: Queues,
     windows: Windows,
-    wake: Wake,
-    mut arrivals: mpsc::Receiver<Waiting>,
+    wake: ReconcileRequest,
+    mut arrivals: mpsc::Receiver<PendingCall>,
     shutdown: CancellationToken,
 ) {
     let (pusher, pushing) = push::pusher(queues.clone(), windows.clone(), wake);
-    let desk = Desk {
+    let committer = Committer {
         store,
         queues,
         windows,
@@ -203,7 +203,7 @@ async fn run(
                     }
                     let mut portions = portions(std::mem::take(&mut batch)).into_iter();
                     while let Some(portion) = portions.next() {
-                        let Err(error) = desk.commit(portion).await else {
+                        let Err(error) = committer.commit(portion).await else {
                             continue;
                         };
                         // Those behind them, and those that came meanwhile, would wait as long for the same answer.
@@ -222,7 +222,7 @@ async fn run(
 }
 
 /// What jobs of a commit need to go into Redis.
-struct Seats {
+struct Reservations {
     /// Until when the jobs of each queue may be pushed.
     deadlines: HashMap<QueueName, Deadline>,
     /// Until Redis counts them itself.
@@ -230,7 +230,7 @@ struct Seats {
 }
 
 /// Where jobs are committed.
-struct Desk {
+struct Committer {
     store: Store,
     queues: Queues,
     windows: Windows,
@@ -239,13 +239,13 @@ struct Desk {
     silent: Mutex<HashMap<QueueName, Instant>>,
 }
 
-impl Desk {
+impl Committer {
     /// Commits a batch and answers its callers. A job that the database refuses fails alone.
     ///
     /// # Errors
     /// When the database is away: its callers know, and so should those behind them.
-    async fn commit(&self, mut batch: Vec<Waiting>) -> Result<(), EnqueueError> {
-        let seats = self.place(&mut batch).await;
+    async fn commit(&self, mut batch: Vec<PendingCall>) -> Result<(), EnqueueError> {
+        let reservations = self.place(&mut batch).await;
         let mut batches = VecDeque::from([batch]);
         let mut created = Vec::new();
         let mut away = None;
@@ -280,7 +280,7 @@ impl Desk {
                 }
             }
         }
-        self.pusher.push(created, seats).await;
+        self.pusher.push(created, reservations).await;
         away.map_or(Ok(()), |error| Err(EnqueueError::Store(error)))
     }
 
@@ -303,11 +303,11 @@ impl Desk {
 
     /// Says who keeps each job. The deadlines of their pushes are set before their rows exist: whoever finds them
     /// dispatched and unknown later on knows that the push is over. Without Redis they line up.
-    async fn place(&self, batch: &mut [Waiting]) -> Seats {
+    async fn place(&self, batch: &mut [PendingCall]) -> Reservations {
         let now = clock::now().trunc_subsecs(3);
         let mut deadlines = HashMap::<QueueName, Option<Deadline>>::new();
         let mut places = self.windows.places();
-        for Waiting { job, bytes, .. } in batch {
+        for PendingCall { job, bytes, .. } in batch {
             job.place = Place::Backlog;
             if self.windows.is_far_off(job.run_at, now) {
                 job.place = Place::Parked;
@@ -324,7 +324,7 @@ impl Desk {
         let known = deadlines
             .into_iter()
             .filter_map(|(queue, deadline)| Some((queue, deadline?)));
-        Seats {
+        Reservations {
             deadlines: known.collect(),
             _places: places,
         }
@@ -332,8 +332,8 @@ impl Desk {
 }
 
 /// In commits of so many bytes.
-fn portions(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
-    let mut portions: Vec<Vec<Waiting>> = Vec::new();
+fn portions(batch: Vec<PendingCall>) -> Vec<Vec<PendingCall>> {
+    let mut portions: Vec<Vec<PendingCall>> = Vec::new();
     let mut bytes = 0;
     for waiting in batch {
         let size = usize::try_from(waiting.bytes).unwrap_or(usize::MAX);
@@ -382,7 +382,7 @@ pub(crate) fn count(inserted: &Inserted) {
 }
 
 /// A caller that has gone needs no answer.
-fn answer(waiting: Waiting, outcome: Result<Enqueued, EnqueueError>) {
+fn answer(waiting: PendingCall, outcome: Result<Enqueued, EnqueueError>) {
     waiting.answer.send(outcome).ok();
 }
 

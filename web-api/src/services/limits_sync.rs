@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
 use crate::db::queues::Limit;
-use crate::services::retry_loop::{Outage, PartError, jittered};
+use crate::services::retry_loop::{PartError, RetryLoop, jittered};
 
 /// How often the two are compared.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -34,14 +34,14 @@ pub async fn set(
 
 /// Compares until `shutdown`. Never ends of an error.
 pub async fn run(store: Store, queues: Queues, names: Vec<QueueName>, shutdown: CancellationToken) {
-    let mut outage = Outage::new("limits of the queues");
+    let mut retries = RetryLoop::new("limits of the queues");
     loop {
         let pause = match compare(&store, &queues, &names).await {
             Ok(()) => {
-                outage.over();
+                retries.over();
                 jittered(PAUSE)
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         if tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok() {
             return;

@@ -64,7 +64,7 @@ impl Outcomes {
     }
 
     /// Tells everyone who waits for this job, which has its final state, what became of it.
-    pub fn fulfil(&self, job: Job) {
+    pub fn resolve_job(&self, job: Job) {
         if let Some(sender) = self.lock().get(&job.id) {
             sender.send_replace(Some(Arc::new(job)));
         }
@@ -79,7 +79,7 @@ impl Outcomes {
                 return Ok(());
             }
             if let Some(job) = self.store.job_get(id).await?.filter(|job| job.state.is_final()) {
-                self.fulfil(job);
+                self.resolve_job(job);
                 return Ok(());
             }
             tokio::time::sleep(pause).await;

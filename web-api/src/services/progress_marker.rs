@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 /// Cheap to clone: the role beats it, others read it.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Mutex<Option<Instant>>>);
+pub struct ProgressMarker(Arc<Mutex<Option<Instant>>>);
 
-impl Pulse {
+impl ProgressMarker {
     /// The role got through its round.
-    pub fn beat(&self) {
+    pub fn passed(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Whether it has got through a round since `moment`.
-    pub fn has_beaten_since(&self, moment: Instant) -> bool {
+    pub fn has_passed_since(&self, moment: Instant) -> bool {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_some_and(|beat| beat >= moment)
+            .is_some_and(|passed| passed >= moment)
     }
 
     /// The time since the last beat; `None` before the first.
@@ -26,6 +26,6 @@ impl Pulse {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .map(|beat| beat.elapsed())
+            .map(|passed| passed.elapsed())
     }
 }

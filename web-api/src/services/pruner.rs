@@ -10,7 +10,7 @@ use jobs::clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::db::{Store, StoreError};
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::retry_loop::{RetryLoop, jittered};
 
 /// What is deleted, and how fast.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl PruneSettings {
 
 /// Prunes until `shutdown`.
 pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationToken) {
-    let mut outage = Outage::new("pruner");
+    let mut retries = RetryLoop::new("pruner");
     loop {
         // Nothing in a round suffers from being cut off.
         let result = tokio::select! {
@@ -50,10 +50,10 @@ pub async fn run(store: Store, settings: PruneSettings, shutdown: CancellationTo
         };
         let pause = match result {
             Ok(()) => {
-                outage.over();
+                retries.over();
                 jittered(settings.interval)
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         if tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok() {
             return;

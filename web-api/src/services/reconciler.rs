@@ -3,7 +3,7 @@
 //!
 //! Runs at the start, when a queue came back empty, when a push failed, and now and then. A job that Redis does not
 //! know is not always lost: its push may be under way, or it has just finished. So rows that were dispatched a moment
-//! ago are left alone, until no push of theirs can arrive any more (see [`crate::services::dispatcher::PUSH_WITHIN`]), and before a
+//! ago are left alone, until no push of theirs can arrive any more (see [`crate::services::dispatcher::hand_over::PUSH_WITHIN`]), and before a
 //! row is taken back everything that had happened when Redis was asked is recorded.
 
 mod pass;
@@ -15,10 +15,10 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
-use crate::services::dispatcher::PUSH_WITHIN;
+use crate::services::dispatcher::hand_over::PUSH_WITHIN;
 use crate::services::dispatcher::window::Windows;
-use crate::services::progress_marker::Pulse;
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::progress_marker::ProgressMarker;
+use crate::services::retry_loop::{RetryLoop, jittered};
 
 /// How often, and from which age on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +44,11 @@ impl Default for ReconcileSettings {
 
 /// Asks the reconciler to look after rows that were not pushed. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Wake {
+pub struct ReconcileRequest {
     notify: Arc<Notify>,
 }
 
-impl Wake {
+impl ReconcileRequest {
     pub fn new() -> Self {
         Self::default()
     }
@@ -77,8 +77,8 @@ pub struct Reconciler {
     pub names: Vec<QueueName>,
     pub windows: Windows,
     /// Beats when the recorder of this process is up to date with what it has read.
-    pub recorder: Pulse,
-    pub wake: Wake,
+    pub recorder: ProgressMarker,
+    pub wake: ReconcileRequest,
     pub settings: ReconcileSettings,
 }
 
@@ -93,13 +93,13 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
         wake,
         settings,
     } = reconciler;
-    let mut outage = Outage::new("reconciler");
+    let mut retries = RetryLoop::new("reconciler");
     let mut instance = None;
     let mut next_round = Instant::now();
     // When the last row that may have been lost is old enough.
     let mut all_old_at: Option<Instant> = None;
     let mut next_look = Instant::now();
-    let mut unsettled: Vec<pass::Unsettled> = Vec::new();
+    let mut unsettled: Vec<pass::Unrecorded> = Vec::new();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -129,7 +129,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
                 return Ok(Seen::Nothing);
             }
             unsettled = pass::round(&store, &queues, &windows, &recorder, &away, settings.min_age).await?;
-            Ok::<_, pass::RoundError>(if unsettled.is_empty() {
+            Ok::<_, pass::PassError>(if unsettled.is_empty() {
                 Seen::All
             } else {
                 Seen::Nothing
@@ -142,7 +142,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
         };
         let pause = match result {
             Ok(done) => {
-                outage.over();
+                retries.over();
                 match done {
                     Seen::Nothing => {}
                     // Not at once: a recorder may be writing down what it has read of a queue that is no more, and what
@@ -161,7 +161,7 @@ pub async fn run(reconciler: Reconciler, shutdown: CancellationToken) {
                 }
                 settings.tick
             }
-            Err(error) => outage.failed(&error).min(settings.tick),
+            Err(error) => retries.failed(&error).min(settings.tick),
         };
         next_look = Instant::now() + pause;
     }

@@ -15,27 +15,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
 use crate::db::jobs::apply_events::{Applied, AppliedChange};
-use crate::http::error::chain;
-use crate::services::batch_closer::Touched;
+use crate::services::batch_closer::DirtyBatches;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::progress_marker::Pulse;
-use crate::services::retry_loop::Outage;
+use crate::services::progress_marker::ProgressMarker;
+use crate::services::retry_loop::RetryLoop;
+use jobs::error::chain;
 
 /// How long one read waits for news; also how long an orderly end takes at most.
 const BLOCK: Duration = Duration::from_millis(500);
 
 /// Records until `shutdown`. What is applied but not acknowledged then comes again and changes nothing.
-/// `touched` is told of batches whose jobs have ended; `pulse` beats whenever SQL is up to date with what was read.
+/// `dirty` is told of batches whose jobs have ended; `pulse` beats whenever SQL is up to date with what was read.
 pub async fn run(
     store: Store,
     mut recorder: Recorder,
     outcomes: Outcomes,
-    touched: Touched,
-    pulse: Pulse,
+    dirty: DirtyBatches,
+    pulse: ProgressMarker,
     shutdown: CancellationToken,
 ) {
-    let mut queue = Outage::new("recorder, reading the queue's events");
-    let mut database = Outage::new("recorder, writing to the database");
+    let mut queue = RetryLoop::new("recorder, reading the queue's events");
+    let mut database = RetryLoop::new("recorder, writing to the database");
     while !shutdown.is_cancelled() {
         // Not cut off by `shutdown`: entries that were given out and dropped would wait for a successor.
         let batches = match recorder.read(BLOCK).await {
@@ -47,7 +47,7 @@ pub async fn run(
         };
         queue.over();
         if batches.is_empty() {
-            pulse.beat();
+            pulse.passed();
             continue;
         }
         let applied = loop {
@@ -60,10 +60,10 @@ pub async fn run(
             }
         };
         database.over();
-        pulse.beat();
-        tell(&applied, &batches);
-        touched.add(applied.changes.iter().filter_map(AppliedChange::ended_in));
-        fulfil(&store, &outcomes, &batches).await;
+        pulse.passed();
+        report(&applied, &batches);
+        dirty.add(applied.changes.iter().filter_map(AppliedChange::ended_in));
+        wake_waiters(&store, &outcomes, &batches).await;
         if let Err(error) = recorder.ack(&batches).await {
             pause(queue.failed(&error), &shutdown).await;
         }
@@ -76,7 +76,7 @@ async fn pause(pause: Duration, shutdown: &CancellationToken) {
 
 /// Answers the requests of this process that wait for one of these jobs. It goes by the events, not by what they changed:
 /// the change may have been made by a predecessor that could not acknowledge it.
-async fn fulfil(store: &Store, outcomes: &Outcomes, batches: &[EventBatch]) {
+async fn wake_waiters(store: &Store, outcomes: &Outcomes, batches: &[EventBatch]) {
     let waited_for: Vec<JobId> = batches
         .iter()
         .flat_map(|batch| &batch.events)
@@ -86,7 +86,7 @@ async fn fulfil(store: &Store, outcomes: &Outcomes, batches: &[EventBatch]) {
     match store.job_get_many(&waited_for).await {
         Ok(jobs) => {
             for job in jobs.into_iter().filter(|job| job.state.is_final()) {
-                outcomes.fulfil(job);
+                outcomes.resolve_job(job);
             }
         }
         Err(error) => {
@@ -115,7 +115,7 @@ fn finished(event: &JobEvent) -> Option<JobId> {
 }
 
 /// Metrics and log of a batch.
-fn tell(applied: &Applied, batches: &[EventBatch]) {
+fn report(applied: &Applied, batches: &[EventBatch]) {
     let mut lag = HashMap::new();
     for batch in batches {
         let seconds = lag.entry(batch.queue.to_string()).or_insert(0.0);
@@ -125,7 +125,7 @@ fn tell(applied: &Applied, batches: &[EventBatch]) {
         metrics::gauge!("spiral_record_lag_seconds", "queue" => queue).set(seconds);
     }
     for change in &applied.changes {
-        tell_change(change);
+        report_change(change);
     }
     for (id, error) in &applied.refused {
         metrics::counter!("spiral_events_refused_total").increment(1);
@@ -133,7 +133,7 @@ fn tell(applied: &Applied, batches: &[EventBatch]) {
     }
 }
 
-fn tell_change(applied: &AppliedChange) {
+fn report_change(applied: &AppliedChange) {
     let change = &applied.change;
     for attempt in &change.ended {
         let labels = [

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jobs::queue::{Queues, ServerWarning};
 use tokio_util::sync::CancellationToken;
 
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::retry_loop::{RetryLoop, jittered};
 
 /// Between two looks: an operator who sets a policy right sees it soon, and so does who waits for a full Redis.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -32,16 +32,16 @@ impl RedisWarnings {
 
 /// Looks until `shutdown`. Never ends of an error.
 pub async fn watch(queues: Queues, warnings: RedisWarnings, shutdown: CancellationToken) {
-    let mut outage = Outage::new("look at Redis's settings");
+    let mut retries = RetryLoop::new("look at Redis's settings");
     loop {
         let pause = match queues.server_warnings().await {
             Ok(found) => {
-                outage.over();
+                retries.over();
                 let before = warnings.replace(found.clone());
-                tell(&before, &found);
+                report(&before, &found);
                 jittered(PAUSE)
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         if tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok() {
             return;
@@ -49,7 +49,7 @@ pub async fn watch(queues: Queues, warnings: RedisWarnings, shutdown: Cancellati
     }
 }
 
-fn tell(before: &[ServerWarning], now: &[ServerWarning]) {
+fn report(before: &[ServerWarning], now: &[ServerWarning]) {
     let new = |warning: &&ServerWarning, among: &[ServerWarning]| {
         !among.iter().any(|other| warning.is_about_the_same(other))
     };

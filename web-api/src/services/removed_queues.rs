@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Store;
 use crate::db::job_counts::JobCount;
-use crate::services::batch_closer::Touched;
+use crate::services::batch_closer::DirtyBatches;
 use crate::services::outcome_waiters::Outcomes;
-use crate::services::progress_marker::Pulse;
+use crate::services::progress_marker::ProgressMarker;
 use crate::services::recorder;
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::retry_loop::{RetryLoop, jittered};
 
 /// How soon a queue is looked after that a process with the old setting put a job into.
 const LOOK: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ pub struct RemovedQueues {
     /// The queues of the setting.
     names: Vec<QueueName>,
     outcomes: Outcomes,
-    touched: Touched,
+    dirty: DirtyBatches,
 }
 
 impl RemovedQueues {
@@ -51,27 +51,27 @@ impl RemovedQueues {
         queues: &Queues,
         names: &[QueueName],
         outcomes: &Outcomes,
-        touched: &Touched,
+        dirty: &DirtyBatches,
     ) -> Self {
         Self {
             store: store.clone(),
             queues: queues.clone(),
             names: names.to_vec(),
             outcomes: outcomes.clone(),
-            touched: touched.clone(),
+            dirty: dirty.clone(),
         }
     }
 
     /// Looks after them until `shutdown`. Never ends of an error.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut outage = Outage::new("queues that left SPIRAL_QUEUES");
+        let mut retries = RetryLoop::new("queues that left SPIRAL_QUEUES");
         // One that was found stays until the end of the process: there may be events of it after its last job has ended.
         let mut known = BTreeSet::new();
         let mut recording: Option<(JoinHandle<()>, CancellationToken)> = None;
         loop {
             let pause = match self.store.job_counts().await {
                 Ok(counts) => {
-                    outage.over();
+                    retries.over();
                     let found = unfinished(&counts, &self.names);
                     if found.keys().any(|queue| !known.contains(queue)) {
                         known.extend(found.keys().cloned());
@@ -84,7 +84,7 @@ impl RemovedQueues {
                     }
                     jittered(LOOK)
                 }
-                Err(error) => outage.failed(&error),
+                Err(error) => retries.failed(&error),
             };
             if tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok() {
                 return end(recording).await;
@@ -102,8 +102,8 @@ impl RemovedQueues {
             self.store.clone(),
             reader,
             self.outcomes.clone(),
-            self.touched.clone(),
-            Pulse::default(),
+            self.dirty.clone(),
+            ProgressMarker::default(),
             stop.clone(),
         );
         (tokio::spawn(recording), stop)

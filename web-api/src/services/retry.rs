@@ -1,7 +1,7 @@
 //! Runs jobs again that have ended.
 //!
 //! The row is what counts: it goes to the backlog, from which `dispatch` hands it over as any other. It ended, so
-//! Redis has let go of it, or does so now, where its id is still in a lane because it was called off there. Where a push
+//! Redis has let go of it, or does so now, where its id is still in a lane because it was cancelled there. Where a push
 //! of it was on its way, the next one finds it there and changes nothing, and `reconcile` sees to the rest. What the
 //! queue told of its earlier life may still come, or come again: such events are older than the time that the row notes.
 
@@ -13,9 +13,9 @@ use jobs::queue::Queues;
 use crate::db::Store;
 use crate::db::job_history::Cause;
 use crate::db::jobs::Job;
-use crate::http::error::chain;
 use crate::services::dispatcher::window::Windows;
 use crate::services::retry_loop::PartError;
+use jobs::error::chain;
 
 /// Runs those of `ids`, all of one queue, again that have ended, and returns them.
 ///
@@ -32,11 +32,11 @@ pub async fn run(
     // Asked first: all that is told of them from here on is of their new life.
     let now = queues.now(queue).await?;
     queues.forget(queue, ids).await?;
-    let jobs = store.job_run_again_by(queue, ids, now, cause).await?;
+    let jobs = store.job_retry_by(queue, ids, now, cause).await?;
     if jobs.is_empty() {
         return Ok(jobs);
     }
-    windows.lined_up(queue);
+    windows.enqueued(queue);
     let mut counts = BTreeMap::<&str, u64>::new();
     for job in &jobs {
         *counts.entry(&job.function).or_default() += 1;

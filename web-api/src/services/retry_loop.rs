@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::db::StoreError;
-use crate::http::error::chain;
+use jobs::error::chain;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -23,13 +23,13 @@ pub enum PartError {
 }
 
 /// The trouble that a role is in, if any.
-pub(crate) struct Outage {
+pub(crate) struct RetryLoop {
     role: &'static str,
     since: Option<Instant>,
     pause: Duration,
 }
 
-impl Outage {
+impl RetryLoop {
     pub(crate) fn new(role: &'static str) -> Self {
         Self {
             role,
@@ -71,12 +71,12 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound_and_begin_anew_after_a_success() {
-        let mut outage = Outage::new("test");
+        let mut retries = RetryLoop::new("test");
         let error = std::io::Error::other("away");
-        let pauses: Vec<Duration> = (0..10).map(|_| outage.failed(&error)).collect();
+        let pauses: Vec<Duration> = (0..10).map(|_| retries.failed(&error)).collect();
         assert!(pauses[0] <= FIRST_PAUSE && pauses[0] >= FIRST_PAUSE / 2);
         assert!(pauses[9] <= LONGEST_PAUSE && pauses[9] >= LONGEST_PAUSE / 2);
-        outage.over();
-        assert!(outage.failed(&error) <= FIRST_PAUSE);
+        retries.over();
+        assert!(retries.failed(&error) <= FIRST_PAUSE);
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::{Store, StoreError};
 use crate::services::admission::Backlogs;
-use crate::services::retry_loop::{Outage, jittered};
+use crate::services::retry_loop::{RetryLoop, jittered};
 
 /// Between two rounds.
 const TICK: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const PRUNE: Duration = Duration::from_mins(5);
 
 /// Folds until `shutdown`, and tells `backlogs` how many jobs wait.
 pub async fn run(store: Store, backlogs: Backlogs, shutdown: CancellationToken) {
-    let mut outage = Outage::new("counters and time series");
+    let mut retries = RetryLoop::new("counters and time series");
     let mut prune_at = Instant::now();
     loop {
         let result = tokio::select! {
@@ -29,10 +29,10 @@ pub async fn run(store: Store, backlogs: Backlogs, shutdown: CancellationToken) 
         };
         let pause = match result {
             Ok(()) => {
-                outage.over();
+                retries.over();
                 jittered(TICK)
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         if tokio::time::timeout(pause, shutdown.cancelled()).await.is_ok() {
             return;

@@ -19,7 +19,7 @@ use crate::db::jobs::Inserted;
 use crate::db::{Store, StoreError};
 use crate::services::dispatcher::window::Windows;
 use crate::services::enqueuer;
-use crate::services::retry_loop::Outage;
+use crate::services::retry_loop::RetryLoop;
 
 /// The longest time between two looks: a schedule that another process made is seen within it.
 const TICK: Duration = Duration::from_secs(1);
@@ -28,12 +28,12 @@ const FOLLOW: Duration = Duration::from_secs(10);
 /// Between two looks for schedules that a wrong clock has moved ahead.
 const REPAIR: Duration = Duration::from_secs(20);
 /// The shortest time between two looks.
-const BREATH: Duration = Duration::from_millis(50);
+const MIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Fires due schedules until `shutdown`. Never ends of an error: what is due meanwhile was missed, and each schedule's
 /// policy says what becomes of that.
 pub async fn run(store: Store, catalog: Arc<Catalog>, windows: Windows, shutdown: CancellationToken) {
-    let mut outage = Outage::new("scheduler");
+    let mut retries = RetryLoop::new("scheduler");
     let (mut follow_at, mut repair_at) = (Instant::now(), Instant::now());
     loop {
         let looking = async {
@@ -49,10 +49,10 @@ pub async fn run(store: Store, catalog: Arc<Catalog>, windows: Windows, shutdown
         };
         let pause = match looking.await {
             Ok(pause) => {
-                outage.over();
+                retries.over();
                 pause
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => retries.failed(&error),
         };
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -77,17 +77,23 @@ async fn look(
         for inserted in &page.jobs {
             enqueuer::count(inserted);
             if let Inserted::Created(job) = inserted {
-                windows.lined_up(&job.queue);
+                windows.enqueued(&job.queue);
             }
         }
         from = page.next;
         if from.is_none() || shutdown.is_cancelled() {
-            return Ok(if fired { BREATH } else { pause(now, page.earliest) });
+            return Ok(if fired {
+                MIN_PAUSE
+            } else {
+                pause(now, page.earliest)
+            });
         }
     }
 }
 
 /// Until the earliest due time, within the bounds.
 fn pause(now: DateTime<Utc>, earliest: Option<DateTime<Utc>>) -> Duration {
-    earliest.map_or(TICK, |at| (at - now).to_std().unwrap_or(TICK).clamp(BREATH, TICK))
+    earliest.map_or(TICK, |at| {
+        (at - now).to_std().unwrap_or(TICK).clamp(MIN_PAUSE, TICK)
+    })
 }

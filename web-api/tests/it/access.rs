@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::auth::authenticator::{Access, AccessSettings, Role};
+use web_api::auth::roles::{Access, Role};
+use web_api::auth::settings::AccessSettings;
 use web_api::http::{openapi, routes};
 
 use crate::support::TestDatabase;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 
 pub(crate) const ADMIN: &str = "admins-0123456789";
 pub(crate) const VIEWER: &str = "viewers-0123456789";
@@ -210,7 +211,7 @@ async fn a_visitor_calls_public_functions_and_sees_their_jobs_alone() {
     let hidden = server
         .request(Method::POST, "/api/v1/functions/echo/jobs")
         .bearer_auth(ADMIN);
-    let hidden = Answer::of(hidden.json(&json!({"input": {"secret": 1}}))).await;
+    let hidden = ApiResponse::of(hidden.json(&json!({"input": {"secret": 1}}))).await;
     assert_eq!(hidden.status, 202, "{}", hidden.text);
     let hidden = hidden.json()["id"].as_str().unwrap().to_owned();
 
@@ -276,7 +277,7 @@ async fn a_visitor_calls_public_functions_and_sees_their_jobs_alone() {
     let wait: u64 = limited.header("retry-after").parse().unwrap();
     assert!((1..=20).contains(&wait), "{wait}");
     let admin = server.request(Method::POST, "/api/values").bearer_auth(ADMIN);
-    let admin = Answer::of(admin.json(&json!({"index": 2}))).await;
+    let admin = ApiResponse::of(admin.json(&json!({"index": 2}))).await;
     assert_eq!(admin.status, 202, "{}", admin.text);
 }
 
@@ -295,7 +296,7 @@ async fn behind_a_proxy_each_client_has_its_own_rate() {
         let request = server
             .request(Method::POST, "/api/values")
             .header("x-forwarded-for", chain);
-        Answer::of(request.json(&json!({"index": 3})))
+        ApiResponse::of(request.json(&json!({"index": 3})))
     };
     assert_eq!(call("192.0.2.1").await.status, 202);
     call("192.0.2.1").await.problem(429, "too_many_calls");

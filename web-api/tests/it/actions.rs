@@ -11,11 +11,11 @@ use web_api::db::Store;
 use web_api::db::job_history::Cause;
 use web_api::db::jobs::Job;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 use web_api::services::retry;
 
 use crate::support::roles::Counted;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{Database, TestEnv, batch, ended, eventually, finished, new_job, on_both_databases};
 
 async fn call(server: &TestServer, function: &str, body: Value) -> String {
@@ -25,13 +25,13 @@ async fn call(server: &TestServer, function: &str, body: Value) -> String {
     answer.json()["id"].as_str().unwrap().to_owned()
 }
 
-async fn act(server: &TestServer, id: &str, action: &str) -> Answer {
+async fn act(server: &TestServer, id: &str, action: &str) -> ApiResponse {
     server.post(&format!("/api/v1/jobs/{id}/{action}"), "").await
 }
 
-async fn change(server: &TestServer, id: &str, body: Value) -> Answer {
+async fn change(server: &TestServer, id: &str, body: Value) -> ApiResponse {
     let request = server.request(Method::PATCH, &format!("/api/v1/jobs/{id}"));
-    Answer::of(
+    ApiResponse::of(
         request
             .header("content-type", "application/json")
             .body(body.to_string()),
@@ -39,8 +39,8 @@ async fn change(server: &TestServer, id: &str, body: Value) -> Answer {
     .await
 }
 
-async fn delete(server: &TestServer, id: &str) -> Answer {
-    Answer::of(server.request(Method::DELETE, &format!("/api/v1/jobs/{id}"))).await
+async fn delete(server: &TestServer, id: &str) -> ApiResponse {
+    ApiResponse::of(server.request(Method::DELETE, &format!("/api/v1/jobs/{id}"))).await
 }
 
 /// Until the queue in Redis has so many that wait for a worker, and for their time.
@@ -154,7 +154,7 @@ on_both_databases! {
         let tasks: Vec<_> = (0..8)
             .map(|_| {
                 let (store, queue, id) = (store.clone(), new.queue.clone(), new.id);
-                tokio::spawn(async move { store.job_run_again(&queue, &[id], Utc::now()).await.unwrap().len() })
+                tokio::spawn(async move { store.job_retry(&queue, &[id], Utc::now()).await.unwrap().len() })
             })
             .collect();
         let mut done = 0;
@@ -174,7 +174,7 @@ on_both_databases! {
         let at = |seconds: i64, event: JobEvent| EventBatch { at: now + TimeDelta::seconds(seconds), ..batch(vec![event]) };
         store.job_apply_events(&[at(0, finished(new.id, 1))]).await.unwrap();
         let wanted = now + TimeDelta::seconds(60);
-        let again = store.job_run_again(&new.queue, &[new.id], wanted).await.unwrap();
+        let again = store.job_retry(&new.queue, &[new.id], wanted).await.unwrap();
         assert_eq!((again[0].started_at, &again[0].worker), (None, &None));
         let applied = store.job_apply_events(&[at(61, finished(new.id, 2))]).await.unwrap();
         assert_eq!(applied.changes[0].could_run, Some(wanted));
@@ -193,7 +193,7 @@ on_both_databases! {
         let cancelled = |attempt| JobEvent::Cancelled { id: new.id, attempt, function: "fibonacci".to_owned() };
         let first = [at(0, dead(new.id, 3))];
         store.job_apply_events(&first).await.unwrap();
-        let again = store.job_run_again(&new.queue, &[new.id], now + TimeDelta::seconds(1)).await.unwrap();
+        let again = store.job_retry(&new.queue, &[new.id], now + TimeDelta::seconds(1)).await.unwrap();
         assert_eq!((again[0].attempt, again[0].max_attempts), (3, 6));
         for stale in [&first[0], &at(0, cancelled(3)), &at(0, finished(new.id, 3))] {
             store.job_apply_events(std::slice::from_ref(stale)).await.unwrap();
@@ -221,14 +221,14 @@ on_both_databases! {
         in_state(&env.store, new.id, JobState::Dead, 1).await;
         worker.stop().await;
 
-        let run_again = retry::run(&env.store, &env.queues, &env.windows, &env.queue, &[new.id], &Cause::unknown()).await.unwrap();
-        assert_eq!(run_again.len(), 1);
+        let retry = retry::run(&env.store, &env.queues, &env.windows, &env.queue, &[new.id], &Cause::unknown()).await.unwrap();
+        assert_eq!(retry.len(), 1);
         eventually("it is in Redis", || async {
             env.queues.unknown(&env.queue, &[new.id]).await.unwrap().is_empty().then_some(())
         })
         .await;
         // The reconciler knows this Redis, so that it sees another one.
-        let wake = Wake::new();
+        let wake = ReconcileRequest::new();
         let reconciling = env.reconcile(&wake, Duration::from_millis(200));
         env.redis.wipe();
         env.no_limits().await;

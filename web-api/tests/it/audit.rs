@@ -11,16 +11,16 @@ use web_api::db::audit::{AuditFilter, Entry, Outcome};
 use web_api::services::pruner::{self, PruneSettings};
 
 use crate::access::{ADMIN, VIEWER, locked};
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, TestEnv, eventually, on_both_databases};
 
-async fn as_admin(server: &TestServer, method: Method, path: &str, body: &Value) -> Answer {
-    Answer::of(server.request(method, path).bearer_auth(ADMIN).json(body)).await
+async fn as_admin(server: &TestServer, method: Method, path: &str, body: &Value) -> ApiResponse {
+    ApiResponse::of(server.request(method, path).bearer_auth(ADMIN).json(body)).await
 }
 
 async fn entries(server: &TestServer, query: &str) -> Vec<Value> {
     let path = format!("/api/v1/audit{query}");
-    let answer = Answer::of(server.request(Method::GET, &path).bearer_auth(VIEWER)).await;
+    let answer = ApiResponse::of(server.request(Method::GET, &path).bearer_auth(VIEWER)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["entries"].as_array().unwrap().clone()
 }
@@ -168,7 +168,7 @@ async fn without_its_entry_no_change_is_made() {
     sea_orm::ConnectionTrait::execute_unprepared(&database, "ALTER TABLE elsewhere RENAME TO audit")
         .await
         .unwrap();
-    let queue = Answer::of(
+    let queue = ApiResponse::of(
         server
             .request(Method::GET, "/api/v1/queues/default")
             .bearer_auth(VIEWER),

@@ -3,10 +3,10 @@
 use jobs::job::QueueName;
 use jobs::queue::Queues;
 use reqwest::Method;
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 
 const VALUES: &str = "/api/values";
 const CALL: &str = "/api/v1/functions/fibonacci/jobs";
@@ -138,11 +138,11 @@ on_both_databases! {
         for path in [VALUES, CALL] {
             for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
                 let request = server.request(Method::POST, path).header("content-type", kind).body("{\"index\": 90}");
-                let problem = Answer::of(request).await.problem(415, "unsupported_media_type");
+                let problem = ApiResponse::of(request).await.problem(415, "unsupported_media_type");
                 let detail = format!("The header Content-Type must be application/json, but it is {kind:?}.");
                 assert_eq!(problem["detail"], detail);
             }
-            let problem = Answer::of(server.request(Method::POST, path).body("{\"index\": 90}")).await;
+            let problem = ApiResponse::of(server.request(Method::POST, path).body("{\"index\": 90}")).await;
             let detail = "The header Content-Type must be application/json, but there is none.";
             assert_eq!(problem.problem(415, "unsupported_media_type")["detail"], detail);
         }
@@ -159,7 +159,7 @@ on_both_databases! {
             let chunks = body.as_bytes().chunks(1 << 16).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()));
             let stream = reqwest::Body::wrap_stream(futures::stream::iter(chunks.collect::<Vec<_>>()));
             let request = server.request(Method::POST, path).header("content-type", "application/json").body(stream);
-            Answer::of(request).await.problem(413, "body_too_large");
+            ApiResponse::of(request).await.problem(413, "body_too_large");
         }
         assert_untouched(&server).await;
     }
@@ -177,11 +177,11 @@ on_both_databases! {
         for path in ["/api", "/api/", "/api/v1/nothing", "/nothing", "/api/v2/jobs", "/api/v1/jobs/x/y/z"] {
             server.get(path).await.problem(404, "not_found");
         }
-        let wrong = Answer::of(server.request(Method::DELETE, "/api/v1/jobs")).await;
+        let wrong = ApiResponse::of(server.request(Method::DELETE, "/api/v1/jobs")).await;
         wrong.problem(405, "method_not_allowed");
         assert_eq!(wrong.header("allow"), "GET");
         for (path, methods) in [("jobs/actions", "GET, POST"), ("jobs/01M87Z2GWDWE4AAZPHZQCN23HB", "GET, PATCH, DELETE")] {
-            let wrong = Answer::of(server.request(Method::PUT, &format!("/api/v1/{path}"))).await;
+            let wrong = ApiResponse::of(server.request(Method::PUT, &format!("/api/v1/{path}"))).await;
             assert_eq!((wrong.status.as_u16(), wrong.header("allow")), (405, methods), "{path}");
         }
         server.get(VALUES).await.problem(405, "method_not_allowed");
@@ -203,7 +203,7 @@ on_both_databases! {
         }
         for key in [String::new(), "x".repeat(256)] {
             let request = server.request(Method::POST, VALUES).header("idempotency-key", key);
-            let answer = Answer::of(request.json(&serde_json::json!({"index": 90}))).await;
+            let answer = ApiResponse::of(request.json(&serde_json::json!({"index": 90}))).await;
             let problem = answer.problem(400, "invalid_parameter");
             assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
         }

@@ -8,7 +8,7 @@ use crate::access::ADMIN;
 use crate::all_in_one::build;
 use crate::support::TestDatabase;
 use crate::support::binary::Running;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 
 async fn below(base_path: &str) -> TestServer {
     TestServer::start_with(TestDatabase::Sqlite, |config| {
@@ -55,7 +55,7 @@ async fn whether_a_proxy_passes_it_on_or_takes_it_away() {
         let whole = server
             .request(Method::GET, &result)
             .header("accept", "text/plain");
-        assert_eq!(Answer::of(whole).await.text.trim(), "2880067194370816120");
+        assert_eq!(ApiResponse::of(whole).await.text.trim(), "2880067194370816120");
 
         let missing = server.get(&format!("{base}/api/v1/nothing?x=1")).await;
         assert_eq!(
@@ -74,7 +74,7 @@ async fn whether_a_proxy_passes_it_on_or_takes_it_away() {
                 .contains("GET /ops/spiral/api/v1/functions"),
             "{unknown}"
         );
-        let wrong = Answer::of(server.request(Method::DELETE, &format!("{base}/api/v1/queues"))).await;
+        let wrong = ApiResponse::of(server.request(Method::DELETE, &format!("{base}/api/v1/queues"))).await;
         wrong.problem(405, "method_not_allowed");
         assert_eq!(wrong.header("allow"), "GET");
     }
@@ -103,7 +103,7 @@ async fn programs_and_people_find_their_way_from_the_documents() {
         .build()
         .unwrap();
     let docs = client.get(format!("http://{}/spiral/api/docs", server.address));
-    let docs = Answer::of(docs).await;
+    let docs = ApiResponse::of(docs).await;
     assert_eq!((docs.status.as_u16(), docs.header("location")), (308, "docs/"));
     let page = server.get("/spiral/api/docs/").await.text;
     assert!(
@@ -117,7 +117,7 @@ async fn programs_and_people_find_their_way_from_the_documents() {
 async fn the_session_is_for_what_lies_there() {
     let server = TestServer::start_with(TestDatabase::Sqlite, |config| {
         let lookup = |name: &str| (name == "SPIRAL_ADMIN_TOKEN").then(|| ADMIN.to_owned());
-        config.server.access = web_api::auth::authenticator::AccessSettings::from_lookup(&lookup).unwrap();
+        config.server.access = web_api::auth::settings::AccessSettings::from_lookup(&lookup).unwrap();
         config.server.base_path = "/spiral".parse().unwrap();
     })
     .await;
@@ -128,7 +128,7 @@ async fn the_session_is_for_what_lies_there() {
         let out = server
             .request(Method::DELETE, path)
             .header("cookie", cookie.split(';').next().unwrap());
-        let out = Answer::of(out).await;
+        let out = ApiResponse::of(out).await;
         assert_eq!(out.status, 204);
         assert!(
             out.header("set-cookie").contains("; Path=/spiral;"),
@@ -198,7 +198,7 @@ async fn all_in_one_sends_the_page_with_it() {
     let page = spiral.get("/ops/spiral/jobs").await;
     let asked_again = |tag: &str| {
         let request = reqwest::Client::new().get(format!("http://{}/ops/spiral/jobs", spiral.address()));
-        Answer::of(request.header("if-none-match", tag.to_owned()))
+        ApiResponse::of(request.header("if-none-match", tag.to_owned()))
     };
     assert_eq!(asked_again(page.header("etag")).await.status, 304);
     assert_eq!(asked_again(before.header("etag")).await.status, 200);

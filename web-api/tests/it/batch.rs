@@ -10,10 +10,12 @@ use jobs::{
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::db::batches::insert::{BatchInserted, NewBatch};
-use web_api::db::batches::{Batch, BatchId, Counts};
+use web_api::db::batches::{Batch, Counts};
 use web_api::db::jobs::apply_events::AppliedChange;
-use web_api::db::jobs::{Idempotency, Job, JobFilter, NewJob, Unique};
+use web_api::db::jobs::{Idempotency, Job, NewJob, Unique};
 use web_api::db::{Store, StoreError};
+use web_api::domain::ids::BatchId;
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::outcome_waiters::Outcomes;
 
 use crate::{
@@ -195,8 +197,8 @@ on_both_databases! {
         let cancelled = JobEvent::Cancelled { id: jobs[2], attempt: 0, function: "fibonacci".to_owned() };
         let events = vec![finished(jobs[0], 1), dead(jobs[1]), cancelled, running];
         let applied = store.job_apply_events(&[batch(events)]).await.unwrap();
-        let touched: Vec<BatchId> = applied.changes.iter().filter_map(AppliedChange::ended_in).collect();
-        assert_eq!(touched, [new.id; 3], "what runs has not ended");
+        let dirty: Vec<BatchId> = applied.changes.iter().filter_map(AppliedChange::ended_in).collect();
+        assert_eq!(dirty, [new.id; 3], "what runs has not ended");
         assert!(store.batch_done(&[new.id, other.id]).await.unwrap().is_empty());
         assert_eq!(store.batch_close(new.id).await.unwrap(), None);
         assert_eq!(store.batch_unfinished(new.id, None, 10).await.unwrap()[0].id, jobs[3]);

@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use web_api::config::Config;
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::roles::Counted;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually, on_both_databases};
 
 const BATCHES: &str = "/api/v1/batches";
@@ -236,7 +236,7 @@ on_both_databases! {
         let server = idle(kind).await;
         let post = |body: Value| {
             let request = server.request(Method::POST, BATCHES).header("idempotency-key", "night 17");
-            Answer::of(request.json(&body))
+            ApiResponse::of(request.json(&body))
         };
         let body = json!({"jobs": calls(3), "on_finish": {"function": "report", "input": {"to": "me"}}});
         let answers = futures::future::join_all((0..10).map(|_| post(body.clone()))).await;
@@ -267,7 +267,7 @@ on_both_databases! {
         let page = server.get(&next).await.json();
         assert_eq!((&page["batches"][0]["id"], &page["next_cursor"]), (&ids[0], &Value::Null));
         let request = server.request(Method::GET, &format!("{BATCHES}?limit=2"));
-        assert_eq!(Answer::of(request.header("if-none-match", first.header("etag"))).await.status, 304);
+        assert_eq!(ApiResponse::of(request.header("if-none-match", first.header("etag"))).await.status, 304);
     }
 
     async fn a_batch_is_cancelled_as_a_whole(kind) {
@@ -304,7 +304,7 @@ on_both_databases! {
             (answer.status != 503).then_some(answer)
         })
         .await;
-        // 202 where the jobs were pushed again before, and are called off in the queue.
+        // 202 where the jobs were pushed again before, and are cancelled in the queue.
         assert!([200, 202].contains(&answer.status.as_u16()), "{}", answer.text);
         assert_eq!(finished(&server, &batch).await["counts"]["cancelled"], 600);
         server.start_worker();

@@ -7,13 +7,14 @@ use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use reqwest::Method;
 use serde_json::{Value, json};
 use web_api::db::Store;
-use web_api::db::bulk_actions::{Action, ActionState, JobAction, Step};
-use web_api::db::jobs::{JobFilter, NewJob};
-use web_api::services::batch_closer::Touched;
+use web_api::db::bulk_actions::{Action, ActionState, BulkAction, Step};
+use web_api::db::jobs::NewJob;
+use web_api::domain::job_filter::JobFilter;
+use web_api::services::batch_closer::DirtyBatches;
 use web_api::services::bulk_actions::{Actions, Bulk, BulkSettings};
 
 use crate::support::roles::Role;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestEnv, batch, ended, eventually, new_job, on_both_databases};
 
 /// A process that works on actions, and the way to begin one.
@@ -23,7 +24,7 @@ fn process(env: &TestEnv, settings: BulkSettings) -> (Actions, Role) {
         queues: env.queues.clone(),
         names: vec![env.queue.clone()],
         windows: env.windows.clone(),
-        touched: Touched::default(),
+        dirty: DirtyBatches::default(),
         settings,
     };
     let mut actions = None;
@@ -61,7 +62,7 @@ async fn dead_jobs(store: &Store, count: u64) -> Vec<NewJob> {
     new
 }
 
-async fn until(store: &Store, id: JobId, is: impl Fn(&JobAction) -> bool + Send + Sync) -> JobAction {
+async fn until(store: &Store, id: JobId, is: impl Fn(&BulkAction) -> bool + Send + Sync) -> BulkAction {
     eventually("the action is so far", || async {
         let action = store.job_action_get(id).await.unwrap().unwrap();
         is(&action).then_some(action)
@@ -157,7 +158,7 @@ on_both_databases! {
         assert_eq!(begun.total.jobs, 1_000);
         let done = until(&env.store, begun.id, |action| action.state == ActionState::Finished).await;
         assert_eq!((done.seen, done.changed), (1_000, 1_000));
-        let told = web_api::http::dto::bulk_actions::JobAction::from(done).filter;
+        let told = web_api::http::dto::bulk_actions::BulkAction::from(done).filter;
         assert!(told.starts_with("id:") && told.ends_with('…') && told.chars().count() == 2_001, "{told}");
         let left = env.store.job_list(&JobFilter::default(), None, 500).await.unwrap().jobs;
         assert_eq!(left.len(), 200);
@@ -224,7 +225,7 @@ on_both_databases! {
         let names: Vec<&Value> = list["actions"].as_array().unwrap().iter().map(|action| &action["action"]).collect();
         assert_eq!(names, ["delete", "cancel", "delete", "retry", "cancel"]);
         let path = format!("/api/v1/jobs/actions/{}", list["actions"][0]["id"].as_str().unwrap());
-        let stopped = Answer::of(server.request(Method::DELETE, &path)).await;
+        let stopped = ApiResponse::of(server.request(Method::DELETE, &path)).await;
         assert_eq!((stopped.status.as_u16(), &stopped.json()["state"]), (200, &json!("finished")), "it had ended");
 
         for (body, field) in [

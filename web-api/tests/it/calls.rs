@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::db::jobs::JobFilter;
+use web_api::domain::job_filter::JobFilter;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{eventually, on_both_databases};
 
 const VALUES: &str = "/api/values";
 const CALL: &str = "/api/v1/functions/fibonacci/jobs";
 const F90: &str = "2880067194370816120";
 
-async fn post_with(server: &TestServer, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+async fn post_with(server: &TestServer, path: &str, headers: &[(&str, &str)], body: Value) -> ApiResponse {
     let request = server.request(Method::POST, path);
-    Answer::of(
+    ApiResponse::of(
         headers
             .iter()
             .fold(request, |request, (name, value)| request.header(*name, *value))
@@ -264,7 +264,7 @@ on_both_databases! {
 
         let first = server.get("/api/v1/jobs").await;
         let request = server.request(Method::GET, "/api/v1/jobs").header("if-none-match", first.header("etag"));
-        let unchanged = Answer::of(request).await;
+        let unchanged = ApiResponse::of(request).await;
         assert_eq!((unchanged.status.as_u16(), unchanged.text.as_str()), (304, ""));
     }
 }

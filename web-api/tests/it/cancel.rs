@@ -13,7 +13,7 @@ async fn call(server: &TestServer, body: serde_json::Value) -> String {
     format!("/api/v1/jobs/{}", answer.json()["id"].as_str().unwrap())
 }
 
-async fn cancel(server: &TestServer, job: &str) -> crate::support::server::Answer {
+async fn cancel(server: &TestServer, job: &str) -> crate::support::server::ApiResponse {
     server.post(&format!("{job}/cancel"), "").await
 }
 

@@ -9,12 +9,12 @@ use jobs::{
 };
 use tokio_util::sync::CancellationToken;
 use web_api::db::jobs::NewJob;
-use web_api::services::batch_closer::Touched;
+use web_api::services::batch_closer::DirtyBatches;
 use web_api::services::dispatcher::window::{WindowSettings, Windows};
 use web_api::services::enqueuer::Enqueuer;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::progress_marker::Pulse;
-use web_api::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use web_api::services::progress_marker::ProgressMarker;
+use web_api::services::reconciler::{self, ReconcileRequest, ReconcileSettings, Reconciler};
 use web_api::services::{dispatcher, recorder};
 
 use crate::support::{Database, TestDatabase, cluster::RedisCluster, dispatched, eventually, new_job};
@@ -50,12 +50,12 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
     };
 
     let stop = CancellationToken::new();
-    let pulse = Pulse::default();
+    let pulse = ProgressMarker::default();
     let recording = tokio::spawn(recorder::run(
         store.clone(),
         queues.recorder(&names, "one"),
         Outcomes::new(store.clone()),
-        Touched::default(),
+        DirtyBatches::default(),
         pulse.clone(),
         stop.clone(),
     ));
@@ -73,7 +73,7 @@ async fn what_a_node_lost_is_pushed_again_while_another_is_away() {
         names: names.to_vec(),
         windows,
         recorder: pulse,
-        wake: Wake::new(),
+        wake: ReconcileRequest::new(),
         settings: ReconcileSettings {
             interval: Duration::from_hours(1),
             min_age: Duration::from_millis(300),
@@ -118,8 +118,13 @@ async fn calls_and_pushes_of_a_queue_do_not_wait_for_a_node_that_does_not_answer
         windows.clone(),
         stop.clone(),
     ));
-    let (enqueuer, enqueuing) =
-        Enqueuer::new(store, queues.clone(), windows.clone(), Wake::new(), stop.clone());
+    let (enqueuer, enqueuing) = Enqueuer::new(
+        store,
+        queues.clone(),
+        windows.clone(),
+        ReconcileRequest::new(),
+        stop.clone(),
+    );
     let enqueuing = tokio::spawn(enqueuing);
     for name in &names {
         eventually("the window is open", async || {

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use web_api::db::Store;
 use web_api::db::job_history::Cause;
 use web_api::db::jobs::UnfinishedJob;
-use web_api::db::stats::{Happened, StatFilter, Step};
+use web_api::db::stats::{Counters, StatFilter, Step};
 
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};
 
@@ -81,7 +81,7 @@ async fn apply(store: &Store, batches: &[EventBatch]) {
 }
 
 /// Of the last minutes, all queues and functions together.
-async fn happened(store: &Store, step: Step) -> Happened {
+async fn counters(store: &Store, step: Step) -> Counters {
     let filter = StatFilter {
         step,
         from: Utc::now() - TimeDelta::minutes(10),
@@ -89,9 +89,9 @@ async fn happened(store: &Store, step: Step) -> Happened {
         queue: Some(QueueName::standard()),
         function: Some("fibonacci".to_owned()),
     };
-    let mut sum = Happened::default();
+    let mut sum = Counters::default();
     for stat in store.stat_list(&filter).await.unwrap() {
-        sum.add(&stat.happened);
+        sum.add(&stat.counters);
     }
     sum
 }
@@ -119,7 +119,7 @@ on_both_databases! {
         assert_eq!((failures.len(), failures[0].jobs, failures[0].example), (1, 15, ids[24]));
 
         let queue = QueueName::standard();
-        store.job_run_again(&queue, &ids[5..15], Utc::now()).await.unwrap();
+        store.job_retry(&queue, &ids[5..15], Utc::now()).await.unwrap();
         agree(&store, &connection, "run again").await;
         store.job_run_now(ids[20], &Cause::unknown()).await.unwrap();
         agree(&store, &connection, "run now").await;
@@ -130,7 +130,7 @@ on_both_databases! {
             attempt: 0,
         }).collect();
         store.job_cancel_many(&unfinished, Utc::now()).await.unwrap();
-        agree(&store, &connection, "called off").await;
+        agree(&store, &connection, "cancelled").await;
         store.job_delete_many(&ids).await.unwrap();
         agree(&store, &connection, "deleted").await;
         assert_eq!(store.failure_list(10).await.unwrap()[0].jobs, 4);
@@ -151,13 +151,13 @@ on_both_databases! {
         for _ in 0..3 {
             apply(&store, &events).await;
         }
-        let before = happened(&store, Step::Minute).await;
+        let before = counters(&store, Step::Minute).await;
         let told = (before.enqueued, before.completed, before.failed, before.dead);
         assert_eq!(told, (3, 2, 2, 1));
         assert_eq!((before.run.count(), before.wait.count()), (4, 3));
         store.stat_fold().await.unwrap();
-        assert_eq!(happened(&store, Step::Minute).await, before);
-        assert_eq!(happened(&store, Step::Hour).await, before);
+        assert_eq!(counters(&store, Step::Minute).await, before);
+        assert_eq!(counters(&store, Step::Hour).await, before);
 
         // What comes later is added to what is folded already.
         let more = new_job(9);
@@ -166,10 +166,10 @@ on_both_databases! {
         one.unwrap();
         other.unwrap();
         store.stat_fold().await.unwrap();
-        assert_eq!(happened(&store, Step::Hour).await, Happened { enqueued: 4, ..before.clone() });
+        assert_eq!(counters(&store, Step::Hour).await, Counters { enqueued: 4, ..before.clone() });
 
         store.stat_prune(Utc::now() + TimeDelta::days(2)).await.unwrap();
-        assert_eq!(happened(&store, Step::Minute).await, Happened::default());
-        assert_eq!(happened(&store, Step::Hour).await.enqueued, 4, "hours are kept for longer");
+        assert_eq!(counters(&store, Step::Minute).await, Counters::default());
+        assert_eq!(counters(&store, Step::Hour).await.enqueued, 4, "hours are kept for longer");
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::json;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{Database, TestDatabase};
 
 const PASSWORD: &str = "it's a \"secret\"";
@@ -121,7 +121,7 @@ async fn all_that_the_api_does_works_with_a_role_that_owns_nothing() {
     server
         .job_in_state(later["id"].as_str().unwrap(), "completed")
         .await;
-    let deleted = Answer::of(server.request(Method::DELETE, &path)).await;
+    let deleted = ApiResponse::of(server.request(Method::DELETE, &path)).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{}", deleted.text);
     for path in [
         "overview", "stats", "failures", "tags", "audit", "batches", "jobs",

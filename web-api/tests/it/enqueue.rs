@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use web_api::db::jobs::{Idempotency, NewJob};
 use web_api::db::{DatabaseSettings, Store};
 use web_api::services::enqueuer::{EnqueueError, Enqueuer, KEY_MAX};
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use crate::{
     store::refuse,
@@ -35,7 +35,7 @@ on_both_databases! {
     async fn many_callers_at_once_are_all_recorded_and_pushed(kind) {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let new: Vec<NewJob> = (0..1_200).map(new_job).collect();
         let answers = join_all(new.iter().map(|job| enqueuer.enqueue(job.clone()))).await;
         for (new, answer) in new.iter().zip(answers) {
@@ -51,7 +51,7 @@ on_both_databases! {
     async fn equal_keys_at_once_make_one_job_and_one_push(kind) {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let keyed = |hash: &str| NewJob {
             idempotency: Some(Idempotency { key: "k".to_owned(), request_hash: hash.to_owned(), held_for: Duration::from_hours(1) }),
             ..new_job(90)
@@ -71,7 +71,7 @@ on_both_databases! {
         let env = TestEnv::new(kind).await;
         refuse(&env.database, kind, "BEFORE INSERT", "traceparent", "poison").await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let new: Vec<NewJob> = (0..300)
             .map(|n| NewJob { traceparent: (n % 100 == 50).then(|| "poison".to_owned()), ..new_job(n) })
             .collect();
@@ -91,7 +91,7 @@ on_both_databases! {
     async fn what_no_database_could_hold_is_refused_at_once(kind) {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let nul = NewJob { input: json!({"index": 1, "note": ["a\u{0}b"]}).into(), ..new_job(1) };
         let error = enqueuer.enqueue(nul).await.unwrap_err();
         assert!(matches!(&error, EnqueueError::Unkept(unkept) if unkept.pointer == "/note/0"), "{error:?}");
@@ -106,7 +106,7 @@ on_both_databases! {
     async fn while_redis_is_away_jobs_are_still_recorded(kind) {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         env.redis.kill();
         let start = Instant::now();
         for index in 0..20 {
@@ -119,7 +119,7 @@ on_both_databases! {
     async fn the_end_leaves_nobody_without_an_answer(kind) {
         let env = TestEnv::new(kind).await;
         let _dispatcher = env.dispatch();
-        let (enqueuer, role) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, role) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let new: Vec<NewJob> = (0..700).map(new_job).collect();
         let answers = join_all(new.iter().enumerate().map(async |(at, job)| {
             if at == 600 {
@@ -156,7 +156,7 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
     .await
     .unwrap();
     let _dispatcher = env.dispatch();
-    let (enqueuer, _role) = env.enqueuer(&store, &Wake::new());
+    let (enqueuer, _role) = env.enqueuer(&store, &ReconcileRequest::new());
     enqueuer.enqueue(new_job(0)).await.unwrap();
     proxy.cut();
     let start = Instant::now();
@@ -187,7 +187,7 @@ async fn while_postgres_is_away_callers_are_told_fast_and_the_next_ones_succeed(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_was_restarted_costs_no_caller_an_error() {
     let env = TestEnv::new(TestDatabase::Postgres).await;
-    let (enqueuer, _role) = env.enqueuer(&env.store, &Wake::new());
+    let (enqueuer, _role) = env.enqueuer(&env.store, &ReconcileRequest::new());
     let admin = env.database.connect().await;
     for index in 0..10 {
         enqueuer.enqueue(new_job(index)).await.unwrap();
@@ -209,7 +209,7 @@ async fn more_than_can_wait_is_turned_away() {
         env.store.clone(),
         env.queues.clone(),
         env.windows.clone(),
-        Wake::new(),
+        ReconcileRequest::new(),
         CancellationToken::new(),
     );
     let mut waiting: Vec<_> = (0..5_000)

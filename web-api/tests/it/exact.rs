@@ -13,7 +13,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use web_api::db::jobs::NewJob;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{Database, TestDatabase, batch, ended, eventually, new_job, on_both_databases};
 
 /// Every number that a float of 64 bits changes, in its value or its spelling.
@@ -48,11 +48,11 @@ fn sorted(text: &str) -> String {
     )
 }
 
-async fn send(server: &TestServer, method: Method, path: &str, body: String) -> Answer {
+async fn send(server: &TestServer, method: Method, path: &str, body: String) -> ApiResponse {
     let request = server
         .request(method, path)
         .header("content-type", "application/json");
-    Answer::of(request.body(body)).await
+    ApiResponse::of(request.body(body)).await
 }
 
 async fn completed(server: &TestServer, id: &str) -> String {
@@ -60,7 +60,7 @@ async fn completed(server: &TestServer, id: &str) -> String {
     server.get(&format!("/api/v1/jobs/{id}")).await.text
 }
 
-fn id(answer: &Answer) -> String {
+fn id(answer: &ApiResponse) -> String {
     answer.json()["id"]
         .as_str()
         .unwrap_or_else(|| panic!("{}", answer.text))

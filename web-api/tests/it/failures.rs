@@ -3,7 +3,8 @@
 use jobs::job::JobId;
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use serde_json::json;
-use web_api::db::jobs::{JobFilter, NewJob};
+use web_api::db::jobs::NewJob;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::server::TestServer;
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};
@@ -59,8 +60,8 @@ on_both_databases! {
         assert_eq!(ids(format!("failure:{fingerprint}")).await, [new[2].id, new[1].id, new[0].id]);
         assert_eq!(ids(format!("failure:{fingerprint} state:dead index>0")).await, [new[1].id]);
 
-        // One that is run again does not count while it has a chance.
-        store.job_run_again(&new[3].queue, &[new[3].id], chrono::Utc::now()).await.unwrap();
+        // One that is retried does not count while it has a chance.
+        store.job_retry(&new[3].queue, &[new[3].id], chrono::Utc::now()).await.unwrap();
         assert_eq!(store.failure_list(10).await.unwrap().len(), 1);
         // What no job has any more goes with its time.
         let future = chrono::Utc::now() + chrono::TimeDelta::hours(1);

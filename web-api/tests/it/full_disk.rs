@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::binary::program;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{Database, RedisServer, TestDatabase, eventually};
 
 /// A file system of a few MiB, which goes away with it.
@@ -67,7 +67,7 @@ fn call(number: u32) -> Value {
 }
 
 /// The id of the job, if it was taken; else why not is said.
-fn taken(answer: &Answer) -> Option<String> {
+fn taken(answer: &ApiResponse) -> Option<String> {
     if answer.status == 202 {
         return Some(answer.json()["id"].as_str().unwrap().to_owned());
     }
@@ -208,7 +208,7 @@ impl Bounded {
 
     async fn call(&self, number: u32) -> Option<String> {
         let url = format!("http://{}/api/v1/functions/echo/jobs", self.address);
-        taken(&Answer::of(self.client.post(url).json(&call(number))).await)
+        taken(&ApiResponse::of(self.client.post(url).json(&call(number))).await)
     }
 }
 

@@ -13,7 +13,7 @@ use web_api::app::App;
 use web_api::config::ServerSettings;
 use web_api::http::server::Listening;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, TestEnv};
 
 const TOKEN: &str = "correct-horse-battery";
@@ -49,7 +49,7 @@ async fn with_a_token_only_those_who_know_it_get_in() {
         "correct-horse-battery",
         "Bearer correct-horse-batter",
     ] {
-        let answer = Answer::of(
+        let answer = ApiResponse::of(
             server
                 .request(Method::GET, "/api/v1/jobs")
                 .header("authorization", wrong),
@@ -58,7 +58,7 @@ async fn with_a_token_only_those_who_know_it_get_in() {
         answer.problem(401, "unauthorized");
     }
     for right in [format!("Bearer {TOKEN}"), format!("bearer  {TOKEN} ")] {
-        let answer = Answer::of(
+        let answer = ApiResponse::of(
             server
                 .request(Method::GET, "/api/v1/jobs")
                 .header("authorization", right),
@@ -117,7 +117,7 @@ async fn a_page_of_another_site_changes_nothing() {
         let request = server
             .request(Method::POST, "/api/values")
             .header("sec-fetch-site", site);
-        Answer::of(request.json(&json!({"index": 90})))
+        ApiResponse::of(request.json(&json!({"index": 90})))
     };
     post("cross-site").await.problem(403, "cross_site");
     post("same-site").await.problem(403, "cross_site");
@@ -127,13 +127,21 @@ async fn a_page_of_another_site_changes_nothing() {
     let read = server
         .request(Method::GET, "/api/v1/jobs")
         .header("sec-fetch-site", "cross-site");
-    assert_eq!(Answer::of(read).await.json()["jobs"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        ApiResponse::of(read).await.json()["jobs"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     // No header allows another origin to read the answer.
     let preflight = server
         .request(Method::OPTIONS, "/api/values")
         .header("origin", "https://example.org");
     assert_eq!(
-        Answer::of(preflight).await.header("access-control-allow-origin"),
+        ApiResponse::of(preflight)
+            .await
+            .header("access-control-allow-origin"),
         ""
     );
 }
@@ -162,7 +170,7 @@ async fn a_panic_is_a_problem_that_tells_nothing() {
     let router = Router::with_path("panic").get(panicking);
     let serving = tokio::spawn(listening.serve(router, app.state(), shutdown.clone()));
     for _ in 0..2 {
-        let answer = Answer::of(reqwest::Client::new().get(format!("http://{address}/panic"))).await;
+        let answer = ApiResponse::of(reqwest::Client::new().get(format!("http://{address}/panic"))).await;
         answer.problem(500, "internal");
         assert!(!answer.text.contains("secret"), "{}", answer.text);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");

@@ -6,11 +6,11 @@ use std::os::unix::net::UnixStream;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually};
 
-async fn head(server: &TestServer, path: &str) -> Answer {
-    Answer::of(server.request(Method::HEAD, path)).await
+async fn head(server: &TestServer, path: &str) -> ApiResponse {
+    ApiResponse::of(server.request(Method::HEAD, path)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,7 +164,8 @@ async fn every_answer_has_an_id_and_the_security_headers() {
     }
     let server = &server;
     let with_id = |id: &'static str| async move {
-        let answer = Answer::of(server.request(Method::GET, "/nothing").header("x-request-id", id)).await;
+        let answer =
+            ApiResponse::of(server.request(Method::GET, "/nothing").header("x-request-id", id)).await;
         (
             answer.header("x-request-id").to_owned(),
             answer.problem(404, "not_found")["request_id"].clone(),

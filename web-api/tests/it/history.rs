@@ -5,11 +5,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::access::{ADMIN, VIEWER, locked};
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{eventually, on_both_databases};
 
-async fn as_admin(server: &TestServer, method: Method, path: &str, body: &Value) -> Answer {
-    Answer::of(server.request(method, path).bearer_auth(ADMIN).json(body)).await
+async fn as_admin(server: &TestServer, method: Method, path: &str, body: &Value) -> ApiResponse {
+    ApiResponse::of(server.request(method, path).bearer_auth(ADMIN).json(body)).await
 }
 
 async fn called(server: &TestServer, function: &str, body: Value) -> String {
@@ -27,7 +27,7 @@ async fn act(server: &TestServer, id: &str, action: &str) {
 
 async fn job(server: &TestServer, id: &str, token: &str) -> Value {
     let path = format!("/api/v1/jobs/{id}");
-    Answer::of(server.request(Method::GET, &path).bearer_auth(token))
+    ApiResponse::of(server.request(Method::GET, &path).bearer_auth(token))
         .await
         .json()
 }
@@ -49,7 +49,7 @@ fn outcomes(job: &Value) -> Vec<(u64, Option<&str>)> {
 }
 
 async fn audited(server: &TestServer) -> Vec<Value> {
-    let answer = Answer::of(
+    let answer = ApiResponse::of(
         server
             .request(Method::GET, "/api/v1/audit?action=begin_job_action")
             .bearer_auth(VIEWER),
@@ -164,7 +164,7 @@ on_both_databases! {
         let batch = made["id"].as_str().unwrap();
         let path = format!("/api/v1/batches/{batch}/cancel");
         assert!(as_admin(&server, Method::POST, &path, &json!({})).await.status.is_success());
-        let list = Answer::of(server.request(Method::GET, &format!("/api/v1/jobs?batch={batch}")).bearer_auth(VIEWER)).await.json();
+        let list = ApiResponse::of(server.request(Method::GET, &format!("/api/v1/jobs?batch={batch}")).bearer_auth(VIEWER)).await.json();
         let told = in_state(&server, list["jobs"][0]["id"].as_str().unwrap(), "cancelled", 0).await;
         assert_eq!((&told["history"][0]["action"], &told["history"][0]["by"]["role"]), (&json!("cancel"), &json!("admin")));
     }

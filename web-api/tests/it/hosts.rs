@@ -8,15 +8,15 @@ use std::process::{Child, Stdio};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
-use web_api::auth::authenticator::AccessSettings;
+use web_api::auth::settings::AccessSettings;
 
 use crate::access::{ADMIN, locked, sign_in};
 use crate::support::binary::program;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually};
 
-async fn at(server: &TestServer, host: &str, method: Method, path: &str) -> Answer {
-    Answer::of(server.request(method, path).header("host", host)).await
+async fn at(server: &TestServer, host: &str, method: Method, path: &str) -> ApiResponse {
+    ApiResponse::of(server.request(method, path).header("host", host)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ async fn without_a_token_a_page_that_points_its_name_here_gets_nothing() {
         .header("host", "evil.example:8080")
         .header("origin", "http://evil.example:8080")
         .header("sec-fetch-site", "same-origin");
-    Answer::of(call.json(&json!({"index": 1})))
+    ApiResponse::of(call.json(&json!({"index": 1})))
         .await
         .problem(421, "unknown_host");
     assert!(
@@ -96,19 +96,22 @@ async fn with_a_token_a_session_is_for_known_names_alone() {
     let cookie = sign_in(&server, ADMIN).await;
     let with_cookie = |host: &'static str| {
         let request = server.request(Method::GET, "/api/v1/jobs");
-        Answer::of(request.header("cookie", &cookie).header("host", host))
+        ApiResponse::of(request.header("cookie", &cookie).header("host", host))
     };
     with_cookie("evil.example").await.problem(421, "unknown_host");
     assert_eq!(with_cookie("localhost").await.status, 200);
     let sign_in = server
         .request(Method::POST, "/api/v1/session")
         .header("host", "evil.example");
-    Answer::of(sign_in.json(&json!({"token": ADMIN})))
+    ApiResponse::of(sign_in.json(&json!({"token": ADMIN})))
         .await
         .problem(421, "unknown_host");
     // Who knows the token needs no page of another site, and what is public is so everywhere.
     let token = server.request(Method::GET, "/api/v1/jobs").bearer_auth(ADMIN);
-    assert_eq!(Answer::of(token.header("host", "spiral.lan")).await.status, 200);
+    assert_eq!(
+        ApiResponse::of(token.header("host", "spiral.lan")).await.status,
+        200
+    );
     assert_eq!(
         at(&server, "spiral.lan", Method::GET, "/api/values/all")
             .await
@@ -147,7 +150,7 @@ async fn visitors_look_at_a_rate() {
     for _ in 0..5 {
         assert_eq!(server.get("/api/v1/session").await.status, 200);
         let admin = server.request(Method::GET, "/api/values/all").bearer_auth(ADMIN);
-        assert_eq!(Answer::of(admin).await.status, 200);
+        assert_eq!(ApiResponse::of(admin).await.status, 200);
     }
 }
 

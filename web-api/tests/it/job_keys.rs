@@ -6,9 +6,9 @@ use chrono::{TimeDelta, Utc};
 use jobs::job::JobId;
 use sea_orm::ConnectionTrait;
 use web_api::db::Store;
-use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::{BatchInserted, NewBatch};
 use web_api::db::jobs::{Idempotency, Inserted, NewJob, Unique};
+use web_api::domain::ids::BatchId;
 
 use crate::{
     store::waiting_for_locks,
@@ -239,7 +239,7 @@ on_both_databases! {
         let store = database.store().await;
         let (first, second) = (unique("u", None), unique("u", None));
         let again = async |job: &NewJob| {
-            let jobs = store.job_run_again(&job.queue, &[job.id], Utc::now()).await.unwrap();
+            let jobs = store.job_retry(&job.queue, &[job.id], Utc::now()).await.unwrap();
             jobs.len()
         };
         assert_made(&store, &first).await;
@@ -252,7 +252,7 @@ on_both_databases! {
         // Both have ended: one of them runs again, and has the key until it ends once more.
         finish(&store, &second).await;
         let both = [first.id, second.id];
-        let jobs = store.job_run_again(&first.queue, &both, Utc::now()).await.unwrap();
+        let jobs = store.job_retry(&first.queue, &both, Utc::now()).await.unwrap();
         assert_eq!(jobs.len(), 1);
         let (runs, other) = if jobs[0].id == first.id { (&first, &second) } else { (&second, &first) };
         assert_same(&store, &unique("u", None), runs.id).await;

@@ -7,7 +7,7 @@ use web_api::db::jobs::NewJob;
 use web_api::services::dispatcher::window::{WindowSettings, Windows};
 use web_api::services::enqueuer::EnqueueError;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use crate::support::{
     TestDatabase, TestEnv, database::until_completed, eventually, on_both_databases, roles::Counted,
@@ -35,7 +35,7 @@ on_both_databases! {
         const JOBS: u64 = 120;
         let mut env = TestEnv::new(kind).await;
         env.windows = Windows::new(WindowSettings { bytes: 8 << 20, ..WindowSettings::default() });
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let paused = Limits { paused: true, ..Limits::default() };
@@ -65,7 +65,7 @@ on_both_databases! {
 #[tokio::test]
 async fn so_many_bytes_wait_for_their_commit_and_no_more() {
     let env = TestEnv::new(TestDatabase::Sqlite).await;
-    let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+    let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
     let answers = join_all((0..160).map(|number| enqueuer.enqueue(large(number)))).await;
     let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert!((120..=128).contains(&taken.len()), "{}", taken.len());

@@ -4,7 +4,8 @@ use chrono::Utc;
 use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::ConnectionTrait as _;
 use web_api::db::Store;
-use web_api::db::jobs::{Job, JobFilter, NewJob};
+use web_api::db::jobs::{Job, NewJob};
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::binary::Running;
 use crate::support::{Database, batch, new_job, on_both_databases};

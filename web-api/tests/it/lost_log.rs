@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::json;
 
 use crate::support::binary::program;
-use crate::support::server::Answer;
+use crate::support::server::ApiResponse;
 use crate::support::{Database, RedisServer, TestDatabase, eventually};
 
 struct Killed(Child);
@@ -55,12 +55,12 @@ async fn serves_without_its_log(log: Stdio, format: &str) {
         let call = client
             .post(format!("{root}/api/v1/functions/echo/jobs"))
             .json(&json!({"input": 1}));
-        assert_eq!(Answer::of(call).await.status, 202);
+        assert_eq!(ApiResponse::of(call).await.status, 202);
         // A line with a field that is told at the highest level.
         let wrong = client
             .post(format!("{root}/api/v1/functions/nothing/jobs"))
             .json(&json!({"input": 1}));
-        assert_eq!(Answer::of(wrong).await.status, 404);
+        assert_eq!(ApiResponse::of(wrong).await.status, 404);
     }
     assert_eq!(child.0.try_wait().unwrap(), None, "it lives");
 }

@@ -9,7 +9,7 @@ use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome, ReturnReas
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{batch, ended, eventually, finished, new_job, on_both_databases};
 
 const DEFAULT: &str = "/api/v1/queues/default";
@@ -29,9 +29,9 @@ fn kinds(overview: &Value) -> Vec<&str> {
 }
 
 /// Calls with a body of this type.
-async fn many(server: &TestServer, kind: &str, body: String) -> Answer {
+async fn many(server: &TestServer, kind: &str, body: String) -> ApiResponse {
     let request = server.request(Method::POST, "/api/v1/jobs:batch");
-    Answer::of(request.header("content-type", kind).body(body)).await
+    ApiResponse::of(request.header("content-type", kind).body(body)).await
 }
 
 on_both_databases! {
@@ -154,12 +154,12 @@ on_both_databases! {
         server.post(&format!("{DEFAULT}/pause"), "").await;
         assert_eq!(server.get(DEFAULT).await.json()["backlog_limit"], 3, "other limits leave it as it is");
         let keyed = || server.request(Method::POST, "/api/v1/functions/echo/jobs").header("idempotency-key", "first").header("content-type", "application/json");
-        let first = Answer::of(keyed().body(json!({"input": 1}).to_string())).await.json();
+        let first = ApiResponse::of(keyed().body(json!({"input": 1}).to_string())).await.json();
         let unique = json!({"input": 2, "unique_key": "second"});
         let second = server.call("echo", &unique).await;
         let batch = json!({"jobs": [{"function": "echo", "input": 1}]}).to_string();
         let batched = || server.request(Method::POST, "/api/v1/batches").header("idempotency-key", "third").header("content-type", "application/json").body(batch.clone());
-        assert_eq!(Answer::of(batched()).await.status, 202);
+        assert_eq!(ApiResponse::of(batched()).await.status, 202);
         let full = async || {
             let answer = server.post("/api/v1/functions/echo/jobs", json!({"input": 3}).to_string()).await;
             (answer.status == 429).then_some(answer)
@@ -175,10 +175,10 @@ on_both_databases! {
         assert_eq!((&refused["refused"], &refused["results"][0]["problem"]["status"]), (&json!(1), &json!(429)));
 
         // Who asks for what is there already makes no new job.
-        let again = Answer::of(keyed().body(json!({"input": 1}).to_string())).await;
+        let again = ApiResponse::of(keyed().body(json!({"input": 1}).to_string())).await;
         assert_eq!((again.status.as_u16(), &again.json()["id"]), (202, &first["id"]), "{}", again.text);
         assert_eq!(server.call("echo", &unique).await["id"], second["id"]);
-        let again = Answer::of(batched()).await;
+        let again = ApiResponse::of(batched()).await;
         assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (202, "true"), "{}", again.text);
 
         // What was taken in runs, and then there is room.
@@ -228,7 +228,7 @@ on_both_databases! {
         // The key of a call alone is the same key.
         let alone = server.request(Method::POST, "/api/v1/functions/echo/jobs")
             .header("content-type", "application/json").header("idempotency-key", "one");
-        let alone = Answer::of(alone.body(json!({"input": 1}).to_string())).await;
+        let alone = ApiResponse::of(alone.body(json!({"input": 1}).to_string())).await;
         assert_eq!(alone.json()["id"], made["results"][0]["id"]);
         let other = json!([{"function": "echo", "input": 2, "idempotency_key": "one"}]).to_string();
         assert_eq!(told(&many(&server, "application/json", other).await.json()), ["idempotency_key_reused"]);

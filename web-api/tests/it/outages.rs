@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::proxy::Proxy;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{Database, TestDatabase, eventually, on_both_databases};
 
 /// An answer that nobody has to wait for.
-async fn quick(answer: impl Future<Output = Answer>) -> Answer {
+async fn quick(answer: impl Future<Output = ApiResponse>) -> ApiResponse {
     tokio::time::timeout(Duration::from_secs(5), answer)
         .await
         .unwrap()

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::on_both_databases;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 
 /// Sends the input in every way there is, and expects the same fields of each.
 async fn refused_everywhere(
@@ -45,7 +45,7 @@ async fn refused_everywhere(
             .request(method, &path)
             .header("content-type", "application/json")
             .body(body);
-        let answer = Answer::of(request).await;
+        let answer = ApiResponse::of(request).await;
         let problem = if path.ends_with(":batch") {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
             answer.json()["results"][0]["problem"].clone()

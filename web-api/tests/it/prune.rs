@@ -7,9 +7,9 @@ use jobs::job::JobId;
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, LogLine, Notes, Outcome};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use web_api::db::Store;
-use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::NewBatch;
 use web_api::db::jobs::{Idempotency, NewJob, Unique};
+use web_api::domain::ids::BatchId;
 use web_api::services;
 use web_api::services::pruner::PruneSettings;
 

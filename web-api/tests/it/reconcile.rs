@@ -8,7 +8,7 @@ use futures::future::join_all;
 use jobs::job::{JobId, JobState};
 use web_api::db::jobs::{Job, NewJob, Place};
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use crate::support::{
     TestEnv, database::until_completed, dispatched, eventually, on_both_databases, roles::Counted,
@@ -48,7 +48,7 @@ async fn record_late(env: &TestEnv, late: Duration) {
         while read.front().is_some_and(|(at, _)| at.elapsed() > late) {
             let (_, batches) = read.pop_front().unwrap();
             env.store.job_apply_events(&batches).await.unwrap();
-            env.pulse.beat();
+            env.pulse.passed();
             recorder.ack(&batches).await.unwrap();
         }
     }
@@ -59,7 +59,7 @@ on_both_databases! {
         let env = TestEnv::new(kind).await;
         let lost = old(1);
         env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
-        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         // Longer than a round waits, and something new happens all the time.
         let recording = record_late(&env, Duration::from_secs(13));
         let telling = async {
@@ -85,7 +85,7 @@ on_both_databases! {
         lost.place = Place::Window((Utc::now() + TimeDelta::days(365)).trunc_subsecs(3));
         env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
-        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         eventually("the lost job waits again", || async {
             let job = env.store.job_get(lost.id).await.unwrap().unwrap();
             (job.place == Place::Backlog).then_some(())
@@ -95,7 +95,7 @@ on_both_databases! {
 
     async fn what_was_enqueued_while_redis_was_away_runs_when_it_is_back(kind) {
         let env = TestEnv::new(kind).await;
-        let wake = Wake::new();
+        let wake = ReconcileRequest::new();
         let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &wake);
         let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&wake, MIN_AGE);
@@ -116,7 +116,7 @@ on_both_databases! {
 
     async fn a_queue_that_comes_back_empty_gets_the_unfinished_jobs_and_no_other(kind) {
         let env = TestEnv::new(kind).await;
-        let wake = Wake::new();
+        let wake = ReconcileRequest::new();
         let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &wake);
         let _dispatcher = env.dispatch();
         let _reconciler = env.reconcile(&wake, MIN_AGE);
@@ -163,7 +163,7 @@ on_both_databases! {
     /// Finished in Redis, unfinished in SQL: that is not lost, the outcome is on its way.
     async fn what_has_finished_and_is_not_recorded_yet_is_not_pushed_again(kind) {
         let env = TestEnv::new(kind).await;
-        let wake = Wake::new();
+        let wake = ReconcileRequest::new();
         let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &wake);
         let counted = Counted::default();
         let _worker = env.worker(&counted);
@@ -198,7 +198,7 @@ on_both_databases! {
         let forgotten = old(1);
         env.store.job_insert_many(&[forgotten.clone(), fresh.clone()]).await.unwrap();
         let _dispatcher = env.dispatch();
-        let reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         known(&env, forgotten.id).await;
         reconciler.stop().await;
         assert_eq!(env.queues.unknown(&env.queue, &[fresh.id]).await.unwrap(), [fresh.id]);
@@ -218,7 +218,7 @@ on_both_databases! {
         env.queues.push(&env.queue, &envelopes).await.unwrap();
 
         let _dispatcher = env.dispatch();
-        let reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         let ids: Vec<JobId> = new.iter().map(|job| job.id).collect();
         let all = async || env.queues.unknown(&env.queue, &ids).await.ok()?.is_empty().then_some(());
         eventually("all are in the queue", all).await;
@@ -232,7 +232,7 @@ on_both_databases! {
         let later = NewJob { run_at: Some(Utc::now() + TimeDelta::seconds(50)), ..old(1) };
         env.store.job_insert_many(std::slice::from_ref(&later)).await.unwrap();
         let _dispatcher = env.dispatch();
-        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         known(&env, later.id).await;
         let depth = env.queues.depth(&env.queue).await.unwrap();
         assert_eq!((depth.queued, depth.scheduled), (0, 1));
@@ -245,7 +245,7 @@ on_both_databases! {
         env.store.job_insert_many(std::slice::from_ref(&lost)).await.unwrap();
         env.redis.kill();
         let _dispatcher = env.dispatch();
-        let _reconciler = env.reconcile(&Wake::new(), MIN_AGE);
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), MIN_AGE);
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         tokio::time::sleep(Duration::from_millis(200)).await;
         env.redis.launch();

@@ -11,11 +11,12 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::db::attempts::PastOutcome;
-use web_api::db::jobs::{Job, JobFilter, NewJob, UnfinishedJob};
+use web_api::db::jobs::{Job, NewJob, UnfinishedJob};
 use web_api::db::{DatabaseSettings, Store};
-use web_api::services::cancel::{self, CallOffError};
+use web_api::domain::job_filter::JobFilter;
+use web_api::services::cancel::{self, CancelError};
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use crate::{
     store::{refuse, refuse_in},
@@ -100,18 +101,18 @@ on_both_databases! {
 
     async fn while_the_database_is_away_the_outcomes_wait(kind) {
         let env = TestEnv::new(kind).await;
-        let outage = Outage::of(&env, kind).await;
-        let _recorder = env.record(&outage.store, "one", &Outcomes::new(outage.store.clone()));
+        let retries = RetryLoop::of(&env, kind).await;
+        let _recorder = env.record(&retries.store, "one", &Outcomes::new(retries.store.clone()));
         let counted = Counted::gated();
         let _worker = env.worker(&counted);
         let ids = added(&env, &(0..300).map(Counted::job).collect::<Vec<_>>()).await;
         all_in(&env.store, JobState::Running, 50).await;
-        outage.begin().await;
+        retries.begin().await;
         counted.open(300);
         worked_off(&env, &ids).await;
         let completed = JobFilter { states: vec![JobState::Completed], ..JobFilter::default() };
         assert!(env.store.job_list(&completed, None, 1).await.unwrap().jobs.is_empty());
-        outage.end().await;
+        retries.end().await;
         all_in(&env.store, JobState::Completed, 300).await;
         assert!(ids.iter().all(|id| counted.runs(*id) == 1));
         drained(&env).await;
@@ -136,7 +137,7 @@ on_both_databases! {
             attempt: 0,
         };
         let refused = cancel::elsewhere(&env.store, &env.queues, vec![job()]).await;
-        assert!(matches!(refused, Err(CallOffError::Behind)), "{refused:?}");
+        assert!(matches!(refused, Err(CancelError::Behind)), "{refused:?}");
         let _recorder = env.record(&env.store, "two", &outcomes);
         all_in(&env.store, JobState::Completed, 2).await;
         assert_eq!(cancel::elsewhere(&env.store, &env.queues, vec![job()]).await.unwrap(), 0);
@@ -182,7 +183,7 @@ on_both_databases! {
         env.redis.ask("SET spiral:{default}:waiting:5:odd x");
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let _dispatcher = env.dispatch();
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _worker = env.worker(&Counted::default());
         let mut new: Vec<NewJob> = (0..20).map(Counted::job).collect();
         new[7].fairness_key = Some("odd".to_owned());
@@ -278,13 +279,13 @@ enum OutageKind {
     Sqlite(sea_orm::DatabaseConnection),
 }
 
-struct Outage {
+struct RetryLoop {
     /// The store that suffers.
     store: Store,
     kind: OutageKind,
 }
 
-impl Outage {
+impl RetryLoop {
     async fn of(env: &TestEnv, kind: TestDatabase) -> Self {
         let short = |url: String| DatabaseSettings {
             acquire_timeout: Duration::from_millis(200),

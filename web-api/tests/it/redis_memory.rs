@@ -11,7 +11,7 @@ use jobs::{
 };
 use web_api::services::dispatcher::window::{WindowSettings, Windows};
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use crate::support::{
     RedisServer, TestDatabase, TestEnv,
@@ -66,7 +66,7 @@ async fn a_long_backlog_costs_redis_no_more_than_a_window() {
     });
     // On a busy machine it would fill up with whole commands.
     env.redis.ask("CONFIG SET slowlog-log-slower-than -1");
-    let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+    let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
     let _dispatcher = env.dispatch();
     let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
     let paused = Limits {

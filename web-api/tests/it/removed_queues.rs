@@ -6,11 +6,11 @@ use chrono::{SubsecRound as _, Utc};
 use jobs::job::{JobId, QueueName};
 use reqwest::Method;
 use serde_json::{Value, json};
-use web_api::db::batches::BatchId;
 use web_api::db::batches::insert::NewBatch;
 use web_api::db::jobs::{Job, NewJob, Place};
+use web_api::domain::ids::BatchId;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{eventually, on_both_databases};
 
 const OLD: &str = "mail";
@@ -99,7 +99,7 @@ on_both_databases! {
         let problem = again.problem(409, "queue_removed");
         assert!(problem["detail"].as_str().unwrap().starts_with("Queue mail is no longer in SPIRAL_QUEUES"));
         assert_eq!(act(&server, "retry").await["changed"], 0);
-        assert_eq!(Answer::of(server.request(Method::DELETE, &job)).await.status, 204);
+        assert_eq!(ApiResponse::of(server.request(Method::DELETE, &job)).await.status, 204);
         assert_eq!(act(&server, "delete").await["changed"], 609);
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Asks for a value, waits for it, and returns where the result is.
@@ -17,8 +17,8 @@ async fn completed(server: &TestServer, index: u64) -> String {
     answer.json()["job"]["result_url"].as_str().unwrap().to_owned()
 }
 
-async fn get_with(server: &TestServer, path: &str, name: &str, value: &str) -> Answer {
-    Answer::of(server.request(Method::GET, path).header(name, value)).await
+async fn get_with(server: &TestServer, path: &str, name: &str, value: &str) -> ApiResponse {
+    ApiResponse::of(server.request(Method::GET, path).header(name, value)).await
 }
 
 on_both_databases! {

@@ -10,9 +10,12 @@ use jobs::json::Json;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use web_api::db::Store;
-use web_api::db::jobs::{Inserted, Job, JobFilter};
+use web_api::db::jobs::{Inserted, Job};
 use web_api::db::schedules::fire::Firing;
-use web_api::db::schedules::{CatchUp, Schedule, ScheduleId, Written};
+use web_api::db::schedules::{Schedule, Written};
+use web_api::domain::catch_up::CatchUp;
+use web_api::domain::ids::ScheduleId;
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::scheduler::fire::{self, fire_page};
 
 use crate::store::refuse;

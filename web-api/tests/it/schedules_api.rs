@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use web_api::db::schedules::{CatchUp, Schedule};
+use web_api::db::schedules::Schedule;
+use web_api::domain::catch_up::CatchUp;
 
 use crate::schedules::schedule;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually, on_both_databases};
 
 const SCHEDULES: &str = "/api/v1/schedules";
@@ -27,18 +28,18 @@ fn path(schedule: &Value) -> String {
     format!("{SCHEDULES}/{}", schedule["id"].as_str().unwrap())
 }
 
-async fn patch(server: &TestServer, path: &str, body: Value) -> Answer {
-    Answer::of(server.request(Method::PATCH, path).json(&body)).await
+async fn patch(server: &TestServer, path: &str, body: Value) -> ApiResponse {
+    ApiResponse::of(server.request(Method::PATCH, path).json(&body)).await
 }
 
 /// Reads a path with parameters of any characters.
-async fn get_with(server: &TestServer, path: &str, parameters: &[(&str, &str)]) -> Answer {
+async fn get_with(server: &TestServer, path: &str, parameters: &[(&str, &str)]) -> ApiResponse {
     let url = Url::parse_with_params(&format!("http://{}{path}", server.address), parameters).unwrap();
-    Answer::of(server.client.get(url)).await
+    ApiResponse::of(server.client.get(url)).await
 }
 
-async fn delete(server: &TestServer, path: &str) -> Answer {
-    Answer::of(server.request(Method::DELETE, path)).await
+async fn delete(server: &TestServer, path: &str) -> ApiResponse {
+    ApiResponse::of(server.request(Method::DELETE, path)).await
 }
 
 fn time(value: &Value) -> DateTime<Utc> {

@@ -7,8 +7,10 @@ use jobs::catalog::Catalog;
 use jobs::job::JobState;
 use serde_json::json;
 use web_api::db::Store;
-use web_api::db::jobs::{Job, JobFilter};
-use web_api::db::schedules::{CatchUp, Schedule, Written};
+use web_api::db::jobs::Job;
+use web_api::db::schedules::{Schedule, Written};
+use web_api::domain::catch_up::CatchUp;
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::outcome_waiters::Outcomes;
 
 use crate::schedules::schedule;

@@ -7,7 +7,8 @@ use jobs::job::{JobId, JobState, Priority};
 use jobs::queue::events::{AttemptError, ErrorKind, JobEvent, Outcome};
 use serde_json::{Value, json};
 use web_api::db::Store;
-use web_api::db::jobs::{JobFilter, NewJob};
+use web_api::db::jobs::NewJob;
+use web_api::domain::job_filter::JobFilter;
 
 use crate::support::server::TestServer;
 use crate::support::{Database, batch, ended, finished, new_job, on_both_databases};

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::access::{ADMIN, VIEWER, locked, sign_in};
 use crate::support::TestDatabase;
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 
-async fn with_cookie(server: &TestServer, method: Method, path: &str, cookie: &str) -> Answer {
-    Answer::of(server.request(method, path).header("cookie", cookie)).await
+async fn with_cookie(server: &TestServer, method: Method, path: &str, cookie: &str) -> ApiResponse {
+    ApiResponse::of(server.request(method, path).header("cookie", cookie)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,7 +61,7 @@ async fn a_session_holds_with_another_process_and_ends_with_its_token() {
     assert_eq!(pause.status, 200, "{}", pause.text);
     let rotated = TestServer::start_with(TestDatabase::Sqlite, |config| {
         let lookup = |name: &str| (name == "SPIRAL_ADMIN_TOKEN").then(|| "another-0123456789".to_owned());
-        config.server.access = web_api::auth::authenticator::AccessSettings::from_lookup(&lookup).unwrap();
+        config.server.access = web_api::auth::settings::AccessSettings::from_lookup(&lookup).unwrap();
     })
     .await;
     with_cookie(&rotated, Method::GET, "/api/v1/jobs", &cookie)
@@ -76,7 +76,7 @@ async fn wrong_tokens_are_refused_and_soon_not_even_looked_at() {
         let request = server
             .request(Method::POST, "/api/v1/session")
             .header("x-forwarded-for", address);
-        Answer::of(request.json(&json!({ "token": token })))
+        ApiResponse::of(request.json(&json!({ "token": token })))
     };
     let mut refused = 0;
     let limited = loop {
@@ -115,7 +115,7 @@ async fn a_page_of_another_site_cannot_use_the_session() {
         let request = server
             .request(Method::POST, "/api/v1/queues/default/pause")
             .header("cookie", &cookie);
-        Answer::of(request.header(name, value))
+        ApiResponse::of(request.header(name, value))
     };
     for site in ["cross-site", "same-site"] {
         pause("sec-fetch-site", site.to_owned())
@@ -132,7 +132,7 @@ async fn a_page_of_another_site_cannot_use_the_session() {
     let elsewhere = server
         .request(Method::POST, "/api/v1/session")
         .header("sec-fetch-site", "cross-site");
-    let elsewhere = Answer::of(elsewhere.json(&json!({"token": ADMIN}))).await;
+    let elsewhere = ApiResponse::of(elsewhere.json(&json!({"token": ADMIN}))).await;
     elsewhere.problem(403, "cross_site");
 }
 
@@ -145,7 +145,7 @@ async fn downloads_and_the_live_feed_work_with_the_session() {
     let call = server
         .request(Method::POST, "/api/values?wait=30s")
         .header("cookie", &cookie);
-    let value = Answer::of(call.json(&json!({"index": 90}))).await;
+    let value = ApiResponse::of(call.json(&json!({"index": 90}))).await;
     assert_eq!(value.status, 200, "{}", value.text);
     let path = format!(
         "/api/v1/jobs/{}/result?download=1",
@@ -171,7 +171,7 @@ async fn over_tls_the_cookie_never_goes_without_it() {
         .request(Method::POST, "/api/v1/session")
         .header("x-forwarded-proto", "https")
         .header("x-forwarded-prefix", "/spiral");
-    let answer = Answer::of(request.json(&json!({"token": ADMIN}))).await;
+    let answer = ApiResponse::of(request.json(&json!({"token": ADMIN}))).await;
     let cookie = answer.header("set-cookie");
     assert!(
         cookie.contains("Secure") && cookie.contains("Path=/spiral"),

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::server::{Answer, TestServer};
+use crate::support::server::{ApiResponse, TestServer};
 use crate::support::{TestDatabase, eventually, on_both_databases};
 
 const CALL: &str = "/api/v1/functions/echo/jobs";
@@ -134,7 +134,7 @@ on_both_databases! {
                 // Those who are refused come back, as people do.
                 for _ in 0..4 {
                     let request = request.try_clone().unwrap();
-                    Answer::of(request).await.problem(503, "unavailable");
+                    ApiResponse::of(request).await.problem(503, "unavailable");
                 }
             });
         }

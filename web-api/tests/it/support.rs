@@ -28,9 +28,10 @@ use jobs::{
 };
 use serde_json::{json, value::to_raw_value};
 use web_api::db::Store;
-use web_api::db::jobs::{JobFilter, NewJob, Place};
+use web_api::db::jobs::{NewJob, Place};
+use web_api::domain::job_filter::JobFilter;
 use web_api::services::dispatcher::window::{WindowSettings, Windows};
-use web_api::services::progress_marker::Pulse;
+use web_api::services::progress_marker::ProgressMarker;
 
 pub(crate) use self::{
     database::{Database, TestDatabase},
@@ -44,7 +45,7 @@ pub(crate) struct TestEnv {
     pub(crate) queue: QueueName,
     pub(crate) windows: Windows,
     /// The recorders'.
-    pub(crate) pulse: Pulse,
+    pub(crate) pulse: ProgressMarker,
     pub(crate) database: Database,
     pub(crate) redis: RedisServer,
 }
@@ -58,7 +59,7 @@ impl TestEnv {
             queues: Queues::connect(&redis.settings()).await.unwrap(),
             queue: QueueName::standard(),
             windows: Windows::new(WindowSettings::default()),
-            pulse: Pulse::default(),
+            pulse: ProgressMarker::default(),
             database,
             redis,
         };

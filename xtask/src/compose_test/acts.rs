@@ -1,5 +1,7 @@
 //! What the stack has to bear, one act after the other.
 
+mod refusals;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use super::stack::{Stack, inspect};
 use crate::http::{self, Question};
 use crate::{frontend, install, interrupt, process, project, say};
 
+pub(super) use refusals::{no_token, wrong_database_password, wrong_redis_password};
+
 /// An image may have to be built from nothing.
 const START: Duration = Duration::from_mins(3);
 const BACK: Duration = Duration::from_mins(2);
@@ -22,6 +26,18 @@ const REPLICAS: usize = 2;
 const REFUSED_BY_REDIS: &str = "Password authentication failed";
 /// F(90).
 const VALUE: &str = "2880067194370816120";
+
+/// Asks in HTTP/2 and tells what came.
+const ASK_BY_HTTP_2: &str = "
+    const session = require('node:http2').connect(process.argv[1], { rejectUnauthorized: false });
+    session.on('error', (error) => { console.error(error.message); process.exit(1); });
+    const request = session.request({ ':path': '/api/v1/functions' });
+    request.on('response', (headers) => {
+      console.log(headers[':status'], session.socket.getProtocol(), headers['strict-transport-security']);
+      session.destroy();
+    });
+    request.end();
+";
 
 pub(super) fn no_secrets(stack: &mut Stack) -> Result<()> {
     let mut up = stack.compose(&["up", "--detach"]);
@@ -284,84 +300,6 @@ pub(super) fn down_and_up(stack: &mut Stack) -> Result<()> {
     }
     Ok(())
 }
-
-pub(super) fn no_token(stack: &mut Stack) -> Result<()> {
-    let closed = ["-e", "SPIRAL_INSECURE_OPEN=false"];
-    refuses(stack, &closed, &["web-api"], "Set SPIRAL_ADMIN_TOKEN")
-}
-
-pub(super) fn wrong_database_password(stack: &mut Stack) -> Result<()> {
-    let wrong = [
-        "-e",
-        "SPIRAL_DATABASE_PASSWORD_FILE=",
-        "-e",
-        "SPIRAL_DATABASE_PASSWORD=wrong",
-    ];
-    refuses(stack, &wrong, &["migrate"], "password authentication failed")?;
-    let none = ["-e", "SPIRAL_DATABASE_PASSWORD_FILE=/run/secrets/none"];
-    refuses(stack, &none, &["migrate"], "/run/secrets/none cannot be read")?;
-    refuses(stack, &none, &["web-api"], "/run/secrets/none cannot be read")
-}
-
-pub(super) fn wrong_redis_password(stack: &mut Stack) -> Result<()> {
-    let wrong = [
-        "-e",
-        "SPIRAL_REDIS_PASSWORD_FILE=",
-        "-e",
-        "SPIRAL_REDIS_PASSWORD=wrong",
-    ];
-    refuses(stack, &wrong, &["worker", "healthcheck"], REFUSED_BY_REDIS)?;
-    let none = ["-e", "SPIRAL_REDIS_PASSWORD_FILE=/run/secrets/none"];
-    refuses(stack, &none, &["worker"], "/run/secrets/none cannot be read")?;
-    // The worker itself waits for Redis whatever is wrong with it, and has to say what that is.
-    let mut run = vec!["run", "--detach", "--rm", "--no-deps"];
-    run.extend(wrong);
-    run.push("worker");
-    let container = stack.run(&run)?.trim().to_owned();
-    let end = Instant::now() + ANSWER;
-    let told = loop {
-        let logs = process::capture(docker().args(["logs", &container]))?;
-        if logs.errors.contains(REFUSED_BY_REDIS) {
-            break Ok(());
-        }
-        if Instant::now() >= end {
-            break Err(not_so(format!(
-                "the worker does not say what is wrong:\n{}",
-                logs.errors
-            )));
-        }
-        interrupt::pause(Duration::from_millis(200))?;
-    };
-    process::run_quietly(docker().args(["stop", &container]))?;
-    told
-}
-
-/// A container that is started like this ends by itself, badly, and says so.
-fn refuses(stack: &Stack, options: &[&str], command: &[&str], says: &str) -> Result<()> {
-    let mut run = vec!["run", "--rm", "--no-deps"];
-    run.extend(options);
-    run.extend(command);
-    let captured = stack.attempt(&run)?;
-    let said = format!("{}{}", captured.output, captured.errors);
-    if captured.status.success() || !said.contains(says) {
-        return Err(not_so(format!(
-            "{command:?} should fail and say {says:?}:\n{said}"
-        )));
-    }
-    Ok(())
-}
-
-/// Asks in HTTP/2 and tells what came.
-const ASK_BY_HTTP_2: &str = "
-    const session = require('node:http2').connect(process.argv[1], { rejectUnauthorized: false });
-    session.on('error', (error) => { console.error(error.message); process.exit(1); });
-    const request = session.request({ ':path': '/api/v1/functions' });
-    request.on('response', (headers) => {
-      console.log(headers[':status'], session.socket.getProtocol(), headers['strict-transport-security']);
-      session.destroy();
-    });
-    request.end();
-";
 
 pub(super) fn tls(stack: &mut Stack) -> Result<()> {
     let mut openssl = process::command("openssl");

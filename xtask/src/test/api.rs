@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::check::Skipped;
 use crate::postgres::Postgres;
+use crate::skipped::Skipped;
 use crate::stack::Stack;
 use crate::tally::{self, Tally};
 use crate::{process, project, python, say};

@@ -155,15 +155,11 @@ fn every_error_code_has_a_page_and_every_page_a_code() {
 }
 
 fn error_source() -> String {
-    [
-        "web-api/src/http/error/code.rs",
-        "web-api/src/http/error.rs",
-        "web-api/src/http/error.rs",
-    ]
-    .iter()
-    .filter_map(|path| fs::read_to_string(root().join(path)).ok())
-    .find(|text| text.contains("pub fn code(&self)"))
-    .unwrap()
+    ["web-api/src/http/error/status.rs", "web-api/src/http/error.rs"]
+        .iter()
+        .filter_map(|path| fs::read_to_string(root().join(path)).ok())
+        .find(|text| text.contains("pub fn code(&self)"))
+        .unwrap()
 }
 
 #[test]

@@ -8,6 +8,9 @@
 
 mod containers;
 mod docs;
+mod imports;
 mod names;
 mod nginx;
+mod plants;
+mod sizes;
 mod stub;

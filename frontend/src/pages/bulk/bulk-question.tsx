@@ -71,7 +71,7 @@ export function BulkQuestion({ action, filter, onClose, onBegun }: Props) {
             </Button>
           )}
           <Button variant="default" size="md" onClick={onClose}>
-            Leave it
+            Keep
           </Button>
         </div>
       </div>

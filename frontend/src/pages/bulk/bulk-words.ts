@@ -6,14 +6,14 @@ import { formatJobs, formatNumber } from '../../components/numbers';
 interface Words {
   /** On the button. */
   readonly label: string;
-  /** Before and after the count: "Run 3 jobs again?" */
+  /** Before and after the count: "Retry 3 jobs?" */
   readonly before: string;
   readonly after: string;
   /** What happens to them. */
   readonly text: string;
-  /** While it goes on: "Running again". */
+  /** While it goes on: "Retrying". */
   readonly going: string;
-  /** At the end: "3 jobs run again". */
+  /** At the end: "3 jobs retried". */
   readonly done: string;
   /** What can be done to no job. */
   readonly none: string;
@@ -21,13 +21,13 @@ interface Words {
 
 export const BULK_WORDS: Readonly<Record<BulkAction, Words>> = {
   retry: {
-    label: 'Run again',
-    before: 'Run',
-    after: ' again',
+    label: 'Retry',
+    before: 'Retry',
+    after: '',
     text: 'They wait for a worker once more, with as many attempts as in the beginning.',
-    going: 'Running again',
-    done: 'run again',
-    none: 'run again: those that are dead or cancelled can be, and completed ones when the search names their state',
+    going: 'Retrying',
+    done: 'retried',
+    none: 'retried: those that are dead or cancelled can be, and completed ones when the search names their state',
   },
   cancel: {
     label: 'Cancel',

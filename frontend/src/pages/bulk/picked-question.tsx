@@ -64,7 +64,7 @@ export function PickedQuestion({ action, jobs, onClose, onBegun }: Props) {
             </Button>
           )}
           <Button variant="default" size="md" onClick={onClose}>
-            Leave it
+            Keep
           </Button>
         </div>
       </div>

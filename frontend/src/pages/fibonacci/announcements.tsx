@@ -27,7 +27,7 @@ export function announcement(job: Job): string {
         ? `${name} is calculated: ${formatDigits(job.output_length)}.`
         : `${name} is ${typeof job.output === 'string' ? job.output : (job.output_preview ?? 'calculated')}.`;
     case 'dead':
-      return `${name} failed: ${job.error?.message ?? 'it gave up after the last attempt'}.`;
+      return `${name} failed: ${job.error?.message ?? 'it failed for good'}.`;
     case 'cancelled':
       return `${name} was cancelled.`;
     case 'scheduled':

@@ -77,7 +77,7 @@ export function CallForm({ called, model, onCalled }: Props) {
     });
   };
 
-  if (!mayCall) return <p>Calling it is for admins.</p>;
+  if (!mayCall) return <p>Only admins can call it.</p>;
   const optionErrors = Object.keys(errors.options).length > 0;
   const count = Object.values(texts).filter((text) => text !== '').length;
   return (

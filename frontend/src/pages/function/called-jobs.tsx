@@ -16,7 +16,7 @@ export function CalledJobs({ called }: { readonly called: readonly Called[] }) {
   return (
     <>
       {newest === undefined ? (
-        <Empty title="Nothing called yet">The job of your call appears here and is live.</Empty>
+        <Empty title="No calls yet">The job of your call appears here and is live.</Empty>
       ) : (
         <ol className={classes.list}>
           {called.map((each) => (

@@ -52,7 +52,7 @@ test('what is typed becomes the input; what is empty is left out', () => {
 });
 
 test.each([
-  [{}, '/url', 'This is needed.'],
+  [{}, '/url', 'Required'],
   [{ url: 'x'.repeat(21) }, '/url', 'At most 20 characters.'],
   [{ url: 'a', redirects: '1.5' }, '/redirects', 'This must be a whole number.'],
   [{ url: 'a', redirects: '11' }, '/redirects', 'At most 10.'],

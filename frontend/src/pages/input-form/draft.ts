@@ -69,7 +69,7 @@ export function readFields(fields: readonly Field[], texts: Draft['texts']): Rea
   for (const field of fields) {
     const text = texts[field.name] ?? '';
     if (text.trim() === '') {
-      if (field.required) errors[`/${stepOf(field.name)}`] = 'This is needed.';
+      if (field.required) errors[`/${stepOf(field.name)}`] = 'Required';
       continue;
     }
     const value = readField(field, text);

@@ -27,7 +27,7 @@ export function InputForm({ fields, draft, onChange, errors }: Props): ReactElem
             onChange(switchMode(fields, draft));
           }}
         >
-          {inFields ? 'Type it as JSON' : 'Use the fields'}
+          {inFields ? 'JSON' : 'Form'}
         </button>
       )}
       {inFields ? (
@@ -189,9 +189,9 @@ function plain(value: unknown): string {
 }
 
 function presetText({ kind, preset, required }: Field): string {
-  if (preset === undefined || preset === null) return required ? 'Choose one' : 'Leave it out';
+  if (preset === undefined || preset === null) return required ? 'Choose one' : 'Not set';
   const text = kind === 'flag' ? (preset === true ? 'yes' : 'no') : plain(preset);
-  return `${text} (unless you choose)`;
+  return `Default: ${text}`;
 }
 
 /** What the schema says, with the limits when it does not name them itself. */

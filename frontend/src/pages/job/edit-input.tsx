@@ -109,7 +109,7 @@ function Fields({ job, schema, onDone }: FieldsProps) {
           {edit.isPending ? 'Saving …' : 'Save the input'}
         </Button>
         <Button variant="default" size="md" onClick={onDone}>
-          Leave it
+          Keep
         </Button>
       </div>
     </form>

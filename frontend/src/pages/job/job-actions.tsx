@@ -29,9 +29,9 @@ export function JobActions({ job }: { readonly job: Job }) {
       {ended && (
         <Action
           key="retry"
-          label="Run again"
+          label="Retry"
           busy="Starting …"
-          failed="It was not run again"
+          failed="It was not retried"
           run={async () => {
             answered(await retryJob(job.id), 'The job runs again: it waits for a worker.');
           }}
@@ -42,7 +42,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           key="now"
           label="Run now"
           busy="Starting …"
-          failed="It still waits"
+          failed="It was not started"
           run={async () => {
             answered(await runJobNow(job.id), 'The job no longer waits for its time: the next free worker takes it.');
           }}
@@ -55,7 +55,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           label="Cancel this job"
           busy="Cancelling …"
           failed="It was not cancelled"
-          // Nothing is lost that cannot be run again, so it does not ask twice.
+          // Nothing is lost that cannot be retried, so it does not ask twice.
           run={async () => {
             const now = await cancelJob(job.id);
             answered(now, now.state === 'cancelled' ? 'The job is cancelled.' : 'The job is told to stop, which takes a second.');
@@ -88,7 +88,7 @@ export function JobActions({ job }: { readonly job: Job }) {
       )}
       {mayCall && (
         <Link to="/functions/$name" params={{ name: job.function }} search={{ from: job.id }} className={classes.again}>
-          Edit and call again
+          Edit and replay
         </Link>
       )}
     </div>

@@ -68,7 +68,7 @@ export function BulkBar({ jobs, filter, whole, onClear }: Props) {
           Select none
         </Button>
         <p className={classes.held}>
-          The list stands still meanwhile
+          List paused meanwhile
           {changes === 0 ? '.' : `: ${formatNumber(changes)} ${changes === 1 ? 'change waits' : 'changes wait'}.`}
         </p>
       </div>

@@ -49,12 +49,12 @@ export function JobList({ query: q, columns }: Props) {
           <LoadingRows rows={8} what="jobs" />
         ) : query.isError ? (
           isMisread(query.error) ? (
-            <Empty title="The search cannot be read">What is wrong with it stands below the search.</Empty>
+            <Empty title="The search cannot be read">The error is shown below the search.</Empty>
           ) : (
             <Failed title="The jobs could not be read" error={asApiError(query.error)} onRetry={() => void query.refetch()} />
           )
         ) : q !== '' ? (
-          <Empty title="No job fits these filters">Choose another state or function, or search for less.</Empty>
+          <Empty title="No jobs match these filters">Choose another state or function, or search for less.</Empty>
         ) : (
           <Empty title="No jobs yet">
             Ask for a Fibonacci number on the first page, or <Link to="/functions">call any function</Link>.

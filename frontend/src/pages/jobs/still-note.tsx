@@ -10,7 +10,7 @@ export function StillNote() {
   if (changes === 0) return null;
   return (
     <div className={classes.place}>
-      <div className={classes.note} role="group" aria-label="The list stands still">
+      <div className={classes.note} role="group" aria-label="List paused">
         <p>{`It stands still while you read: ${formatNumber(changes)} ${changes === 1 ? 'change waits' : 'changes wait'}.`}</p>
         <Button
           variant="default"

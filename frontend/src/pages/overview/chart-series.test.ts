@@ -18,7 +18,7 @@ test('each chart tells its numbers in words', () => {
   const some = stats([point({ enqueued: 1200, completed: 7, failed: 3, dead: 1, wait: { p50: 0.02, p95: 2, p99: 70 } })]);
   expect(CHARTS.map((chart) => chart.summary(some))).toEqual([
     '1,200 new, 7 completed.',
-    '3 attempts failed, 1 jobs gave up.',
+    '3 attempts failed, 1 jobs failed for good.',
     'Half took at most 20 ms, 95 % 2 s, 99 % 1.2 min.',
     'No attempt ended.',
   ]);

@@ -69,7 +69,7 @@ export const CHARTS: readonly ChartOf[] = [
       { name: 'Dead jobs', color: '--state-bad', value: (point) => point.dead },
     ],
     format: formatNumber,
-    summary: ({ total }) => `${formatNumber(total.failed)} attempts failed, ${formatNumber(total.dead)} jobs gave up.`,
+    summary: ({ total }) => `${formatNumber(total.failed)} attempts failed, ${formatNumber(total.dead)} jobs failed for good.`,
   },
   {
     title: 'Wait time',

@@ -8,7 +8,7 @@ import classes from './overview.module.css';
 export function PointTable({ stats }: { readonly stats: Stats }) {
   // Steps in which nothing happened tell nothing.
   const points = stats.points.filter((point) => point.enqueued + point.completed + point.failed > 0).reverse();
-  if (points.length === 0) return <p className={classes.nothing}>Nothing happened in this time.</p>;
+  if (points.length === 0) return <p className={classes.nothing}>No activity in this range.</p>;
   return (
     // It scrolls sideways where it is narrow, so the keyboard must reach it.
     <div className={classes.scroll} tabIndex={0} role="region" aria-label="Numbers over time">

@@ -7,7 +7,7 @@ import classes from './overview.module.css';
 
 export function QueueTable({ queues }: { readonly queues: readonly QueueOverview[] }) {
   return (
-    <div className={classes.scroll} tabIndex={0} role="region" aria-label="Queues at this moment">
+    <div className={classes.scroll} tabIndex={0} role="region" aria-label="Queues now">
       <table className={classes.points}>
         <thead>
           <tr>
@@ -15,8 +15,8 @@ export function QueueTable({ queues }: { readonly queues: readonly QueueOverview
             <th scope="col">Workers</th>
             <th scope="col">Waiting</th>
             <th scope="col">Running</th>
-            <th scope="col">Ended a minute</th>
-            <th scope="col">Waits for longest</th>
+            <th scope="col">Finished per minute</th>
+            <th scope="col">Oldest waiting</th>
           </tr>
         </thead>
         <tbody>

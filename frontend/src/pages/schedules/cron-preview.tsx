@@ -13,7 +13,7 @@ export function CronPreview({ cron, timeZone }: { readonly cron: string; readonl
       {/* Not the times as well: they change with every second, and would be read out each time. */}
       <div role="status" aria-label="What it means">
         {cron.trim() === '' ? (
-          <p className={classes.quiet}>What the cron text means stands here while you type: try 0 8 * * 1-5</p>
+          <p className={classes.quiet}>The meaning of the cron expression appears here while you type: try 0 8 * * 1-5</p>
         ) : preview.isError ? (
           <p className={classes.bad}>{asApiError(preview.error).message}</p>
         ) : (

@@ -2,7 +2,7 @@
 import { Moment } from '../../components/moment';
 
 export function DueTimes({ times, className }: { readonly times: readonly string[]; readonly className: string }) {
-  if (times.length === 0) return <p className={className}>Never due again.</p>;
+  if (times.length === 0) return <p className={className}>No further runs.</p>;
   return (
     <ol className={className} aria-label="In your time zone">
       {times.map((at) => (

@@ -113,7 +113,7 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
           {mutation.isPending ? 'Saving …' : schedule === null ? 'Make the schedule' : 'Save the changes'}
         </Button>
         <Button variant="default" size="md" onClick={onCancel}>
-          {schedule === null ? 'Back' : 'Leave it as it is'}
+          {schedule === null ? 'Back' : 'Keep it as it is'}
         </Button>
       </div>
     </form>

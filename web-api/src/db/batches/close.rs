@@ -10,10 +10,12 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{BatchId, Counts, counts, insert::Call, job_row, parsed, row, tally, unreadable};
+use super::insert::Call;
+use super::{Counts, counts, job_row, parsed, row, tally, unreadable};
 use crate::db::jobs::insert::insert;
 use crate::db::jobs::{Job, NewJob};
 use crate::db::{Store, StoreError};
+use crate::domain::ids::BatchId;
 
 /// What came of a batch that was closed just now.
 #[derive(Debug, Clone, PartialEq)]

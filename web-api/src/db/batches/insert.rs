@@ -8,12 +8,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Set, sea_query::OnCon
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Batch, BatchId, Counts, batch, row};
+use super::{Batch, Counts, batch, row};
 use crate::db::job_keys::{self, Hold, Kind};
 use crate::db::jobs::insert::{Insertion, insert};
 use crate::db::jobs::{Idempotency, Job, NewJob};
 use crate::db::json::{self, JsonText};
 use crate::db::{Store, StoreError};
+use crate::domain::ids::BatchId;
 
 /// A batch that is to be.
 #[derive(Debug, Clone, PartialEq)]

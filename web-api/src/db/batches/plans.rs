@@ -2,12 +2,10 @@
 
 use sea_orm::{DbBackend, QueryTrait};
 
-use super::{
-    BatchId, JobId,
-    close::{done, open},
-    counting, list, unfinished,
-};
+use super::close::{done, open};
+use super::{JobId, counting, list, unfinished};
 use crate::db::jobs::plans::{database, plan};
+use crate::domain::ids::BatchId;
 
 #[tokio::test]
 async fn batches_and_their_jobs_are_found_by_their_indices() {

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::db::job_history::{self, Cause, ManualAction};
 use crate::db::job_keys::{self, Hold, Kind};
+use crate::db::values::saturated;
 use crate::db::{Store, StoreError, json};
 
 /// The states in which a job waits for a time.
@@ -29,17 +30,17 @@ const FOR_A_TIME: [&str; 2] = [JobState::Scheduled.as_str(), JobState::Retrying.
 impl Store {
     /// Puts those of `ids`, all of one queue, that have ended into the backlog, with as many attempts as they had in
     /// the beginning, and returns them. `now` is by the clock of the queue: no event that is older concerns them.
-    pub async fn job_run_again(
+    pub async fn job_retry(
         &self,
         queue: &QueueName,
         ids: &[JobId],
         now: DateTime<Utc>,
     ) -> Result<Vec<Job>, StoreError> {
-        self.job_run_again_by(queue, ids, now, &Cause::unknown()).await
+        self.job_retry_by(queue, ids, now, &Cause::unknown()).await
     }
 
     /// The same, with who wants it: that is written to the history of the jobs, together with how they had ended.
-    pub async fn job_run_again_by(
+    pub async fn job_retry_by(
         &self,
         queue: &QueueName,
         ids: &[JobId],
@@ -53,10 +54,10 @@ impl Store {
         let running = async {
             let transaction = self.begin().await?;
             let ended = job_history::ended(&transaction, queue, ids).await?;
-            let taken = self.take_keys_again(&transaction, queue, ids).await?;
+            let taken = self.take_keys_for_retry(&transaction, queue, ids).await?;
             let ids = ids.iter().filter(|id| !taken.contains(&id.to_string()));
             let ids: Vec<String> = ids.map(JobId::to_string).collect();
-            let mut statement = run_again(queue, ids).into_query();
+            let mut statement = retry(queue, ids).into_query();
             statement.value(Column::AgainAt, now);
             statement.returning(Query::returning().column(Column::Id));
             let rows = transaction.query_all(&statement).await?;
@@ -79,7 +80,7 @@ impl Store {
 
     /// Takes the unique keys of those of `ids` that have ended and had one, until they end once more. Answers the ids of
     /// those whose key another job has now. Rows are locked before keys, as where they are deleted.
-    async fn take_keys_again(
+    async fn take_keys_for_retry(
         &self,
         transaction: &DatabaseTransaction,
         queue: &QueueName,
@@ -144,7 +145,7 @@ impl Store {
 
     /// Writes that a job, which was seen after `attempt` attempts, has become due in Redis.
     pub async fn job_is_due(&self, id: JobId, attempt: u32, cause: &Cause) -> Result<(), StoreError> {
-        let statement = due_now(id).filter(Column::Attempt.eq(super::insert::saturated(attempt)));
+        let statement = due_now(id).filter(Column::Attempt.eq(saturated(attempt)));
         self.changed("job_is_due", statement, (id, ManualAction::RunNow, cause))
             .await?;
         Ok(())
@@ -197,7 +198,7 @@ impl Store {
     }
 }
 
-fn run_again(queue: &QueueName, ids: Vec<String>) -> UpdateMany<Entity> {
+fn retry(queue: &QueueName, ids: Vec<String>) -> UpdateMany<Entity> {
     let no_time = || Expr::value(Option::<DateTime<Utc>>::None);
     let no_number = || Expr::value(Option::<i64>::None);
     // Attempts are counted on, so that each has a number of its own in the history and in Redis.

@@ -3,13 +3,11 @@
 //! Events come at least once, and with several recorders not always in order. So no event is applied blindly: each
 //! change has a guard that its row must pass, and a row in a final state passes none.
 
+mod applied;
 mod change;
 mod history;
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use jobs::clock;
@@ -25,58 +23,18 @@ use sea_orm::{
 };
 
 use super::{FINAL, UnfinishedJob, dispatch::AHEAD, parsed, row::Column};
-use crate::db::batches::BatchId;
-use crate::db::stats::{Notes, between};
 use crate::db::{Store, StoreError, json};
+use crate::domain::ids::BatchId;
 
+use applied::ended;
+pub use applied::{Applied, AppliedChange};
 use change::changes;
-pub(in crate::db) use change::storable;
 pub use change::{Attempt, Change};
 use history::History;
 
 /// Rows in one statement. More bring little, and PostgreSQL takes at most 65,535 parameters.
 const CHUNK: usize = 500;
 const CHANGE: &str = "change";
-
-/// What came of a batch of events.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// The changes that their rows let pass.
-    pub changes: Vec<AppliedChange>,
-    /// The jobs whose changes the database refuses for ever, and why.
-    pub refused: Vec<(JobId, StoreError)>,
-}
-
-/// A change that has reached its row.
-#[derive(Debug)]
-pub struct AppliedChange {
-    pub change: Change,
-    /// Not before this time it could have run, by the row; `None` for its call.
-    pub could_run: Option<DateTime<Utc>>,
-    /// The batch that the job was called with.
-    pub batch: Option<BatchId>,
-    /// The function of the job, by its row: not every event tells it.
-    pub function: String,
-}
-
-impl AppliedChange {
-    /// The batch in which a job has ended with this.
-    pub fn ended_in(&self) -> Option<BatchId> {
-        self.batch.filter(|_| self.change.state.is_final())
-    }
-
-    /// The last attempt of a job that has ended with this, and how long it had waited for that one: from the moment it could
-    /// have run, which is its call, the time it was scheduled for, or the end of its last backoff.
-    pub fn waited(&self) -> Option<(&Attempt, Duration)> {
-        let last = self.change.ended.last()?;
-        if last.state == JobState::Retrying {
-            return None;
-        }
-        let created_at = self.change.id.created_at();
-        let could_run = self.could_run.map_or(created_at, |at| Ord::max(at, created_at));
-        Some((last, between(could_run, last.started_at)))
-    }
-}
 
 /// What events mean for one job.
 #[derive(Debug, Clone)]
@@ -145,11 +103,11 @@ impl Store {
         Ok(applied)
     }
 
-    /// Writes that these jobs, which the queue does not hold, are called off, and returns those that were. A row that has
+    /// Writes that these jobs, which the queue does not hold, are cancelled, and returns those that were. A row that has
     /// ended stays as it is, and so does one that was dispatched since `arrived`: its push may be on its way.
     ///
     /// # Errors
-    /// When the database is away; some of them may have been called off.
+    /// When the database is away; some of them may have been cancelled.
     pub async fn job_cancel_many(
         &self,
         jobs: &[UnfinishedJob],
@@ -170,7 +128,7 @@ impl Store {
                 .or(dispatched_at().lt(arrived))
                 .or(dispatched_at().gt(now + AHEAD));
             statement.and_where(settled);
-            done.extend(self.carry_out(&statement).await?.into_keys());
+            done.extend(self.execute(&statement).await?.into_keys());
         }
         Ok(done)
     }
@@ -209,7 +167,7 @@ impl Store {
         let told: Vec<&Piece> = pieces.iter().filter(|piece| !piece.history.is_empty()).collect();
         let counts = |change: &Change| !change.ended.is_empty() || !change.vanished.is_empty();
         if told.is_empty() && !changes.iter().any(counts) {
-            let mut passed = self.carry_out(&update(self.backend(), &changes)).await?;
+            let mut passed = self.execute(&update(self.backend(), &changes)).await?;
             return Ok(applied(changes, &mut passed));
         }
         let _turn = self.write_turn().await?;
@@ -234,7 +192,7 @@ impl Store {
             };
             let applied = applied(changes, &mut passed);
             history::write_failures(&transaction, &histories).await?;
-            Notes::ended(applied.iter()).write(&transaction).await?;
+            ended(&applied).write(&transaction).await?;
             transaction.commit().await?;
             Ok::<_, DbErr>(Some(applied))
         };
@@ -245,7 +203,7 @@ impl Store {
         })
     }
 
-    async fn carry_out(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
+    async fn execute(&self, statement: &UpdateStatement) -> Result<HashMap<JobId, Passed>, StoreError> {
         let _turn = self.write_turn().await?;
         let rows = self
             .bounded("job_apply_events", self.database.query_all(statement))
@@ -358,7 +316,7 @@ fn update(backend: DbBackend, changes: &[Change]) -> UpdateStatement {
         .and_where(old(Column::Id).eq(id))
         // Not "is one of the unfinished": SQLite would go through all unfinished rows by their index, for each change.
         .and_where(old(Column::State).is_not_in(FINAL.map(constant)))
-        // A job that was run again has nothing to do with what is told of its earlier life.
+        // A job that was retried has nothing to do with what is told of its earlier life.
         .and_where(
             old(Column::AgainAt)
                 .is_null()

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use jobs::job::JobId;
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect, sea_query::ExprTrait};
 
-use super::{JobFilter, list::Start, row::Column};
+use super::list::Start;
+use super::row::Column;
 use crate::db::{Store, StoreError};
+use crate::domain::job_filter::JobFilter;
 
 /// Rows in one statement.
 const PIECE: u64 = 50_000;

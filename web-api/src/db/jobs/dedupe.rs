@@ -77,7 +77,7 @@ pub(in crate::db) async fn settle(
             }
         }
     }
-    job_keys::pass_on(transaction, Kind::Idempotency, &passed_on).await?;
+    job_keys::transfer(transaction, Kind::Idempotency, &passed_on).await?;
     // Who was sent to a job of this very call may have to go on to another one.
     for verdict in &mut verdicts {
         if let Verdict::Same(id) | Verdict::Reused(id) = verdict {

@@ -17,7 +17,7 @@ use super::{
     row::{Column, Entity},
 };
 use crate::db::{Store, StoreError};
-use crate::http::error::chain;
+use jobs::error::chain;
 
 /// Jobs of one queue, priority and fairness key: among them the oldest is first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,6 +14,7 @@ use super::dedupe::{self, Verdict};
 use super::{Job, NewJob, Place, light, millis, row};
 use crate::db::json::{self, JsonText};
 use crate::db::stats::Notes;
+use crate::db::values::saturated;
 use crate::db::{Store, StoreError, demo, tags};
 use crate::domain::tag::Tag;
 
@@ -168,8 +169,4 @@ fn active(job: &Job) -> row::ActiveModel {
         parked_until: Set(job.run_at.filter(|_| job.place == Place::Parked)),
         ..Default::default()
     }
-}
-
-pub(in crate::db) fn saturated(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }

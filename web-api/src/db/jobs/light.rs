@@ -9,6 +9,7 @@ use super::{
     row::{Column, Entity, Model},
 };
 use crate::db::StoreError;
+use crate::db::values::storable;
 
 /// Bytes of the JSON text of an input that is read with its row; as many as of an output.
 const INPUT_MAX: usize = 4_096;
@@ -81,7 +82,7 @@ impl InputSql {
 pub(super) fn measured(input: &Json) -> (Option<i64>, Option<String>) {
     let text = input.text();
     let size = i64::try_from(text.len()).unwrap_or(i64::MAX);
-    let beginning = || super::apply_events::storable(&text.chars().take(PREVIEW).collect::<String>());
+    let beginning = || storable(&text.chars().take(PREVIEW).collect::<String>());
     (Some(size), (text.len() > INPUT_MAX).then(beginning))
 }
 

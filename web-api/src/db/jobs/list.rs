@@ -13,14 +13,12 @@ use sea_orm::{
     sea_query::{ExprTrait, SelectStatement},
 };
 
-use super::{
-    Job, JobFilter,
-    filter::{Plan, Source},
-    light,
-    row::{Column, Entity, Model},
-};
+use super::filter::{Plan, Source};
+use super::row::{Column, Entity, Model};
+use super::{Job, light};
 use crate::db::tags::row as job_tag;
 use crate::db::{Store, StoreError};
+use crate::domain::job_filter::JobFilter;
 
 /// Rows that one page looks at when it has to look at each.
 const LOOKED_AT: u64 = 20_000;

@@ -5,7 +5,8 @@ use jobs::{job::JobState, queue::events::JobEvent};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::list::{self, Start};
-use super::{BatchId, JobFilter, JobId, ScheduleId, apply_events, dispatch};
+use super::{BatchId, JobId, ScheduleId, apply_events, dispatch};
+use crate::domain::job_filter::JobFilter;
 
 pub(in crate::db) async fn database() -> DatabaseConnection {
     let database = Database::connect("sqlite::memory:").await.unwrap();

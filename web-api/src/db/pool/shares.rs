@@ -23,7 +23,7 @@ pub(in crate::db) struct Shares {
 }
 
 /// Held while a connection is used.
-pub(in crate::db) struct Place {
+pub(in crate::db) struct Permit {
     _places: [Option<OwnedSemaphorePermit>; 2],
 }
 
@@ -39,7 +39,7 @@ impl Shares {
     }
 
     /// Waits for a place, at most this long; `None` when there was none.
-    pub(in crate::db) async fn take(&self, share: Share, longest: Duration) -> Option<Place> {
+    pub(in crate::db) async fn take(&self, share: Share, longest: Duration) -> Option<Permit> {
         let taking = async {
             let acquire = |places: &Arc<Semaphore>| Arc::clone(places).acquire_owned();
             // They are never closed.
@@ -52,7 +52,7 @@ impl Shares {
                 }
                 Share::Roles => [acquire(&self.roles).await.ok(), None],
             };
-            Place { _places: places }
+            Permit { _places: places }
         };
         tokio::time::timeout(longest, taking).await.ok()
     }

@@ -14,9 +14,10 @@ use sea_orm::{
     },
 };
 
-use super::{Schedule, ScheduleId, row};
+use super::{Schedule, row};
 use crate::db::jobs::{Inserted, Job, NewJob, insert};
 use crate::db::{Store, StoreError};
+use crate::domain::ids::ScheduleId;
 
 const CLAIM: &str = "claim";
 

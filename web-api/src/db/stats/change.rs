@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use jobs::job::JobState;
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
 
-use super::{CHUNK, Happened, Name, Step, between, signed};
+use super::{CHUNK, Counters, Name, Step, signed};
 use crate::db::jobs::Job;
-use crate::db::jobs::apply_events::AppliedChange;
 
 pub(super) mod row {
     use sea_orm::entity::prelude::*;
@@ -39,7 +37,7 @@ pub(super) mod row {
 
 /// What a transaction is about to write down.
 #[derive(Default)]
-pub(in crate::db) struct Notes(BTreeMap<Name, Happened>);
+pub(in crate::db) struct Notes(BTreeMap<Name, Counters>);
 
 impl Notes {
     pub(in crate::db) fn enqueued<'j>(jobs: impl Iterator<Item = &'j Job>, now: DateTime<Utc>) -> Self {
@@ -50,37 +48,8 @@ impl Notes {
         notes
     }
 
-    pub(in crate::db) fn ended<'c>(changes: impl Iterator<Item = &'c AppliedChange>) -> Self {
-        let mut notes = Self::default();
-        for applied in changes {
-            let change = &applied.change;
-            for attempt in &change.ended {
-                let happened = notes.of(attempt.finished_at, change.queue.as_str(), &attempt.function);
-                happened
-                    .run
-                    .record(between(attempt.started_at, attempt.finished_at));
-                match attempt.state {
-                    JobState::Completed => happened.completed += 1,
-                    JobState::Retrying => happened.failed += 1,
-                    JobState::Dead => {
-                        happened.failed += 1;
-                        happened.dead += 1;
-                    }
-                    JobState::Cancelled | JobState::Scheduled | JobState::Queued | JobState::Running => {}
-                }
-            }
-            for at in &change.vanished {
-                notes.of(*at, change.queue.as_str(), &applied.function).failed += 1;
-            }
-            if let Some((last, waited)) = applied.waited() {
-                let happened = notes.of(last.finished_at, change.queue.as_str(), &last.function);
-                happened.wait.record(waited);
-            }
-        }
-        notes
-    }
-
-    fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Happened {
+    /// The counters that what happened then belongs to.
+    pub(in crate::db) fn of(&mut self, at: DateTime<Utc>, queue: &str, function: &str) -> &mut Counters {
         let name = (Step::Minute.of(at), queue.to_owned(), function.to_owned());
         self.0.entry(name).or_default()
     }
@@ -89,16 +58,16 @@ impl Notes {
         let rows: Vec<row::ActiveModel> = self
             .0
             .into_iter()
-            .map(|((at, queue, function), happened)| row::ActiveModel {
+            .map(|((at, queue, function), counters)| row::ActiveModel {
                 at: Set(at),
                 queue: Set(queue),
                 function: Set(function),
-                enqueued: Set(signed(happened.enqueued)),
-                completed: Set(signed(happened.completed)),
-                failed: Set(signed(happened.failed)),
-                dead: Set(signed(happened.dead)),
-                wait: Set(happened.wait.to_bytes()),
-                run: Set(happened.run.to_bytes()),
+                enqueued: Set(signed(counters.enqueued)),
+                completed: Set(signed(counters.completed)),
+                failed: Set(signed(counters.failed)),
+                dead: Set(signed(counters.dead)),
+                wait: Set(counters.wait.to_bytes()),
+                run: Set(counters.run.to_bytes()),
                 ..Default::default()
             })
             .collect();
@@ -112,7 +81,7 @@ impl Notes {
 }
 
 impl row::Model {
-    pub(super) fn add_to(&self, sum: &mut Happened) {
+    pub(super) fn add_to(&self, sum: &mut Counters) {
         let counts = [self.enqueued, self.completed, self.failed, self.dead];
         sum.add_row(counts, &self.wait, &self.run);
     }

@@ -7,7 +7,7 @@ use sea_orm::{
     PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Set, Statement, sea_query::OnConflict,
 };
 
-use super::{CHUNK, Happened, Name, Step, change, row, signed};
+use super::{CHUNK, Counters, Name, Step, change, row, signed};
 use crate::db::{Store, StoreError};
 
 /// Rows that one transaction folds.
@@ -53,7 +53,7 @@ impl Store {
                 .exec(&transaction)
                 .await?;
         }
-        let mut sums: BTreeMap<(i32, Name), Happened> = BTreeMap::new();
+        let mut sums: BTreeMap<(i32, Name), Counters> = BTreeMap::new();
         for change in changes {
             for step in Step::ALL {
                 let name = (step.of(change.at), change.queue.clone(), change.function.clone());
@@ -70,7 +70,7 @@ impl Store {
 }
 
 /// Adds these to what the rows say. Nobody else writes them at the same time.
-async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Happened)]) -> Result<(), DbErr> {
+async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Counters)]) -> Result<(), DbErr> {
     let mut any = Condition::any();
     for ((step, (at, queue, function)), _) in sums {
         any = any.add(
@@ -86,8 +86,8 @@ async fn upsert(transaction: &DatabaseTransaction, sums: &[((i32, Name), Happene
         .into_iter()
         .map(|row| ((row.step, (row.at, row.queue.clone(), row.function.clone())), row))
         .collect();
-    let rows = sums.iter().map(|(key, happened)| {
-        let mut sum = happened.clone();
+    let rows = sums.iter().map(|(key, counters)| {
+        let mut sum = counters.clone();
         if let Some(known) = known.get(key) {
             known.add_to(&mut sum);
         }

@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use proptest::prelude::*;
 
 use super::{Timing, parse_zone};
-use crate::db::schedules::CatchUp;
-use crate::services::scheduler::plan::{MADE_UP, plan};
+use crate::domain::catch_up::CatchUp;
+use crate::domain::catch_up::MADE_UP;
+use crate::services::scheduler::plan::plan;
 
 const ZONES: [&str; 6] = [
     "UTC",

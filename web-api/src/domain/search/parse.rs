@@ -8,7 +8,7 @@ use jobs::json::decimal::Decimal;
 use super::near::near;
 use super::terms::{Placed, Term, Terms, wrong};
 use super::{DEEPEST, LONGEST, MOST_TERMS, NAMES, SearchError, Sign, begins_name, is_of_name};
-use crate::db::jobs::{InputTest, JobFilter, Span, Test};
+use crate::domain::job_filter::{InputTest, JobFilter, Span, Test};
 use crate::domain::times;
 
 /// Digits before the point of a number that is looked for: an input has no other.

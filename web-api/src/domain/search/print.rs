@@ -8,7 +8,7 @@ use jobs::json::decimal::Decimal;
 
 use super::near::near;
 use super::{NAMES, Sign};
-use crate::db::jobs::{InputTest, JobFilter, Span, Test};
+use crate::domain::job_filter::{InputTest, JobFilter, Span, Test};
 
 impl fmt::Display for JobFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

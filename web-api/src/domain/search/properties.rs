@@ -6,7 +6,7 @@ use jobs::json::decimal::Decimal;
 use proptest::prelude::*;
 
 use super::{parse::in_order, stored};
-use crate::db::jobs::{InputTest, JobFilter, Span, Test};
+use crate::domain::job_filter::{InputTest, JobFilter, Span, Test};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,8}", "[^\\x00]{1,12}", "[\"\\\\ :<>.a]{1,6}"]

@@ -1,4 +1,6 @@
 //! Takes a search apart into its terms: words, names with a sign and a value, quotes. What they mean is in `parse`.
+//!
+//! Not a parser library: a search has no nesting, and its errors name a character and the term that was meant.
 
 use super::{SearchError, Sign, begins_name, is_of_name};
 

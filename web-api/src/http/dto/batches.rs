@@ -3,9 +3,9 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::jobs::NewJob;
 use super::scalar::{AnyJson, Timestamp};
 use crate::db::batches as record;
+use crate::http::dto::new_job::NewJob;
 
 /// How many jobs are in each state.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -48,7 +48,7 @@ pub struct Batch {
     /// How the jobs stand now; of a finished batch, how they stood when it finished.
     pub counts: Counts,
     pub created_at: Timestamp,
-    /// When all jobs were finished. A job that is run again later does not change it.
+    /// When all jobs were finished. A job that is retried later does not change it.
     #[salvo(schema(required = true))]
     pub finished_at: Option<Timestamp>,
     #[salvo(schema(required = true))]

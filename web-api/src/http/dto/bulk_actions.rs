@@ -13,7 +13,7 @@ use crate::domain::search;
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "Action"))]
 pub enum Action {
-    /// Dead and cancelled jobs run again; completed ones when the filter names their state.
+    /// Dead and cancelled jobs are retried; completed ones when the filter names their state.
     Retry,
     /// What waits is cancelled, what runs is told to stop.
     Cancel,
@@ -36,7 +36,7 @@ pub enum State {
 /// An action on all jobs of a search.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "JobAction"))]
-pub struct JobAction {
+pub struct BulkAction {
     #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub id: String,
     pub action: Action,
@@ -65,8 +65,8 @@ pub struct JobAction {
 /// The latest actions, newest first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "JobActionList"))]
-pub struct JobActionList {
-    pub actions: Vec<JobAction>,
+pub struct BulkActionList {
+    pub actions: Vec<BulkAction>,
 }
 
 /// How many jobs an action would be done to.
@@ -82,7 +82,7 @@ pub struct JobCount {
 /// Something that is to be done to many jobs.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewJobAction"))]
-pub struct NewJobAction {
+pub struct NewBulkAction {
     #[salvo(schema(required = true))]
     pub action: Action,
     /// A search, as in the parameter `q` of the list of jobs. Either this or `ids`. An empty one means every job, and is
@@ -98,8 +98,8 @@ pub struct NewJobAction {
     pub dry_run: Option<bool>,
 }
 
-impl From<record::JobAction> for JobAction {
-    fn from(action: record::JobAction) -> Self {
+impl From<record::BulkAction> for BulkAction {
+    fn from(action: record::BulkAction) -> Self {
         Self {
             id: action.id.to_string(),
             action: match action.action {

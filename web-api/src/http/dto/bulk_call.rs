@@ -4,8 +4,9 @@ use salvo::oapi::schema::{Array, Schema};
 use salvo::oapi::{Components, RefOr, ToSchema};
 use serde::Serialize;
 
-use super::jobs::{NewJob, State};
-use crate::http::response::problem::Problem;
+use crate::http::dto::job_state::State;
+use crate::http::dto::new_job::NewJob;
+use crate::http::dto::problems::Problem;
 
 /// One of many calls: the fields of a call, and these.
 #[derive(Debug, Clone, Serialize, ToSchema)]

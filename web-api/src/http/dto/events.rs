@@ -3,8 +3,9 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::jobs::{AttemptError, LogLine, State};
+use super::jobs::{AttemptError, LogLine};
 use super::scalar::{AnyJson, Timestamp};
+use crate::http::dto::job_state::State;
 
 /// The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -58,7 +59,7 @@ pub struct JobPatch {
     /// What the function has logged since the last event. One that comes again has the same attempt and number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log_lines: Vec<LogLine>,
-    /// There, and true, when the job had ended and is run again: its output and its times are those of an earlier life.
+    /// There, and true, when the job had ended and is retried: its output and its times are those of an earlier run.
     #[serde(skip_serializing_if = "is_false")]
     #[salvo(schema(required = false))]
     pub run_again: bool,

@@ -3,9 +3,9 @@
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-use super::jobs::State;
 use super::scalar::Timestamp;
 use crate::db::job_history as record;
+use crate::http::dto::job_state::State;
 
 /// Something that somebody has done to a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]

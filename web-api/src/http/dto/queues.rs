@@ -16,7 +16,7 @@ pub struct Rate {
     pub jobs: u32,
     #[salvo(schema(minimum = 0.001, maximum = 86_400))]
     pub period_seconds: f64,
-    /// Jobs that may start at once after a quiet time; as many as `jobs` unless told.
+    /// Jobs that may start at once after a quiet time; as many as `jobs` by default.
     #[salvo(schema(minimum = 1, maximum = 1_000_000))]
     pub burst: u32,
 }

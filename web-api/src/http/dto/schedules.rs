@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::scalar::{AnyJson, Timestamp};
 use crate::db::schedules as record;
+use crate::domain::catch_up;
 use crate::services::scheduler::fire;
 
 /// Due times that are shown in advance.
@@ -25,12 +26,12 @@ pub enum CatchUp {
     All,
 }
 
-impl From<record::CatchUp> for CatchUp {
-    fn from(catch_up: record::CatchUp) -> Self {
+impl From<catch_up::CatchUp> for CatchUp {
+    fn from(catch_up: catch_up::CatchUp) -> Self {
         match catch_up {
-            record::CatchUp::Skip => Self::Skip,
-            record::CatchUp::Once => Self::Once,
-            record::CatchUp::All => Self::All,
+            catch_up::CatchUp::Skip => Self::Skip,
+            catch_up::CatchUp::Once => Self::Once,
+            catch_up::CatchUp::All => Self::All,
         }
     }
 }

@@ -6,7 +6,7 @@ use salvo::oapi::ToSchema;
 use serde::Serialize;
 
 use super::scalar::Timestamp;
-use crate::db::stats::Happened;
+use crate::db::stats::Counters;
 use crate::domain::histogram::Histogram;
 
 /// How long things took, in seconds: half, 95 and 99 of a hundred took at most so long. Off by less than 5 %.
@@ -36,7 +36,7 @@ pub struct StatPoint {
     /// Attempts that failed, also those of jobs that completed in the end.
     #[salvo(schema(minimum = 0))]
     pub failed: u64,
-    /// Jobs that gave up.
+    /// Jobs that failed for good.
     #[salvo(schema(minimum = 0))]
     pub dead: u64,
     /// From the moment at which a job could have run to the begin of its last attempt; null when no job ended.
@@ -64,15 +64,15 @@ pub struct Stats {
 }
 
 impl StatPoint {
-    pub fn new(at: Timestamp, happened: &Happened) -> Self {
+    pub fn new(at: Timestamp, counters: &Counters) -> Self {
         Self {
             at,
-            enqueued: happened.enqueued,
-            completed: happened.completed,
-            failed: happened.failed,
-            dead: happened.dead,
-            wait: Percentiles::of(&happened.wait),
-            run: Percentiles::of(&happened.run),
+            enqueued: counters.enqueued,
+            completed: counters.completed,
+            failed: counters.failed,
+            dead: counters.dead,
+            wait: Percentiles::of(&counters.wait),
+            run: Percentiles::of(&counters.run),
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The fields of a JSON object, taken one by one; what nobody took is unknown.
+//!
+//! Not a derived `Deserialize`: that stops at the first field that is wrong, and a caller wants to see all of them.
 
 use chrono::{DateTime, Utc};
 use jobs::format::grouped;
@@ -6,8 +8,8 @@ use jobs::json::{Json, Object, escaped};
 use serde_json::Value;
 
 use crate::domain::times;
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
-use crate::http::response::problem::FieldError;
 
 /// The fields of a body that are still to be looked at, and what was wrong with those that were.
 #[derive(Debug)]

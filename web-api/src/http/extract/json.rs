@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use jobs::json::Object;
 use salvo::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use salvo::http::mime::{self, Mime};
 use salvo::http::{HeaderMap, ReqBody};
 use salvo::prelude::*;
 
@@ -14,10 +15,10 @@ use crate::http::error::ApiError;
 pub use crate::http::extract::fields::Fields;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of a body that is too large so much is read and thrown away, so that the caller gets to read the answer.
 const DRAIN_AT_MOST: u64 = 64 << 20;
-const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The body as a JSON object; `example` is one that the caller could have sent.
 pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Object, ApiError> {
@@ -82,13 +83,14 @@ fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiEr
             .map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
     };
     let kind = text(CONTENT_TYPE).unwrap_or_default();
-    let (media_type, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
-    let media_type = media_type.trim();
-    let lines = lines_allowed && matches!(media_type, "application/x-ndjson" | "application/ndjson");
-    if !lines
-        && media_type != "application/json"
-        && !(media_type.starts_with("application/") && media_type.ends_with("+json"))
-    {
+    let media_type: Option<Mime> = kind
+        .parse()
+        .ok()
+        .filter(|kind: &Mime| kind.type_() == mime::APPLICATION);
+    let is_json = |kind: &Mime| kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON);
+    let is_lines = |kind: &Mime| matches!(kind.subtype().as_str(), "x-ndjson" | "ndjson");
+    let lines = lines_allowed && media_type.as_ref().is_some_and(is_lines);
+    if !lines && !media_type.as_ref().is_some_and(is_json) {
         let given = if kind.is_empty() {
             "there is none".to_owned()
         } else {
@@ -102,8 +104,8 @@ fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiEr
         let message = format!("The header Content-Type must be application/json{or_lines}, but {given}.");
         return Err(ApiError::UnsupportedMediaType { message });
     }
-    if let Some(charset) = parameters.trim().strip_prefix("charset=")
-        && !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+    if let Some(charset) = media_type.as_ref().and_then(|kind| kind.get_param(mime::CHARSET))
+        && !matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii")
     {
         let message = format!("JSON is written in UTF-8, but the header Content-Type says {charset}.");
         return Err(ApiError::UnsupportedMediaType { message });
@@ -143,7 +145,7 @@ async fn read(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
         }
         Ok(())
     };
-    let result = tokio::time::timeout(PATIENCE, reading)
+    let result = tokio::time::timeout(READ_TIMEOUT, reading)
         .await
         .unwrap_or(Err(ApiError::BodyTooSlow));
     if let Err(error) = result {
@@ -189,7 +191,7 @@ async fn drain_body(mut body: ReqBody) {
         }
     };
     // Late or not, the answer is the same.
-    tokio::time::timeout(DRAIN_PATIENCE, draining)
+    tokio::time::timeout(DRAIN_TIMEOUT, draining)
         .await
         .unwrap_or_default();
 }

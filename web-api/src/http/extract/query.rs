@@ -1,4 +1,6 @@
 //! The parameters in a request's address, read one by one; what nobody asked for is unknown.
+//!
+//! Not a derived `Deserialize`, for the reason that [`fields`](super::fields) gives.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -9,8 +11,8 @@ use chrono::{DateTime, Utc};
 use salvo::prelude::*;
 
 use crate::domain::times;
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
-use crate::http::response::problem::FieldError;
 
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 

@@ -12,12 +12,13 @@ use salvo::http::header::LOCATION;
 use salvo::prelude::*;
 use serde_json::Value;
 
-use crate::auth::authenticator::Caller;
 use crate::db::audit::Entry;
-use crate::http::error::{ApiError, chain};
+use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::middleware::request_log;
 use crate::http::response::problem;
 use crate::http::state::AppState;
+use jobs::error::chain;
 
 /// The longest path that is kept, in bytes. Ours are shorter; callers' may be anything.
 const LONGEST_PATH: usize = 500;
@@ -77,7 +78,7 @@ impl Audit {
     }
 
     fn entry(&self, req: &mut Request, depot: &Depot) -> Result<Entry, ApiError> {
-        let caller = Caller::of(depot)?;
+        let caller = caller(depot)?;
         let subject = req
             .param::<String>("id")
             .or_else(|| req.param::<String>("name"))

@@ -5,7 +5,9 @@ use salvo::http::Method;
 use salvo::http::header::{CACHE_CONTROL, HeaderValue};
 use salvo::prelude::*;
 
-use crate::auth::authenticator::{self, Access, Caller, Scope};
+use crate::auth::error::AuthError;
+use crate::auth::roles::{Access, Caller, Scope};
+use crate::auth::same_origin::is_of_this_site;
 use crate::http::error::ApiError;
 use crate::http::response::problem;
 use crate::http::state::{AppState, Inner};
@@ -28,17 +30,17 @@ impl Guard {
     async fn check(&self, req: &mut Request, depot: &Depot) -> Result<Caller, ApiError> {
         let state = AppState::of(depot)?;
         let reads = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        if !reads && !authenticator::is_of_this_site(req.headers()) {
+        if !reads && !is_of_this_site(req.headers()) {
             return Err(ApiError::CrossSite);
         }
-        let doorkeeper = &state.doorkeeper;
-        let caller = match doorkeeper.caller(req) {
+        let authenticator = &state.authenticator;
+        let caller = match authenticator.caller(req) {
             // What is open is so for those as well who bring a token that is wrong.
-            Err(ApiError::Unauthorized) if self.access == Access::Open => doorkeeper.visitor(req),
+            Err(AuthError::Unauthorized) if self.access == Access::Open => authenticator.visitor(req),
             caller => caller?,
         };
         if !self.any_host {
-            doorkeeper.check_host_of(&caller, req)?;
+            authenticator.check_host_of(&caller, req)?;
         }
         if caller.role < self.access.role() {
             if !caller.is_visitor() {
@@ -46,18 +48,18 @@ impl Guard {
             }
             let scope = self.access.public().ok_or(ApiError::Unauthorized)?;
             if reads {
-                doorkeeper.count_read(caller.address)?;
+                authenticator.count_read(caller.address)?;
             }
             if !is_public(state, scope, req).await? {
                 return Err(ApiError::Unauthorized);
             }
         }
         if self.access.changes() {
-            if doorkeeper.settings().read_only {
+            if authenticator.settings().read_only {
                 return Err(ApiError::ReadOnly);
             }
             if caller.is_visitor() {
-                doorkeeper.count_call(caller.address)?;
+                authenticator.count_call(caller.address)?;
             }
         }
         Ok(caller)
@@ -66,26 +68,26 @@ impl Guard {
 
 /// Whether what is asked for belongs to a public function.
 async fn is_public(state: &Inner, scope: Scope, req: &mut Request) -> Result<bool, ApiError> {
-    let doorkeeper = &state.doorkeeper;
+    let authenticator = &state.authenticator;
     Ok(match scope {
-        Scope::Endpoint => !doorkeeper.settings().public_functions.is_empty(),
-        Scope::Fibonacci => doorkeeper.is_public(FIBONACCI),
+        Scope::Endpoint => !authenticator.settings().public_functions.is_empty(),
+        Scope::Fibonacci => authenticator.is_public(FIBONACCI),
         Scope::Function => req
             .param::<String>("name")
-            .is_some_and(|name| doorkeeper.is_public(&name)),
+            .is_some_and(|name| authenticator.is_public(&name)),
         Scope::Parameter => {
             let named = || req.queries().flat_iter().filter(|(name, _)| *name == "function");
-            named().next().is_some() && named().all(|(_, function)| doorkeeper.is_public(function))
+            named().next().is_some() && named().all(|(_, function)| authenticator.is_public(function))
         }
         Scope::Job => {
             let id = req.param::<String>("id").and_then(|id| id.parse().ok());
             match id {
                 // One that is not there looks like one that is not theirs.
-                Some(id) if !doorkeeper.settings().public_functions.is_empty() => state
+                Some(id) if !authenticator.settings().public_functions.is_empty() => state
                     .store
                     .job_get(id)
                     .await?
-                    .is_some_and(|job| doorkeeper.is_public(&job.function)),
+                    .is_some_and(|job| authenticator.is_public(&job.function)),
                 _ => false,
             }
         }

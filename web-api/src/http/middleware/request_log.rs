@@ -9,7 +9,7 @@ use salvo::prelude::*;
 use tracing::Instrument as _;
 use ulid::Ulid;
 
-use crate::metrics;
+use crate::http::metrics;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -67,10 +67,10 @@ impl Seen {
 
     fn answered(mut self, status: StatusCode) {
         self.open = false;
-        self.tell(status.as_u16());
+        self.log(status.as_u16());
     }
 
-    fn tell(&self, status: u16) {
+    fn log(&self, status: u16) {
         let took = self.started.elapsed();
         let matched = if self.matched.is_empty() {
             "none"
@@ -90,7 +90,7 @@ impl Drop for Seen {
     fn drop(&mut self) {
         if self.open {
             // As nginx notes it: the client closed the request before there was an answer.
-            self.tell(499);
+            self.log(499);
         }
     }
 }

@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 /// How long nobody is let in after the system could not: without file descriptors it cannot the next moment either.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Between two lines about it in the log.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+const LOG_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) struct Door {
+pub(super) struct ClosingAcceptor {
     /// `None` once it is closed.
     socket: Option<TcpAcceptor>,
     holdings: Vec<Holding>,
@@ -32,8 +32,8 @@ pub(super) struct Door {
 /// Connections that could not be let in.
 #[derive(Default)]
 struct Failures {
-    told_at: Option<Instant>,
-    untold: u64,
+    logged_at: Option<Instant>,
+    unlogged: u64,
     /// Until then none is tried.
     rest_until: Option<Instant>,
 }
@@ -41,17 +41,17 @@ struct Failures {
 impl Failures {
     /// Notes one. True when it is time to tell, with how many there were since the last time.
     fn note(&mut self, now: Instant) -> Option<u64> {
-        self.untold += 1;
+        self.unlogged += 1;
         self.rest_until = Some(now + AFTER_FAILURE);
-        if self.told_at.is_some_and(|told| now < told + TELL_EVERY) {
+        if self.logged_at.is_some_and(|logged| now < logged + LOG_EVERY) {
             return None;
         }
-        self.told_at = Some(now);
-        Some(std::mem::take(&mut self.untold))
+        self.logged_at = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
-impl Door {
+impl ClosingAcceptor {
     pub(super) fn new(socket: TcpAcceptor, shutdown: CancellationToken) -> Self {
         Self {
             holdings: socket.holdings().to_vec(),
@@ -68,7 +68,7 @@ impl Door {
     }
 }
 
-impl Acceptor for Door {
+impl Acceptor for ClosingAcceptor {
     type Coupler = <TcpAcceptor as Acceptor>::Coupler;
     type Stream = <TcpAcceptor as Acceptor>::Stream;
 

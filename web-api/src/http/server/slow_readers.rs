@@ -18,13 +18,13 @@ const PIECE: usize = 64 << 10;
 
 /// How slowly an answer may be read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LeastPace {
+pub(super) struct MinReadRate {
     /// Before anything has to have been read.
     pub(super) grace: Duration,
     pub(super) bytes_per_second: u64,
 }
 
-impl LeastPace {
+impl MinReadRate {
     /// When so many bytes have to have been taken.
     fn deadline(self, begun: Instant, taken: u64) -> Instant {
         begun + self.grace + Duration::from_secs(taken / self.bytes_per_second.max(1))
@@ -69,7 +69,7 @@ fn framed(pieces: VecDeque<Bytes>) -> impl Stream<Item = io::Result<BytesFrame>>
 }
 
 #[async_trait]
-impl Handler for LeastPace {
+impl Handler for MinReadRate {
     async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
         ctrl.call_next(req, depot, res).await;
         let kind = res.headers().get(CONTENT_TYPE);
@@ -120,7 +120,7 @@ mod tests {
         res.body(ResBody::Once(vec![b'x'; LENGTH].into()));
     }
 
-    async fn serve(pace: LeastPace) -> SocketAddr {
+    async fn serve(pace: MinReadRate) -> SocketAddr {
         let acceptor = TcpListener::new("127.0.0.1:0").bind().await;
         let address = acceptor.holdings()[0].local_addr.clone().into_std().unwrap();
         let service = Service::new(Router::new().get(long)).hoop(pace);
@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_reads_a_little_now_and_then_is_cut_off_and_who_reads_gets_all() {
-        let strict = LeastPace {
+        let strict = MinReadRate {
             grace: Duration::from_secs(1),
             bytes_per_second: 16 << 20,
         };
@@ -157,7 +157,7 @@ mod tests {
         let slow = read(serve(strict).await, 32 << 10, Duration::from_millis(50));
         let slow = tokio::time::timeout(Duration::from_mins(2), slow).await.unwrap();
         assert!(slow < LENGTH, "{slow} bytes were read");
-        let lenient = LeastPace {
+        let lenient = MinReadRate {
             grace: Duration::from_mins(2),
             bytes_per_second: 1,
         };

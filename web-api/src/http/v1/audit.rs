@@ -6,15 +6,15 @@ use ::jobs::job::JobId;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::Role;
+use crate::auth::roles::Role;
 use crate::db::audit::{AuditFilter, Outcome};
 use crate::http::dto::audit::AuditPage;
 use crate::http::dto::pattern::{AuditEnd, AuditRole, Id, Plain};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List what was changed
@@ -33,7 +33,7 @@ use crate::http::state::AppState;
         ("from" = Option<Timestamp>, Query, description = "Not before this time."),
         ("before" = Option<Timestamp>, Query, description = "Before this time."),
         ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
     ),
     responses(
         (status_code = 200, description = "A page of entries.", body = AuditPage),
@@ -43,7 +43,7 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let filter = AuditFilter {
@@ -62,7 +62,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let mut entries = state.store.audit_list(&filter, cursor, limit + 1).await?;
     let more = entries.len() as u64 > limit;
     entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Answer::ok(&AuditPage {
+    Ok(ApiResponse::ok(&AuditPage {
         next_cursor: entries.last().filter(|_| more).map(|last| last.id.to_string()),
         entries: entries.into_iter().map(Into::into).collect(),
     })?

@@ -18,11 +18,11 @@ use crate::db::batches::insert::NewBatch as Wanted;
 use crate::db::job_history::Cause;
 use crate::http::dto::batches::{Batch, BatchPage, NewBatch};
 use crate::http::dto::pattern::{Id, Key};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::batch_closer::Made;
 
@@ -66,7 +66,7 @@ use crate::services::batch_closer::Made;
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     Query::of(req).finish()?;
     let key = call_body::idempotency_key(req.headers())?;
@@ -92,7 +92,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     } else {
         StatusCode::ACCEPTED
     };
-    Ok(Answer::json(status, &Batch::from(&batch))?
+    Ok(ApiResponse::json(status, &Batch::from(&batch))?
         .location(&format!("/api/v1/batches/{}", batch.id))
         .replayed(!created))
 }
@@ -130,7 +130,7 @@ pub(crate) fn name_the_limit(error: ApiError) -> ApiError {
     tags("batches"),
     parameters(
         ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; default 20."),
     ),
     responses(
         (status_code = 200, description = "A page of batches.", body = BatchPage),
@@ -140,14 +140,14 @@ pub(crate) fn name_the_limit(error: ApiError) -> ApiError {
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let cursor = query.parsed("cursor");
     let limit = query.number("limit", 1..=50).unwrap_or(20);
     query.finish()?;
     let page = state.store.batch_list(cursor, limit).await?;
-    Ok(Answer::ok(&BatchPage {
+    Ok(ApiResponse::ok(&BatchPage {
         batches: page.batches.iter().map(Into::into).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
     })?
@@ -169,9 +169,9 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let batch = find(AppState::of(depot)?, req).await?;
-    Ok(Answer::ok(&Batch::from(&batch))?.tagged())
+    Ok(ApiResponse::ok(&Batch::from(&batch))?.tagged())
 }
 
 /// Cancel a batch
@@ -185,7 +185,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     parameters(("id" = String, Path, description = "The id of the batch.")),
     responses(
         (status_code = 200, description = "The batch is finished.", body = Batch),
-        (status_code = 202, description = "Jobs that run have been told to stop.", body = Batch),
+        (status_code = 202, description = "Jobs that run have been asked to stop.", body = Batch),
         (status_code = 403, description = "A page of another site may not do this.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such batch.", body = Problem,
@@ -194,7 +194,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let batch = find(state, req).await?;
     if batch.finished_at.is_none() {
@@ -206,7 +206,7 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     } else {
         StatusCode::ACCEPTED
     };
-    Answer::json(status, &Batch::from(&batch))
+    ApiResponse::json(status, &Batch::from(&batch))
 }
 
 /// The batch that the path names. A text that is no id names no batch.

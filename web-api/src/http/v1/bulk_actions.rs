@@ -10,15 +10,15 @@ use serde_json::json;
 use super::jobs;
 use crate::db::bulk_actions as record;
 use crate::db::bulk_actions::Action;
-use crate::db::jobs::JobFilter;
+use crate::domain::job_filter::JobFilter;
 use crate::http::dto::bulk_actions as wire;
-use crate::http::dto::bulk_actions::{JobAction, JobActionList, JobCount, NewJobAction};
+use crate::http::dto::bulk_actions::{BulkAction, BulkActionList, JobCount, NewBulkAction};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
 use crate::http::middleware::audit;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::bulk_actions;
 
@@ -29,16 +29,16 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
 
 /// Do something to many jobs
 ///
-/// All jobs that the search finds, and that were made before, or those whose ids are sent, are run again, cancelled or
+/// All jobs that the search finds, and that were made before, or those whose ids are sent, are retried, cancelled or
 /// deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action
 /// to see how far it is. With `dry_run` the jobs are only counted.
 #[endpoint(
     operation_id = "begin_job_action",
     tags("jobs"),
-    request_body(content = NewJobAction, description = "What to do, and to which jobs."),
+    request_body(content = NewBulkAction, description = "What to do, and to which jobs."),
     responses(
         (status_code = 200, description = "How many jobs it would be done to.", body = JobCount),
-        (status_code = 202, description = "The action has begun.", body = JobAction,
+        (status_code = 202, description = "The action has begun.", body = BulkAction,
             headers(("Location" = String, description = "Where the action can be read."))),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
@@ -56,7 +56,7 @@ const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
     if body.get("dry_run").is_some_and(|flag| flag.text() == "true") {
@@ -66,7 +66,7 @@ pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
     let state = AppState::of(depot)?;
     if dry_run {
         let counted = state.actions.count(action, &filter).await?;
-        return Answer::ok(&JobCount::from(counted));
+        return ApiResponse::ok(&JobCount::from(counted));
     }
     let counted = state.actions.count(action, &filter).await?;
     let detail = json!({
@@ -85,7 +85,7 @@ pub async fn begin(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
         limit: bulk_actions::MOST,
     })?;
     let path = format!("/api/v1/jobs/actions/{}", action.id);
-    Ok(Answer::json(StatusCode::ACCEPTED, &JobAction::from(action))?.location(&path))
+    Ok(ApiResponse::json(StatusCode::ACCEPTED, &BulkAction::from(action))?.location(&path))
 }
 
 fn read(body: Object) -> Result<(Action, JobFilter, bool), ApiError> {
@@ -166,24 +166,24 @@ fn picked(fields: &mut Fields, ids: &[Json]) -> Vec<JobId> {
     operation_id = "list_job_actions",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
     ),
     responses(
-        (status_code = 200, description = "The actions.", body = JobActionList),
+        (status_code = 200, description = "The actions.", body = BulkActionList),
         (status_code = 400, description = "A parameter is not valid.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The actions cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let limit = query.number("limit", 1..=100).unwrap_or(20);
     query.finish()?;
     let actions = state.store.job_action_list(limit).await?;
     let actions = actions.into_iter().map(Into::into).collect();
-    Ok(Answer::ok(&JobActionList { actions })?.tagged())
+    Ok(ApiResponse::ok(&BulkActionList { actions })?.tagged())
 }
 
 /// Read an action on many jobs
@@ -192,17 +192,17 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the action.")),
     responses(
-        (status_code = 200, description = "The action, and how far it is.", body = JobAction),
+        (status_code = 200, description = "The action, and how far it is.", body = BulkAction),
         (status_code = 404, description = "There is no such action.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The action cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let action = find(state, req).await?;
-    Ok(Answer::ok(&JobAction::from(action))?.tagged())
+    Ok(ApiResponse::ok(&BulkAction::from(action))?.tagged())
 }
 
 /// Stop an action on many jobs
@@ -213,7 +213,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the action.")),
     responses(
-        (status_code = 200, description = "The action, which is at its end.", body = JobAction),
+        (status_code = 200, description = "The action, which is at its end.", body = BulkAction),
         (status_code = 403, description = "A page of another site may not do this.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such action.", body = Problem,
@@ -222,14 +222,14 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn stop(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn stop(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let action = find(state, req).await?;
     state.store.job_action_stop(action.id).await?;
-    Answer::ok(&JobAction::from(find(state, req).await?))
+    ApiResponse::ok(&BulkAction::from(find(state, req).await?))
 }
 
-async fn find(state: &Inner, req: &Request) -> Result<record::JobAction, ApiError> {
+async fn find(state: &Inner, req: &Request) -> Result<record::BulkAction, ApiError> {
     let id = req.param::<String>("id").unwrap_or_default();
     let action = match id.parse::<JobId>() {
         Ok(id) => state.store.job_action_get(id).await?,

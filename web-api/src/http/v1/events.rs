@@ -4,9 +4,9 @@ use salvo::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::Caller;
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
-use crate::http::response::problem::Problem;
+use crate::http::extract::caller::caller;
 use crate::http::state::AppState;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -37,7 +37,7 @@ pub async fn follow(req: &mut Request, depot: &mut Depot, res: &mut Response) ->
         .map(|id| id.to_str().unwrap_or_default());
     let client = AppState::of(depot)?
         .feed
-        .join(last_event_id, Caller::of(depot)?.is_visitor())?;
+        .join(last_event_id, caller(depot)?.is_visitor())?;
     let headers = res.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));

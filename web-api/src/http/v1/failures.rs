@@ -4,10 +4,10 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::http::dto::failures::FailureList;
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List the failures
@@ -18,7 +18,7 @@ use crate::http::state::AppState;
     operation_id = "list_failures",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
     ),
     responses(
         (status_code = 200, description = "The failures.", body = FailureList),
@@ -28,12 +28,12 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let limit = query.number("limit", 1..=500).unwrap_or(100);
     query.finish()?;
     let failures = state.store.failure_list(limit).await?;
     let failures = failures.into_iter().map(Into::into).collect();
-    Ok(Answer::ok(&FailureList { failures })?.tagged())
+    Ok(ApiResponse::ok(&FailureList { failures })?.tagged())
 }

@@ -9,16 +9,17 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 use serde::Serialize;
 
-use crate::auth::authenticator::Caller;
 use crate::db::jobs as record;
 use crate::http::dto::functions::FunctionList;
-use crate::http::dto::jobs::{Job, NewJob};
+use crate::http::dto::jobs::Job;
+use crate::http::dto::new_job::NewJob;
 use crate::http::dto::pattern::{Key, Wait};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 use call_body::{Call, Called, INPUT};
 use options::CallOptions;
@@ -33,14 +34,14 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
     tags("functions"),
     responses((status_code = 200, description = "The functions, by name.", body = FunctionList)),
 )]
-pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
-    let caller = Caller::of(depot)?;
+    let caller = caller(depot)?;
     let functions = state.catalog.iter();
     let functions =
-        functions.filter(|function| !caller.is_visitor() || state.doorkeeper.is_public(function.name()));
+        functions.filter(|function| !caller.is_visitor() || state.authenticator.is_public(function.name()));
     let functions = functions.map(Into::into).collect();
-    Ok(Answer::ok(&FunctionList { functions })?.tagged())
+    Ok(ApiResponse::ok(&FunctionList { functions })?.tagged())
 }
 
 /// Call a function
@@ -86,7 +87,7 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let name = req.param::<String>("name").unwrap_or_default();
     let Some(function) = state.catalog.get(&name) else {
@@ -96,7 +97,7 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let wait = query.wait();
     query.finish()?;
     let fields = Fields::of(json::object(req, state.settings.body_limit, EXAMPLE).await?);
-    if Caller::of(depot)?.is_visitor() {
+    if caller(depot)?.is_visitor() {
         input_alone(&fields)?;
     }
     let asked = read(fields, &state.catalog.queues())?;
@@ -134,11 +135,11 @@ pub(crate) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, Api
 }
 
 /// 200 with what is finished, 202 with what is not.
-pub(crate) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<Answer, ApiError> {
+pub(crate) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<ApiResponse, ApiError> {
     let status = if job.state.is_final() {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
     };
-    Ok(Answer::json(status, body)?.location(&format!("/api/v1/jobs/{}", job.id)))
+    Ok(ApiResponse::json(status, body)?.location(&format!("/api/v1/jobs/{}", job.id)))
 }

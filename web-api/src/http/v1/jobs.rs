@@ -11,18 +11,18 @@ use jobs::job::{JobId, JobState};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::Caller;
 use crate::db::job_history::Actor;
 use crate::db::jobs as record;
-use crate::domain::queue_position::{self, Standing};
 use crate::http::dto::jobs::{JobDetail, JobPage, LogLineList};
 use crate::http::dto::pattern::{FingerprintText, Id, QueueText, States, TagText};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
+use crate::services::queue_position::{self, QueuePosition};
 
 /// All lines of a job with the most attempts that a caller may ask for.
 const MOST_LINES: u64 = 20_000;
@@ -58,7 +58,7 @@ const MOST_LINES: u64 = 20_000;
         ("cursor" = Option<Id>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
         ("before" = Option<Id>, Query,
             description = "`previous_cursor` of a page: the one before it, with newer jobs."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 50 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 50."),
     ),
     responses(
         (status_code = 200, description = "A page of jobs.", body = JobPage),
@@ -68,7 +68,7 @@ const MOST_LINES: u64 = 20_000;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let filter = filter::read(&mut query);
@@ -86,7 +86,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         Some(than) => state.store.job_list_newer(&filter, than, limit).await?,
         None => state.store.job_list(&filter, cursor, limit).await?,
     };
-    Ok(Answer::ok(&JobPage {
+    Ok(ApiResponse::ok(&JobPage {
         jobs: page.jobs.iter().map(Into::into).collect(),
         next_cursor: page.next.map(|id| id.to_string()),
         previous_cursor: page.previous.map(|id| id.to_string()),
@@ -97,7 +97,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
 /// Read a job
 ///
-/// With every attempt that was made, what people have done to it, and, while it is queued, its place in the line.
+/// With every attempt that was made, what people have done to it, and, while it is queued, its position in the queue.
 /// Visitors are not told from which address something was done.
 #[endpoint(
     operation_id = "get_job",
@@ -111,7 +111,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     let failed = if job.attempt == 0 {
@@ -120,17 +120,17 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
         state.store.attempt_list(job.id).await?
     };
     let mut history = state.store.job_history_list(job.id).await?;
-    if Caller::of(depot)?.is_visitor() {
+    if caller(depot)?.is_visitor() {
         for actor in history.iter_mut().filter_map(|entry| entry.actor.as_mut()) {
             actor.address.clear();
         }
     }
     let waiting = waiting(state, &job).await?;
-    Ok(Answer::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
+    Ok(ApiResponse::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
 }
 
 /// Where a queued job stands; nothing of others.
-async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, ApiError> {
+async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<QueuePosition>, ApiError> {
     if job.state != JobState::Queued {
         return Ok(None);
     }
@@ -161,17 +161,17 @@ async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<Standing>, A
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     let lines = state.store.log_line_list(job.id, MOST_LINES).await?;
     let lines = lines.into_iter().map(Into::into).collect();
-    Ok(Answer::ok(&LogLineList { lines })?.tagged())
+    Ok(ApiResponse::ok(&LogLineList { lines })?.tagged())
 }
 
 /// Who sent the request.
 pub(crate) fn actor(depot: &Depot) -> Result<Actor, ApiError> {
-    let caller = Caller::of(depot)?;
+    let caller = caller(depot)?;
     Ok(Actor {
         role: caller.role.as_str().to_owned(),
         address: caller.address.to_string(),

@@ -1,5 +1,7 @@
 //! How everything is at this moment.
 
+mod diagnostics;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -9,17 +11,18 @@ use ::jobs::queue::Limits;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use self::diagnostics::Seen;
 use crate::db::job_counts::JobCount;
-use crate::domain::diagnostics::{self, Seen};
 use crate::http::dto::overview::{JobCounts, OldestWaiting, Overview, QueueOverview};
-use crate::http::error::{ApiError, chain};
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::dto::problems::Problem;
+use crate::http::error::ApiError;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::removed_queues;
+use jobs::error::chain;
 
 /// Redis that takes longer is as good as away: the rest is told without it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Read the overview
 ///
@@ -35,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn read(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let begun = Instant::now();
     let counts = state.store.job_counts().await?;
@@ -76,7 +79,7 @@ pub async fn read(depot: &mut Depot) -> Result<Answer, ApiError> {
             .collect(),
     };
     let troubles = diagnostics::troubles(&seen, clock::now());
-    Answer::ok(&Overview {
+    ApiResponse::ok(&Overview {
         at: clock::now().into(),
         counts: total,
         queues,
@@ -131,10 +134,10 @@ async fn add_workers(
         }
         Ok::<_, ::jobs::error::Error>(alive.len() as u64)
     };
-    match tokio::time::timeout(PATIENCE, asking).await {
+    match tokio::time::timeout(TIMEOUT, asking).await {
         Ok(Ok(workers)) => Ok(workers),
         Ok(Err(error)) => Err(chain(&error)),
-        Err(_elapsed) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_elapsed) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
     }
 }
 

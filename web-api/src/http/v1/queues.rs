@@ -13,11 +13,11 @@ use crate::config::MOST_BACKLOG;
 use crate::db::job_counts::JobCount;
 use crate::db::queues::Limit;
 use crate::http::dto::overview::JobCounts;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::queues::{Queue, QueueLimits, QueueList};
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::limits_sync;
 
@@ -36,14 +36,14 @@ const LONGEST_PERIOD: f64 = 86_400.0;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let counts = state.store.job_counts().await?;
     let mut queues = Vec::new();
     for (name, weight) in state.catalog.weighted_queues() {
         queues.push(read(state, &name, weight, &counts).await?);
     }
-    Answer::ok(&QueueList { queues })
+    ApiResponse::ok(&QueueList { queues })
 }
 
 /// Read a queue
@@ -59,11 +59,11 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
     let counts = state.store.job_counts().await?;
-    Answer::ok(&read(state, &name, weight, &counts).await?)
+    ApiResponse::ok(&read(state, &name, weight, &counts).await?)
 }
 
 /// Set the limits of a queue
@@ -94,7 +94,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
@@ -128,7 +128,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     set_paused(req, depot, true).await
 }
 
@@ -147,11 +147,11 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     set_paused(req, depot, false).await
 }
 
-async fn set_paused(req: &mut Request, depot: &mut Depot, paused: bool) -> Result<Answer, ApiError> {
+async fn set_paused(req: &mut Request, depot: &mut Depot, paused: bool) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let (name, weight) = find(state, req)?;
     let limits = Limits {
@@ -167,14 +167,14 @@ async fn set(
     weight: u32,
     limits: Limits,
     which: &[Limit],
-) -> Result<Answer, ApiError> {
+) -> Result<ApiResponse, ApiError> {
     let limits = limits_sync::set(&state.store, &state.queues, name, &limits, which).await?;
     tracing::info!(queue = %name, ?limits, "the limits of a queue were set");
     let backlog_limit = state.store.queue_backlog_limits().await?;
     let backlog_limit = backlog_limit.get(name.as_str()).copied();
     let depth = state.queues.depth(name).await?;
     let counts = of_queue(&state.store.job_counts().await?, name);
-    Answer::ok(&Queue::new(name, weight, &limits, backlog_limit, &counts, &depth))
+    ApiResponse::ok(&Queue::new(name, weight, &limits, backlog_limit, &counts, &depth))
 }
 
 async fn read(state: &Inner, name: &QueueName, weight: u32, counts: &[JobCount]) -> Result<Queue, ApiError> {

@@ -10,13 +10,14 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::db::schedules as record;
-use crate::db::schedules::{ScheduleId, Written};
+use crate::db::schedules::Written;
+use crate::domain::ids::ScheduleId;
+use crate::http::dto::problems::{FieldError, Problem};
 use crate::http::dto::schedules::{NewSchedule, Schedule, ScheduleChange, SchedulePage};
 use crate::http::error::ApiError;
 use crate::http::extract::json;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::{FieldError, Problem};
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"name\": \"morning numbers\", \"cron\": \"0 8 * * *\", \"function\": \"fibonacci\", \"input\": {\"index\": 90}}";
@@ -32,7 +33,7 @@ const TRIES: usize = 10;
     tags("schedules"),
     parameters(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; 100 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
     ),
     responses(
         (status_code = 200, description = "A page of schedules.", body = SchedulePage),
@@ -42,7 +43,7 @@ const TRIES: usize = 10;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let cursor = query.words("cursor");
@@ -53,7 +54,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let more = schedules.len() as u64 > limit;
     schedules.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let now = clock::now();
-    Ok(Answer::ok(&SchedulePage {
+    Ok(ApiResponse::ok(&SchedulePage {
         next_cursor: schedules.last().filter(|_| more).map(|last| last.name.clone()),
         schedules: schedules
             .iter()
@@ -88,7 +89,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
     let now = clock::now();
@@ -104,7 +105,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
     }
     let body = Schedule::of(&schedule, &state.catalog, now);
     let location = format!("/api/v1/schedules/{}", schedule.id);
-    Ok(Answer::json(StatusCode::CREATED, &body)?.location(&location))
+    Ok(ApiResponse::json(StatusCode::CREATED, &body)?.location(&location))
 }
 
 /// Read a schedule
@@ -120,10 +121,10 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let schedule = find(state, req).await?;
-    Ok(Answer::ok(&Schedule::of(&schedule, &state.catalog, clock::now()))?.tagged())
+    Ok(ApiResponse::ok(&Schedule::of(&schedule, &state.catalog, clock::now()))?.tagged())
 }
 
 /// Change a schedule
@@ -153,7 +154,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE_CHANGE).await?;
     edit(state, req, |schedule| {
@@ -197,7 +198,7 @@ async fn edit(
     state: &Inner,
     req: &Request,
     apply: impl Fn(&mut record::Schedule) -> Result<(), ApiError>,
-) -> Result<Answer, ApiError> {
+) -> Result<ApiResponse, ApiError> {
     for _ in 0..TRIES {
         let old = find(state, req).await?;
         let mut new = old.clone();
@@ -209,7 +210,7 @@ async fn edit(
                 Written::NameTaken => return Err(name_taken(&new.name)),
             }
         }
-        return Answer::ok(&Schedule::of(&new, &state.catalog, clock::now()));
+        return ApiResponse::ok(&Schedule::of(&new, &state.catalog, clock::now()));
     }
     Err(ApiError::Busy)
 }

@@ -5,12 +5,13 @@ use salvo::http::header::{HeaderValue, SET_COOKIE};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::auth::authenticator::{Caller, Role};
+use crate::auth::roles::{Caller, Role};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::session::{NewSession, Session, SessionRole};
 use crate::http::error::ApiError;
+use crate::http::extract::caller::caller;
 use crate::http::extract::json::{self, Fields};
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"token\": \"...\"}";
@@ -26,9 +27,9 @@ const LONGEST_TOKEN: usize = 1_024;
     tags("session"),
     responses((status_code = 200, description = "Who the caller is.", body = Session)),
 )]
-pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn get(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
-    Answer::ok(&told(state, Caller::of(depot)?))
+    ApiResponse::ok(&session_of(state, caller(depot)?))
 }
 
 /// Sign in
@@ -63,11 +64,15 @@ pub async fn get(depot: &mut Depot) -> Result<Answer, ApiError> {
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<Answer, ApiError> {
+pub async fn sign_in(
+    req: &mut Request,
+    depot: &mut Depot,
+    res: &mut Response,
+) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     // A cookie that is made under a name of somebody else is theirs as soon as the name points to them again.
-    state.doorkeeper.check_host(req)?;
-    let address = Caller::of(depot)?.address;
+    state.authenticator.check_host(req)?;
+    let address = caller(depot)?.address;
     let mut fields = Fields::of(json::object(req, BODY_LIMIT, EXAMPLE).await?);
     let token = fields.short_text("token", LONGEST_TOKEN);
     if token.is_none() {
@@ -75,10 +80,10 @@ pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -
     }
     fields.finish()?;
     let role = state
-        .doorkeeper
+        .authenticator
         .sign_in(address, token.unwrap_or_default().trim())?;
     let (until, cookie) = state
-        .doorkeeper
+        .authenticator
         .open_session(role, req)
         .ok_or_else(|| ApiError::internal("there is no key for this session"))?;
     set_cookie(res, &cookie)?;
@@ -88,7 +93,7 @@ pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -
         address,
         session_until: Some(until),
     };
-    Answer::ok(&told(state, &caller))
+    ApiResponse::ok(&session_of(state, &caller))
 }
 
 /// Sign out
@@ -103,7 +108,7 @@ pub async fn sign_in(req: &mut Request, depot: &mut Depot, res: &mut Response) -
     ),
 )]
 pub async fn sign_out(req: &mut Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
-    set_cookie(res, &AppState::of(depot)?.doorkeeper.end_session(req))?;
+    set_cookie(res, &AppState::of(depot)?.authenticator.end_session(req))?;
     res.status_code(StatusCode::NO_CONTENT);
     Ok(())
 }
@@ -114,8 +119,8 @@ fn set_cookie(res: &mut Response, cookie: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn told(state: &Inner, caller: &Caller) -> Session {
-    let settings = state.doorkeeper.settings();
+fn session_of(state: &Inner, caller: &Caller) -> Session {
+    let settings = state.authenticator.settings();
     Session {
         role: match caller.role {
             Role::Anybody => SessionRole::Anybody,

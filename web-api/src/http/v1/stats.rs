@@ -9,14 +9,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
-use crate::db::stats::{Happened, StatFilter, Step};
+use crate::db::stats::{Counters, StatFilter, Step};
 use crate::http::dto::pattern::{PointStep, QueueText};
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::Timestamp;
 use crate::http::dto::stats::{StatPoint, Stats};
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// Points of one answer.
@@ -90,11 +90,11 @@ impl FromStr for PointLength {
     operation_id = "read_stats",
     tags("monitoring"),
     parameters(
-        ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end unless told."),
-        ("to" = Option<Timestamp>, Query, description = "The end; now unless told."),
+        ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end by default."),
+        ("to" = Option<Timestamp>, Query, description = "The end; now by default."),
         ("step" = Option<PointStep>, Query, example = json!("5m"),
             description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points \
-                unless told. Shorter than `1h` within the last day alone."),
+                by default. Shorter than `1h` within the last day alone."),
         ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
     ),
@@ -106,7 +106,7 @@ impl FromStr for PointLength {
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let now = clock::now();
     let mut query = Query::of(req);
@@ -145,18 +145,18 @@ pub async fn read(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
         function,
     };
     let sums = state.store.stat_sums(&filter, |at| length.begin(at)).await?;
-    let mut total = Happened::default();
-    for happened in sums.values() {
-        total.add(happened);
+    let mut total = Counters::default();
+    for counters in sums.values() {
+        total.add(counters);
     }
-    let nothing = Happened::default();
+    let nothing = Counters::default();
     let mut points = Vec::new();
     let mut at = from;
     while at < to {
         points.push(StatPoint::new(at.into(), sums.get(&at).unwrap_or(&nothing)));
         at += TimeDelta::seconds(length.0);
     }
-    Answer::ok(&Stats {
+    ApiResponse::ok(&Stats {
         from: from.into(),
         to: to.into(),
         step_seconds: length.0,

@@ -5,11 +5,11 @@ use salvo::prelude::*;
 
 use crate::domain::tag::Tag;
 use crate::http::dto::pattern::TagText;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::tags::TagList;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List the tags
@@ -20,7 +20,7 @@ use crate::http::state::AppState;
     tags("jobs"),
     parameters(
         ("prefix" = Option<TagText>, Query, description = "Only tags that begin with this."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; 20 unless told."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
     ),
     responses(
         (status_code = 200, description = "The tags.", body = TagList),
@@ -30,7 +30,7 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut query = Query::of(req);
     let prefix = query.parsed::<Tag>("prefix");
@@ -39,5 +39,5 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
     let prefix = prefix.as_ref().map(Tag::as_str).unwrap_or_default();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let tags = state.store.tag_list(prefix, limit).await?;
-    Ok(Answer::ok(&TagList { tags })?.tagged())
+    Ok(ApiResponse::ok(&TagList { tags })?.tagged())
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
+use crate::http::dto::problems::Problem;
 use crate::http::dto::workers::{Worker, WorkerList};
 use crate::http::error::ApiError;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
 /// List the workers
@@ -23,7 +23,7 @@ use crate::http::state::AppState;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut workers = BTreeMap::<String, Worker>::new();
     for queue in state.catalog.queues() {
@@ -36,5 +36,5 @@ pub async fn list(depot: &mut Depot) -> Result<Answer, ApiError> {
         }
     }
     let workers = workers.into_values().collect();
-    Answer::ok(&WorkerList { workers })
+    ApiResponse::ok(&WorkerList { workers })
 }

@@ -14,7 +14,7 @@ use std::{
 
 use jobs::job::JobId;
 
-use crate::{db::jobs::dispatch::Lane, services::dispatcher::window::LinedUp};
+use crate::{db::jobs::dispatch::Lane, services::dispatcher::window::EnqueuedSince};
 
 /// A lane from which fewer jobs were taken leaves too little behind to be worth a mark.
 const WORTH_A_MARK: u64 = 500;
@@ -50,18 +50,18 @@ impl Marks {
     }
 
     /// A look begins, before which these have lined up.
-    pub(super) fn begin_look(&mut self, lined_up: &LinedUp) {
+    pub(super) fn begin_look(&mut self, enqueued: &EnqueuedSince) {
         self.lanes.retain(|_, mark| mark.moved.elapsed() < KEPT);
         let sweep = self.swept.elapsed() >= SWEEP;
         if sweep {
             self.swept = Instant::now();
         }
-        match lined_up {
+        match enqueued {
             _ if sweep => self.move_back(None),
-            LinedUp::Nothing => {}
+            EnqueuedSince::Nothing => {}
             // Those of the same millisecond as well.
-            LinedUp::Since(oldest) => self.move_back(Some(JobId::lower_bound(oldest.created_at()))),
-            LinedUp::OfAnyAge => self.move_back(None),
+            EnqueuedSince::Since(oldest) => self.move_back(Some(JobId::lower_bound(oldest.created_at()))),
+            EnqueuedSince::OfAnyAge => self.move_back(None),
         }
     }
 
@@ -146,15 +146,15 @@ mod tests {
         let (old, late, last) = (id(-60), id(-10), id(0));
         marks.taken(&a, WORTH_A_MARK, Some(last), true);
         assert_eq!(marks.used(), [(a.clone(), last)]);
-        marks.begin_look(&LinedUp::Nothing);
+        marks.begin_look(&EnqueuedSince::Nothing);
         assert_eq!(marks.of(&a), Some(last));
 
-        marks.begin_look(&LinedUp::Since(late));
+        marks.begin_look(&EnqueuedSince::Since(late));
         assert!(marks.of(&a).is_some_and(|after| after <= late && after > old));
         marks.taken(&a, 1, Some(late), true);
         assert_eq!(marks.of(&a), Some(last));
 
-        marks.begin_look(&LinedUp::OfAnyAge);
+        marks.begin_look(&EnqueuedSince::OfAnyAge);
         assert_eq!((marks.of(&a), marks.used().len()), (None, 0));
         marks.emptied(std::slice::from_ref(&a));
         assert_eq!(marks.of(&a), None, "there are some");
@@ -169,10 +169,10 @@ mod tests {
         let (mut marks, a) = (Marks::new(), lane("a"));
         marks.taken(&a, WORTH_A_MARK, Some(id(0)), true);
         marks.swept = Instant::now().checked_sub(SWEEP).unwrap();
-        marks.begin_look(&LinedUp::Nothing);
+        marks.begin_look(&EnqueuedSince::Nothing);
         assert_eq!(marks.of(&a), None);
         marks.emptied(&[]);
-        marks.begin_look(&LinedUp::Nothing);
+        marks.begin_look(&EnqueuedSince::Nothing);
         assert!(marks.of(&a).is_some());
     }
 
@@ -191,14 +191,14 @@ mod tests {
     fn what_lines_up_is_told_to_the_next_look() {
         let windows = Windows::new(WindowSettings::default());
         let queue = QueueName::standard();
-        assert_eq!(windows.begin_look(&queue), LinedUp::Nothing);
+        assert_eq!(windows.begin_look(&queue), EnqueuedSince::Nothing);
         let (older, newer) = (id(-5), id(0));
-        windows.lined_up_new(&queue, newer);
-        windows.lined_up_new(&queue, older);
-        assert_eq!(windows.begin_look(&queue), LinedUp::Since(older));
-        assert_eq!(windows.begin_look(&queue), LinedUp::Nothing);
-        windows.lined_up(&queue);
-        windows.lined_up_new(&queue, newer);
-        assert_eq!(windows.begin_look(&queue), LinedUp::OfAnyAge);
+        windows.enqueued_new(&queue, newer);
+        windows.enqueued_new(&queue, older);
+        assert_eq!(windows.begin_look(&queue), EnqueuedSince::Since(older));
+        assert_eq!(windows.begin_look(&queue), EnqueuedSince::Nothing);
+        windows.enqueued(&queue);
+        windows.enqueued_new(&queue, newer);
+        assert_eq!(windows.begin_look(&queue), EnqueuedSince::OfAnyAge);
     }
 }

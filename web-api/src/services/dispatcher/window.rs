@@ -54,14 +54,14 @@ struct Window {
     /// Rows of this queue wait in the backlog, as far as is known: a new job must not overtake them.
     backlog: bool,
     /// What has lined up since the dispatcher began to look.
-    news: LinedUp,
+    news: EnqueuedSince,
     /// The dispatcher has looked since the process began.
     seen: bool,
 }
 
 /// What has come into the backlog of a queue since the last look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum LinedUp {
+pub(crate) enum EnqueuedSince {
     #[default]
     Nothing,
     /// New jobs, this one the oldest of them.
@@ -185,23 +185,23 @@ impl Windows {
     }
 
     /// Jobs of any age have come into the backlog: calls the dispatcher.
-    pub fn lined_up(&self, queue: &QueueName) {
-        self.note(queue, LinedUp::OfAnyAge);
+    pub fn enqueued(&self, queue: &QueueName) {
+        self.note(queue, EnqueuedSince::OfAnyAge);
     }
 
     /// A new job has come into the backlog: calls the dispatcher.
-    pub(crate) fn lined_up_new(&self, queue: &QueueName, id: JobId) {
-        self.note(queue, LinedUp::Since(id));
+    pub(crate) fn enqueued_new(&self, queue: &QueueName, id: JobId) {
+        self.note(queue, EnqueuedSince::Since(id));
     }
 
-    fn note(&self, queue: &QueueName, lined_up: LinedUp) {
+    fn note(&self, queue: &QueueName, enqueued: EnqueuedSince) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
         window.backlog = true;
-        window.news = match (window.news, lined_up) {
-            (LinedUp::OfAnyAge, _) | (_, LinedUp::OfAnyAge) => LinedUp::OfAnyAge,
-            (LinedUp::Since(one), LinedUp::Since(other)) => LinedUp::Since(one.min(other)),
-            (LinedUp::Nothing, new) | (new, LinedUp::Nothing) => new,
+        window.news = match (window.news, enqueued) {
+            (EnqueuedSince::OfAnyAge, _) | (_, EnqueuedSince::OfAnyAge) => EnqueuedSince::OfAnyAge,
+            (EnqueuedSince::Since(one), EnqueuedSince::Since(other)) => EnqueuedSince::Since(one.min(other)),
+            (EnqueuedSince::Nothing, new) | (new, EnqueuedSince::Nothing) => new,
         };
         drop(queues);
         self.work.send_replace(());
@@ -209,7 +209,7 @@ impl Windows {
 
     /// The dispatcher is about to look for the backlog of a queue. Until it has seen the end of it, new jobs line up as
     /// before. Tells what has lined up since the last look.
-    pub(crate) fn begin_look(&self, queue: &QueueName) -> LinedUp {
+    pub(crate) fn begin_look(&self, queue: &QueueName) -> EnqueuedSince {
         std::mem::take(&mut self.queues().entry(queue.clone()).or_default().news)
     }
 
@@ -217,7 +217,7 @@ impl Windows {
     pub(crate) fn end_look(&self, queue: &QueueName, emptied: bool) {
         let mut queues = self.queues();
         let window = queues.entry(queue.clone()).or_default();
-        window.backlog = !emptied || window.news != LinedUp::Nothing;
+        window.backlog = !emptied || window.news != EnqueuedSince::Nothing;
         window.seen = true;
     }
 
@@ -230,7 +230,7 @@ impl Windows {
     pub(crate) fn has_news(&self, queue: &QueueName) -> bool {
         self.queues()
             .get(queue)
-            .is_some_and(|window| window.news != LinedUp::Nothing)
+            .is_some_and(|window| window.news != EnqueuedSince::Nothing)
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<QueueName, Window>> {
@@ -267,7 +267,7 @@ mod tests {
         windows.held(&queue, SIZE);
         assert!(!is_open(&windows, &queue), "it is full");
         windows.held(&queue, SIZE - 1);
-        windows.lined_up(&queue);
+        windows.enqueued(&queue);
         assert!(!is_open(&windows, &queue), "somebody waits");
         windows.begin_look(&queue);
         assert!(!is_open(&windows, &queue), "and still does");
@@ -304,7 +304,7 @@ mod tests {
     fn what_lines_up_during_a_look_is_not_forgotten() {
         let (windows, queue) = windows();
         windows.begin_look(&queue);
-        windows.lined_up(&queue);
+        windows.enqueued(&queue);
         windows.end_look(&queue, true);
         assert!(!is_open(&windows, &queue));
         windows.begin_look(&queue);

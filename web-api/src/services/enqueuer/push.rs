@@ -16,13 +16,13 @@ use jobs::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::Seats;
+use super::Reservations;
 
 use crate::db::jobs::{Job, Place};
+use crate::services::dispatcher::hand_over::{bytes_of, end_refused, envelopes};
 use crate::services::dispatcher::window::Windows;
-use crate::services::dispatcher::{bytes_of, end_refused, envelopes};
-use crate::services::reconciler::Wake;
-use crate::services::retry_loop::Outage;
+use crate::services::reconciler::ReconcileRequest;
+use crate::services::retry_loop::RetryLoop;
 
 /// Batches of one queue that may wait for a push.
 const WAITING: usize = 16;
@@ -34,7 +34,7 @@ pub(super) struct Pusher {
     lines: Mutex<HashMap<QueueName, Line>>,
     begun: mpsc::UnboundedSender<(QueueName, mpsc::Receiver<Batch>)>,
     windows: Windows,
-    wake: Wake,
+    wake: ReconcileRequest,
 }
 
 /// The way to the pushes of one queue.
@@ -46,7 +46,7 @@ struct Line {
 
 /// Jobs of one queue.
 struct Batch {
-    seats: Arc<Seats>,
+    reservations: Arc<Reservations>,
     jobs: Vec<Job>,
 }
 
@@ -54,7 +54,7 @@ struct Batch {
 pub(super) fn pusher(
     queues: Queues,
     windows: Windows,
-    wake: Wake,
+    wake: ReconcileRequest,
 ) -> (Pusher, impl Future<Output = ()> + Send) {
     let (begun, lines) = mpsc::unbounded_channel();
     let pusher = Pusher {
@@ -68,16 +68,16 @@ pub(super) fn pusher(
 
 impl Pusher {
     /// Takes jobs that have their rows.
-    pub(super) async fn push(&self, jobs: Vec<Job>, seats: Seats) {
+    pub(super) async fn push(&self, jobs: Vec<Job>, reservations: Reservations) {
         for job in &jobs {
             if job.place == Place::Backlog {
-                self.windows.lined_up_new(&job.queue, job.id);
+                self.windows.enqueued_new(&job.queue, job.id);
             }
         }
-        let seats = Arc::new(seats);
+        let reservations = Arc::new(reservations);
         for (queue, jobs) in by_queue(jobs) {
             let batch = Batch {
-                seats: Arc::clone(&seats),
+                reservations: Arc::clone(&reservations),
                 jobs,
             };
             let line = self.line(&queue);
@@ -116,7 +116,7 @@ impl Pusher {
 async fn run(
     queues: Queues,
     windows: Windows,
-    wake: Wake,
+    wake: ReconcileRequest,
     mut lines: mpsc::UnboundedReceiver<(QueueName, mpsc::Receiver<Batch>)>,
 ) {
     let mut pushing = JoinSet::new();
@@ -140,24 +140,24 @@ async fn run(
 async fn push_all(
     queues: Queues,
     windows: Windows,
-    wake: Wake,
+    wake: ReconcileRequest,
     queue: QueueName,
     mut batches: mpsc::Receiver<Batch>,
 ) {
-    let mut outage = Outage::new("enqueuer, pushing to the queue");
-    while let Some(Batch { seats, jobs }) = batches.recv().await {
-        let deadline = seats.deadlines.get(&queue).copied();
+    let mut retries = RetryLoop::new("enqueuer, pushing to the queue");
+    while let Some(Batch { reservations, jobs }) = batches.recv().await {
+        let deadline = reservations.deadlines.get(&queue).copied();
         let pushes = jobs.iter().any(|job| matches!(job.place, Place::Window(_)));
         match hand_over(&queues, &windows, &queue, jobs, deadline).await {
             Ok(late) => {
-                outage.over();
+                retries.over();
                 if late > 0 {
                     wake.wake();
                 }
             }
             Err(error) => {
                 // No pause: what comes next is the reconciler's by then.
-                outage.failed(&error);
+                retries.failed(&error);
                 if error.is_full() {
                     windows.set_full(&queue, true);
                 }

@@ -4,7 +4,7 @@ use jobs::json::Json;
 
 /// A short mark of a request: the same for the same JSON, whatever the order of its members and its spacing.
 ///
-/// FNV-1a, 128 bits: stable across versions of Rust and of Spiral, which a stored value must be. It guards a caller
+/// FNV-1a over 128 bits, which the crate `fnv` does not have: stable across versions of Rust and of Spiral, which a stored value must be. It guards a caller
 /// against its own slips, not against an attacker, who could only fool himself.
 pub fn request_hash(request: &Json) -> String {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;

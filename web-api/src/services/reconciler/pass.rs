@@ -18,21 +18,21 @@ use jobs::{
 use crate::db::jobs::dispatch::AHEAD;
 use crate::db::{Store, StoreError};
 use crate::services::dispatcher::window::Windows;
-use crate::services::progress_marker::Pulse;
+use crate::services::progress_marker::ProgressMarker;
 
 /// Rows read, and taken back, at once.
 const PAGE: u64 = 500;
 /// Lost jobs that are gathered before they are taken back: one wait for the recorder serves them all.
 const GATHERED: usize = 10_000;
 /// Between two pages, so that a long walk leaves room for the jobs themselves.
-const BREATH: Duration = Duration::from_millis(5);
+const MIN_PAUSE: Duration = Duration::from_millis(5);
 /// How long a round waits for outcomes to be recorded. What takes longer is settled when it has come that far.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RECORDER_TIMEOUT: Duration = Duration::from_secs(10);
 const RECORDED_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a round was broken off. The next one begins from the start.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RoundError {
+pub(super) enum PassError {
     #[error("the database failed")]
     Store(#[from] StoreError),
     #[error("the queue failed")]
@@ -41,7 +41,7 @@ pub(super) enum RoundError {
 
 /// Jobs that a queue did not know, while what had happened by then was not recorded yet. A recorder that is a minute behind
 /// gets there in the end; to ask anew each time would be to be told the same for ever.
-pub(super) struct Unsettled {
+pub(super) struct Unrecorded {
     queue: QueueName,
     ids: Vec<JobId>,
     /// The last event when the queue was asked.
@@ -51,13 +51,13 @@ pub(super) struct Unsettled {
     before: DateTime<Utc>,
 }
 
-impl Unsettled {
+impl Unrecorded {
     async fn of(
         queues: &Queues,
         queue: QueueName,
         ids: Vec<JobId>,
         before: DateTime<Utc>,
-    ) -> Result<Self, RoundError> {
+    ) -> Result<Self, PassError> {
         let marks = recorder(queues, &queue).marks().await?;
         Ok(Self {
             queue,
@@ -74,11 +74,11 @@ impl Unsettled {
         store: &Store,
         queues: &Queues,
         windows: &Windows,
-        pulse: &Pulse,
-    ) -> Result<bool, RoundError> {
+        pulse: &ProgressMarker,
+    ) -> Result<bool, PassError> {
         // The group's progress says nothing of entries that were read from a stream which has been lost since.
         let settled =
-            pulse.has_beaten_since(self.since) && recorder(queues, &self.queue).recorded(&self.marks).await?;
+            pulse.has_passed_since(self.since) && recorder(queues, &self.queue).recorded(&self.marks).await?;
         if settled {
             take_back(store, windows, &self.queue, &self.ids, self.before).await?;
         }
@@ -96,10 +96,10 @@ pub(super) async fn round(
     store: &Store,
     queues: &Queues,
     windows: &Windows,
-    recorder: &Pulse,
+    recorder: &ProgressMarker,
     away: &[&QueueName],
     min_age: Duration,
-) -> Result<Vec<Unsettled>, RoundError> {
+) -> Result<Vec<Unrecorded>, PassError> {
     let before = clock::now() - min_age;
     let mut after = None;
     let mut lost = BTreeMap::<QueueName, Vec<JobId>>::new();
@@ -124,11 +124,11 @@ pub(super) async fn round(
             let mut unsettled = Vec::new();
             for (queue, ids) in std::mem::take(&mut lost) {
                 if !ids.is_empty() {
-                    unsettled.push(Unsettled::of(queues, queue, ids, before).await?);
+                    unsettled.push(Unrecorded::of(queues, queue, ids, before).await?);
                 }
             }
             let start = Instant::now();
-            while !unsettled.is_empty() && start.elapsed() < PATIENCE {
+            while !unsettled.is_empty() && start.elapsed() < RECORDER_TIMEOUT {
                 let mut left = Vec::new();
                 for piece in unsettled {
                     if !piece.settle(store, queues, windows, recorder).await? {
@@ -150,7 +150,7 @@ pub(super) async fn round(
         if !more {
             return Ok(Vec::new());
         }
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(MIN_PAUSE).await;
     }
 }
 
@@ -160,14 +160,14 @@ async fn take_back(
     queue: &QueueName,
     ids: &[JobId],
     before: DateTime<Utc>,
-) -> Result<(), RoundError> {
+) -> Result<(), PassError> {
     let mut taken = 0;
     for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
         // Those that have finished, as is known by now, stay as they are.
         taken += store.job_take_back(ids, before).await?;
     }
     if taken > 0 {
-        windows.lined_up(queue);
+        windows.enqueued(queue);
         metrics::counter!("spiral_jobs_reconciled_total", "queue" => queue.to_string()).increment(taken);
         tracing::info!(%queue, jobs = taken, "jobs that the queue did not know wait for it again");
     }

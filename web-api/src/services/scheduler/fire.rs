@@ -3,13 +3,14 @@
 use chrono::{DateTime, SubsecRound as _, Utc};
 use jobs::catalog::{Catalog, CatalogEntry};
 
-use super::plan::{LATE, Plan, plan};
+use super::plan::{Plan, plan};
 use crate::db::jobs::{Inserted, NewJob};
 use crate::db::schedules::Schedule;
 use crate::db::schedules::fire::{DueCursor, Firing};
 use crate::db::{Store, StoreError};
+use crate::domain::catch_up::LATE;
 use crate::domain::cron::{Timing, parse_zone};
-use crate::http::error::chain;
+use jobs::error::chain;
 
 /// Schedules read at once.
 const PAGE: u64 = 500;
@@ -166,7 +167,7 @@ pub fn job(schedule: &Schedule, catalog: &Catalog) -> Result<NewJob, String> {
 
 /// So many of them, each with an id of its own.
 fn jobs(job: NewJob, count: usize) -> Vec<NewJob> {
-    let mut jobs: Vec<NewJob> = (1..count).map(|_| job.again()).collect();
+    let mut jobs: Vec<NewJob> = (1..count).map(|_| job.repeated()).collect();
     jobs.extend((count > 0).then_some(job));
     jobs
 }

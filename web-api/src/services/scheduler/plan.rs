@@ -1,14 +1,10 @@
 //! What a schedule that is due does now: how many runs, and when it is due next. Pure rules, no SQL.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::db::schedules::CatchUp;
+use crate::domain::catch_up::CatchUp;
+use crate::domain::catch_up::{LATE, MADE_UP};
 use crate::domain::cron::Timing;
-
-/// A run that is later than this was missed: nobody was there to start it. A restart does not take as long.
-pub const LATE: TimeDelta = TimeDelta::minutes(1);
-/// Missed runs that [`CatchUp::All`] makes up for.
-pub const MADE_UP: usize = 1_000;
 
 /// What to do about the due times that have come.
 #[derive(Debug, Clone, PartialEq, Eq)]

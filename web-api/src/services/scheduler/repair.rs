@@ -5,10 +5,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use jobs::clock;
 
 use super::fire;
-use super::plan::LATE;
 use crate::db::schedules::Schedule;
 use crate::db::schedules::fire::DueCursor;
 use crate::db::{Store, StoreError};
+use crate::domain::catch_up::LATE;
 use crate::domain::cron::Timing;
 
 /// Schedules read at once.

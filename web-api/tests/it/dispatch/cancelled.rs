@@ -1,4 +1,4 @@
-//! Jobs that SQL keeps are called off there, and never come into Redis.
+//! Jobs that SQL keeps are cancelled there, and never come into Redis.
 
 use std::time::Duration;
 

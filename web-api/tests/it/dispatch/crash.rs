@@ -6,7 +6,7 @@ use jobs::job::Priority;
 use web_api::db::jobs::Place;
 use web_api::db::jobs::dispatch::Lane;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use super::{all_completed, backlog, each_ran_once, held, small};
 use crate::support::{on_both_databases, roles::Counted};
@@ -22,7 +22,7 @@ on_both_databases! {
 
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
-        let _reconciler = env.reconcile(&Wake::new(), Duration::from_millis(300));
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), Duration::from_millis(300));
         let counted = Counted::default();
         let _worker = env.worker(&counted);
         all_completed(&env, 20).await;
@@ -43,7 +43,7 @@ on_both_databases! {
         }
         let _dispatcher = env.dispatch();
         // Older than a push can be under way: those of the dead ones are over.
-        let _reconciler = env.reconcile(&Wake::new(), Duration::from_secs(2));
+        let _reconciler = env.reconcile(&ReconcileRequest::new(), Duration::from_secs(2));
         all_completed(&env, 1_500).await;
         each_ran_once(&counted, &ids);
     }

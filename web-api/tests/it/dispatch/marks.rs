@@ -22,7 +22,7 @@ on_both_databases! {
         until_held(&env, MANY + 20).await;
         // And of which it hears.
         insert(&env, &known).await;
-        env.windows.lined_up(&env.queue);
+        env.windows.enqueued(&env.queue);
         until_held(&env, MANY + 40).await;
 
         // What Redis lost goes back with ids that are older than all.

@@ -7,7 +7,7 @@ use jobs::job::{JobId, Priority};
 use web_api::db::jobs::NewJob;
 use web_api::db::jobs::dispatch::Lane;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use super::{SIZE, all_completed, backlog, held, insert, small, until_held};
 use crate::support::{eventually, noted::Noted, on_both_databases};
@@ -28,7 +28,7 @@ on_both_databases! {
 
     async fn an_urgent_job_and_the_only_one_of_its_key_do_not_wait_behind_a_backlog(kind) {
         let env = small(kind).await;
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let many = join_all((0..2_000).map(|_| enqueuer.enqueue(Noted::job(Some("many"))))).await;

@@ -14,7 +14,7 @@ use jobs::{
 use serde_json::Value;
 use web_api::db::jobs::{NewJob, Place};
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use super::{all_completed, each_ran_once, held, windows};
 use crate::support::{
@@ -46,7 +46,7 @@ on_both_databases! {
     async fn a_job_of_a_far_time_is_parked_and_runs_when_it_is_due(kind) {
         let mut env = TestEnv::new(kind).await;
         env.windows = windows(50, HORIZON);
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let counted = Counted::default();
@@ -74,7 +74,7 @@ on_both_databases! {
     async fn a_far_next_attempt_is_parked_and_comes_with_the_attempts_that_were_made(kind) {
         let mut env = TestEnv::new(kind).await;
         env.windows = windows(50, HORIZON);
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let settings = WorkerSettings {

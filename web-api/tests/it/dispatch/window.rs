@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::Wake;
+use web_api::services::reconciler::ReconcileRequest;
 
 use super::{SIZE, all_completed, backlog, each_ran_once, held, small, until_held, windows};
 use crate::support::{TestEnv, eventually, on_both_databases, roles::Counted};
@@ -42,7 +42,7 @@ fn questions(env: &TestEnv) -> (u64, u64) {
 on_both_databases! {
     async fn redis_holds_the_window_and_all_run_once_all_the_same(kind) {
         let env = small(kind).await;
-        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &Wake::new());
+        let (enqueuer, _enqueuing) = env.enqueuer(&env.store, &ReconcileRequest::new());
         let _dispatcher = env.dispatch();
         let _recorder = env.record(&env.store, "one", &Outcomes::new(env.store.clone()));
         let mut ids = Vec::new();

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use super::eventually;
-use super::server::Answer;
+use super::server::ApiResponse;
 
 /// A running process; dropping it kills it.
 pub(crate) struct Running {
@@ -83,12 +83,12 @@ impl Running {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(format!("http://{}{path}", self.address))).await
+    pub(crate) async fn get(&self, path: &str) -> ApiResponse {
+        ApiResponse::of(self.client.get(format!("http://{}{path}", self.address))).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> ApiResponse {
+        ApiResponse::of(
             self.client
                 .post(format!("http://{}{path}", self.address))
                 .json(body),

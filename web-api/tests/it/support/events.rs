@@ -35,9 +35,9 @@ impl EventClient {
         eventually("the live feed begins", || async {
             let mut client = Self::of(Self::ask(server, None).await);
             // The first words say where it stands.
-            let hello = client.next().await?;
-            assert_eq!(hello.name, "");
-            hello.id.is_some().then_some(client)
+            let opening_frame = client.next().await?;
+            assert_eq!(opening_frame.name, "");
+            opening_frame.id.is_some().then_some(client)
         })
         .await
     }

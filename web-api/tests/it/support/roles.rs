@@ -22,10 +22,10 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use web_api::db::Store;
 use web_api::db::jobs::NewJob;
-use web_api::services::batch_closer::{Batches, Touched};
+use web_api::services::batch_closer::{Batches, DirtyBatches};
 use web_api::services::enqueuer::Enqueuer;
 use web_api::services::outcome_waiters::Outcomes;
-use web_api::services::reconciler::{self, ReconcileSettings, Reconciler, Wake};
+use web_api::services::reconciler::{self, ReconcileRequest, ReconcileSettings, Reconciler};
 use web_api::services::{dispatcher, recorder, scheduler};
 
 use super::{TestEnv, new_job};
@@ -68,7 +68,7 @@ impl Drop for Role {
 }
 
 impl TestEnv {
-    pub(crate) fn enqueuer(&self, store: &Store, wake: &Wake) -> (Enqueuer, Role) {
+    pub(crate) fn enqueuer(&self, store: &Store, wake: &ReconcileRequest) -> (Enqueuer, Role) {
         let stop = CancellationToken::new();
         let (enqueuer, role) = Enqueuer::new(
             store.clone(),
@@ -102,12 +102,12 @@ impl TestEnv {
     /// Records as the process of that name.
     pub(crate) fn record(&self, store: &Store, name: &str, outcomes: &Outcomes) -> Role {
         let recorder = self.queues.recorder(std::slice::from_ref(&self.queue), name);
-        let (touched, pulse) = (Touched::default(), self.pulse.clone());
-        Role::start(|stop| recorder::run(store.clone(), recorder, outcomes.clone(), touched, pulse, stop))
+        let (dirty, pulse) = (DirtyBatches::default(), self.pulse.clone());
+        Role::start(|stop| recorder::run(store.clone(), recorder, outcomes.clone(), dirty, pulse, stop))
     }
 
     /// Rounds only when there is a reason, and rows of some age.
-    pub(crate) fn reconcile(&self, wake: &Wake, min_age: Duration) -> Role {
+    pub(crate) fn reconcile(&self, wake: &ReconcileRequest, min_age: Duration) -> Role {
         let settings = ReconcileSettings {
             interval: Duration::from_hours(1),
             min_age,
@@ -132,8 +132,8 @@ impl TestEnv {
     /// Closes the batches of this store. Nobody tells it which were touched.
     pub(crate) fn batches(&self, store: &Store) -> Role {
         Role::start(|stop| {
-            let (store, touched) = (store.clone(), Touched::default());
-            Batches::new(&store, self.windows.clone(), touched, stop).1
+            let (store, dirty) = (store.clone(), DirtyBatches::default());
+            Batches::new(&store, self.windows.clone(), dirty, stop).1
         })
     }
 

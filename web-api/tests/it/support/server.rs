@@ -16,8 +16,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use web_api::app::App;
 use web_api::config::{Config, ServerSettings};
 use web_api::db::Store;
+use web_api::http::routes;
 use web_api::http::server::Listening;
-use web_api::http::{routes, serve};
+use web_api::serve;
 
 use super::{Database, RedisServer, TestDatabase, eventually};
 
@@ -35,7 +36,7 @@ pub(crate) struct TestServer {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
@@ -160,21 +161,21 @@ impl TestServer {
             .request(method, format!("http://{}{path}", self.address))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path)).await
+    pub(crate) async fn get(&self, path: &str) -> ApiResponse {
+        ApiResponse::of(self.request(Method::GET, path)).await
     }
 
     /// Posts a text as `application/json`, whatever it is.
-    pub(crate) async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<String>) -> ApiResponse {
         let request = self
             .request(Method::POST, path)
             .header("content-type", "application/json");
-        Answer::of(request.body(body.into())).await
+        ApiResponse::of(request.body(body.into())).await
     }
 
     /// Changes what is there.
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::PATCH, path).json(body)).await
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> ApiResponse {
+        ApiResponse::of(self.request(Method::PATCH, path).json(body)).await
     }
 
     /// Calls a function, which is accepted; the job.
@@ -195,7 +196,7 @@ impl TestServer {
     }
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

@@ -11,7 +11,8 @@ use jobs::{
 
 use crate::db::failures::of_error;
 use crate::db::jobs::Output;
-use crate::db::jobs::insert::saturated;
+use crate::db::values::saturated;
+use crate::db::values::storable;
 
 /// How far the clocks of callers, workers and Redis may be apart before a promotion looks outdated.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
@@ -368,15 +369,10 @@ impl Change {
     }
 }
 
-/// What a job becomes that the queue does not hold and that somebody calls off.
+/// What a job becomes that the queue does not hold and that somebody cancels.
 pub(super) fn cancelled(id: JobId, queue: &QueueName, now: DateTime<Utc>) -> Change {
     Change {
         finished_at: Some(now.trunc_subsecs(3)),
         ..Change::new(id, queue, JobState::Cancelled, Guard::any())
     }
-}
-
-/// PostgreSQL has no NUL in a text.
-pub(in crate::db) fn storable(text: &str) -> String {
-    jobs::output::storable(text).into_owned()
 }

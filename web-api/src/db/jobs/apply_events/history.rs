@@ -31,7 +31,7 @@ pub(super) fn histories(batches: &[EventBatch]) -> BTreeMap<JobId, History> {
             if let Some((id, row)) = attempts::failed(event, batch.at) {
                 histories.entry(id).or_default().attempts.insert(row.attempt, row);
             }
-            for (id, row) in log_lines::said(event) {
+            for (id, row) in log_lines::lines_of(event) {
                 let lines = &mut histories.entry(id).or_default().lines;
                 lines.insert((row.attempt, row.number), row);
             }

@@ -1,12 +1,12 @@
-//! Calling off all jobs of a batch that are not finished.
+//! Cancelling all jobs of a batch that are not finished.
 
-use crate::db::batches::BatchId;
 use crate::db::job_history::Cause;
+use crate::domain::ids::BatchId;
 use crate::http::error::ApiError;
 use crate::http::state::Inner;
 use crate::services;
 
-/// Jobs that are called off at once.
+/// Jobs that are cancelled at once.
 const PAGE: u64 = 500;
 
 /// Cancels what waits, and tells what runs to stop.

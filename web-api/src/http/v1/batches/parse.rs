@@ -7,13 +7,14 @@ use bytes::Bytes;
 use jobs::catalog::{Catalog, CatalogEntry};
 use jobs::json::{Json, Object};
 
+use crate::db::batches::Counts;
 use crate::db::batches::close::summary;
 use crate::db::batches::insert::NewBatch;
-use crate::db::batches::{BatchId, Counts};
 use crate::db::jobs::{Idempotency, NewJob};
+use crate::domain::ids::BatchId;
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
-use crate::http::response::problem::FieldError;
 use crate::http::v1::functions::{self, call_body};
 use crate::services::batch_closer::MOST_JOBS;
 use crate::services::enqueuer::request_hash;

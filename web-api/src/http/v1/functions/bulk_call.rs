@@ -12,11 +12,12 @@ use serde_json::value::RawValue;
 use super::call_body::{self, Call};
 use crate::db::jobs::NewJob;
 use crate::http::dto::bulk_call::{CallResult, CallResults, ManyCalls, Status};
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
+use crate::http::response::problem;
 use crate::http::state::{AppState, Inner};
 use crate::http::v1::functions;
 use crate::services::batch_closer::MOST_JOBS;
@@ -56,7 +57,7 @@ const AT_ONCE: usize = 1_000;
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     Query::of(req).finish()?;
     let traceparent = call_body::traceparent(req.headers());
@@ -88,7 +89,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErr
 
     let results: Vec<CallResult> = made.iter().map(|made| result(made, req, depot)).collect();
     let count = |status| results.iter().filter(|result| result.status == status).count();
-    Answer::ok(&CallResults {
+    ApiResponse::ok(&CallResults {
         created: count(Status::Created),
         existing: count(Status::Existing),
         refused: count(Status::Refused),
@@ -164,7 +165,7 @@ fn result(made: &Result<Enqueued, ApiError>, req: &Request, depot: &Depot) -> Ca
             status: Status::Refused,
             id: None,
             state: None,
-            problem: Some(Problem::of(error, req, depot)),
+            problem: Some(problem::of(error, req, depot)),
         },
     }
 }

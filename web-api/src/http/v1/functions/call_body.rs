@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::options::CallOptions;
 use crate::db::jobs::{Idempotency, Job, NewJob};
+use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
-use crate::http::response::problem::FieldError;
 use crate::http::state::Inner;
 use crate::services::enqueuer::{EnqueueError, Enqueued, KEY_MAX, request_hash};
 use crate::services::outcome_waiters::Waiter;

@@ -10,20 +10,22 @@ use salvo::prelude::*;
 use super::{actor, find};
 use crate::db::job_history::Cause;
 use crate::db::jobs::{Job as Record, Place};
-use crate::http::dto::jobs::{Job, JobChange};
-use crate::http::error::{ApiError, chain};
+use crate::http::dto::jobs::Job;
+use crate::http::dto::new_job::JobChange;
+use crate::http::dto::problems::Problem;
+use crate::http::error::ApiError;
 use crate::http::extract::json::{self, Fields};
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::http::v1::functions::call_body;
 use crate::services;
+use jobs::error::chain;
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 /// How often an action begins anew because its job has gone from one place to another meanwhile.
 const TRIES: usize = 5;
 
-/// Run a job again
+/// Retry a job
 ///
 /// A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many
 /// attempts as it had in the beginning, which are counted on.
@@ -44,10 +46,10 @@ const TRIES: usize = 5;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
-    check_queue(state, &job, "run again")?;
+    check_queue(state, &job, "retried")?;
     let mut again = services::retry::run(
         &state.store,
         &state.queues,
@@ -66,7 +68,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
         Some(holder) if now.state.is_final() => Err(ApiError::UniqueKeyTaken {
             holder: holder.to_string(),
         }),
-        Some(_) | None => Err(wrong_state(&now, "run again")),
+        Some(_) | None => Err(wrong_state(&now, "retried")),
     }
 }
 
@@ -91,7 +93,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let cause = cause(depot)?;
     for _ in 0..TRIES {
@@ -111,7 +113,7 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, Api
             }
             (JobState::Scheduled | JobState::Retrying, Place::Backlog | Place::Parked) => {
                 if let Some(job) = state.store.job_run_now(job.id, &cause).await? {
-                    state.windows.lined_up(&job.queue);
+                    state.windows.enqueued(&job.queue);
                     announce(state, &job).await;
                     return accepted(&job);
                 }
@@ -152,7 +154,7 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<Answer, Api
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let job = find(state, req).await?;
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
@@ -170,7 +172,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
         };
         if let Some(job) = edited {
             announce(state, &job).await;
-            return Answer::ok(&Job::from(&job));
+            return ApiResponse::ok(&Job::from(&job));
         }
     }
     Err(on_its_way())
@@ -272,8 +274,8 @@ fn cause(depot: &Depot) -> Result<Cause, ApiError> {
     Ok(Cause::by(actor(depot)?))
 }
 
-fn accepted(job: &Record) -> Result<Answer, ApiError> {
-    let answer = Answer::json(StatusCode::ACCEPTED, &Job::from(job))?;
+fn accepted(job: &Record) -> Result<ApiResponse, ApiError> {
+    let answer = ApiResponse::json(StatusCode::ACCEPTED, &Job::from(job))?;
     Ok(answer.location(&format!("/api/v1/jobs/{}", job.id)))
 }
 

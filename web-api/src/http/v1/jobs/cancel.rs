@@ -11,16 +11,16 @@ use tokio::time::Instant;
 
 use crate::db::job_history::Cause;
 use crate::http::dto::jobs::Job;
+use crate::http::dto::problems::Problem;
 use crate::http::error::ApiError;
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 use crate::http::v1::functions::call_body;
 use crate::http::v1::jobs;
 use crate::services;
 
 /// How long the answer waits for the worker of a running job, which looks more often than once a second.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Cancel a job
 ///
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
         (status_code = 200, description = "The job is cancelled.", body = Job),
-        (status_code = 202, description = "The job runs and has been told to stop.", body = Job),
+        (status_code = 202, description = "The job runs and has been asked to stop.", body = Job),
         (status_code = 403, description = "A page of another site may not do this.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let mut job = jobs::find(state, req).await?;
     if !job.state.is_final() {
@@ -57,16 +57,16 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             job = jobs::find(state, req).await?;
         }
         if !job.state.is_final() {
-            job = call_body::outcome(state, &mut waiter, job, Instant::now() + PATIENCE).await?;
+            job = call_body::outcome(state, &mut waiter, job, Instant::now() + CANCEL_TIMEOUT).await?;
         }
     }
     match job.state {
-        JobState::Cancelled => Answer::ok(&Job::from(&job)),
+        JobState::Cancelled => ApiResponse::ok(&Job::from(&job)),
         JobState::Completed | JobState::Dead => Err(ApiError::AlreadyFinished {
             state: job.state.as_str(),
         }),
         JobState::Scheduled | JobState::Queued | JobState::Running | JobState::Retrying => {
-            Answer::json(StatusCode::ACCEPTED, &Job::from(&job))
+            ApiResponse::json(StatusCode::ACCEPTED, &Job::from(&job))
         }
     }
 }

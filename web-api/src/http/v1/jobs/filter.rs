@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use ::jobs::job::{JobState, ParseError};
 
-use crate::db::jobs::JobFilter;
+use crate::domain::job_filter::JobFilter;
 use crate::domain::search;
 use crate::http::extract::query::Query;
 

@@ -13,10 +13,10 @@ use salvo::prelude::*;
 use super::output;
 use crate::db::jobs::Job;
 use crate::http::dto::pattern::Flag;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::scalar::AnyJson;
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::v1::jobs;
 

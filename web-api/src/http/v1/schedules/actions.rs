@@ -8,12 +8,13 @@ use salvo::prelude::*;
 
 use super::{edit, find};
 use crate::http::dto::jobs::Job;
+use crate::http::dto::problems::Problem;
 use crate::http::dto::schedules::Schedule;
-use crate::http::error::{ApiError, chain};
-use crate::http::response::Answer;
-use crate::http::response::problem::Problem;
+use crate::http::error::ApiError;
+use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 use crate::services::scheduler::fire;
+use jobs::error::chain;
 
 /// Pause a schedule
 ///
@@ -30,7 +31,7 @@ use crate::services::scheduler::fire;
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     edit(AppState::of(depot)?, req, |schedule| {
         if !schedule.paused {
             schedule.paused = true;
@@ -59,7 +60,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiEr
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     edit(AppState::of(depot)?, req, |schedule| {
         if schedule.paused {
             let now = clock::now();
@@ -94,7 +95,7 @@ pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiE
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
 )]
-pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiError> {
+pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
     let schedule = find(state, req).await?;
     let job = fire::job(&schedule, &state.catalog).map_err(|problem| ApiError::ScheduleBroken { problem })?;
@@ -104,5 +105,5 @@ pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<Answer, ApiErro
         tracing::warn!(schedule = %schedule.name, job = %job.id, error = %chain(&error), "the run could not be noted");
     }
     let location = format!("/api/v1/jobs/{}", job.id);
-    Ok(Answer::json(StatusCode::ACCEPTED, &Job::from(&job))?.location(&location))
+    Ok(ApiResponse::json(StatusCode::ACCEPTED, &Job::from(&job))?.location(&location))
 }

@@ -5,8 +5,10 @@ use chrono_tz::Tz;
 use jobs::catalog::Catalog;
 use jobs::json::{Json, Object};
 
-use crate::db::schedules::{CatchUp, Schedule, ScheduleId};
+use crate::db::schedules::Schedule;
+use crate::domain::catch_up::CatchUp;
 use crate::domain::cron::{Timing, parse_zone};
+use crate::domain::ids::ScheduleId;
 use crate::http::error::ApiError;
 use crate::http::extract::json::Fields;
 use crate::http::v1::functions::call_body;

@@ -6,11 +6,11 @@ use salvo::oapi::endpoint;
 use salvo::prelude::*;
 
 use crate::domain::cron::{Timing, parse_zone};
+use crate::http::dto::problems::{FieldError, Problem};
 use crate::http::dto::schedules::{SHOWN, SchedulePreview};
 use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
-use crate::http::response::Answer;
-use crate::http::response::problem::{FieldError, Problem};
+use crate::http::response::ApiResponse;
 
 /// Preview a cron text
 ///
@@ -29,7 +29,7 @@ use crate::http::response::problem::{FieldError, Problem};
             content_type = "application/problem+json"),
     ),
 )]
-pub async fn preview(req: &mut Request) -> Result<Answer, ApiError> {
+pub async fn preview(req: &mut Request) -> Result<ApiResponse, ApiError> {
     let mut query = Query::of(req);
     let cron = query.words("cron").unwrap_or_default();
     let time_zone = query.words("time_zone").unwrap_or_else(|| "UTC".to_owned());
@@ -37,7 +37,7 @@ pub async fn preview(req: &mut Request) -> Result<Answer, ApiError> {
     let zone = parse_zone(&time_zone);
     let timing = Timing::parse(&cron, *zone.as_ref().unwrap_or(&Tz::UTC));
     match (zone, timing) {
-        (Ok(_), Ok(timing)) => Answer::ok(&SchedulePreview {
+        (Ok(_), Ok(timing)) => ApiResponse::ok(&SchedulePreview {
             cron: timing.text().to_owned(),
             time_zone,
             description: timing.describe(),

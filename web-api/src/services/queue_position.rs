@@ -9,7 +9,7 @@ use crate::services::admission::{Line, RECENT};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
+pub struct QueuePosition {
     /// 1 for the next to run.
     pub position: u64,
     /// False when it is an estimate.
@@ -25,7 +25,7 @@ pub fn standing(
     line: &Line,
     allowed: &Allowed,
     now: DateTime<Utc>,
-) -> Standing {
+) -> QueuePosition {
     let mine = neighbours.lanes.iter().find(|lane| lane.is_of(job));
     let mine = mine.map_or(0, |lane| lane.older);
     let mut ahead = 0;
@@ -50,7 +50,7 @@ pub fn standing(
         let scaled = (ahead as f64 * (older as f64 / LOOKED_AT as f64)) as u64;
         ahead = about(scaled);
     }
-    Standing {
+    QueuePosition {
         position: ahead + 1,
         exact,
         start: start(ahead, line, allowed, now),
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    fn of(job: &Job, lanes: Vec<LaneCount>, line: Line) -> Standing {
+    fn of(job: &Job, lanes: Vec<LaneCount>, line: Line) -> QueuePosition {
         let neighbours = Neighbours {
             older: lanes.iter().map(|lane| lane.older).sum(),
             newer: lanes.iter().map(|lane| lane.newer).sum(),

@@ -8,8 +8,8 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use salvo::http::Method;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::error::chain;
 use crate::http::state::Inner;
+use jobs::error::chain;
 
 const REQUEST_SECONDS: &str = "spiral_http_request_duration_seconds";
 
@@ -121,7 +121,7 @@ pub async fn render(state: &Inner) -> String {
     for queue in state.catalog.queues() {
         let depth = state.queues.depth(&queue).await;
         if let Err(error) = &depth {
-            tracing::warn!(%queue, error = %chain(error), "the depth of the queue cannot be told");
+            tracing::warn!(%queue, error = %chain(error), "the depth of the queue cannot be read");
         }
         let name = queue.to_string();
         let depth = depth.ok();

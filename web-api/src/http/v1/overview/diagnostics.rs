@@ -20,7 +20,7 @@ const SLOW: Duration = Duration::from_millis(500);
 const CANNOT_SAVE: &str = "MISCONF";
 
 /// What was seen.
-pub struct Seen<'s> {
+pub(super) struct Seen<'s> {
     pub queues: &'s [QueueOverview],
     /// Why Redis does not answer.
     pub redis: Option<&'s str>,
@@ -50,7 +50,7 @@ fn of_clock(by: TimeDelta) -> String {
 }
 
 /// The worst first.
-pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
+pub(super) fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let mut add = |kind: &str, queue: Option<&str>, message: String| {
         troubles.push(Trouble {
@@ -137,7 +137,7 @@ pub fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
         add(
             "jobs_died",
             None,
-            format!("{jobs} gave up in the last 5 minutes."),
+            format!("{jobs} failed for good in the last 5 minutes."),
         );
     }
     for warning in settings {
@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    fn told(queues: &[QueueOverview], change: impl FnOnce(&mut Seen<'_>)) -> Vec<String> {
+    fn messages(queues: &[QueueOverview], change: impl FnOnce(&mut Seen<'_>)) -> Vec<String> {
         let mut seen = Seen {
             queues,
             redis: None,
@@ -244,7 +244,7 @@ mod tests {
             workers: Some(0),
             ..queue("mail", 0, 90)
         };
-        assert!(told(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
+        assert!(messages(&[idle, queue("default", 7, 1)], |_| ()).is_empty());
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
             workers: Some(0),
             ..queue("reports", 1, 1)
         };
-        let troubles = told(&[alone], |seen| {
+        let troubles = messages(&[alone], |seen| {
             let server = "cache:6379".to_owned();
             let kind = ServerWarningKind::Full {
                 used: 1_100_000,
@@ -282,7 +282,7 @@ mod tests {
             workers: None,
             ..queue("other", 1, 1)
         };
-        let troubles = told(
+        let troubles = messages(
             &[paused, alone, unknown, queue("default", 2_000_000, 7)],
             |seen| {
                 seen.dead_lately = 1;
@@ -299,10 +299,10 @@ mod tests {
                 "Queue default takes no new jobs: as many wait as may.",
                 "Queue old is no longer in SPIRAL_QUEUES; 1,200 jobs wait in it. Add it again or cancel them.",
                 "Queue older is no longer in SPIRAL_QUEUES; 1 job waits in it. Add it again or cancel it.",
-                "1 job gave up in the last 5 minutes.",
+                "1 job failed for good in the last 5 minutes.",
             ]
         );
-        let away = told(&[], |seen| {
+        let away = messages(&[], |seen| {
             seen.redis = Some("refused");
             seen.recorder = Some(Duration::from_mins(1));
             seen.database_took = Duration::from_secs(2);
@@ -312,11 +312,11 @@ mod tests {
             2,
             "a recorder without Redis has nothing to record: {away:?}"
         );
-        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
+        let wrong = messages(&[], |seen| seen.clock = Some(TimeDelta::days(365)));
         assert!(wrong[0].starts_with("A clock was 365 days ahead"), "{wrong:?}");
-        let wrong = told(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
+        let wrong = messages(&[], |seen| seen.clock = Some(TimeDelta::seconds(-90)));
         assert!(wrong[0].starts_with("A clock was 90 seconds behind"), "{wrong:?}");
-        let full = told(&[], |seen| {
+        let full = messages(&[], |seen| {
             seen.redis = Some("the queue cannot do it now: MISCONF: Errors writing to the AOF file");
             seen.refusals = vec![Reason::Full];
         });
@@ -325,7 +325,7 @@ mod tests {
             full[1].starts_with("The disk of the database is full"),
             "{full:?}"
         );
-        let behind = told(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
+        let behind = messages(&[], |seen| seen.recorder = Some(Duration::from_mins(1)));
         assert!(
             behind[0].starts_with("Outcomes have not been recorded for 60 s"),
             "{behind:?}"

@@ -8,7 +8,7 @@ interface Props {
   readonly children: ReactNode;
 }
 
-export function Facts({ long = false, children }: Props) {
+export function Details({ long = false, children }: Props) {
   return (
     <dl className={classes.facts} data-long={long || undefined}>
       {children}
@@ -16,7 +16,7 @@ export function Facts({ long = false, children }: Props) {
   );
 }
 
-export function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+export function Detail({ name, children }: { readonly name: string; readonly children: ReactNode }) {
   return (
     <div className={classes.fact}>
       <dt>{name}</dt>

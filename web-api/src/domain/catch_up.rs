@@ -1,0 +1,47 @@
+//! What becomes of a schedule's runs that were missed.
+
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+
+/// A run that is later than this was missed: nobody was there to start it. A restart does not take as long.
+pub const LATE: TimeDelta = TimeDelta::minutes(1);
+/// Missed runs that [`CatchUp::All`] makes up for.
+pub const MADE_UP: usize = 1_000;
+
+/// What becomes of the runs that nobody was there to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CatchUp {
+    /// They are left out.
+    Skip,
+    /// One run stands for all of them.
+    Once,
+    /// Each of them is made up for, up to [`MADE_UP`].
+    All,
+}
+
+impl CatchUp {
+    pub const ALL: [Self; 3] = [Self::Skip, Self::Once, Self::All];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Once => "once",
+            Self::All => "all",
+        }
+    }
+}
+
+/// The text names no policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be skip, once or all")]
+pub struct NoCatchUp;
+
+impl FromStr for CatchUp {
+    type Err = NoCatchUp;
+
+    fn from_str(text: &str) -> Result<Self, NoCatchUp> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
+        found.ok_or(NoCatchUp)
+    }
+}
