@@ -103,9 +103,9 @@ pub enum JobState {
     Retrying,
     /// Has its output.
     Completed,
-    /// Gave up after its last attempt; kept for a person.
+    /// Failed in its last attempt; kept for a person.
     Dead,
-    /// Called off by a person.
+    /// Cancelled by a person.
     Cancelled,
 }
 

@@ -4,6 +4,7 @@
 //! [`queue`] (how it travels), [`worker`] (how it runs). This crate knows neither SQL nor the HTTP API;
 //! HTTP is what [`functions::http_request`] speaks to others.
 
+pub mod apalis_queue;
 pub mod backoff;
 pub mod catalog;
 pub mod clock;

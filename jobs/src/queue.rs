@@ -20,6 +20,7 @@ mod generation;
 mod keys;
 pub(crate) mod leases;
 mod limits;
+mod list;
 pub(crate) mod memo;
 pub(crate) mod notify;
 mod outputs;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 #![expect(clippy::panic, reason = "a failed expectation ends the test")]
 
+mod apalis_queue;
 mod builtin;
 mod cancel;
 mod cluster;

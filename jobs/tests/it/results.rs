@@ -111,7 +111,7 @@ async fn an_output_is_kept_for_its_time_and_no_longer() {
 
 /// The worker that wrote it may be on a machine whose clock is ahead.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_output_of_the_next_stretch_of_time_is_found() {
+async fn an_output_of_the_next_time_bucket_is_found() {
     let env = TestEnv::new().await;
     let job = envelope("scripted", &json!({}));
     let stretch = env.settings.redis.result_ttl.as_millis() / 24;

@@ -12,12 +12,12 @@ use serde_json::json;
 use crate::functions::Scripted;
 use crate::support::{TestEnv, catalog_of, envelope, eventually};
 
-/// Falls over where its input is looked at for the memo, before it runs.
+/// Panics where its input is read for the memo, before it runs.
 struct Fragile;
 
 impl Function for Fragile {
     const NAME: &'static str = "fragile";
-    const DESCRIPTION: &'static str = "Falls over.";
+    const DESCRIPTION: &'static str = "Panics.";
     type Input = u32;
     type Output = u32;
 

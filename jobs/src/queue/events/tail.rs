@@ -1,4 +1,4 @@
-//! Follows events without a group: for live feeds, any number of them, that may come late and leave at will.
+//! Follows events without a group: for live feeds, any number of them, that may begin and end at any time.
 
 use std::time::Duration;
 
@@ -29,6 +29,16 @@ impl Queues {
     /// Follows the events of these queues after `position`, or from now on.
     pub fn tail(&self, queues: &[QueueName], position: Option<Position>) -> Tail {
         Tail::new(self.clone(), queues, position)
+    }
+
+    /// Follows what is left of the events of a queue after an id that need not be in the stream.
+    pub(crate) fn tail_since(&self, queue: &QueueName, after: EventId) -> Tail {
+        let mut position = Position::default();
+        position.advance(queue, after);
+        Tail {
+            position,
+            ..Tail::new(self.clone(), std::slice::from_ref(queue), None)
+        }
     }
 }
 
@@ -96,7 +106,7 @@ impl Tail {
                 unproven: self.is_back,
                 paging: Paging::new(ENTRIES, self.queues.settings.call_bytes),
             }));
-            // Who catches up takes "nothing" for "up to date": it must not miss a queue.
+            // A follower that catches up takes "nothing" for "up to date": it must not miss a queue.
             if self.is_back {
                 followers.strict()
             } else {

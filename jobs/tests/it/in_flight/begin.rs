@@ -53,7 +53,7 @@ async fn a_worker_that_stood_still_past_its_lease_begins_nothing_that_another_on
     heir.stop().await;
 }
 
-/// Falls over when it is dropped, as a value in a function may.
+/// Panics when it is dropped, as a value in a function may.
 struct FallsOver;
 
 impl Drop for FallsOver {
@@ -66,7 +66,7 @@ struct Clumsy;
 
 impl Function for Clumsy {
     const NAME: &'static str = "clumsy";
-    const DESCRIPTION: &'static str = "Falls over when it is stopped.";
+    const DESCRIPTION: &'static str = "Panics when it is stopped.";
     type Input = Value;
     type Output = Value;
 

@@ -18,9 +18,9 @@ pub(super) struct Model {
     /// Jobs whose worker vanished: how often before they had begun.
     pub(super) suspects: BTreeMap<u8, u32>,
     pub(super) finished: BTreeMap<u8, u32>,
-    /// Called off while they waited: still in the list, until a fetch comes to them.
+    /// Cancelled while they waited: still in the list, until a fetch comes to them.
     pub(super) hollow: BTreeSet<u8>,
-    /// Called off while they ran.
+    /// Cancelled while they ran.
     pub(super) marked: BTreeSet<u8>,
     pub(super) stale: u64,
     pub(super) most_running: Option<usize>,
