@@ -1,6 +1,6 @@
 /** What is known of a thing: a list of names, each with its value. */
 import type { ReactNode } from 'react';
-import classes from './facts.module.css';
+import classes from './details.module.css';
 
 interface Props {
   /** Room for names of several words; on a narrow screen they stand above their values. */
@@ -10,7 +10,7 @@ interface Props {
 
 export function Details({ long = false, children }: Props) {
   return (
-    <dl className={classes.facts} data-long={long || undefined}>
+    <dl className={classes.details} data-long={long || undefined}>
       {children}
     </dl>
   );
@@ -18,7 +18,7 @@ export function Details({ long = false, children }: Props) {
 
 export function Detail({ name, children }: { readonly name: string; readonly children: ReactNode }) {
   return (
-    <div className={classes.fact}>
+    <div className={classes.detail}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

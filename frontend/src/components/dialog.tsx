@@ -1,6 +1,8 @@
 /**
  * The browser's own dialog: it keeps the focus inside and gives it back, and Escape closes it. Whether it is there is up
- * to whoever shows it, not to the browser.
+ * to the component that shows it, not to the browser.
+ *
+ * Not Mantine's Modal: the browser does all of that, and the first page's JavaScript is near its limit.
  */
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 import classes from './dialog.module.css';

@@ -1,4 +1,7 @@
-/** The search over jobs, with what could be typed next below it: a combobox, after the ARIA pattern of that name. */
+/**
+ * The search over jobs, with what could be typed next below it: a combobox, after the ARIA pattern of that name. Not
+ * Mantine's Combobox: a choice replaces the term at the cursor, not the whole text, and it would cost the page weight.
+ */
 import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
