@@ -246,10 +246,12 @@ async fn a_limit_of_concurrency_counts_what_runs() {
     assert_eq!(held(&env).await, [1, 1]);
     scripted.open(20);
     watch.until_finished(3_020).await;
-    // Nothing of it was ever handed out to wait for a place.
+    // Nothing of it was ever handed out to wait for a place. Some of the short jobs before the limit may have been, on a
+    // machine that was busy.
+    let limited: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
     let returned = watch
         .events()
-        .filter(|event| matches!(event, JobEvent::Returned { .. }));
+        .filter(|event| matches!(event, JobEvent::Returned { id, .. } if limited.contains(id)));
     assert_eq!(returned.count(), 0);
     first.stop().await;
     second.stop().await;

@@ -78,9 +78,9 @@ async fn an_attempt_that_redis_refuses_to_end_is_dead_and_its_neighbours_end() {
     some[5] = envelope("scripted", &json!({ "output": "kept" }));
     // Where outputs are to be kept is something else, now and for the next hours.
     let now = env.queues.now(&env.queue).await.unwrap().timestamp_millis();
-    let stretch = now / (24 * 3_600_000 / 24);
-    for stretch in [stretch, stretch + 1] {
-        env.ask::<()>(&["SET", &env.key(&format!("outputs:{stretch}")), "in the way"])
+    let bucket = now / (24 * 3_600_000 / 24);
+    for bucket in [bucket, bucket + 1] {
+        env.ask::<()>(&["SET", &env.key(&format!("outputs:{bucket}")), "in the way"])
             .await;
     }
     env.push(&some).await;

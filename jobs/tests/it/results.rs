@@ -77,7 +77,7 @@ async fn an_output_is_kept_for_its_time_and_no_longer() {
         env.push(std::slice::from_ref(&job)).await;
         watch.until_finished(number + 1).await;
         ended.push((job, watch.finished()[number].finished_at));
-        // Outputs of one stretch of time go together: these are of several.
+        // Outputs of one time bucket go together: these are of several.
         tokio::time::sleep(ttl / 10).await;
     }
     for (number, (job, ended)) in ended.iter().enumerate() {
@@ -114,8 +114,8 @@ async fn an_output_is_kept_for_its_time_and_no_longer() {
 async fn an_output_of_the_next_time_bucket_is_found() {
     let env = TestEnv::new().await;
     let job = envelope("scripted", &json!({}));
-    let stretch = env.settings.redis.result_ttl.as_millis() / 24;
-    let ahead = u128::try_from(chrono::Utc::now().timestamp_millis()).unwrap() / stretch + 1;
+    let bucket_ms = env.settings.redis.result_ttl.as_millis() / 24;
+    let ahead = u128::try_from(chrono::Utc::now().timestamp_millis()).unwrap() / bucket_ms + 1;
     let mut raw = env.raw().await;
     let _: () = redis::cmd("HSET")
         .arg(env.key(&format!("outputs:{ahead}")))
