@@ -148,10 +148,15 @@ async fn a_migration_that_waits_for_a_lock_gives_up_and_says_for_whom() {
     let other = database.connect().await;
     let reading = other.begin().await.unwrap();
     // What `pg_dump` holds for as long as it runs.
-    let every_table = "DO $$ DECLARE name text; BEGIN \
-                       FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP \
-                       EXECUTE format('LOCK TABLE %I IN ACCESS SHARE MODE', name); END LOOP; END $$";
-    reading.execute_unprepared(every_table).await.unwrap();
+    let tables = "SELECT string_agg(quote_ident(tablename), ', ') AS names FROM pg_tables \
+                  WHERE schemaname = current_schema()";
+    let row = reading
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, tables))
+        .await
+        .unwrap();
+    let names: String = row.unwrap().try_get("", "names").unwrap();
+    let every_table = format!("LOCK TABLE {names} IN ACCESS SHARE MODE");
+    reading.execute_unprepared(&every_table).await.unwrap();
     let last = status(&connection).await.unwrap().pop().unwrap().name;
     let error = migrate_up(&connection).await.unwrap_err();
     let text = error.to_string();
