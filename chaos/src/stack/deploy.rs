@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::*;
+use super::Stack;
+use crate::stack::slot;
+use xtask::project;
 
 impl Stack {
     /// Starts a worker where one was killed.

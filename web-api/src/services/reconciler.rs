@@ -4,7 +4,7 @@
 //! Runs at the start, when a queue came back empty, when a push failed, and periodically. A job that Redis
 //! does not know is not always lost: its push may be under way, or it has just finished. So rows that were
 //! dispatched a moment ago are left alone until their push can no longer arrive (see
-//! [`crate::services::dispatcher::hand_over::PUSH_WITHIN`]), and a row is taken back only after every event
+//! `services::dispatcher::hand_over::PUSH_WITHIN`), and a row is taken back only after every event
 //! from before Redis was asked is recorded.
 
 mod pass;

@@ -14,7 +14,7 @@ use jobs::error::chain;
 
 /// Schedules read at once.
 const PAGE: u64 = 500;
-/// A claim is full when it has this many jobs. One schedule may add [`super::plan::MADE_UP`] by itself.
+/// A claim is full when it has this many jobs. One schedule may add [`MADE_UP`](crate::domain::catch_up::MADE_UP) by itself.
 const JOBS: usize = 500;
 
 /// The result of one page of due schedules.

@@ -1,6 +1,11 @@
 //! What does not start, and says why.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{ANSWER, REFUSED_BY_REDIS, Stack, docker, not_so};
+use crate::{interrupt, process};
 
 pub(in crate::compose_test) fn no_token(stack: &mut Stack) -> Result<()> {
     let closed = ["-e", "SPIRAL_INSECURE_OPEN=false"];
