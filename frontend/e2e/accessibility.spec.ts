@@ -92,7 +92,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expectNoViolation(page);
         await page.keyboard.press('Escape');
         await page.keyboard.press('Control+k');
-        await expect(page.getByRole('dialog', { name: 'Go to or do' })).toBeVisible();
+        await expect(page.getByRole('dialog', { name: 'Command palette' })).toBeVisible();
         await expectNoViolation(page);
         await page.keyboard.press('Escape');
         await page.goto('/jobs?state=dead');

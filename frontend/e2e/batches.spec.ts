@@ -17,10 +17,10 @@ test('a batch is followed, and what has not finished of it is cancelled', async 
   await page.getByRole('link', { name: '22 jobs' }).first().click();
   await expect(page).toHaveURL(new RegExp(id, 'u'));
   await expect(page.getByRole('heading', { name: '20 of 22 finished' })).toBeVisible();
-  await page.getByRole('button', { name: 'Cancel the batch' }).click();
+  await page.getByRole('button', { name: 'Cancel batch' }).click();
   const dialog = page.getByRole('dialog', { name: 'Cancel 2 jobs?' });
-  await dialog.getByRole('button', { name: 'Cancel the batch' }).click();
+  await dialog.getByRole('button', { name: 'Cancel batch' }).click();
   await expect(page.getByRole('heading', { name: 'Finished', exact: true })).toBeVisible();
-  await page.getByRole('link', { name: 'Its jobs' }).click();
+  await page.getByRole('link', { name: 'View jobs' }).click();
   await expect(page.getByRole('row').filter({ hasText: 'cancelled' })).toHaveCount(2);
 });

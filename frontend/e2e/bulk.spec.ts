@@ -29,7 +29,7 @@ test('5,000 dead jobs are retried while it is watched, and the bar is there afte
   await bar.getByRole('button', { name: 'Retry' }).click();
   const dialog = page.getByRole('dialog', { name: 'Retry 5,000 jobs?' });
   await dialog.getByRole('button', { name: 'Retry' }).click();
-  const actions = page.getByRole('list', { name: 'Actions under way' });
+  const actions = page.getByRole('list', { name: 'Running bulk actions' });
   const told = page.getByRole('status', { name: 'Outcome' });
   // It may be quicker than a look at it.
   await expect(actions.or(told.getByText(/jobs retried/u)).first()).toBeVisible();

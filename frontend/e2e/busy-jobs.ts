@@ -76,7 +76,7 @@ async function select(page: Page): Promise<void> {
     await expect(selected, 'the row that was aimed at').toHaveCount(1);
   }
   await expect(page.getByRole('group', { name: 'Selected jobs' })).toContainText('3 jobs selected');
-  await page.getByRole('button', { name: 'Select none' }).click();
+  await page.getByRole('button', { name: 'Clear selection' }).click();
 }
 
 /** Everything, one after another, on a page of jobs that is open and live. */

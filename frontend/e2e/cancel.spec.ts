@@ -18,7 +18,7 @@ test('a job that waits is cancelled on its page, and the table of another browse
   await expect(row).toContainText('scheduled');
 
   await page.goto(`/jobs/${id}`);
-  await page.getByRole('button', { name: 'Cancel this job' }).press('Enter');
+  await page.getByRole('button', { name: 'Cancel job' }).press('Enter');
   await expect(page.getByText('cancelled', { exact: true })).toBeVisible();
   await expect(page.getByRole('button', { name: /cancel/iu })).toHaveCount(0);
   await expect(row).toContainText('cancelled');

@@ -9,7 +9,7 @@ test('a dead job runs again on its page and is deleted when it has ended', async
   const state = page.getByRole('main');
   await expect(state.getByText('dead', { exact: true })).toBeVisible();
   await page.getByRole('button', { name: 'Retry' }).press('Enter');
-  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job runs again');
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job is queued again');
   await expect(state.getByText('completed', { exact: true })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Output' })).toContainText('at last');
   await expect(page.locator('body')).not.toBeFocused();
@@ -31,14 +31,14 @@ test('a job that waits gets another input and runs now', async ({ page, request,
   });
   const { id } = (await answer.json()) as { id: string };
   await page.goto(`/jobs/${id}`);
-  await page.getByRole('button', { name: 'Edit the input' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Another input' });
+  await page.getByRole('button', { name: 'Edit input' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Edit input' });
   await dialog.getByRole('button', { name: 'JSON' }).click();
   await dialog.getByRole('textbox', { name: 'Input as JSON' }).fill('{"index": -1}');
-  await dialog.getByRole('button', { name: 'Save the input' }).click();
+  await dialog.getByRole('button', { name: 'Save input' }).click();
   await expect(dialog.getByRole('alert')).toBeVisible();
   await dialog.getByRole('textbox', { name: 'Input as JSON' }).fill('{"index": 93}');
-  await dialog.getByRole('button', { name: 'Save the input' }).click();
+  await dialog.getByRole('button', { name: 'Save input' }).click();
   await expect(page.getByRole('heading', { name: 'fibonacci(index: 93)' })).toBeVisible();
   await page.getByRole('button', { name: 'Run now' }).click();
   await expect(page.getByRole('region', { name: 'Output' })).toContainText('12200160415121876738');

@@ -9,7 +9,7 @@ test('a job that fails twice is followed live, attempt by attempt, to its output
   const { id } = (await answer.json()) as { id: string };
   await page.goto(`/jobs/${id}`);
   const timeline = page.getByRole('region', { name: 'Timeline' });
-  await expect(timeline.getByText('Waits for its time')).toBeVisible();
+  await expect(timeline.getByText('Waiting for its scheduled time')).toBeVisible();
   await expect(page.getByText('completed', { exact: true })).toBeVisible();
 
   await expect(timeline.getByRole('listitem')).toHaveCount(5);

@@ -62,7 +62,7 @@ test('the result is read aloud once, and nothing between', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('announcement')).toHaveText(`F(71) is ${fibonacci(71)}.`);
   const said = await page.evaluate(() => (window as unknown as { said: string[] }).said);
-  expect(said.filter((text) => text !== 'F(71) is on its way.')).toEqual([`F(71) is ${fibonacci(71)}.`]);
+  expect(said.filter((text) => text !== 'F(71) is in progress.')).toEqual([`F(71) is ${fibonacci(71)}.`]);
 });
 
 test('the colours can be changed and stay', async ({ page }) => {

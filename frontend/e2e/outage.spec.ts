@@ -35,7 +35,7 @@ test('while it is away the page says so and keeps what it shows; then it goes on
 
   await expectNoReload(page, async () => {
     await api.kill();
-    await expect(page.getByText('Reconnecting. What you see may be a little old.')).toBeVisible();
+    await expect(page.getByText('Reconnecting. This page may be out of date.')).toBeVisible();
     await expect(page.getByText('Not live', { exact: true })).toBeVisible();
     await expect(row(`${stamp}-before`)).toContainText('completed');
     expect((await request.get(`/api/v1/jobs/${during}`)).status()).toBe(502);

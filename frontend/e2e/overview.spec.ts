@@ -19,7 +19,7 @@ test('the overview tells what is wrong, follows what happens, and keeps its rang
   await page.getByRole('link', { name: 'Week' }).click();
   await expect(page).toHaveURL(/\/overview\?range=7d$/u);
   await expect(page.getByText(/^[\d,]+ attempts? failed, [\d,]+ jobs? failed for good\.$/u)).toBeVisible();
-  await page.getByText('The same as a table').click();
+  await page.getByText('Show as a table').click();
   await expect(page.getByRole('region', { name: 'Numbers over time' }).getByRole('row').nth(1)).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id }) => id)).toEqual([]);
@@ -36,7 +36,7 @@ test('a full queue refuses calls, says when to come again, and takes them again'
     await page.goto('/queues');
     await page.getByRole('button', { name: 'Change the limits of the queue default' }).click();
     await page.getByLabel('backlog_limit').fill('1');
-    await page.getByRole('button', { name: 'Set the limits' }).click();
+    await page.getByRole('button', { name: 'Save limits' }).click();
     await expect(page.getByText(/1 job may wait/u)).toBeVisible();
     await expect(async () => {
       const answer = await call();

@@ -14,7 +14,7 @@ test('a queue is paused, says what waits, gets a limit, and goes on', async ({ p
     const dialog = page.getByRole('dialog', { name: 'Limits of default' });
     await expect(dialog.getByLabel('concurrency')).toBeFocused();
     await dialog.getByLabel('concurrency').fill('64');
-    await dialog.getByRole('button', { name: 'Set the limits' }).click();
+    await dialog.getByRole('button', { name: 'Save limits' }).click();
     await expect(card.getByText(/At most 64 jobs at a time/u)).toBeVisible();
     await expect(card.getByRole('button', { name: 'Change the limits of the queue default' })).toBeFocused();
 

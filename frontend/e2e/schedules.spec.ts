@@ -10,7 +10,7 @@ test('a schedule is made, run, changed, paused, resumed and deleted', async ({ p
   await page.getByRole('textbox', { name: /^time_zone/u }).fill('Europe/Berlin');
   await expect(page.getByText('Every day at 08:00 Europe/Berlin')).toBeVisible();
   await page.getByRole('textbox', { name: /^index/u }).fill('90');
-  await page.getByRole('button', { name: 'Make the schedule' }).click();
+  await page.getByRole('button', { name: 'Create schedule' }).click();
   await expect(page.getByRole('heading', { name })).toBeVisible();
 
   await page.getByRole('button', { name: `Run now: ${name}` }).click();
@@ -20,13 +20,13 @@ test('a schedule is made, run, changed, paused, resumed and deleted', async ({ p
 
   await page.getByRole('button', { name: 'Edit' }).click();
   await page.getByRole('textbox', { name: /^cron/u }).fill('@every 2h');
-  await page.getByRole('button', { name: 'Save the changes' }).click();
+  await page.getByRole('button', { name: 'Save changes' }).click();
   await expect(page.getByText('@every 2h')).toBeVisible();
   await page.getByRole('button', { name: `Pause ${name}` }).click();
-  await expect(page.getByRole('heading', { name: 'When it would run' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Runs if resumed' })).toBeVisible();
 
   await page.getByRole('button', { name: `Resume ${name}` }).click();
-  await expect(page.getByRole('heading', { name: 'When it would run' })).toHaveCount(0);
+  await expect(page.getByRole('heading', { name: 'Runs if resumed' })).toHaveCount(0);
   await page.getByRole('button', { name: `Pause ${name}` }).click();
 
   await page.getByRole('link', { name: 'All schedules' }).click();

@@ -7,7 +7,7 @@ export function CutBanner({ cut }: { readonly cut: boolean }) {
       {cut && (
         <div className={classes.banner}>
           <span className={classes.pulse} aria-hidden="true" />
-          Reconnecting. What you see may be a little old.
+          Reconnecting. This page may be out of date.
         </div>
       )}
     </div>

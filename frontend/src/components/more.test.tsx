@@ -18,10 +18,10 @@ test('the focus stays where the button was when the last part has come', async (
   screen.getByRole('button', { name: 'Show older jobs' }).focus();
   await userEvent.setup().keyboard('{Enter}');
   rerender(list(false));
-  expect(screen.getByText('That is all.')).toHaveFocus();
+  expect(screen.getByText('End of list.')).toHaveFocus();
 });
 
 test('a list that was whole from the beginning says nothing', () => {
   render(list(false));
-  expect(screen.queryByText('That is all.')).toBeNull();
+  expect(screen.queryByText('End of list.')).toBeNull();
 });

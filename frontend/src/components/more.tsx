@@ -26,7 +26,7 @@ export function More({ pages: { hasNextPage, isFetchingNextPage, fetchNextPage }
     if (!asked) return null;
     return (
       <p ref={end} tabIndex={-1} className={classes.end}>
-        That is all.
+        End of list.
       </p>
     );
   }
@@ -42,7 +42,7 @@ export function More({ pages: { hasNextPage, isFetchingNextPage, fetchNextPage }
           if (!isFetchingNextPage) void fetchNextPage();
         }}
       >
-        {isFetchingNextPage ? 'Reading …' : children}
+        {isFetchingNextPage ? 'Loading …' : children}
       </Button>
     </div>
   );

@@ -8,15 +8,15 @@ export function AccessNote({ session }: { readonly session: Session | undefined 
   const { href, pathname } = useRouterState({ select: ({ location }) => location });
   if (session === undefined || session.may_change || pathname === '/login') return null;
   return (
-    <aside className={classes.strip} aria-label="What you may do">
+    <aside className={classes.strip} aria-label="Your permissions">
       <p className={classes.text}>
         {session.read_only ? (
-          'Spiral is read-only at the moment: nobody changes anything.'
+          'Spiral is read-only: nothing can be changed.'
         ) : session.role === 'viewer' ? (
-          'You are a viewer: you may look at everything and change nothing.'
+          'You are a viewer: you can see everything and change nothing.'
         ) : (
           <>
-            You are a visitor: you may call what is public and see what becomes of it.{' '}
+            You are a visitor: you can call public functions and see their jobs.{' '}
             <Link to="/login" search={{ from: href }}>
               Sign in
             </Link>{' '}

@@ -46,7 +46,7 @@ export function Account({ session }: { readonly session: Session | undefined }):
       </button>
       {leave.isError && (
         <span role="alert" className={classes.bad}>
-          {`You are not signed out: ${asApiError(leave.error).message}`}
+          {`Signing out failed: ${asApiError(leave.error).message}`}
         </span>
       )}
     </span>

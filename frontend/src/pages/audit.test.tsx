@@ -47,7 +47,7 @@ test('shows who changed what, page after page', async () => {
   const table = await screen.findByRole('table', { name: 'Changes' });
   const [, first, second] = within(table).getAllByRole('row');
   expect(first).toHaveTextContent('admin 192.0.2.7Pause queueq2Done 200');
-  expect(second).toHaveTextContent('Not known');
+  expect(second).toHaveTextContent('Unknown');
   await userEvent.setup().click(screen.getByRole('button', { name: 'Show older changes' }));
   expect(await within(table).findByText('Refused')).toBeVisible();
   expect(screen.queryByRole('button', { name: 'Show older changes' })).toBeNull();
@@ -60,13 +60,13 @@ test('the filters live in the address', async () => {
   const { router } = open('/audit?outcome=done&nonsense=1');
   const user = userEvent.setup();
   expect(await screen.findByRole('combobox', { name: 'Outcome' })).toHaveValue('done');
-  await user.type(screen.getByLabelText('What'), 'nothing{Enter}');
-  expect(await screen.findByText('Change not found')).toBeVisible();
+  await user.type(screen.getByLabelText('Action'), 'nothing{Enter}');
+  expect(await screen.findByText('No matching changes')).toBeVisible();
   expect(router.state.location.search).toEqual({ outcome: 'done', action: 'nothing' });
   expect(asked.at(-1)).toContain('outcome=done');
   await user.selectOptions(screen.getByRole('combobox', { name: 'Outcome' }), '');
-  await user.clear(await screen.findByLabelText('What'));
-  await user.type(screen.getByLabelText('What'), '{Enter}');
+  await user.clear(await screen.findByLabelText('Action'));
+  await user.type(screen.getByLabelText('Action'), '{Enter}');
   expect(await screen.findByRole('table', { name: 'Changes' })).toBeVisible();
   expect(router.state.location.search).toEqual({});
 });

@@ -24,7 +24,7 @@ export default function AuditPage(): ReactElement {
   return (
     <>
       <Heading title="Audit">
-        What was changed, by whom, and what became of it. Calls of functions are not here: their jobs are the record.
+        Changes made by operators. Function calls are not listed here; see Jobs.
       </Heading>
       <AuditFilters
         key={JSON.stringify(filter)}
@@ -36,10 +36,10 @@ export default function AuditPage(): ReactElement {
           <table className={classes.table} role="table" aria-label="Changes">
             <thead role="rowgroup">
               <tr role="row">
-                <th role="columnheader" scope="col">When</th>
-                <th role="columnheader" scope="col">Who</th>
-                <th role="columnheader" scope="col">What</th>
-                <th role="columnheader" scope="col">Of</th>
+                <th role="columnheader" scope="col">Time</th>
+                <th role="columnheader" scope="col">Actor</th>
+                <th role="columnheader" scope="col">Action</th>
+                <th role="columnheader" scope="col">Target</th>
                 <th role="columnheader" scope="col">Outcome</th>
               </tr>
             </thead>
@@ -58,7 +58,7 @@ export default function AuditPage(): ReactElement {
             onRetry={() => void pages.refetch()}
           />
         ) : filtered ? (
-          <Empty title="Change not found">No changes match these filters. Remove one to see more.</Empty>
+          <Empty title="No matching changes">No changes match these filters. Remove one to see more.</Empty>
         ) : (
           <Empty title="No changes yet">Pause a queue or create a schedule, and the change is listed here.</Empty>
         )}
@@ -98,7 +98,7 @@ const OUTCOMES: Readonly<Record<AuditOutcome, string>> = {
   done: 'Done',
   refused: 'Refused',
   failed: 'Failed',
-  unknown: 'Not known',
+  unknown: 'Unknown',
 };
 
 /** What an action on many jobs was: `retry state:dead (12 jobs)`. */

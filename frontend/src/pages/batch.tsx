@@ -48,18 +48,18 @@ function Parts({ batch }: { readonly batch: Batch }) {
       <div className={classes.bar}>
         {unfinished > 0 && (
           <Action
-            label="Cancel the batch"
+            label="Cancel batch"
             busy="Cancelling …"
-            failed="Not all of it was cancelled"
+            failed="The batch was not fully cancelled"
             confirm={{
               title: `Cancel ${formatJobs(unfinished)}?`,
-              text: 'Those that wait end at once, those that run within a second. What has finished stays as it is.',
+              text: 'Waiting jobs are cancelled at once, running jobs within a second. Finished jobs stay as they are.',
             }}
             run={async () => putBatch(queryClient, await cancelBatch(id))}
           />
         )}
         <Link to="/jobs" search={searchFor({ batch: id })}>
-          Its jobs
+          View jobs
         </Link>
         {LISTED.filter((state) => counts[state] > 0).map((state) => (
           <Link key={state} to="/jobs" search={searchFor({ batch: id, state })}>
@@ -90,10 +90,10 @@ function Parts({ batch }: { readonly batch: Batch }) {
               )}
             </Detail>
             {batch.duplicates > 0 && (
-              <Detail name="Skipped duplicates">{`${formatJobs(batch.duplicates)}: earlier ones have their unique keys`}</Detail>
+              <Detail name="Skipped duplicates">{`${formatJobs(batch.duplicates)}: earlier jobs hold their unique keys`}</Detail>
             )}
             {batch.on_finish != null && (
-              <Detail name="Calls when finished">
+              <Detail name="On finish">
                 {batch.on_finish.job_id == null ? (
                   batch.on_finish.function
                 ) : (

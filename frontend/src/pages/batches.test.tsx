@@ -49,9 +49,9 @@ test('it is cancelled after a question that names the count', async () => {
   );
   open(`/batches/${id(4)}`);
   const user = userEvent.setup();
-  await user.click(await screen.findByRole('button', { name: 'Cancel the batch' }));
+  await user.click(await screen.findByRole('button', { name: 'Cancel batch' }));
   const dialog = within(screen.getByRole('dialog', { name: 'Cancel 4 jobs?' }));
-  await user.click(dialog.getByRole('button', { name: 'Cancel the batch' }));
+  await user.click(dialog.getByRole('button', { name: 'Cancel batch' }));
   expect(await screen.findByRole('heading', { name: 'Finished' })).toBeVisible();
   expect(screen.getByRole('main')).toHaveFocus();
   expect(screen.getByText('cancelled').parentElement).toHaveTextContent('cancelled4');

@@ -18,7 +18,7 @@ export default function BatchesPage(): ReactElement {
   const batches = pages.data?.pages.flatMap((page) => page.batches) ?? [];
   return (
     <>
-      <Heading title="Batches">Many calls made as one, all or nothing, newest first.</Heading>
+      <Heading title="Batches">Calls that were enqueued together, newest first.</Heading>
       <div className={classes.card}>
         {batches.length > 0 ? (
           <ul className={classes.list}>
@@ -31,7 +31,7 @@ export default function BatchesPage(): ReactElement {
         ) : pages.isError ? (
           <Failed title="The batches could not be read" error={asApiError(pages.error)} onRetry={() => void pages.refetch()} />
         ) : (
-          <Empty title="No batches yet">POST up to 10,000 calls to /api/v1/batches; how they go on shows here.</Empty>
+          <Empty title="No batches yet">POST up to 10,000 calls to /api/v1/batches; their progress appears here.</Empty>
         )}
       </div>
       <More pages={pages}>Show older batches</More>

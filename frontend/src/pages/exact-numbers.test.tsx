@@ -42,11 +42,11 @@ test('an input that is edited keeps the digits of what stays', async () => {
   );
   open(`/jobs/${id(2)}`);
   const user = userEvent.setup();
-  await user.click(await screen.findByRole('button', { name: 'Edit the input' }));
+  await user.click(await screen.findByRole('button', { name: 'Edit input' }));
   const dialog = within(screen.getByRole('dialog'));
   const field = await dialog.findByLabelText<HTMLTextAreaElement>('Input as JSON');
   expect(field.value).toContain('"tweet_id": 1970670598291982290');
-  await user.click(dialog.getByRole('button', { name: 'Save the input' }));
+  await user.click(dialog.getByRole('button', { name: 'Save input' }));
   await waitFor(() => {
     expect(sent).toEqual([`{"input":${EXACT}}`]);
   });
@@ -84,7 +84,7 @@ test('a schedule that is changed keeps the digits of its input', async () => {
   open(`/schedules/${id(5)}`);
   const user = userEvent.setup();
   await user.click(await screen.findByRole('button', { name: 'Edit' }));
-  await user.click(await screen.findByRole('button', { name: 'Save the changes' }));
+  await user.click(await screen.findByRole('button', { name: 'Save changes' }));
   await waitFor(() => {
     expect(sent[0]).toContain(`"input":${EXACT}`);
   });

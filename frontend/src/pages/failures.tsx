@@ -18,7 +18,7 @@ export default function FailuresPage(): ReactElement {
   return (
     <>
       <Heading title="Failures">
-        Jobs that are dead or will be tried again, by what their errors have in common: numbers, ids and quoted texts do not count.
+        Dead and retrying jobs, grouped by error. Numbers, ids and quoted texts are ignored.
       </Heading>
       <div className={classes.actions}>
         <RunningActions />
@@ -40,13 +40,13 @@ export default function FailuresPage(): ReactElement {
           />
         ) : (
           <Empty title="No failures">
-            No job is dead, and none waits for another attempt. When one does, its error shows here, with all others like it.
+            No job is dead or waiting for a retry. Their errors appear here.
           </Empty>
         )}
       </div>
       {failures.isRefetchError && (
         <p className={classes.stale} role="status">
-          {`These counts are old: ${asApiError(failures.error).message}`}
+          {`These counts may be out of date: ${asApiError(failures.error).message}`}
         </p>
       )}
     </>
@@ -98,6 +98,6 @@ function FailureItem({ failure }: { readonly failure: Failure }) {
 function statesText(dead: number, retrying: number): string {
   const words = [];
   if (dead > 0) words.push(`${formatNumber(dead)} dead`);
-  if (retrying > 0) words.push(`${formatNumber(retrying)} will be tried again`);
+  if (retrying > 0) words.push(`${formatNumber(retrying)} retrying`);
   return words.join(', ');
 }

@@ -140,7 +140,7 @@ test('a key that an earlier job has is told', async () => {
   takesCalls(true);
   open('/functions/fibonacci');
   await userEvent.setup().type(await screen.findByRole('textbox', { name: /^index/u }), '5{Enter}');
-  expect(await screen.findByText('An earlier job has this key; no other was made.')).toBeVisible();
+  expect(await screen.findByText('An earlier job holds this key; no new job was created.')).toBeVisible();
 });
 
 test('a function that does not exist says so', async () => {

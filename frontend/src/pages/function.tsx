@@ -48,12 +48,12 @@ export default function FunctionPage(): ReactElement {
       ) : found === undefined ? (
         <div className={classes.card}>
           <Empty title="Function not found">
-            It may have been taken out, or the address is mistyped. <Link to="/functions">See all functions</Link>
+            It may have been removed, or the address is mistyped. <Link to="/functions">See all functions</Link>
           </Empty>
         </div>
       ) : (
         <div className={classes.parts}>
-          <Section title={from === undefined ? 'Call it' : 'Call it again'} padded>
+          <Section title={from === undefined ? 'Call' : 'Edit and replay'} padded>
             {model.isError && (
               <p className={classes.bad} role="alert">
                 {`The earlier job could not be read: ${asApiError(model.error).message}`}
@@ -73,7 +73,7 @@ export default function FunctionPage(): ReactElement {
               title="Recent calls"
               aside={
                 <Link to="/jobs" search={searchFor({ function: name })}>
-                  All its jobs
+                  View jobs
                 </Link>
               }
             >

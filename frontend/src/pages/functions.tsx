@@ -38,8 +38,8 @@ export default function FunctionsPage(): ReactElement {
             onRetry={() => void functions.refetch()}
           />
         ) : found.length === 0 ? (
-          <Empty title={text === '' ? 'There is no function' : 'No function fits that'}>
-            {text === '' ? 'Add one in jobs/src/functions/ and one line in jobs/src/catalog.rs.' : 'Type less, or something else.'}
+          <Empty title={text === '' ? 'No functions' : 'No functions match'}>
+            {text === '' ? 'Add one in jobs/src/functions/ and one line in jobs/src/catalog.rs.' : 'Try another search.'}
           </Empty>
         ) : (
           <ul className={classes.list}>

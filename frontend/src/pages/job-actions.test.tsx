@@ -13,10 +13,10 @@ async function actions() {
 }
 
 test.each<[JobState, string[]]>([
-  ['scheduled', ['Run now', 'Edit the input', 'Cancel this job']],
-  ['retrying', ['Run now', 'Edit the input', 'Cancel this job']],
-  ['queued', ['Edit the input', 'Cancel this job']],
-  ['running', ['Cancel this job']],
+  ['scheduled', ['Run now', 'Edit input', 'Cancel job']],
+  ['retrying', ['Run now', 'Edit input', 'Cancel job']],
+  ['queued', ['Edit input', 'Cancel job']],
+  ['running', ['Cancel job']],
   ['completed', ['Retry', 'Delete']],
   ['dead', ['Retry', 'Delete']],
   ['cancelled', ['Retry', 'Delete']],
@@ -38,7 +38,7 @@ test('a dead job runs again: the page and the outcome say so, and the focus is n
   (await actions()).getByRole('button', { name: 'Retry' }).focus();
   await userEvent.setup().keyboard('{Enter}');
   expect(await screen.findByText('queued')).toBeVisible();
-  expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('The job runs again');
+  expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('The job is queued again');
   expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();
 });
@@ -62,7 +62,7 @@ test('an answer that comes after the stream has told more changes nothing', asyn
   spiral.send(patch(902, { state: 'completed', attempt: 4, output: '1', output_preview: '1' }));
   expect(await screen.findByText('completed')).toBeVisible();
   gate.abort();
-  expect(await screen.findByText(/^The job runs again/u)).toBeVisible();
+  expect(await screen.findByText(/^The job is queued again/u)).toBeVisible();
   expect(screen.getByText('completed')).toBeVisible();
 });
 
@@ -125,20 +125,20 @@ test('the input of a job that waits is edited; what does not fit is told at its 
   );
   open(`/jobs/${id(907)}`);
   const user = userEvent.setup();
-  await user.click((await actions()).getByRole('button', { name: 'Edit the input' }));
-  const dialog = within(screen.getByRole('dialog', { name: 'Another input' }));
+  await user.click((await actions()).getByRole('button', { name: 'Edit input' }));
+  const dialog = within(screen.getByRole('dialog', { name: 'Edit input' }));
   const field = await dialog.findByRole('textbox', { name: /^index/u });
   expect(field).toHaveValue('907');
   await user.clear(field);
   await user.type(field, '8');
-  await user.click(dialog.getByRole('button', { name: 'Save the input' }));
+  await user.click(dialog.getByRole('button', { name: 'Save input' }));
   expect(await dialog.findByText('is not to my liking')).toBeVisible();
   await waitFor(() => {
     expect(field).toHaveFocus();
   });
-  await user.click(dialog.getByRole('button', { name: 'Save the input' }));
+  await user.click(dialog.getByRole('button', { name: 'Save input' }));
   expect(await screen.findByRole('heading', { name: 'fibonacci(index: 8)' })).toBeVisible();
   expect(screen.queryByRole('dialog')).toBeNull();
-  expect(screen.getByRole('button', { name: 'Edit the input' })).toHaveFocus();
+  expect(screen.getByRole('button', { name: 'Edit input' })).toHaveFocus();
   expect(sent).toEqual([{ input: { index: 8 } }, { input: { index: 8 } }]);
 });

@@ -17,7 +17,7 @@ test('a job that waits can be cancelled', async () => {
     }),
   );
   open(`/jobs/${id(1)}`);
-  await userEvent.setup().click(await screen.findByRole('button', { name: 'Cancel this job' }));
+  await userEvent.setup().click(await screen.findByRole('button', { name: 'Cancel job' }));
   expect(await screen.findByText('cancelled')).toBeVisible();
   expect(screen.queryByRole('button', { name: /cancel/i })).toBeNull();
 });
@@ -31,9 +31,9 @@ test('a job that could not be cancelled says why, and can be tried again', async
     ),
   );
   open(`/jobs/${id(11)}`);
-  await userEvent.setup().click(await screen.findByRole('button', { name: 'Cancel this job' }));
+  await userEvent.setup().click(await screen.findByRole('button', { name: 'Cancel job' }));
   expect(await screen.findByRole('alert')).toHaveTextContent('The queue cannot be reached at the moment.');
-  expect(screen.getByRole('button', { name: 'Cancel this job' })).toBeVisible();
+  expect(screen.getByRole('button', { name: 'Cancel job' })).toBeVisible();
 });
 
 test('each tag leads to the jobs that have it', async () => {
@@ -67,11 +67,11 @@ test('attempts are told with their worker and error, and the next one comes live
   const [, first] = table.getAllByRole('row');
   expect(first).toHaveTextContent('2.50 sw1timeout: took longer than 60 s');
   const timeline = within(screen.getByRole('region', { name: 'Timeline' }));
-  expect(timeline.getByText('Waits for the next attempt')).toBeVisible();
+  expect(timeline.getByText('Waiting for the next attempt')).toBeVisible();
 
   await screen.findByText('Live');
   spiral.send(patch(2, { attempt: 2, worker: 'w2', started_at: '2026-01-02T03:04:09.500Z' }));
-  expect(await timeline.findByText('Runs on w2')).toBeVisible();
+  expect(await timeline.findByText('Running on w2')).toBeVisible();
   expect(timeline.getByText('Waited for the next attempt').parentElement).toHaveTextContent('2.00 s');
   expect(table.getAllByRole('row')).toHaveLength(3);
 });
@@ -137,7 +137,7 @@ test('a large output is read when it is asked for', async () => {
   );
   open(`/jobs/${id(6)}`);
   expect(await screen.findByText('5,000 characters')).toBeVisible();
-  await userEvent.setup().click(screen.getByRole('button', { name: 'Show all of it' }));
+  await userEvent.setup().click(screen.getByRole('button', { name: 'Show all' }));
   expect(await screen.findByText(whole)).toBeVisible();
 });
 
@@ -160,17 +160,17 @@ test('a job that is retried shows the output of its new attempt, not the one bef
   open(`/jobs/${id(21)}`);
   const user = userEvent.setup();
   await screen.findByText('Live');
-  await user.click(await screen.findByRole('button', { name: 'Show all of it' }));
+  await user.click(await screen.findByRole('button', { name: 'Show all' }));
   expect(await screen.findByText('the whole first output')).toBeVisible();
 
   texts = ['the whole second output'];
   spiral.jobs = [large(2)];
   spiral.send(patch(21, { state: 'queued', attempt: 1, max_attempts: 4, run_again: true }));
-  expect(await screen.findByText('None yet. It appears here when there is one.')).toBeVisible();
+  expect(await screen.findByText('No output yet')).toBeVisible();
   spiral.send(patch(21, { state: 'running', attempt: 2 }));
   spiral.send(patch(21, { state: 'completed', attempt: 2, output_size: 9000, output_length: 8998, output_preview: 'run 2…' }));
   expect(await screen.findByText(/^run 2…/u)).toBeVisible();
   expect(screen.queryByText('the whole first output')).toBeNull();
-  await user.click(screen.getByRole('button', { name: 'Show all of it' }));
+  await user.click(screen.getByRole('button', { name: 'Show all' }));
   expect(await screen.findByText('the whole second output')).toBeVisible();
 });

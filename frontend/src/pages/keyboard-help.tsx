@@ -16,13 +16,13 @@ export default function KeyboardHelp({ onClose }: { readonly onClose: () => void
     <Dialog title="Keyboard" onClose={onClose}>
       <dl className={classes.keys}>
         <Keys keys={['?']}>This help</Keys>
-        <Keys keys={['Ctrl', 'K']}>Everything from one field; on a Mac with Cmd</Keys>
-        <Keys keys={['/']}>To the search or the first field of the page</Keys>
-        <Keys keys={['j']}>To the next row</Keys>
-        <Keys keys={['k']}>To the row before</Keys>
-        <Keys keys={['x']}>Select the row; with Shift, all from the last one to it</Keys>
+        <Keys keys={['Ctrl', 'K']}>Command palette; on a Mac with Cmd</Keys>
+        <Keys keys={['/']}>Focus the search or the first field</Keys>
+        <Keys keys={['j']}>Next row</Keys>
+        <Keys keys={['k']}>Previous row</Keys>
+        <Keys keys={['x']}>Select the row; with Shift, a range</Keys>
         <Keys keys={['Enter']}>Open it</Keys>
-        <Keys keys={['Esc']}>Close what is open</Keys>
+        <Keys keys={['Esc']}>Close the dialog</Keys>
         {PAGES.map(({ name, letter }) => (
           <Keys key={letter} keys={['g', letter]}>
             {name}
@@ -38,7 +38,7 @@ export default function KeyboardHelp({ onClose }: { readonly onClose: () => void
             setKeysOn(event.currentTarget.checked);
           }}
         />
-        Single letters do this
+        Single-key shortcuts
       </label>
       <p className={classes.version}>{versionText(health)}</p>
       <Button size="md" onClick={onClose}>

@@ -44,12 +44,12 @@ test('? tells the keys, and turns them off and on', async () => {
   await user.keyboard('?');
   const dialog = within(await screen.findByRole('dialog', { name: 'Keyboard' }));
   expect(dialog.getByText('Functions')).toBeVisible();
-  await user.click(dialog.getByRole('checkbox', { name: 'Single letters do this' }));
+  await user.click(dialog.getByRole('checkbox', { name: 'Single-key shortcuts' }));
   await user.click(dialog.getByRole('button', { name: 'Close' }));
   await user.keyboard('gu');
   expect(router.state.location.pathname).toBe('/jobs');
   await user.keyboard('?');
-  await user.click(await screen.findByRole('checkbox', { name: 'Single letters do this' }));
+  await user.click(await screen.findByRole('checkbox', { name: 'Single-key shortcuts' }));
   await user.click(screen.getByRole('button', { name: 'Close' }));
   await user.keyboard('gu');
   await waitFor(() => {

@@ -38,7 +38,7 @@ export default function LoginPage(): ReactElement {
   if (session?.locked === false) {
     return (
       <Heading title="No login needed">
-        This Spiral has no tokens: everybody who reaches it may do everything. <Link to="/">Go on</Link>
+        No access tokens are set: everybody who can reach this server is an admin. <Link to="/">Continue</Link>
       </Heading>
     );
   }
@@ -46,8 +46,8 @@ export default function LoginPage(): ReactElement {
     <div className={classes.page}>
       <Heading title="Sign in">
         {session !== undefined && session.role !== 'anybody'
-          ? `You are signed in as ${session.role === 'admin' ? 'an admin' : 'a viewer'}. Another token makes you somebody else.`
-          : 'This Spiral wants to know who you are.'}
+          ? `You are signed in as ${session.role === 'admin' ? 'an admin' : 'a viewer'}. Sign in with another token to switch.`
+          : 'Sign in with an access token.'}
       </Heading>
       <form
         className={classes.form}
@@ -65,7 +65,7 @@ export default function LoginPage(): ReactElement {
           ref={field}
           type="password"
           label="Access token"
-          description="The one for admins or the one for viewers. Ask the operator for one."
+          description="The admin or the viewer token. Ask the operator for one."
           autoComplete="current-password"
           size="md"
           value={token}

@@ -31,7 +31,7 @@ test('it says what is wrong, how many jobs there are and who waits', async () =>
   expect(screen.getByRole('row', { name: /mail \(paused\)/u })).toBeVisible();
   expect(screen.getByRole('link', { name: /echo, since/u })).toHaveAttribute('href', `/jobs/${id(7)}`);
   expect(await screen.findByText('2 attempts failed, 1 jobs failed for good.')).toBeVisible();
-  await userEvent.setup().click(screen.getByText('The same as a table'));
+  await userEvent.setup().click(screen.getByText('Show as a table'));
   const table = within(screen.getByRole('region', { name: 'Numbers over time' }));
   expect(table.getAllByRole('row')).toHaveLength(2);
 });

@@ -41,14 +41,14 @@ export default function OverviewPage(): ReactElement {
       ) : (
         <div role="status" aria-label="Loading the overview">
           <section className={classes.now} data-well aria-hidden="true">
-            <p>Looking …</p>
+            <p>Loading …</p>
           </section>
           <Counts overview={null} />
         </div>
       )}
       {overview.isRefetchError && (
         <p className={classes.stale} role="status">
-          {`These numbers are old: ${asApiError(overview.error).message}`}
+          {`These numbers may be out of date: ${asApiError(overview.error).message}`}
         </p>
       )}
       <OverTime />
@@ -165,7 +165,7 @@ function Charts({ stats }: { readonly stats: Stats }) {
         ))}
       </div>
       <details className={classes.details}>
-        <summary>The same as a table</summary>
+        <summary>Show as a table</summary>
         <PointTable stats={stats} />
       </details>
     </>

@@ -7,7 +7,7 @@ export function PageError(): ReactElement {
   return (
     <div role="alert">
       <Heading title="This page could not be shown">
-        Perhaps Spiral was updated while it was open. Load it again; nothing that you enqueued is lost.
+        Perhaps Spiral was updated while it was open. Reload it; no enqueued job is lost.
       </Heading>
       <Button
         mt={24}
@@ -16,7 +16,7 @@ export function PageError(): ReactElement {
           window.location.reload();
         }}
       >
-        Load again
+        Reload
       </Button>
     </div>
   );

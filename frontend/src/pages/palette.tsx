@@ -52,7 +52,7 @@ export default function Palette({ onClose, onHelp }: Props): ReactElement {
     }
   };
   return (
-    <Dialog title="Go to or do" onClose={onClose}>
+    <Dialog title="Command palette" onClose={onClose}>
       <input
         className={classes.input}
         role="combobox"
@@ -71,7 +71,7 @@ export default function Palette({ onClose, onHelp }: Props): ReactElement {
         }}
         onKeyDown={onKey}
       />
-      <ul ref={list} id={id} role="listbox" aria-label="What fits" className={classes.list}>
+      <ul ref={list} id={id} role="listbox" aria-label="Results" className={classes.list}>
         {entries.map((entry) => (
           <li
             key={entry.key}
@@ -99,7 +99,7 @@ function usePerform(onHelp: () => void): (entry: Entry) => void {
   const pause = async (name: string, paused: boolean) => {
     try {
       await putQueue(queryClient, await setQueuePaused(name, paused));
-      tellOutcome(paused ? `The queue ${name} is paused.` : `The queue ${name} goes on.`);
+      tellOutcome(paused ? `The queue ${name} is paused.` : `The queue ${name} is resumed.`);
     } catch (error) {
       tellOutcome(`The queue ${name} was not ${paused ? 'paused' : 'resumed'}: ${asApiError(error).message}`);
     }

@@ -54,7 +54,7 @@ test('limits are set and taken away', async () => {
   await user.type(screen.getByLabelText('backlog_limit'), '500');
   await user.type(screen.getByLabelText('jobs'), '10{Enter}');
   expect(screen.getByLabelText('period_seconds')).toHaveAccessibleDescription(
-    expect.stringContaining('A rate needs this as well.'),
+    expect.stringContaining('Required for a rate.'),
   );
   await waitFor(() => {
     expect(screen.getByLabelText('period_seconds')).toHaveFocus();

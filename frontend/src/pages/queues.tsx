@@ -19,7 +19,7 @@ export default function QueuesPage(): ReactElement {
   return (
     <>
       <Heading title="Queues">
-        The lanes that jobs wait in, with every job that waits, wherever it is kept.
+        All queues with their jobs, workers and limits.
       </Heading>
       {queues.data !== undefined && queues.data.length > 0 ? (
         <ul className={classes.queues}>
@@ -34,13 +34,13 @@ export default function QueuesPage(): ReactElement {
           ) : queues.isError ? (
             <Failed title="The queues could not be read" error={asApiError(queues.error)} onRetry={() => void queues.refetch()} />
           ) : (
-            <Empty title="There is no queue">A function names the queue of its jobs, and SPIRAL_QUEUES declares others.</Empty>
+            <Empty title="No queues">A function names the queue of its jobs, and SPIRAL_QUEUES declares others.</Empty>
           )}
         </div>
       )}
       {queues.isRefetchError && (
         <p className={classes.stale} role="status">
-          {`These counts are old: ${asApiError(queues.error).message}`}
+          {`These counts may be out of date: ${asApiError(queues.error).message}`}
         </p>
       )}
     </>

@@ -12,9 +12,9 @@ const READ_ONLY: Session = { ...ADMIN, read_only: true, may_change: false };
 
 /** What the line below the header says to those who may not change anything. */
 const NOTES = {
-  viewer: 'You are a viewer: you may look at everything and change nothing.',
-  visitor: 'You are a visitor: you may call what is public and see what becomes of it. Sign in for more.',
-  'read-only': 'Spiral is read-only at the moment: nobody changes anything.',
+  viewer: 'You are a viewer: you can see everything and change nothing.',
+  visitor: 'You are a visitor: you can call public functions and see their jobs. Sign in for more.',
+  'read-only': 'Spiral is read-only: nothing can be changed.',
 } as const;
 
 interface Page {
@@ -61,14 +61,14 @@ const ALL: readonly Page[] = [
     route: '/jobs/$id',
     address: `/jobs/${JOBS.waits}`,
     heading: 'fibonacci(index: 2)',
-    admin: ['Cancel this job', 'Edit and replay', 'Edit the input', 'Run now'],
+    admin: ['Cancel job', 'Edit and replay', 'Edit input', 'Run now'],
     visitor: ['Edit and replay'],
   },
   {
     route: '/jobs/$id',
     address: `/jobs/${JOBS.runs}`,
     heading: 'fibonacci(index: 1)',
-    admin: ['Cancel this job', 'Edit and replay'],
+    admin: ['Cancel job', 'Edit and replay'],
     visitor: ['Edit and replay'],
   },
   {
@@ -79,7 +79,7 @@ const ALL: readonly Page[] = [
     visitor: null,
   },
   { route: '/batches', address: '/batches', heading: 'Batches', admin: [], visitor: null },
-  { route: '/batches/$id', address: `/batches/${BATCH}`, heading: 'Batch of 2 jobs', admin: ['Cancel the batch'], visitor: null },
+  { route: '/batches/$id', address: `/batches/${BATCH}`, heading: 'Batch of 2 jobs', admin: ['Cancel batch'], visitor: null },
   {
     route: '/queues',
     address: '/queues',
@@ -99,7 +99,7 @@ const ALL: readonly Page[] = [
     route: '/schedules/new',
     address: '/schedules/new',
     heading: 'New schedule',
-    admin: ['Make the schedule'],
+    admin: ['Create schedule'],
     visitor: null,
     instead: 'Only admins can create one.',
   },
@@ -177,7 +177,7 @@ test.each(ALL)('an admin at $address', async (page) => {
   await waitFor(() => {
     expect(offered()).toEqual([...page.admin, ...(page.always ?? [])]);
   });
-  expect(screen.queryByRole('complementary', { name: 'What you may do' })).toBeNull();
+  expect(screen.queryByRole('complementary', { name: 'Your permissions' })).toBeNull();
   expect(screen.getByText('Admin')).toBeVisible();
   if (page.instead !== undefined) expect(screen.queryByText(page.instead)).toBeNull();
 });
@@ -202,7 +202,7 @@ for (const { who, session } of LOOKERS) {
       expect(offered()).toEqual(page.always ?? []);
     });
     if (page.instead !== undefined) expect(screen.getByText(page.instead)).toBeVisible();
-    const note = screen.queryByRole('complementary', { name: 'What you may do' });
+    const note = screen.queryByRole('complementary', { name: 'Your permissions' });
     if (page.route === '/login') expect(note).toBeNull();
     else expect(note).toHaveTextContent(NOTES[who]);
   });
@@ -218,7 +218,7 @@ test.each(ALL)('a visitor at $address', async (page) => {
     expect(offered()).toEqual([...(page.visitor ?? []), ...(page.always ?? [])]);
   });
   if (page.route !== '/login') {
-    expect(screen.getByRole('complementary', { name: 'What you may do' })).toHaveTextContent(NOTES.visitor);
+    expect(screen.getByRole('complementary', { name: 'Your permissions' })).toHaveTextContent(NOTES.visitor);
   }
 });
 
@@ -230,7 +230,7 @@ async function expectTheLogin(session: Session, { address }: Page): Promise<void
   startEverything().session = session;
   const { router } = open(address);
   expect(await screen.findByLabelText('Access token')).toBeVisible();
-  expect(screen.getByText('This Spiral wants to know who you are.')).toBeVisible();
+  expect(screen.getByText('Sign in with an access token.')).toBeVisible();
   expect(router.state.location.pathname).toBe('/login');
   expect(router.state.location.search).toEqual({ from: address });
   expect(offered()).toEqual(['Sign in']);
@@ -245,7 +245,7 @@ test.each([
   open('/overview');
   await screen.findByText('Live');
   await userEvent.setup().keyboard('{Control>}k{/Control}');
-  const palette = within(await screen.findByRole('dialog', { name: 'Go to or do' }));
+  const palette = within(await screen.findByRole('dialog', { name: 'Command palette' }));
   expect(await palette.findByRole('option', { name: /^Jobs of the queue default/u })).toBeVisible();
   expect(palette.queryAllByRole('option', { name: /^Pause the queue/u })).toHaveLength(may ? 1 : 0);
 });

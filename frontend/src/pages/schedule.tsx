@@ -20,9 +20,9 @@ import { Thing } from './thing';
 const route = getRouteApi('/schedules/$id');
 
 const CATCH_UP: Record<CatchUp, string> = {
-  skip: 'are left out',
-  once: 'become one run for all of them',
-  all: 'are made up for, each',
+  skip: 'are skipped',
+  once: 'run once',
+  all: 'each run',
 };
 
 export default function SchedulePage(): ReactElement {
@@ -35,7 +35,7 @@ export default function SchedulePage(): ReactElement {
       all="schedules"
       query={schedule}
       title={schedule.data?.name ?? 'Schedule'}
-      about={schedule.data?.description ?? 'A call that the clock makes.'}
+      about={schedule.data?.description ?? 'Creates jobs by cron.'}
       rows={5}
       pixels={420}
     >
@@ -91,18 +91,18 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
       <div className={classes.parts}>
         <div className={classes.column}>
           <Section
-            title={paused ? 'When it would run' : 'Next runs'}
+            title={paused ? 'Runs if resumed' : 'Next runs'}
             aside={<span className={classes.note}>in your time zone</span>}
             padded
           >
-            {paused && <p className={classes.paused}>It is paused. Resumed now, it would run:</p>}
+            {paused && <p className={classes.paused}>Paused. If resumed now, it runs:</p>}
             <DueTimes times={schedule.next_times} className={classes.times ?? ''} />
           </Section>
           <Section
             title="Details"
             aside={
               <Link to="/jobs" search={searchFor({ schedule: id })}>
-                Its jobs
+                View jobs
               </Link>
             }
           >
@@ -129,7 +129,7 @@ function Parts({ schedule }: { readonly schedule: Schedule }) {
                 )}
               </Detail>
               <Detail name="Missed runs">{CATCH_UP[schedule.catch_up]}</Detail>
-              <Detail name="Attempts">{schedule.max_attempts ?? 'As the function says'}</Detail>
+              <Detail name="Attempts">{schedule.max_attempts ?? 'Function default'}</Detail>
               <Detail name="Changed">
                 <Moment at={schedule.updated_at} />
               </Detail>

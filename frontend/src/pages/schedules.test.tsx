@@ -102,7 +102,7 @@ test('a new one is explained while it is typed, and made', async () => {
   expect(within(screen.getByRole('list', { name: 'In your time zone' })).getByRole('listitem')).toBeVisible();
   expect(meaning.queryByRole('list')).toBeNull();
   await user.type(screen.getByRole('textbox', { name: /^index/u }), '90');
-  await user.click(screen.getByRole('button', { name: 'Make the schedule' }));
+  await user.click(screen.getByRole('button', { name: 'Create schedule' }));
   expect(await screen.findByRole('heading', { name: 'numbers' })).toBeVisible();
   expect(bodies).toEqual([
     { name: 'numbers', cron: '0 9 * * *', function: 'fibonacci', input: { index: 90 }, max_attempts: null },
@@ -125,12 +125,12 @@ test('a change begins with what is there, and errors of the input stand at its f
   await user.click(await screen.findByRole('button', { name: 'Edit' }));
   const index = await screen.findByRole('textbox', { name: /^index/u });
   expect(index).toHaveValue('3');
-  await user.click(screen.getByRole('button', { name: 'Save the changes' }));
+  await user.click(screen.getByRole('button', { name: 'Save changes' }));
   await waitFor(() => {
     expect(index).toHaveAccessibleDescription(expect.stringContaining('is too large'));
   });
   await user.clear(screen.getByRole('textbox', { name: /^max_attempts/u }));
-  await user.click(screen.getByRole('button', { name: 'Save the changes' }));
+  await user.click(screen.getByRole('button', { name: 'Save changes' }));
   expect(await screen.findByRole('heading', { name: 'renamed' })).toBeVisible();
   expect(bodies[1]).toMatchObject({ name: 'schedule 3', max_attempts: null, input: { index: 3 }, catch_up: 'once' });
 });
@@ -150,7 +150,7 @@ test('a field that is emptied is changed to what it stands for', async () => {
   await user.clear(await screen.findByRole('textbox', { name: /^time_zone/u }));
   await user.selectOptions(screen.getByRole('combobox', { name: /^catch_up/u }), '');
   await user.clear(screen.getByRole('textbox', { name: /^max_attempts/u }));
-  await user.click(screen.getByRole('button', { name: 'Save the changes' }));
+  await user.click(screen.getByRole('button', { name: 'Save changes' }));
   expect(await screen.findByRole('button', { name: 'Edit' })).toBeVisible();
   expect(bodies).toEqual([expect.objectContaining({ time_zone: 'UTC', catch_up: 'once', max_attempts: null })]);
 });

@@ -42,7 +42,7 @@ export default function SchedulesPage(): ReactElement {
           <Failed title="The schedules could not be read" error={asApiError(pages.error)} onRetry={() => void pages.refetch()} />
         ) : (
           <Empty title="No schedules yet">
-            {mayChange ? <Link to="/schedules/new">Make one</Link> : 'An admin makes one'}: a function, its input, and when to
+            {mayChange ? <Link to="/schedules/new">Create one</Link> : 'An admin can create one'}: a function, its input, and when to
             call it.
           </Empty>
         )}
@@ -67,7 +67,7 @@ function ScheduleItem({ schedule }: { readonly schedule: Schedule }) {
         {paused ? (
           <p className={classes.paused}>Paused</p>
         ) : (
-          <p>{next == null ? 'Never due again' : <>Next <Age at={next} ahead /></>}</p>
+          <p>{next == null ? 'No further runs' : <>Next <Age at={next} ahead /></>}</p>
         )}
         <p className={classes.quiet}>
           {last == null ? (

@@ -27,7 +27,7 @@ test('each worker with what it takes and does; one that is lost says so', async 
   expect(asked[0]?.get('worker')).toBe('worker-a');
   const second = within(screen.getByRole('listitem', { name: 'Worker worker-b' }));
   expect(second.getByText('Lost')).toBeVisible();
-  expect(second.getByText('Not told')).toBeVisible();
+  expect(second.getByText('Not reported')).toBeVisible();
   expect(screen.queryByRole('alert')).toBeNull();
 });
 
@@ -35,7 +35,7 @@ test('more than is named is a link away', async () => {
   const spiral = startSpiral();
   spiral.workers = [worker('worker-c', { held: 9 })];
   open('/workers');
-  const link = await screen.findByRole('link', { name: 'All that it runs' });
+  const link = await screen.findByRole('link', { name: 'View all jobs' });
   const search = new URL(link.getAttribute('href') ?? '', 'http://spiral').searchParams;
   expect(search.get('q')).toBe('state:running worker:worker-c');
 });

@@ -58,7 +58,7 @@ export default function WorkersPage(): ReactElement {
       )}
       {workers.isRefetchError && (
         <p className={classes.stale} role="status">
-          {`What is said here is old: ${asApiError(workers.error).message}`}
+          {`These values may be out of date: ${asApiError(workers.error).message}`}
         </p>
       )}
     </>
@@ -83,8 +83,8 @@ function WorkerCard({ worker }: { readonly worker: Worker }) {
         <Detail name="Slots in use">
           {concurrency == null ? formatNumber(held) : `${formatNumber(held)}, and runs ${formatNumber(concurrency)} at a time`}
         </Detail>
-        <Detail name="CPU">{worker.cpu_percent == null ? 'Not told' : `${formatNumber(worker.cpu_percent)} % of a core`}</Detail>
-        <Detail name="Memory">{worker.memory_bytes == null ? 'Not told' : memoryText(worker.memory_bytes)}</Detail>
+        <Detail name="CPU">{worker.cpu_percent == null ? 'Not reported' : `${formatNumber(worker.cpu_percent)} % of a core`}</Detail>
+        <Detail name="Memory">{worker.memory_bytes == null ? 'Not reported' : memoryText(worker.memory_bytes)}</Detail>
         <Detail name="Queues">
           <span className={classes.queues}>
             {worker.queues.map((queue) => (
@@ -94,9 +94,9 @@ function WorkerCard({ worker }: { readonly worker: Worker }) {
             ))}
           </span>
         </Detail>
-        <Detail name="Started">{worker.started_at == null ? 'Not told' : <Age at={worker.started_at} />}</Detail>
-        <Detail name="Version">{worker.version ?? 'Not told'}</Detail>
-        <Detail name="Process">{worker.pid ?? 'Not told'}</Detail>
+        <Detail name="Started">{worker.started_at == null ? 'Not reported' : <Age at={worker.started_at} />}</Detail>
+        <Detail name="Version">{worker.version ?? 'Not reported'}</Detail>
+        <Detail name="Process">{worker.pid ?? 'Not reported'}</Detail>
       </Details>
       {held > 0 && <Jobs name={name} held={held} />}
     </li>
@@ -117,7 +117,7 @@ function Jobs({ name, held }: { readonly name: string; readonly held: number }) 
       {held > jobs.length && (
         <li>
           <Link to="/jobs" search={searchFor({ state: 'running', q: `worker:${quoted(name)}` })}>
-            All that it runs
+            View all jobs
           </Link>
         </li>
       )}

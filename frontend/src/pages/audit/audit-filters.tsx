@@ -11,8 +11,8 @@ interface Props {
 }
 
 const TEXTS = [
-  { name: 'action', label: 'What', placeholder: 'pause_queue' },
-  { name: 'subject', label: 'Of', placeholder: 'a name or an id' },
+  { name: 'action', label: 'Action', placeholder: 'pause_queue' },
+  { name: 'subject', label: 'Target', placeholder: 'a name or an id' },
   { name: 'address', label: 'Address', placeholder: '192.0.2.7' },
 ] as const;
 
@@ -56,4 +56,4 @@ export function AuditFilters({ filter, onChange }: Props) {
   );
 }
 
-const LABELS = { done: 'Done', refused: 'Refused', failed: 'Failed', unknown: 'Not known' } as const;
+const LABELS = { done: 'Done', refused: 'Refused', failed: 'Failed', unknown: 'Unknown' } as const;

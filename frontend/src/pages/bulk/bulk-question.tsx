@@ -25,7 +25,7 @@ export function BulkQuestion({ action, filter, onClose, onBegun }: Props) {
     onSuccess: async (begun) => {
       onClose();
       onBegun?.();
-      tellOutcome(`${BULK_WORDS[action].going} ${formatJobs(begun.total)} has begun. It goes on when this page is left.`);
+      tellOutcome(`${BULK_WORDS[action].going} ${formatJobs(begun.total)} has begun. It continues if you leave this page.`);
       await putJobAction(queryClient, begun);
     },
   });
@@ -34,25 +34,25 @@ export function BulkQuestion({ action, filter, onClose, onBegun }: Props) {
   const counted = count.data?.exact === false ? `more than ${formatNumber(jobs)} jobs` : formatJobs(jobs);
   const ready = count.isSuccess && jobs > 0;
   return (
-    <Dialog title={ready ? questionOf(action, counted) : count.isSuccess ? 'There is nothing to do' : questionOf(action, 'these jobs')} onClose={onClose}>
+    <Dialog title={ready ? questionOf(action, counted) : count.isSuccess ? 'No jobs to change' : questionOf(action, 'these jobs')} onClose={onClose}>
       <div className={classes.question}>
         <p role="status" className={classes.soft}>
           {count.isPending
             ? 'Counting the jobs …'
             : count.isSuccess && jobs === 0
-              ? `No job that this finds can be ${words.none}.`
+              ? `No matching job can be ${words.none}.`
               : ready
                 ? words.text
                 : ''}
         </p>
         <p className={classes.soft}>
-          {filter === '' ? 'All jobs.' : 'The jobs of the search '}
+          {filter === '' ? 'All jobs.' : 'Jobs that match '}
           {filter !== '' && <code className={classes.filter}>{filter}</code>}
         </p>
         {count.isError && (
-          <p role="alert" className={classes.bad}>{`They could not be counted: ${asApiError(count.error).message}`}</p>
+          <p role="alert" className={classes.bad}>{`The jobs could not be counted: ${asApiError(count.error).message}`}</p>
         )}
-        {begin.isError && <p role="alert" className={classes.bad}>{`It did not begin: ${asApiError(begin.error).message}`}</p>}
+        {begin.isError && <p role="alert" className={classes.bad}>{`It was not started: ${asApiError(begin.error).message}`}</p>}
         <div className={classes.choice}>
           {(ready || count.isPending) && (
             <Button

@@ -24,28 +24,28 @@ export const BULK_WORDS: Readonly<Record<BulkAction, Words>> = {
     label: 'Retry',
     before: 'Retry',
     after: '',
-    text: 'They wait for a worker once more, with as many attempts as in the beginning.',
+    text: 'They are queued again with all their attempts.',
     going: 'Retrying',
     done: 'retried',
-    none: 'retried: those that are dead or cancelled can be, and completed ones when the search names their state',
+    none: 'retried: only dead and cancelled jobs, and completed ones if the search names that state',
   },
   cancel: {
     label: 'Cancel',
     before: 'Cancel',
     after: '',
-    text: 'Those that wait end at once, those that run within a second.',
+    text: 'Waiting jobs are cancelled at once, running jobs within a second.',
     going: 'Cancelling',
     done: 'cancelled',
-    none: 'cancelled: they have all ended',
+    none: 'cancelled: all have finished',
   },
   delete: {
     label: 'Delete',
     before: 'Delete',
     after: '',
-    text: 'They go with their attempts, logs and outputs. That cannot be undone.',
+    text: 'Their attempts, logs and outputs are deleted too. This cannot be undone.',
     going: 'Deleting',
     done: 'deleted',
-    none: 'deleted: only those that have ended can be',
+    none: 'deleted: only finished jobs',
   },
 };
 
@@ -66,11 +66,11 @@ export function progressOf({ seen, total, total_is_exact: exact }: JobAction): s
 
 export function endOf({ action, state, seen, changed }: JobAction): string {
   const done = `${formatJobs(changed)} ${BULK_WORDS[action].done}`;
-  if (state === 'stopped') return `Stopped: ${done} until then.`;
+  if (state === 'stopped') return `Stopped after ${done}.`;
   return seen > changed ? `${done}. ${formatJobs(seen - changed)} could not be.` : `${done}.`;
 }
 
 /** The search, or that somebody has picked the jobs: nobody reads a list of ids. */
 export function whichJobs({ filter }: JobAction): string {
-  return /^id:[^ ,]+,/u.test(filter) ? 'picked by hand' : filter;
+  return /^id:[^ ,]+,/u.test(filter) ? 'selected jobs' : filter;
 }

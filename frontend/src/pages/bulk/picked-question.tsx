@@ -37,20 +37,20 @@ export function PickedQuestion({ action, jobs, onClose, onBegun }: Props) {
   const rest = jobs.length - fit.length;
   const ready = fit.length > 0 && fit.length <= MOST;
   return (
-    <Dialog title={fit.length === 0 ? 'There is nothing to do' : questionOf(action, formatJobs(fit.length))} onClose={onClose}>
+    <Dialog title={fit.length === 0 ? 'No jobs to change' : questionOf(action, formatJobs(fit.length))} onClose={onClose}>
       <div className={classes.question}>
         {ready && <p className={classes.soft}>{words.text}</p>}
         {rest > 0 && (
           <p className={classes.soft}>
-            {`${formatJobs(rest)} of the selected cannot be ${words.done}: ${action === 'cancel' ? 'they have ended' : 'they have not ended'}.`}
+            {`${formatJobs(rest)} of the selection cannot be ${words.done}: ${action === 'cancel' ? 'they have finished' : 'they have not finished'}.`}
           </p>
         )}
         {fit.length > MOST && (
           <p className={classes.soft}>
-            {`At most ${formatNumber(MOST)} jobs can be picked by hand. Select all that match a search, or fewer rows.`}
+            {`At most ${formatNumber(MOST)} jobs can be selected one by one. Select fewer, or all that match a search.`}
           </p>
         )}
-        {begin.isError && <p role="alert" className={classes.bad}>{`It did not begin: ${asApiError(begin.error).message}`}</p>}
+        {begin.isError && <p role="alert" className={classes.bad}>{`It was not started: ${asApiError(begin.error).message}`}</p>}
         <div className={classes.choice}>
           {ready && (
             <Button

@@ -30,7 +30,7 @@ export function RunningActions() {
   const running = (actions ?? []).filter(({ state }) => state === 'running');
   if (running.length === 0) return null;
   return (
-    <ul className={classes.actions} aria-label="Actions under way">
+    <ul className={classes.actions} aria-label="Running bulk actions">
       {running.map((action) => (
         <Running key={action.id} action={action} />
       ))}

@@ -34,6 +34,6 @@ export function announcement(job: Job): string {
     case 'queued':
     case 'running':
     case 'retrying':
-      return `${name} is on its way.`;
+      return `${name} is in progress.`;
   }
 }

@@ -28,7 +28,7 @@ export function IndicesSeen({ onChoose }: { readonly onChoose: (index: number) =
             onRetry={() => void indices.refetch()}
           />
         ) : indices.data.length === 0 ? (
-          <Empty title="None yet">Every index that somebody asks for is remembered here.</Empty>
+          <Empty title="None yet">Requested indices appear here.</Empty>
         ) : (
           <>
             <ul className={classes.chips}>

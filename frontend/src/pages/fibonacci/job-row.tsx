@@ -37,14 +37,14 @@ function Progress({ job }: { readonly job: Job }) {
         </span>
       );
     case 'running':
-      return <span className={classes.quiet}>A worker is calculating it</span>;
+      return <span className={classes.quiet}>Calculating</span>;
     case 'queued':
     case 'scheduled':
-      return <span className={classes.quiet}>Waits for a worker</span>;
+      return <span className={classes.quiet}>Waiting for a worker</span>;
     case 'retrying':
-      return <span className={classes.bad}>{`${job.error?.message ?? 'An attempt failed'}. It will be tried again.`}</span>;
+      return <span className={classes.bad}>{`${job.error?.message ?? 'An attempt failed'}. It will be retried.`}</span>;
     case 'dead':
-      return <span className={classes.bad}>{job.error?.message ?? 'Gave up after the last attempt'}</span>;
+      return <span className={classes.bad}>{job.error?.message ?? 'Failed for good'}</span>;
     case 'cancelled':
       return <span className={classes.quiet}>Cancelled</span>;
   }

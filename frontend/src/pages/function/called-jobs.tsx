@@ -49,7 +49,7 @@ function CalledJob({ called: { job: first, replayed } }: { readonly called: Call
         ) : job.error != null ? (
           shortenMiddle(job.error.message, 60).text
         ) : replayed ? (
-          'An earlier job has this key; no other was made.'
+          'An earlier job holds this key; no new job was created.'
         ) : null}
       </span>
     </li>
@@ -61,7 +61,7 @@ function Announcement({ job: first }: { readonly job: Job }) {
   const job = useLiveJob(first);
   return (
     <div className="visually-hidden" role="status">
-      {isFinal(job.state) ? `${callText(job)} is ${job.state}.` : `${callText(job)} is on its way.`}
+      {isFinal(job.state) ? `${callText(job)} is ${job.state}.` : `${callText(job)} is in progress.`}
     </div>
   );
 }

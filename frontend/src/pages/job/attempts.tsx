@@ -8,7 +8,7 @@ export function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }
   return (
     // The roles are said aloud because a narrow screen lays the rows out as blocks, which takes them away.
     <table className={classes.table} role="table">
-      <caption className="visually-hidden">Attempts, the first one first</caption>
+      <caption className="visually-hidden">Attempts, oldest first</caption>
       <thead role="rowgroup">
         <tr role="row">
           {['Attempt', 'Started', 'Duration', 'Worker', 'Error'].map((name) => (
@@ -33,15 +33,15 @@ function Row({ attempt: { number, started_at: began, finished_at: ended, worker,
       <td role="cell" className={classes.number}>
         {number}
       </td>
-      <td role="cell">{began == null ? 'Not known' : exactTime(began)}</td>
+      <td role="cell">{began == null ? 'Unknown' : exactTime(began)}</td>
       <td role="cell" className={classes.duration}>
         {began == null ? '–' : ended == null ? <Elapsed since={began} /> : durationText(began, ended)}
       </td>
       <td role="cell" className={classes.worker}>
-        {worker ?? 'Not known'}
+        {worker ?? 'Unknown'}
       </td>
       <td role="cell" className={classes.error} data-none={error == null || undefined}>
-        {error == null ? (ended == null ? 'Runs' : outcome === 'cancelled' ? 'Cancelled' : 'No error') : `${error.kind}: ${error.message}`}
+        {error == null ? (ended == null ? 'Running' : outcome === 'cancelled' ? 'Cancelled' : 'No error') : `${error.kind}: ${error.message}`}
       </td>
     </tr>
   );

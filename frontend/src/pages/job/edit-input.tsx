@@ -31,10 +31,10 @@ export function EditInput({ job }: { readonly job: Job }) {
           setOpen(true);
         }}
       >
-        Edit the input
+        Edit input
       </Button>
       {open && (
-        <Dialog title="Another input" onClose={close}>
+        <Dialog title="Edit input" onClose={close}>
           <Form job={job} onDone={close} />
         </Dialog>
       )}
@@ -71,7 +71,7 @@ function Fields({ job, schema, onDone }: FieldsProps) {
     onSuccess: (now) => {
       putJob(queryClient, job, now);
       onDone();
-      tellOutcome('The job has its new input.');
+      tellOutcome('Input saved.');
     },
     onError: (failure) => {
       show(insideInput(asApiError(failure).fieldErrors));
@@ -106,7 +106,7 @@ function Fields({ job, schema, onDone }: FieldsProps) {
       )}
       <div className={classes.choice}>
         <Button type="submit" size="md" aria-disabled={edit.isPending}>
-          {edit.isPending ? 'Saving …' : 'Save the input'}
+          {edit.isPending ? 'Saving …' : 'Save input'}
         </Button>
         <Button variant="default" size="md" onClick={onDone}>
           Keep

@@ -33,7 +33,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           busy="Starting …"
           failed="It was not retried"
           run={async () => {
-            answered(await retryJob(job.id), 'The job runs again: it waits for a worker.');
+            answered(await retryJob(job.id), 'The job is queued again.');
           }}
         />
       )}
@@ -44,7 +44,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           busy="Starting …"
           failed="It was not started"
           run={async () => {
-            answered(await runJobNow(job.id), 'The job no longer waits for its time: the next free worker takes it.');
+            answered(await runJobNow(job.id), 'The job is queued to run now.');
           }}
         />
       )}
@@ -52,13 +52,13 @@ export function JobActions({ job }: { readonly job: Job }) {
       {!ended && (
         <Action
           key="cancel"
-          label="Cancel this job"
+          label="Cancel job"
           busy="Cancelling …"
           failed="It was not cancelled"
           // Nothing is lost that cannot be retried, so it does not ask twice.
           run={async () => {
             const now = await cancelJob(job.id);
-            answered(now, now.state === 'cancelled' ? 'The job is cancelled.' : 'The job is told to stop, which takes a second.');
+            answered(now, now.state === 'cancelled' ? 'The job is cancelled.' : 'Cancel requested. The job stops within a second.');
           }}
         />
       )}
@@ -70,7 +70,7 @@ export function JobActions({ job }: { readonly job: Job }) {
           failed="It was not deleted"
           confirm={{
             title: 'Delete this job?',
-            text: 'It goes with its attempts, its log and its output. That cannot be undone.',
+            text: 'Its attempts, log and output are deleted too. This cannot be undone.',
           }}
           run={async () => {
             // The stream tells of it before the answer is here: the page would read a job that is gone.

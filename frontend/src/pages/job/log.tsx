@@ -37,7 +37,7 @@ export function Log({ job }: { readonly job: Job }) {
         <Failed title="The log could not be read" error={asApiError(log.error)} onRetry={() => void log.refetch()} />
       ) : lines.length === 0 ? (
         <Empty title={isFinal(job.state) ? 'The function logged nothing' : 'Nothing logged yet'}>
-          What a function says with context.log(…) stands here the moment it says it.
+          Lines that the function writes with context.log(…) appear here live.
         </Empty>
       ) : (
         <ol

@@ -29,7 +29,7 @@ export function Output({ job }: { readonly job: Job }) {
         // Another attempt has another output: nothing of the one before is shown.
         <Value key={job.attempt} job={job} />
       ) : (
-        <p className={classes.quiet}>{isFinal(job.state) ? 'There is none.' : 'None yet. It appears here when there is one.'}</p>
+        <p className={classes.quiet}>{isFinal(job.state) ? 'No output' : 'No output yet'}</p>
       )}
     </Section>
   );
@@ -59,7 +59,7 @@ function Value({ job }: { readonly job: Job }) {
               setWhole(true);
             }}
           >
-            Show all of it
+            Show all
           </button>
         )}
       </span>
@@ -81,7 +81,7 @@ function Whole({ job }: { readonly job: Job }) {
       </p>
     );
   }
-  if (output.data === undefined) return <p className={classes.quiet}>Reading it …</p>;
+  if (output.data === undefined) return <p className={classes.quiet}>Loading …</p>;
   // Text that is not a string's is JSON.
   if (job.output_length == null) {
     const value = parseExact(output.data);

@@ -19,15 +19,15 @@ function told(steps: readonly Step[]): unknown[] {
 
 test('a job that waits', () => {
   expect(told(timelineOf(detail(1, { created_at: at(0) })))).toEqual([
-    ['Created', 'queued', ['Waits for a worker', at(0), null]],
+    ['Created', 'queued', ['Waiting for a worker', at(0), null]],
   ]);
 });
 
 test('a job that waits for its time, and one whose time has come', () => {
   const scheduled = detail(1, { state: 'scheduled', created_at: at(0), run_at: at(9) });
-  expect(told(timelineOf(scheduled))).toEqual([['Created', 'queued', ['Waits for its time', at(0), null]]]);
+  expect(told(timelineOf(scheduled))).toEqual([['Created', 'queued', ['Waiting for its scheduled time', at(0), null]]]);
   expect(told(timelineOf({ ...scheduled, state: 'queued' }))).toEqual([
-    ['Created', 'queued', ['Waited for its time', at(0), at(9)], ['Waits for a worker', at(9), null]],
+    ['Created', 'queued', ['Waited for its scheduled time', at(0), at(9)], ['Waiting for a worker', at(9), null]],
   ]);
 });
 
@@ -49,32 +49,32 @@ test('from a failure to the end', () => {
     ['Created', 'queued', ['Waited', at(0), at(1)]],
     ['Attempt 1', 'retrying', ['Ran on w1', at(1), at(3)], ['Waited for the next attempt', at(3), at(6)]],
     ['Attempt 2', 'completed', ['Ran on w2', at(6), at(7)]],
-    ['Completed', 'completed', ['In all', at(0), at(7)]],
+    ['Completed', 'completed', ['Total', at(0), at(7)]],
   ]);
   expect(steps.map(({ failure }) => failure)).toEqual([null, 'error', null, null]);
 });
 
 test('an attempt that runs, one that will be tried again, one that was the last', () => {
   const running = detail(1, { state: 'running', created_at: at(0), attempts: [attempt(1, { started_at: at(1) })] });
-  expect(told(timelineOf(running))[1]).toEqual(['Attempt 1', 'running', ['Runs on w1', at(1), null]]);
+  expect(told(timelineOf(running))[1]).toEqual(['Attempt 1', 'running', ['Running on w1', at(1), null]]);
 
   const failed = { ...running, attempts: [attempt(1, { started_at: at(1), finished_at: at(2), error })] };
   expect(told(timelineOf({ ...failed, state: 'retrying' }))[1]).toEqual([
     'Attempt 1',
     'retrying',
     ['Ran on w1', at(1), at(2)],
-    ['Waits for the next attempt', at(2), null],
+    ['Waiting for the next attempt', at(2), null],
   ]);
   expect(told(timelineOf({ ...failed, state: 'dead', finished_at: at(2) })).slice(1)).toEqual([
     ['Attempt 1', 'dead', ['Ran on w1', at(1), at(2)]],
-    ['Dead', 'dead', ['In all', at(0), at(2)]],
+    ['Dead', 'dead', ['Total', at(0), at(2)]],
   ]);
 });
 
 test('a job that was cancelled before anybody ran it', () => {
   expect(told(timelineOf(detail(1, { state: 'cancelled', created_at: at(0), finished_at: at(4) })))).toEqual([
     ['Created', 'queued', ['Waited for a worker', at(0), at(4)]],
-    ['Cancelled', 'cancelled', ['In all', at(0), at(4)]],
+    ['Cancelled', 'cancelled', ['Total', at(0), at(4)]],
   ]);
 });
 
@@ -111,7 +111,7 @@ test('a dead job that was retried: its end, who retried it, and no wait for an a
     ['Dead', 'dead'],
     ['Retried', 'queued', ['Waited for a worker', at(30), at(31)]],
     ['Attempt 2', 'completed', ['Ran on w2', at(31), at(32)]],
-    ['Completed', 'completed', ['In all', at(0), at(32)]],
+    ['Completed', 'completed', ['Total', at(0), at(32)]],
   ]);
   expect(steps.map(({ by }) => by)).toEqual([null, null, null, 'by admin from 192.0.2.7', null, null]);
 });
@@ -135,7 +135,7 @@ test('a completed job that runs again keeps its first success', () => {
     'Retried queued',
     'Attempt 2 running',
   ]);
-  expect(steps[3]?.by).toBe('by somebody who is not known, with an action on many jobs');
+  expect(steps[3]?.by).toBe('by an unknown user, with a bulk action');
 });
 
 test('who asked for its cancellation, and when', () => {
@@ -162,5 +162,5 @@ test('a job whose state is dead waits for nothing, whatever comes after', () => 
   expect(JSON.stringify(timelineOf(dead))).not.toContain('next attempt');
   const again = { ...dead, state: 'queued' as const, finished_at: null, history: [entry('retry', 9, { attempt: 1, state: 'dead', ended_at: at(2) })] };
   expect(JSON.stringify(timelineOf(again))).not.toContain('next attempt');
-  expect(told(timelineOf(again)).at(-1)).toEqual(['Retried', 'queued', ['Waits for a worker', at(9), null]]);
+  expect(told(timelineOf(again)).at(-1)).toEqual(['Retried', 'queued', ['Waiting for a worker', at(9), null]]);
 });

@@ -39,7 +39,7 @@ const END_NAMES: Partial<Record<JobState, string>> = { completed: 'Completed', d
 const ACTION_NAMES: Readonly<Record<HistoryEntry['action'], string>> = {
   retry: 'Retried',
   cancel: 'Cancel requested',
-  run_now: 'Made to run at once',
+  run_now: 'Run now',
   change: 'Input changed',
 };
 
@@ -94,7 +94,7 @@ function stepsOf(job: JobDetail, life: Life): Step[] {
     steps.splice(place + 1, 0, actionStep(action));
   }
   if (end === null) return steps;
-  const inAll = isLatest && end.at !== null ? [{ what: 'In all', from: job.created_at, to: end.at }] : [];
+  const inAll = isLatest && end.at !== null ? [{ what: 'Total', from: job.created_at, to: end.at }] : [];
   return [
     ...steps,
     { name: END_NAMES[end.state] ?? end.state, state: end.state, at: end.at, by: null, failure: null, spans: inAll },
@@ -107,8 +107,8 @@ function actionStep(entry: HistoryEntry): Step {
 }
 
 function byText({ by, job_action_id: many }: HistoryEntry): string {
-  const who = by == null ? 'by somebody who is not known' : `by ${by.role}${by.address == null ? '' : ` from ${by.address}`}`;
-  return many == null ? who : `${who}, with an action on many jobs`;
+  const who = by == null ? 'by an unknown user' : `by ${by.role}${by.address == null ? '' : ` from ${by.address}`}`;
+  return many == null ? who : `${who}, with a bulk action`;
 }
 
 /** Before the first attempt of a life: for its time, then for a worker. */
@@ -122,24 +122,24 @@ function firstWaits(job: JobDetail, { retry, began, attempts, end, isLatest }: L
   // A retry waits for no time, and the row tells only what the latest life waited for.
   const asked = isLatest && retry === null ? (job.run_at ?? null) : null;
   const early = asked !== null && asked > began && (until === null || asked <= until);
-  if (!early) return [{ what: waitsNoMore ? 'Waited for a worker' : 'Waits for a worker', from: began, to: until }];
-  const forTime = { what: 'Waited for its time', from: began, to: asked };
-  if (job.state === 'scheduled') return [{ what: 'Waits for its time', from: began, to: null }];
-  return [forTime, { what: waitsNoMore ? 'Waited for a worker' : 'Waits for a worker', from: asked, to: until }];
+  if (!early) return [{ what: waitsNoMore ? 'Waited for a worker' : 'Waiting for a worker', from: began, to: until }];
+  const forTime = { what: 'Waited for its scheduled time', from: began, to: asked };
+  if (job.state === 'scheduled') return [{ what: 'Waiting for its scheduled time', from: began, to: null }];
+  return [forTime, { what: waitsNoMore ? 'Waited for a worker' : 'Waiting for a worker', from: asked, to: until }];
 }
 
 function attemptStep(job: JobDetail, life: Life, attempt: Attempt, next: Attempt | undefined): Step {
   const { number, started_at: began, finished_at: ended, worker, error } = attempt;
   const spans: Span[] = [];
   if (began != null) {
-    spans.push({ what: `${ended == null ? 'Runs' : 'Ran'}${worker == null || worker === '' ? '' : ` on ${worker}`}`, from: began, to: ended ?? null });
+    spans.push({ what: `${ended == null ? 'Running' : 'Ran'}${worker == null || worker === '' ? '' : ` on ${worker}`}`, from: began, to: ended ?? null });
   }
   if (ended != null) {
     const until = next?.started_at ?? null;
     if (next !== undefined && until !== null) spans.push({ what: 'Waited for the next attempt', from: ended, to: until });
     // What has ended waits for nothing.
     if (next === undefined && life.isLatest && life.end === null && !isFinal(job.state)) {
-      spans.push({ what: 'Waits for the next attempt', from: ended, to: null });
+      spans.push({ what: 'Waiting for the next attempt', from: ended, to: null });
     }
   }
   return {

@@ -65,11 +65,11 @@ export function BulkBar({ jobs, filter, whole, onClear }: Props) {
           ),
         )}
         <Button variant="default" size="xs" onClick={clear}>
-          Select none
+          Clear selection
         </Button>
         <p className={classes.held}>
-          List paused meanwhile
-          {changes === 0 ? '.' : `: ${formatNumber(changes)} ${changes === 1 ? 'change waits' : 'changes wait'}.`}
+          List paused
+          {changes === 0 ? '.' : `: ${formatNumber(changes)} ${changes === 1 ? 'change' : 'changes'}.`}
         </p>
       </div>
       {asking !== null && (

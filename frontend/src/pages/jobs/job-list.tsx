@@ -54,7 +54,7 @@ export function JobList({ query: q, columns }: Props) {
             <Failed title="The jobs could not be read" error={asApiError(query.error)} onRetry={() => void query.refetch()} />
           )
         ) : q !== '' ? (
-          <Empty title="No jobs match these filters">Choose another state or function, or search for less.</Empty>
+          <Empty title="No jobs match these filters">Change or remove a filter.</Empty>
         ) : (
           <Empty title="No jobs yet">
             Ask for a Fibonacci number on the first page, or <Link to="/functions">call any function</Link>.

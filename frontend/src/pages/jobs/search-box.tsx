@@ -112,7 +112,7 @@ export function SearchBox({ query, known, error, onSearch }: Props): ReactElemen
               setOpen(false);
             }}
           />
-          <ul id={`${id}-list`} role="listbox" aria-label="What could be typed" className={classes.list} hidden={!listed}>
+          <ul id={`${id}-list`} role="listbox" aria-label="Suggestions" className={classes.list} hidden={!listed}>
             {listed &&
               list.map((suggestion, index) => (
                 <li
@@ -178,7 +178,7 @@ function Wrong({ query, error }: { readonly query: string; readonly error: strin
         <mark className={classes.mark}>{marked === '' ? '…' : marked}</mark>
         {after}
       </p>
-      <p>Terms look like state:dead or index&gt;1000; put words that are none of that in quotes.</p>
+      <p>Terms look like state:dead or index&gt;1000; put any other text in quotes.</p>
     </>
   );
 }

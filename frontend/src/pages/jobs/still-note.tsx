@@ -11,7 +11,7 @@ export function StillNote() {
   return (
     <div className={classes.place}>
       <div className={classes.note} role="group" aria-label="List paused">
-        <p>{`It stands still while you read: ${formatNumber(changes)} ${changes === 1 ? 'change waits' : 'changes wait'}.`}</p>
+        <p>{`Paused while you read: ${formatNumber(changes)} new ${changes === 1 ? 'change' : 'changes'}.`}</p>
         <Button
           variant="default"
           size="xs"
@@ -21,7 +21,7 @@ export function StillNote() {
             document.getElementById('main')?.focus({ preventScroll: true });
           }}
         >
-          To the newest
+          Show newest
         </Button>
       </div>
     </div>

@@ -23,13 +23,13 @@ export interface Known {
 }
 
 const TERMS: readonly Suggestion[] = [
-  { text: 'state:', hint: 'one, or several with commas' },
-  { text: 'function:', hint: 'what it calls' },
-  { text: 'queue:', hint: 'what it goes through' },
-  { text: 'tag:', hint: 'what it is marked with' },
+  { text: 'state:', hint: 'one state, or several with commas' },
+  { text: 'function:', hint: 'function name' },
+  { text: 'queue:', hint: 'queue name' },
+  { text: 'tag:', hint: 'tag name' },
   { text: 'priority:', hint: '1 to 9' },
   { text: 'failure:', hint: 'the fingerprint of an error' },
-  { text: 'worker:', hint: 'the one that had it last' },
+  { text: 'worker:', hint: 'the last worker' },
   { text: 'batch:', hint: 'its id' },
   { text: 'schedule:', hint: 'its id' },
   { text: 'id:', hint: 'one job' },

@@ -61,7 +61,7 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
   return (
     <Dialog title={`Limits of ${queue.name}`} onClose={onClose}>
       <form ref={form} className={classes.form} onSubmit={save} noValidate>
-        <p className={classes.hint}>For all workers together, from now on. An empty field is no limit.</p>
+        <p className={classes.hint}>Apply to all workers together. Empty: no limit.</p>
         <FieldInputs
           fields={LIMIT_FIELDS}
           texts={texts}
@@ -78,10 +78,10 @@ export function LimitsForm({ queue, onClose }: { readonly queue: Queue; readonly
         )}
         <div className={classes.choice}>
           <Button type="submit" size="md" aria-disabled={set.isPending}>
-            {set.isPending ? 'Setting …' : 'Set the limits'}
+            {set.isPending ? 'Saving …' : 'Save limits'}
           </Button>
           <Button variant="default" size="md" onClick={onClose}>
-            Leave them
+            Close
           </Button>
         </div>
       </form>
@@ -94,8 +94,8 @@ function rateErrors(limits: Readonly<Record<string, number>>): Texts {
   const { jobs, period_seconds: period, burst } = limits;
   if (jobs === undefined && period === undefined && burst === undefined) return {};
   return {
-    ...(jobs === undefined ? { '/jobs': 'A rate needs this as well.' } : {}),
-    ...(period === undefined ? { '/period_seconds': 'A rate needs this as well.' } : {}),
+    ...(jobs === undefined ? { '/jobs': 'Required for a rate.' } : {}),
+    ...(period === undefined ? { '/period_seconds': 'Required for a rate.' } : {}),
   };
 }
 

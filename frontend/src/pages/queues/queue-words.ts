@@ -19,24 +19,24 @@ export function remarksOn(queue: Queue): readonly Remark[] {
     remarks.push(
       queued > 0
         ? { kind: 'trouble', text: `Paused, and ${waits(queued)}. Resume it to let them run.` }
-        : { kind: 'note', text: 'Paused: what is called waits until it is resumed.' },
+        : { kind: 'note', text: 'Paused: new jobs wait until it is resumed.' },
     );
   }
   if (workers === 0) {
     remarks.push(
       queued + running > 0
-        ? { kind: 'trouble', text: `No worker serves it, and ${waits(queued + running)}. Start one that does.` }
-        : { kind: 'note', text: 'No worker serves it at the moment.' },
+        ? { kind: 'trouble', text: `No worker serves this queue: ${waits(queued + running)}. Start one that does.` }
+        : { kind: 'note', text: 'No worker serves this queue.' },
     );
   }
   if (!queue.paused && workers > 0 && queued > 0) {
     if (concurrency != null && running >= concurrency) {
       remarks.push({
         kind: 'note',
-        text: `All ${formatNumber(concurrency)} places are taken: ${waits(queued)} for one. Its limit is what holds them back.`,
+        text: `All ${formatNumber(concurrency)} slots are in use: ${waits(queued)}. The concurrency limit is reached.`,
       });
     } else if (rate != null && running === 0) {
-      remarks.push({ kind: 'note', text: `${waits(queued)} for their turn: the rate limit spreads them.` });
+      remarks.push({ kind: 'note', text: `${waits(queued)}. The rate limit is reached.` });
     }
   }
   return remarks;
@@ -57,7 +57,7 @@ export function limitsText({
 }
 
 function burstText(each: number, burst: number): string {
-  return burst === each ? '' : `, ${formatNumber(burst)} at once after a quiet time`;
+  return burst === each ? '' : `, ${formatNumber(burst)} at once after an idle time`;
 }
 
 function seconds(count: number): string {

@@ -17,7 +17,7 @@ export function CronPreview({ cron, timeZone }: { readonly cron: string; readonl
         ) : preview.isError ? (
           <p className={classes.bad}>{asApiError(preview.error).message}</p>
         ) : (
-          <p className={meaning === undefined ? classes.quiet : classes.description}>{meaning?.description ?? 'Reading it …'}</p>
+          <p className={meaning === undefined ? classes.quiet : classes.description}>{meaning?.description ?? 'Loading …'}</p>
         )}
       </div>
       {meaning !== undefined && (

@@ -41,7 +41,7 @@ export function ScheduleActions({ schedule: { id, name, paused }, onDeleted }: P
         failed="It was not deleted"
         confirm={{
           title: `Delete ${name}?`,
-          text: 'It makes no more jobs. Those that it has made stay.',
+          text: 'It creates no more jobs. Existing jobs stay.',
         }}
         run={async () => {
           await deleteSchedule(id);

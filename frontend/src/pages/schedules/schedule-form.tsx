@@ -110,10 +110,10 @@ export function ScheduleForm({ schedule, save, onCancel }: Props) {
       )}
       <div className={classes.choice}>
         <Button type="submit" size="md" aria-disabled={mutation.isPending}>
-          {mutation.isPending ? 'Saving …' : schedule === null ? 'Make the schedule' : 'Save the changes'}
+          {mutation.isPending ? 'Saving …' : schedule === null ? 'Create schedule' : 'Save changes'}
         </Button>
         <Button variant="default" size="md" onClick={onCancel}>
-          {schedule === null ? 'Back' : 'Keep it as it is'}
+          {schedule === null ? 'Back' : 'Close'}
         </Button>
       </div>
     </form>
