@@ -9,7 +9,7 @@ test('a dead job runs again on its page and is deleted when it has ended', async
   const state = page.getByRole('main');
   await expect(state.getByText('dead', { exact: true })).toBeVisible();
   await page.getByRole('button', { name: 'Retry' }).press('Enter');
-  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job runs again');
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job is queued again');
   await expect(state.getByText('completed', { exact: true })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Output' })).toContainText('at last');
   await expect(page.locator('body')).not.toBeFocused();

@@ -57,7 +57,7 @@ test('with the keyboard alone: from the login to a paused queue, its entry in th
   await expect(changes.getByRole('row').nth(1)).toContainText('Resume queue');
   await expect(changes.getByRole('row').nth(2)).toContainText('Pause queue');
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-  await page.getByLabel('What', { exact: true }).fill('pause_queue');
+  await page.getByLabel('Action', { exact: true }).fill('pause_queue');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/action=pause_queue/u);
   await expect(changes.getByRole('row').nth(1)).toContainText('Pause queue');
@@ -102,7 +102,7 @@ test('with the keyboard alone: from the login to a dead job that runs again', as
   await tabTo(page, again);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('main').getByText('completed', { exact: true })).toBeVisible();
-  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job runs again');
+  await expect(page.getByRole('status', { name: 'Outcome' })).toContainText('The job is queued again');
 });
 
 test('a session is nothing that a script can read, and it outlives the tab', async ({ page, context }) => {

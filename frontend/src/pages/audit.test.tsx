@@ -60,13 +60,13 @@ test('the filters live in the address', async () => {
   const { router } = open('/audit?outcome=done&nonsense=1');
   const user = userEvent.setup();
   expect(await screen.findByRole('combobox', { name: 'Outcome' })).toHaveValue('done');
-  await user.type(screen.getByLabelText('What'), 'nothing{Enter}');
+  await user.type(screen.getByLabelText('Action'), 'nothing{Enter}');
   expect(await screen.findByText('No matching changes')).toBeVisible();
   expect(router.state.location.search).toEqual({ outcome: 'done', action: 'nothing' });
   expect(asked.at(-1)).toContain('outcome=done');
   await user.selectOptions(screen.getByRole('combobox', { name: 'Outcome' }), '');
-  await user.clear(await screen.findByLabelText('What'));
-  await user.type(screen.getByLabelText('What'), '{Enter}');
+  await user.clear(await screen.findByLabelText('Action'));
+  await user.type(screen.getByLabelText('Action'), '{Enter}');
   expect(await screen.findByRole('table', { name: 'Changes' })).toBeVisible();
   expect(router.state.location.search).toEqual({});
 });

@@ -16,7 +16,7 @@ test('each kind of error with its counts, and the ways to its jobs', async () =>
   const jobs = first?.getByRole('link', { name: '1,200 jobs' });
   const search = new URL(jobs?.getAttribute('href') ?? '', 'http://spiral').searchParams;
   expect(search.get('q')).toBe('failure:aa01 state:dead,retrying');
-  expect(first?.getByText('1,000 dead, 200 will be tried again')).toBeVisible();
+  expect(first?.getByText('1,000 dead, 200 retrying')).toBeVisible();
   expect(first?.getByRole('link', { name: 'an example' })).toHaveAttribute('href', `/jobs/${id(1)}`);
   // What is not dead can be neither retried nor deleted.
   expect(second?.getAllByRole('button').map((button) => button.textContent)).toEqual(['Cancel']);

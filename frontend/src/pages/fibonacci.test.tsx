@@ -208,7 +208,7 @@ test('lists that cannot be read say so, and can be read again', async () => {
   expect(alert).toHaveTextContent('The database does not answer.');
   broken = false;
   await userEvent.setup().click(within(alert).getByRole('button', { name: 'Try again' }));
-  expect(await screen.findByText(/Every index that somebody asks for/u)).toBeVisible();
+  expect(await screen.findByText(/Requested indices appear here/u)).toBeVisible();
 });
 
 test('when the stream is cut a banner says so; when it is back everything is read again', async () => {

@@ -38,7 +38,7 @@ test('a dead job runs again: the page and the outcome say so, and the focus is n
   (await actions()).getByRole('button', { name: 'Retry' }).focus();
   await userEvent.setup().keyboard('{Enter}');
   expect(await screen.findByText('queued')).toBeVisible();
-  expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('The job runs again');
+  expect(screen.getByRole('status', { name: 'Outcome' })).toHaveTextContent('The job is queued again');
   expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();
 });
@@ -62,7 +62,7 @@ test('an answer that comes after the stream has told more changes nothing', asyn
   spiral.send(patch(902, { state: 'completed', attempt: 4, output: '1', output_preview: '1' }));
   expect(await screen.findByText('completed')).toBeVisible();
   gate.abort();
-  expect(await screen.findByText(/^The job runs again/u)).toBeVisible();
+  expect(await screen.findByText(/^The job is queued again/u)).toBeVisible();
   expect(screen.getByText('completed')).toBeVisible();
 });
 

@@ -71,7 +71,7 @@ test('attempts are told with their worker and error, and the next one comes live
 
   await screen.findByText('Live');
   spiral.send(patch(2, { attempt: 2, worker: 'w2', started_at: '2026-01-02T03:04:09.500Z' }));
-  expect(await timeline.findByText('Runs on w2')).toBeVisible();
+  expect(await timeline.findByText('Running on w2')).toBeVisible();
   expect(timeline.getByText('Waited for the next attempt').parentElement).toHaveTextContent('2.00 s');
   expect(table.getAllByRole('row')).toHaveLength(3);
 });

@@ -59,7 +59,7 @@ test('the list stands still while rows are selected, counts what waits, and then
   await user.click((await boxes())[0] as HTMLElement);
   spiral.send(queuedPatch(1021));
   spiral.send(patch(1020, { state: 'completed', output: '1' }));
-  expect(await screen.findByText('List paused: 2 changes wait.')).toBeVisible();
+  expect(await screen.findByText('List paused: 2 changes.')).toBeVisible();
   expect(await boxes()).toHaveLength(1);
   await user.click(bar().getByRole('button', { name: 'Clear selection' }));
   await waitFor(async () => {
@@ -93,7 +93,7 @@ test('a list that is being read again when a row is selected does not move, and 
   answer();
   // Something that comes after the answer.
   spiral.send(queuedPatch(1027));
-  expect(await screen.findByText('List paused: 1 change waits.')).toBeVisible();
+  expect(await screen.findByText('List paused: 1 change.')).toBeVisible();
   expect(await boxes()).toHaveLength(1);
   spiral.jobs = [job(1027), job(1026), job(1025)];
   const before = answer;
@@ -125,7 +125,7 @@ test('what is selected is begun as one action, for those that it can be done to;
   for (const box of await boxes()) await user.click(box);
   await user.click(bar().getByRole('button', { name: 'Delete 2' }));
   const dialog = within(screen.getByRole('dialog', { name: 'Delete 2 jobs?' }));
-  expect(dialog.getByText('1 job of the selection cannot be deleted: they have not ended.')).toBeVisible();
+  expect(dialog.getByText('1 job of the selection cannot be deleted: they have not finished.')).toBeVisible();
   expect(bodies).toEqual([]);
   await user.click(dialog.getByRole('button', { name: 'Delete' }));
   const actions = within(await screen.findByRole('list', { name: 'Running bulk actions' }));
@@ -164,7 +164,7 @@ test('more rows than can be picked by hand say what to do instead', async () => 
   await user.click(screen.getByRole('checkbox', { name: 'Select all that are loaded: 1,001 jobs' }));
   await user.click(bar().getByRole('button', { name: 'Retry 1,001' }));
   const dialog = within(screen.getByRole('dialog', { name: 'Retry 1,001 jobs?' }));
-  expect(dialog.getByText(/^At most 1,000 jobs can be picked by hand/u)).toBeVisible();
+  expect(dialog.getByText(/^At most 1,000 jobs can be selected one by one/u)).toBeVisible();
   expect(dialog.queryByRole('button', { name: 'Retry' })).toBeNull();
 });
 
@@ -202,7 +202,7 @@ test('all that match: the count is asked for and named before anything begins', 
   expect(screen.queryByRole('group', { name: 'Selected jobs' })).toBeNull();
 
   await user.click(screen.getByRole('button', { name: 'Stop retrying' }));
-  expect(await screen.findByText('Stopped: 1,500 jobs retried until then.')).toBeVisible();
+  expect(await screen.findByText('Stopped after 1,500 jobs retried.')).toBeVisible();
   expect(screen.queryByRole('progressbar')).toBeNull();
   expect(screen.getByRole('main')).toHaveFocus();
 });
@@ -227,6 +227,6 @@ test('nothing to do says so, and offers nothing', async () => {
   await user.click(bar().getByRole('button', { name: 'Select all that match' }));
   await user.click(bar().getByRole('button', { name: 'Delete' }));
   const dialog = within(await screen.findByRole('dialog', { name: 'No jobs to change' }));
-  expect(dialog.getByRole('status')).toHaveTextContent('only those that have ended can be');
+  expect(dialog.getByRole('status')).toHaveTextContent('only finished jobs');
   expect(dialog.queryByRole('button', { name: 'Delete' })).toBeNull();
 });

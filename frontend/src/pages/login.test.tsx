@@ -118,7 +118,7 @@ test('in read-only mode an admin is told so', async () => {
   const spiral = startSpiral();
   spiral.session = { ...ADMIN, read_only: true, may_change: false };
   open('/functions/fibonacci');
-  expect(await screen.findByText(/Spiral is read-only at the moment/u)).toBeVisible();
+  expect(await screen.findByText(/Spiral is read-only: nothing can be changed/u)).toBeVisible();
   expect(await screen.findByText('Only admins can call it.')).toBeVisible();
 });
 

@@ -56,7 +56,7 @@ test('from a failure to the end', () => {
 
 test('an attempt that runs, one that will be tried again, one that was the last', () => {
   const running = detail(1, { state: 'running', created_at: at(0), attempts: [attempt(1, { started_at: at(1) })] });
-  expect(told(timelineOf(running))[1]).toEqual(['Attempt 1', 'running', ['Runs on w1', at(1), null]]);
+  expect(told(timelineOf(running))[1]).toEqual(['Attempt 1', 'running', ['Running on w1', at(1), null]]);
 
   const failed = { ...running, attempts: [attempt(1, { started_at: at(1), finished_at: at(2), error })] };
   expect(told(timelineOf({ ...failed, state: 'retrying' }))[1]).toEqual([

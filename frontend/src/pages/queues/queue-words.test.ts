@@ -9,7 +9,7 @@ test.each([
   [{ paused: true, queued: 1204 }, ['trouble: Paused, and 1,204 jobs wait. Resume it to let them run.']],
   [{ paused: true, queued: 1 }, ['trouble: Paused, and 1 job waits. Resume it to let them run.']],
   [{ workers: 0 }, ['note: No worker serves this queue.']],
-  [{ workers: 0, queued: 2 }, ['trouble: No worker serves it, and 2 jobs wait. Start one that does.']],
+  [{ workers: 0, queued: 2 }, ['trouble: No worker serves this queue: 2 jobs wait. Start one that does.']],
   [
     { concurrency: 2, running: 2, queued: 5 },
     ['note: All 2 slots are in use: 5 jobs wait. The concurrency limit is reached.'],
