@@ -66,7 +66,7 @@ pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     ),
     request_body(content = NewJob, description = "The input, and the options."),
     responses(
-        (status_code = 200, description = "The job is finished: within `wait`, or because a key belongs to a finished job.", body = Job),
+        (status_code = 200, description = "The job is finished, or a key belongs to a finished job.", body = Job),
         (status_code = 202, description = "The job is recorded and will run.", body = Job,
             headers(("Location" = String, description = "The path of the job."))),
         (status_code = 400, description = "The body is not JSON, or a parameter is not valid.",

@@ -93,8 +93,8 @@ impl FromStr for PointLength {
         ("from" = Option<Timestamp>, Query, description = "The start; default: an hour before the end."),
         ("to" = Option<Timestamp>, Query, description = "The end; default: now."),
         ("step" = Option<PointStep>, Query, example = json!("5m"),
-            description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points \
-                by default. Shorter than `1h` within the last day alone."),
+            description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; the default \
+                gives about a hundred points. Less than `1h` is allowed only within the last day."),
         ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
     ),

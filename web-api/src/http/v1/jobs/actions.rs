@@ -40,7 +40,8 @@ const TRIES: usize = 5;
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job is not finished, its queue was removed, or another job holds its `unique_key`.", body = Problem,
+        (status_code = 409, description = "The job is not finished, its queue was removed, or another job holds \
+                its `unique_key`.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
