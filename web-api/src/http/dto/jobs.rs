@@ -190,7 +190,7 @@ impl From<&record::Job> for Job {
 pub struct JobDetail {
     #[serde(flatten)]
     pub job: Job,
-    /// All attempts in their order; the last one may be running.
+    /// The attempts that count, in their order; the last one may be running.
     pub attempts: Vec<Attempt>,
     /// The actions of users on the job, oldest first. They are deleted with the job.
     pub history: Vec<HistoryEntry>,
