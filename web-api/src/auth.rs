@@ -1,4 +1,4 @@
-//! Who may do what: tokens, sessions, roles, and the address that a request comes from.
+//! Authentication and authorization: tokens, sessions, roles, and the client address of a request.
 
 pub mod authenticator;
 pub mod client_ip;

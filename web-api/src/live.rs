@@ -1,9 +1,10 @@
-//! The live feed: ONE task per process follows the event streams and hands each step to every client of this process.
+//! The live feed: ONE task per process reads the event streams and passes each entry to every client of this
+//! process.
 //!
-//! What happened lately is kept here, within a bound of bytes that all clients share. One that comes back with a position
-//! goes on from there; with an older one it reads the streams itself until it has caught up with the shared feed, and then
-//! joins it: nothing is missing and nothing comes twice. The feed also tells waiting requests of
-//! outcomes that another process may record.
+//! Recent entries are kept here, up to a number of bytes that all clients share. A client that reconnects
+//! with a recent position continues from there; with an older position it reads the streams itself until it
+//! has caught up, and then joins the shared feed, without gaps or duplicates. The feed also resolves waiting
+//! requests whose outcome another process may record.
 
 mod client;
 mod patch;
@@ -28,14 +29,14 @@ use crate::services::outcome_waiters::Outcomes;
 use crate::services::retry_loop::RetryLoop;
 use jobs::error::chain;
 
-/// Bytes of entries that are kept for slow clients, and for those that come back, all together.
+/// Bytes of recent entries that are kept, for all clients together.
 const KEPT_BYTES: usize = 16 << 20;
-/// Clients that read Redis by themselves at the same time, to catch up: after a restart all of them come back at once.
+/// How many clients read Redis themselves at the same time: after a restart all of them reconnect at once.
 const CATCHING_UP: usize = 4;
-/// How long one read waits for news; also how long an end takes at most.
+/// How long one read blocks; also the longest time that a shutdown takes.
 const BLOCK: Duration = Duration::from_secs(5);
 
-/// No more clients may follow the feed.
+/// The feed has its largest number of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{limit} clients follow the live feed, and no more are allowed")]
 pub struct TooManyClients {
@@ -48,17 +49,17 @@ pub struct Feed {
     queues: Queues,
     names: Arc<[QueueName]>,
     ring: Arc<Ring>,
-    /// Who comes back to what the ring does not know reads Redis, these many at a time.
+    /// Permits for clients whose position is no longer in the ring, which read Redis.
     catching_up: Arc<Semaphore>,
     places: Arc<Semaphore>,
     most_clients: usize,
-    /// What visitors may see.
+    /// The functions whose events visitors may see.
     public_functions: Arc<BTreeSet<String>>,
     shutdown: CancellationToken,
 }
 
 impl Feed {
-    /// The feed, which does nothing until [`Feed::run`] runs. `shutdown` ends it and all its clients.
+    /// A feed that does nothing until [`Feed::run`] is called. `shutdown` ends it and all its clients.
     pub fn new(
         queues: Queues,
         names: Vec<QueueName>,
@@ -78,11 +79,11 @@ impl Feed {
         }
     }
 
-    /// A new client, going on after the event with the id `last_event_id` or beginning now. A visitor gets the events
-    /// that name a public function, and no others.
+    /// A new client, which continues after the event with the id `last_event_id`, or starts now. A visitor
+    /// gets only the events of public functions.
     ///
     /// # Errors
-    /// When there are too many already.
+    /// When the feed has its largest number of clients.
     pub fn join(&self, last_event_id: Option<&str>, visitor: bool) -> Result<Client, TooManyClients> {
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_full| TooManyClients {
@@ -91,12 +92,12 @@ impl Feed {
         Ok(Client::new(self, place, last_event_id, visitor))
     }
 
-    /// How many clients follow at the moment.
+    /// The current number of clients.
     pub fn clients(&self) -> usize {
         self.most_clients.saturating_sub(self.places.available_permits())
     }
 
-    /// Follows the streams until the shutdown. Never ends of an error.
+    /// Reads the streams until the shutdown. Errors are retried.
     pub async fn run(self, outcomes: Outcomes) {
         let shutdown = self.shutdown.clone();
         tokio::select! {
@@ -112,7 +113,7 @@ impl Feed {
             while let Err(error) = tail.begin().await {
                 tokio::time::sleep(retries.failed(&error)).await;
             }
-            // From here on nothing is missed. Who joined before reads again what there was until now.
+            // From here on nothing is missed. Clients that joined before read the lists again.
             self.ring.reset(tail.position());
             loop {
                 match tail.next(BLOCK).await {
@@ -145,7 +146,8 @@ impl Feed {
     }
 }
 
-/// Another process may record this outcome: tell who waits for it here as soon as the row is there.
+/// Another process may record this outcome: requests that wait for it here are resolved once the row is
+/// written.
 fn wake_waiting(batch: &EventBatch, outcomes: &Outcomes) {
     for id in batch.events.iter().filter_map(final_outcome) {
         if outcomes.is_waited_for(id) {
@@ -159,7 +161,7 @@ fn wake_waiting(batch: &EventBatch, outcomes: &Outcomes) {
     }
 }
 
-/// The job that this event brings to its end.
+/// The id of the job when the event is final.
 fn final_outcome(event: &JobEvent) -> Option<JobId> {
     let JobEvent::Finished(finished) = event else {
         return None;

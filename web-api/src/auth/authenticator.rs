@@ -1,5 +1,5 @@
-//! Who may do what: roles, what a path asks of its callers, and who a caller is. What is done about it is in
-//! [`crate::http::middleware::authorize`]; which path asks for what is in [`crate::http::routes`].
+//! Identifies callers and applies their rate limits. [`crate::http::middleware::authorize`] acts on the
+//! result; [`crate::http::routes`] says which access each path requires.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::auth::sessions::Sessions;
 use crate::auth::settings::AccessSettings;
 use crate::domain::base_path::BasePath;
 
-/// Attempts to sign in that an address has at once, and how soon it has one more.
+/// Sign-in attempts that an address may make at once, and the interval after which it may make one more.
 const SIGN_INS: u32 = 10;
 const NEXT_SIGN_IN: Duration = Duration::from_secs(6);
 
-/// Knows the tokens, the sessions and the rates. One for each process.
+/// Holds the tokens, sessions and rate limits. One per process.
 #[derive(Debug)]
 pub struct Authenticator {
     settings: AccessSettings,
@@ -34,7 +34,7 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// # Errors
-    /// When a function is to be public that there is not.
+    /// When a public function in the settings is not in the catalog.
     pub fn new(settings: AccessSettings, base_path: BasePath, catalog: &Catalog) -> anyhow::Result<Self> {
         for name in &settings.public_functions {
             if catalog.get(name).is_none() {
@@ -58,7 +58,8 @@ impl Authenticator {
     }
 
     /// # Errors
-    /// When the request brings a token that is wrong. Without one, or with a session that is over, it is a visitor's.
+    /// When the request has a wrong token. Without a token, or with an expired session, the caller is a
+    /// visitor.
     pub fn caller(&self, req: &Request) -> Result<Caller, AuthError> {
         let visitor = self.visitor(req);
         if self.settings.is_open() {
@@ -76,7 +77,7 @@ impl Authenticator {
         })
     }
 
-    /// Who sent it, before anything is known but the address.
+    /// The caller as a visitor, of whom only the address is known.
     pub fn visitor(&self, req: &Request) -> Caller {
         Caller {
             role: Role::Anybody,
@@ -85,10 +86,10 @@ impl Authenticator {
         }
     }
 
-    /// The role that a token stands for, for somebody at `address` who wants to sign in.
+    /// The role of a token, for a caller at `address` who signs in.
     ///
     /// # Errors
-    /// When the token is wrong, there is none to be right, or too many attempts came from there.
+    /// When the token is wrong, the server has no tokens, or too many attempts came from the address.
     pub fn sign_in(&self, address: IpAddr, token: &str) -> Result<Role, AuthError> {
         if self.settings.is_open() {
             return Err(AuthError::NoLogin);
@@ -102,12 +103,12 @@ impl Authenticator {
         })
     }
 
-    /// A new session for somebody of this role: when it ends, and the cookie.
+    /// A new session for this role: its expiry time and its cookie.
     pub fn open_session(&self, role: Role, req: &Request) -> Option<(DateTime<Utc>, String)> {
         self.sessions.open(role, clock::now(), &self.cookie_scope(req))
     }
 
-    /// The cookie that takes the browser's session away.
+    /// The cookie that removes the session from the browser.
     pub fn end_session(&self, req: &Request) -> String {
         Sessions::end(&self.cookie_scope(req))
     }
@@ -116,15 +117,15 @@ impl Authenticator {
         crate::auth::sessions::CookieScope::of(req, self.settings.proxies > 0, &self.base_path)
     }
 
-    /// Whether visitors may call it, and look at its jobs.
+    /// Whether visitors may call the function, and read its jobs.
     pub fn is_public(&self, function: &str) -> bool {
         self.settings.public_functions.contains(function)
     }
 
-    /// Whether the request was sent to a name that this server is known by.
+    /// Checks that the request was sent to one of the server's names.
     ///
     /// # Errors
-    /// When it was sent to another one, which a page of another site may have made point here.
+    /// When it was sent to another name, which may be a DNS rebinding attack.
     pub fn check_host(&self, req: &Request) -> Result<(), AuthError> {
         match crate::auth::hosts::unknown(req.headers(), req.uri(), self.settings.public_url.as_ref()) {
             Some(host) => Err(AuthError::UnknownHost { host }),
@@ -132,8 +133,8 @@ impl Authenticator {
         }
     }
 
-    /// The same for a caller who is known by something that a browser adds to requests of every page at that name: a
-    /// session, or nothing at all where there are no tokens. Who sends a token knows it.
+    /// The same for a caller identified by what a browser adds to requests of every page at that name: a
+    /// session, or nothing at all on a server without tokens. A caller that sends a token is not checked.
     ///
     /// # Errors
     /// As [`Self::check_host`].
@@ -144,10 +145,10 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Counts a visitor's look at a job or a list.
+    /// Counts a visitor's read of a job or a list.
     ///
     /// # Errors
-    /// When there were too many from there.
+    /// When too many reads came from the address.
     pub fn count_read(&self, address: IpAddr) -> Result<(), AuthError> {
         self.reads
             .take(address)
@@ -157,7 +158,7 @@ impl Authenticator {
     /// Counts a visitor's call.
     ///
     /// # Errors
-    /// When there were too many from there.
+    /// When too many calls came from the address.
     pub fn count_call(&self, address: IpAddr) -> Result<(), AuthError> {
         self.calls
             .take(address)

@@ -1,7 +1,7 @@
-//! The address that a request comes from, as far as it can be believed.
+//! The client address of a request, as far as it can be trusted.
 //!
-//! Every proxy adds the address that it saw to the end of `X-Forwarded-For`. What stands further to the left than the
-//! proxies that are known to be there is the caller's own claim.
+//! Every proxy appends the address that it saw to `X-Forwarded-For`. Entries further left than the known
+//! number of proxies are set by the client and are not trusted.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use salvo::prelude::*;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Addresses that come with a request that has none.
+/// The address of a request whose connection has none.
 const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 pub(crate) fn of(req: &Request, proxies: usize) -> IpAddr {
@@ -18,7 +18,7 @@ pub(crate) fn of(req: &Request, proxies: usize) -> IpAddr {
     forwarded(req.headers(), proxies).unwrap_or(peer).to_canonical()
 }
 
-/// What the outermost of the proxies saw.
+/// The address seen by the outermost known proxy.
 fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
     let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
@@ -28,7 +28,7 @@ fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
         .map(str::trim)
         .collect();
     let place = proxies.checked_sub(1)?;
-    // A chain that is shorter than it should be was begun by one of the proxies.
+    // In a chain shorter than expected, the first entry was added by one of the proxies.
     let place = place.min(seen.len().checked_sub(1)?);
     seen[seen.len() - 1 - place].parse().ok()
 }

@@ -1,8 +1,8 @@
-//! Why somebody may not do what they asked for.
+//! Why a request is not allowed.
 
 use std::time::Duration;
 
-/// `wait` is the time after which it is worth trying again.
+/// `wait` is the time after which the caller may try again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     #[error("the access token is missing or wrong")]

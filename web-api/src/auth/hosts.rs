@@ -1,8 +1,8 @@
-//! The names under which a server may be asked for what is not for everybody.
+//! The names under which a server answers requests that need authorization.
 //!
-//! A page on `evil.example` can let that name point to 127.0.0.1, or to a machine of the network around it, a moment
-//! after it was loaded (DNS rebinding). To the browser page and server are of one site then; only the name in `Host`
-//! tells them apart. No name server can make an address, or `localhost`, point to somewhere else.
+//! A page on `evil.example` can make that name resolve to 127.0.0.1, or to a machine in the local network, a
+//! moment after it was loaded (DNS rebinding). For the browser, page and server are then of one site; only
+//! the name in `Host` is different. DNS cannot change where an address or `localhost` points.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -12,14 +12,14 @@ use salvo::http::HeaderMap;
 use salvo::http::header::HOST;
 use salvo::http::uri::{Authority, Uri};
 
-/// Where people reach the server, such as `https://spiral.example.org`.
+/// A public address of the server, such as `https://spiral.example.org`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     text: String,
     host: String,
 }
 
-/// Why a text is none.
+/// Why a text is not such an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no address such as https://spiral.example.org")]
 pub struct PublicUrlError(String);
@@ -52,14 +52,14 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// The name that a request was sent to, when it is not one of those that are known. A request that names none was not
-/// sent by a browser.
+/// The name that a request was sent to, when it is not a known one. A request without a name was not sent by
+/// a browser.
 pub(crate) fn unknown(headers: &HeaderMap, uri: &Uri, public: Option<&PublicUrl>) -> Option<String> {
     let named = headers
         .get_all(HOST)
         .iter()
         .map(|host| host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()));
-    // Where HTTP/2, or a request to a proxy, says it.
+    // HTTP/2, and requests to a proxy, have the name in the URI.
     let named = named.chain(uri.authority().cloned().map(Some));
     for host in named {
         let host = host.map(|host| plain(host.host())).unwrap_or_default();
@@ -78,7 +78,7 @@ fn is_known(host: &str, public: Option<&PublicUrl>) -> bool {
         || public.is_some_and(|public| public.host == host)
 }
 
-/// A name as it is compared.
+/// A name in the form in which names are compared.
 fn plain(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }

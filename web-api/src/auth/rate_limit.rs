@@ -1,4 +1,4 @@
-//! How often one address may do something. Each process counts for itself.
+//! Rate limits per address. Each process counts on its own.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -8,9 +8,9 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-/// Addresses that are remembered at the same time, about.
+/// How many addresses are remembered at the same time, approximately.
 const MOST_ADDRESSES: usize = 50_000;
-/// How soon somebody may try again who came when no more addresses could be remembered.
+/// The wait for a new address while no more addresses can be remembered.
 const FULL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct RateLimit {
 }
 
 impl RateLimit {
-    /// `burst` at once, and one more after each `next`.
+    /// Allows `burst` requests at once, and one more after each `next`.
     pub(crate) fn new(burst: u32, next: Duration) -> Self {
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(next).unwrap_or(Quota::per_second(burst));
@@ -39,7 +39,7 @@ impl RateLimit {
         Self::new(times, Duration::from_mins(1) / times.max(1))
     }
 
-    /// Counts one, or says how long to wait for it.
+    /// Counts one request, or returns how long to wait.
     pub(crate) fn take(&self, address: IpAddr) -> Result<(), Duration> {
         if self.addresses.len() >= MOST_ADDRESSES {
             self.addresses.retain_recent();
@@ -53,7 +53,7 @@ impl RateLimit {
     }
 }
 
-/// Whoever has an IPv6 address has a network of 2^64 of them.
+/// The owner of an IPv6 address usually has a /64 network, so the network is counted.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

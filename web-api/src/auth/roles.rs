@@ -1,13 +1,13 @@
-//! Roles, what a path asks of its callers, and who a caller is. Which path asks for what is in [`crate::http::routes`].
+//! Roles, the access that a path requires, and callers. [`crate::http::routes`] sets the access of each path.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-/// Who somebody is. A later one may do all that an earlier one may.
+/// The role of a caller. A later role may do all that an earlier one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Somebody without a token: a visitor.
+    /// A visitor: a caller without a token.
     Anybody,
     Viewer,
     Admin,
@@ -23,27 +23,27 @@ impl Role {
     }
 }
 
-/// What a path asks of its callers. [`crate::http::routes`] says it for each, and there is no path without it.
+/// The access that a path requires. [`crate::http::routes`] sets it for every path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// For everybody: it tells nothing that is worth hiding, and changes nothing.
+    /// For all callers: it shows nothing confidential, and changes nothing.
     Open,
-    /// For those who may look.
+    /// For viewers and admins.
     Read,
-    /// The same, and visitors may look at what belongs to the public functions.
+    /// The same, and visitors may read what belongs to public functions.
     ReadPublic(Scope),
-    /// For those who may change things, and visitors may call public functions. The job is its own record.
+    /// For admins, and visitors may call public functions. The job is its own record.
     Call(Scope),
-    /// For those who may change things, without an entry in the audit log: the jobs that are made are the record.
+    /// For admins, without an entry in the audit log: the new jobs are the record.
     Enqueue,
-    /// For those who may change things, and recorded in the audit log under this name.
+    /// For admins, and recorded in the audit log under this name.
     Change(&'static str),
 }
 
-/// How to see that a request is about public functions alone.
+/// How to check that a request only concerns public functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The endpoint leaves out what visitors must not see.
+    /// The endpoint itself leaves out what visitors must not see.
     Endpoint,
     /// The path names the function.
     Function,
@@ -56,7 +56,7 @@ pub enum Scope {
 }
 
 impl Access {
-    /// The least role that may do all of it.
+    /// The lowest role with full access.
     pub fn role(self) -> Role {
         match self {
             Self::Open => Role::Anybody,
@@ -65,7 +65,7 @@ impl Access {
         }
     }
 
-    /// What a visitor may have of it, if anything.
+    /// The scope of visitors, if they have access.
     pub fn public(self) -> Option<Scope> {
         match self {
             Self::ReadPublic(scope) | Self::Call(scope) => Some(scope),
@@ -73,12 +73,12 @@ impl Access {
         }
     }
 
-    /// Whether something is different afterwards.
+    /// Whether the request makes changes.
     pub fn changes(self) -> bool {
         self.role() == Role::Admin
     }
 
-    /// Who may do it, in words for the API's document.
+    /// Who has access, in words for the OpenAPI document.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Open => "For everybody.",
@@ -96,7 +96,7 @@ impl Access {
 pub struct Caller {
     pub role: Role,
     pub address: IpAddr,
-    /// When the session ends by which the caller is known; `None` for one who is known otherwise, or not at all.
+    /// When the caller's session expires; `None` for a caller without one.
     pub session_until: Option<DateTime<Utc>>,
 }
 
@@ -109,7 +109,7 @@ impl Caller {
         }
     }
 
-    /// Without a token, where there are tokens.
+    /// A caller without a token, on a server that has tokens.
     pub fn is_visitor(&self) -> bool {
         self.role == Role::Anybody
     }

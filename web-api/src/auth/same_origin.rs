@@ -1,7 +1,7 @@
-//! Whether a browser sends a request because a page of this very site asked it to.
+//! Whether a browser sends a request on behalf of a page of this site.
 //!
-//! Browsers say so themselves (`Sec-Fetch-Site`); older ones, and those on plain HTTP, say which page it was (`Origin`).
-//! What says neither is no browser, and nobody can make it send somebody else's cookie.
+//! Browsers send `Sec-Fetch-Site`; older ones, and those on plain HTTP, send `Origin`. A client that sends
+//! neither is not a browser, so another site cannot make it send a user's cookie.
 
 use salvo::http::HeaderMap;
 use salvo::http::header::{HOST, ORIGIN};

@@ -1,8 +1,8 @@
-//! The sessions of browsers: a signed cookie that says who somebody is, and until when. Nothing is kept on the server, so
-//! that every process knows every session, also after a restart. The key comes from the token by which somebody signed
-//! in: with another token its sessions are over.
+//! Sessions of browsers: a signed cookie with a role and an expiry time. The server stores nothing, so every
+//! process accepts every session, also after a restart. The signing key is derived from the token that was
+//! used to sign in: changing the token ends its sessions.
 //!
-//! Signing out takes the cookie from the browser. Who has copied it before keeps a session until it ends by itself.
+//! Signing out only removes the cookie from the browser: a copy of it stays valid until it expires.
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use cookie::time::Duration as Age;
@@ -20,7 +20,7 @@ use crate::domain::base_path::BasePath;
 pub const COOKIE: &str = "spiral_session";
 /// How long a session lasts.
 const HOURS: i64 = 12;
-/// The roles that sessions are for.
+/// The roles that have sessions.
 const ROLES: [Role; 2] = [Role::Viewer, Role::Admin];
 
 pub(crate) struct Sessions {
@@ -39,7 +39,7 @@ pub(crate) struct Session {
     pub(crate) until: DateTime<Utc>,
 }
 
-/// Where the browser reached us.
+/// The scheme and path under which the browser reached the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CookieScope {
     secure: bool,
@@ -47,8 +47,8 @@ pub(crate) struct CookieScope {
 }
 
 impl CookieScope {
-    /// Over TLS the cookie never goes without it. Below a base path, or a path that a proxy takes away
-    /// (`X-Forwarded-Prefix`), it is for what lies there; without either it is for the whole host, which fits every path.
+    /// A cookie set over TLS is only sent over TLS. Below a base path, or a prefix that a proxy strips
+    /// (`X-Forwarded-Prefix`), its path is that prefix; otherwise it is valid for the whole host.
     pub(crate) fn of(req: &Request, behind_proxy: bool, base: &BasePath) -> Self {
         let forwarded = |name: &str| {
             let value = req.headers().get(name).filter(|_| behind_proxy)?;
@@ -114,8 +114,8 @@ impl Sessions {
         place.cookie(String::new(), Age::ZERO).to_string()
     }
 
-    /// The session of the request, unless it is over or none of ours. Several cookies of the name are of several paths:
-    /// one of them has to be right.
+    /// The session of the request, unless it has expired or is not signed by this server. A browser may send
+    /// several cookies of this name, for several paths: any valid one counts.
     pub(crate) fn read(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Option<Session> {
         let lines = headers.get_all(HEADER).iter();
         lines
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(place(&forwarded, false, ""), (false, "/".to_owned()));
         let bad = [("x-forwarded-prefix", "/a; Domain=example.org")];
         assert_eq!(place(&bad, true, ""), (false, "/".to_owned()));
-        // What the operator has set counts for more.
+        // The operator's setting takes precedence.
         assert_eq!(place(&forwarded, true, "/ops"), (true, "/ops".to_owned()));
         assert_eq!(place(&[], false, "/ops"), (false, "/ops".to_owned()));
     }

@@ -1,4 +1,4 @@
-//! The settings of who may do what.
+//! The settings of authentication and authorization.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,30 +9,30 @@ use subtle::ConstantTimeEq as _;
 use super::hosts::PublicUrl;
 use super::roles::Role;
 
-/// A token that is easy to guess is none.
+/// The shortest token; a shorter one is too easy to guess.
 const SHORTEST_TOKEN: usize = 16;
 const LONGEST_TOKEN: usize = 1_024;
 
-/// Who may do what, as the operator set it.
+/// Who may do what, as set by the operator.
 #[derive(Debug, Clone)]
 pub struct AccessSettings {
-    /// Makes an admin of who knows it.
+    /// The token of admins.
     pub admin: Option<Token>,
-    /// Makes a viewer of who knows it.
+    /// The token of viewers.
     pub viewer: Option<Token>,
-    /// Nobody changes anything.
+    /// No caller may make changes.
     pub read_only: bool,
     /// The functions that visitors may call.
     pub public_functions: BTreeSet<String>,
-    /// How often a visitor's address may do so.
+    /// The rate limit of calls for each visitor's address.
     pub public_calls_per_minute: u32,
-    /// How often a visitor's address may look at something.
+    /// The rate limit of reads for each visitor's address.
     pub public_reads_per_minute: u32,
-    /// Where people reach it by name.
+    /// The public addresses of the server.
     pub public_url: Option<PublicUrl>,
-    /// It may listen beyond this machine without a token.
+    /// Allows listening on other addresses than loopback without a token.
     pub insecure_open: bool,
-    /// How many proxies stand in front, each of which adds the address that it saw to `X-Forwarded-For`.
+    /// How many proxies are in front, each of which appends the address that it saw to `X-Forwarded-For`.
     pub proxies: usize,
 }
 
@@ -54,7 +54,7 @@ impl Default for AccessSettings {
 
 impl AccessSettings {
     /// # Errors
-    /// Every setting that cannot be used.
+    /// Every invalid setting.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(lookup);
         let default = Self::default();
@@ -110,12 +110,12 @@ impl AccessSettings {
         reader.finish(settings)
     }
 
-    /// There is no token, so everybody may do everything.
+    /// There is no token, so every caller may do everything.
     pub fn is_open(&self) -> bool {
         self.admin.is_none() && self.viewer.is_none()
     }
 
-    /// Whose token it is. Both are compared, in a time that does not depend on what is right about it.
+    /// The role of a token. Both tokens are compared, in constant time.
     pub(crate) fn role_of(&self, given: &str) -> Option<Role> {
         let is = |token: &Option<Token>| token.as_ref().is_some_and(|token| token.matches(given));
         let (admin, viewer) = (is(&self.admin), is(&self.viewer));
@@ -147,7 +147,7 @@ fn token(reader: &mut Reader<'_>, name: &'static str, in_file: &'static str) -> 
     Some(Token(text))
 }
 
-/// An access token. It is never shown, and compared in a time that does not depend on how much of it is right.
+/// An access token. It is never printed, and is compared in constant time.
 #[derive(Clone)]
 pub struct Token(String);
 

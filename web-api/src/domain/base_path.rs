@@ -1,18 +1,19 @@
-//! The path below which everything lies where Spiral has only a part of a host: `/spiral` for
-//! `https://ops.example.org/spiral/`, and links that begin with it.
+//! The base path of a Spiral that has only a part of a host, `/spiral` for `https://ops.example.org/spiral/`,
+//! and links that start with it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use tokio::task_local;
 
-/// What lies at the root. Below one of these nobody could tell whether a proxy has taken the base path away already.
+/// Paths at the root. Below one of these it would be unclear whether a proxy has stripped the base path
+/// already.
 const TAKEN: [&str; 6] = ["api", "assets", "healthz", "readyz", "metrics", "nginx-health"];
-/// Longer is a mistake.
+/// The longest base path.
 const LONGEST: usize = 200;
 
 task_local! {
-    /// That of the server whose request the task answers.
+    /// The base path of the server that handles the current request.
     static CURRENT: BasePath;
 }
 
@@ -20,7 +21,7 @@ task_local! {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(String);
 
-/// Why a text is none.
+/// Why a text is not a base path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BasePathError {
     #[error(
@@ -70,20 +71,20 @@ impl BasePath {
         self.0.is_empty()
     }
 
-    /// Where callers reach what lies at `path` here.
+    /// The address of `path` for clients.
     pub fn link(&self, path: &str) -> String {
         format!("{self}{path}")
     }
 }
 
-/// Where callers reach what lies at `path` of the server whose request this task answers.
+/// The address of `path` for the client of the current request.
 pub fn link(path: &str) -> String {
     CURRENT
         .try_with(|base| base.link(path))
         .unwrap_or_else(|_outside| path.to_owned())
 }
 
-/// Answers a request below `base`: [`link`] knows it meanwhile.
+/// Handles a request with `base` as the base path that [`link`] uses.
 pub async fn below<F: Future>(base: BasePath, answering: F) -> F::Output {
     CURRENT.scope(base, answering).await
 }

@@ -1,22 +1,22 @@
-//! What becomes of a schedule's runs that were missed.
+//! The catch-up policy of a schedule: what happens to missed runs.
 
 use std::str::FromStr;
 
 use chrono::TimeDelta;
 
-/// A run that is later than this was missed: nobody was there to start it. A restart does not take as long.
+/// A run that is later than this counts as missed. A restart is faster.
 pub const LATE: TimeDelta = TimeDelta::minutes(1);
-/// Missed runs that [`CatchUp::All`] makes up for.
+/// The most missed runs that [`CatchUp::All`] makes.
 pub const MADE_UP: usize = 1_000;
 
-/// What becomes of the runs that nobody was there to start.
+/// What happens to missed runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUp {
-    /// They are left out.
+    /// They are skipped.
     Skip,
-    /// One run stands for all of them.
+    /// One run replaces all of them.
     Once,
-    /// Each of them is made up for, up to [`MADE_UP`].
+    /// Each of them is made, up to [`MADE_UP`].
     All,
 }
 

@@ -1,10 +1,10 @@
-//! When a schedule is due: a cron text in a time zone, or `@every` with a distance. Pure rules: the moments that are
-//! asked about come from the caller.
+//! The due times of a schedule: a cron expression in a time zone, or `@every` with an interval. Pure rules:
+//! the caller passes the current time.
 //!
-//! When the clocks of the zone change, a schedule for fixed times of day runs once all the same: at the first moment
-//! after the change when its time does not exist, and the first time when it exists twice. One that repeats (a `*` or a
-//! step in hours, minutes or seconds) follows the clock on the wall: it leaves out what does not exist, and runs in both
-//! of what exists twice.
+//! When the clocks of the zone change, a schedule for fixed times of day still runs once: at the first moment
+//! after the change when its time is skipped, and the first time when it occurs twice. A repeating schedule
+//! (a `*` or a step in hours, minutes or seconds) follows the local time: it leaves out the skipped hour, and
+//! runs in both of a repeated hour.
 
 #[cfg(test)]
 mod clock_changes;
@@ -19,11 +19,11 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-/// The longest cron text, in bytes: a list of all minutes fits.
+/// The longest cron expression, in bytes: a list of all minutes fits.
 pub const TEXT_MAX: usize = 256;
-/// So many times of day are kept apart; more of them repeat rather than being fixed.
+/// The most times of day that are treated as fixed; a schedule with more counts as repeating.
 const TIMES_OF_DAY: usize = 24;
-/// Steps from one due time to the next that a search for the latest one takes.
+/// The most steps of a search for the latest due time.
 const STEPS: usize = 1_000;
 
 const NICKNAMES: [(&str, &str); 7] = [
@@ -68,7 +68,7 @@ pub fn parse_zone(name: &str) -> Result<Tz, String> {
 }
 
 impl Timing {
-    /// Reads a cron text of five fields, six with the seconds first, or one that begins with `@`.
+    /// Parses a cron expression of five fields, six with the seconds first, or one that starts with `@`.
     ///
     /// # Errors
     /// A message that can stand beside the field.
@@ -95,7 +95,7 @@ impl Timing {
         Ok(Self { text, zone, rule })
     }
 
-    /// The text with single spaces.
+    /// The expression with single spaces.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -108,12 +108,12 @@ impl Timing {
         }
     }
 
-    /// The first due time of a schedule that begins at `now`.
+    /// The first due time of a schedule that starts at `now`.
     pub fn first(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.following(now.trunc_subsecs(0))
     }
 
-    /// The due time that comes after `due`, which is one.
+    /// The due time after the due time `due`.
     pub fn following(&self, due: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match &self.rule {
             Rule::Every(distance) => due.checked_add_signed(*distance),
@@ -132,7 +132,7 @@ impl Timing {
         }
     }
 
-    /// The first due time later than `now` and later than `due`, which is one.
+    /// The first due time later than `now` and later than the due time `due`.
     pub fn after(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if now < due {
             return self.following(due);
@@ -143,7 +143,7 @@ impl Timing {
         }
     }
 
-    /// The first due time later than `now`, where `due`, which is one, lies beyond it. `@every` keeps its step.
+    /// The first due time later than `now`, where the due time `due` is later still. `@every` keeps its step.
     pub fn before(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match &self.rule {
             Rule::Every(distance) => {
@@ -156,8 +156,8 @@ impl Timing {
         }
     }
 
-    /// The latest due time not later than `now`; `due` is one. Of a cron text that was due a thousand times since, the
-    /// answer may be an earlier one, unless there is one within the last minute.
+    /// The latest due time not later than `now`, from the due time `due` on. For a cron expression with a
+    /// thousand due times since, it may be an earlier one, unless there is one within the last minute.
     pub fn latest(&self, due: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         if let Rule::Every(distance) = &self.rule {
             let times = (now - due).num_seconds().max(0) / distance.num_seconds();
@@ -170,7 +170,7 @@ impl Timing {
                 _ => return latest,
             }
             if step == STEPS / 2 {
-                // Half of the steps are kept for the end.
+                // Half of the steps are kept for the last minute.
                 let recent = self.following(now - TimeDelta::minutes(1));
                 latest = recent
                     .filter(|recent| *recent <= now)
@@ -218,7 +218,7 @@ impl Rule {
         );
         let count = seconds.len() * minutes.len() * hours.len();
         let mut times = Vec::new();
-        // The library knows a fixed time of day only when it is a single one.
+        // The library recognizes a fixed time of day only when it is a single one.
         if !repeats && (2..=TIMES_OF_DAY).contains(&count) {
             for hour in &hours {
                 for minute in &minutes {

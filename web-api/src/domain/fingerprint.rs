@@ -1,13 +1,13 @@
-//! What errors have in common: their messages without what differs from one to the next. Two errors of one function
-//! have the same fingerprint when only numbers, ids, addresses and quoted texts tell them apart. Pure, and the same in
-//! every version: rows keep it.
+//! Fingerprints of errors: two errors of one function have the same fingerprint when their messages differ
+//! only in numbers, ids, addresses and quoted texts. Pure, and unchanged in every version, because rows store
+//! it.
 
 use std::hash::Hasher as _;
 
 use fnv::FnvHasher;
 use std::{fmt, net::IpAddr, net::SocketAddr, str::FromStr};
 
-/// Characters of a pattern. Messages that are the same up to here are the same.
+/// The longest pattern, in characters. Messages that differ only after it have the same fingerprint.
 const LONGEST: usize = 500;
 const NUMBER: &str = "<number>";
 const ID: &str = "<id>";
@@ -24,7 +24,7 @@ pub struct Fingerprint(u64);
 pub struct ParseFingerprintError(String);
 
 impl Fingerprint {
-    /// Of an error with this pattern.
+    /// The fingerprint of an error with this pattern.
     pub fn of(function: &str, kind: &str, pattern: &str) -> Self {
         let mut hasher = FnvHasher::default();
         for text in [function, "\0", kind, "\0", pattern] {
@@ -58,7 +58,7 @@ pub fn pattern(message: &str) -> String {
     let mut place = 0;
     while let Some(character) = characters.get(place).copied() {
         if character.is_whitespace() {
-            // However it was laid out.
+            // Any white space counts as one blank.
             if !pattern.is_empty() && !pattern.ends_with(' ') {
                 pattern.push(' ');
             }
@@ -82,7 +82,7 @@ pub fn pattern(message: &str) -> String {
     pattern
 }
 
-/// The place after a text in quotes that begins here. The apostrophe in a word begins none.
+/// The position after the quoted text that starts here. An apostrophe within a word starts none.
 fn quoted(characters: &[char], place: usize) -> Option<usize> {
     let quote = characters[place];
     let within_a_word = place > 0 && characters[place - 1].is_alphanumeric();
@@ -220,7 +220,7 @@ mod tests {
     fn a_fingerprint_is_one_text_and_stays_the_same() {
         let fingerprint = Fingerprint::of("fibonacci", "error", &pattern("timed out after 5s"));
         assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
-        // Rows have it: another way to compute it would tear groups apart.
+        // Rows store these values: another computation would split existing groups.
         assert_eq!(
             fingerprint,
             Fingerprint::of("fibonacci", "error", "timed out after <number>s")

@@ -1,16 +1,17 @@
-//! How long things took, as counts in fixed buckets: histograms of many processes and minutes add up to one, and are small.
+//! Histograms of durations with fixed buckets: small, and those of many processes and minutes can be added.
 //!
-//! Eight buckets an octave of milliseconds, so that a percentile is off by less than 5 %. Knows nothing of SQL.
+//! Eight buckets per doubling of milliseconds, so that a percentile has an error of less than 5 %. Knows no
+//! SQL.
 
 use std::time::Duration;
 
-/// In each doubling.
+/// Buckets per doubling.
 const STEPS: f64 = 8.0;
 
-/// Counts of times. The empty one is that of nothing.
+/// Counts of durations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// As many as there have to be: the last one is not 0.
+    /// Only as many as needed: the last one is not 0.
     buckets: Vec<u64>,
 }
 
@@ -25,8 +26,9 @@ impl Histogram {
         }
     }
 
-    /// The same with what [`Histogram::to_bytes`] wrote: thousands are added up for one answer. What cannot be read counts
-    /// nothing: a number that is missing harms less than a page that is.
+    /// Adds a histogram in the form of [`Histogram::to_bytes`] without building it first, since one response
+    /// may add up thousands. Invalid bytes are ignored, since a missing number does less harm than a failed
+    /// page.
     pub fn add_bytes(&mut self, bytes: &[u8]) {
         let mut bytes = bytes.iter();
         while let Some(bucket) = bytes.next() {
@@ -52,7 +54,7 @@ impl Histogram {
         self.buckets[bucket] = self.buckets[bucket].saturating_add(count);
     }
 
-    /// The buckets with something in them, the lowest first.
+    /// The buckets that are not empty, the lowest first.
     fn filled(&self) -> impl Iterator<Item = (u8, u64)> {
         let counts = (0_u8..=u8::MAX).zip(self.buckets.iter().copied());
         counts.filter(|(_, count)| *count > 0)
@@ -62,7 +64,7 @@ impl Histogram {
         self.buckets.iter().sum()
     }
 
-    /// The time that this part of all took at most, from 0 to 1; `None` of nothing.
+    /// The longest duration within this fraction (0 to 1) of all; `None` when the histogram is empty.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         #[expect(
             clippy::cast_precision_loss,

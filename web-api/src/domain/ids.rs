@@ -1,4 +1,4 @@
-//! The identities of batches and schedules. That of a job is [`jobs::job::JobId`].
+//! The ids of batches and schedules. That of a job is [`jobs::job::JobId`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use jobs::job::JobId;
 use ulid::Ulid;
 
-/// The identity of a batch: a ULID, as that of a job.
+/// The id of a batch: a ULID, like that of a job.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(JobId);
 
@@ -26,7 +26,7 @@ impl BatchId {
         Self(JobId::new())
     }
 
-    /// The time at which the id was made, to the millisecond.
+    /// The creation time in the id, to the millisecond.
     pub fn created_at(self) -> DateTime<Utc> {
         self.0.created_at()
     }
@@ -55,7 +55,7 @@ impl FromStr for BatchId {
     }
 }
 
-/// The identity of a schedule: a ULID.
+/// The id of a schedule: a ULID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScheduleId(Ulid);
 
@@ -90,7 +90,7 @@ impl FromStr for ScheduleId {
     type Err = NoScheduleId;
 
     fn from_str(text: &str) -> Result<Self, NoScheduleId> {
-        // One schedule, one address: the canonical form alone.
+        // Only the canonical form is accepted, so that a schedule has one address.
         let id = Ulid::from_string(text).ok().filter(|id| id.to_string() == text);
         id.map(Self).ok_or(NoScheduleId)
     }

@@ -1,5 +1,5 @@
-//! Which jobs a list or an action is about. [`search`](super::search) reads it from a text and writes it as one; the
-//! database turns it into SQL.
+//! The filter of a list of jobs or a bulk action. [`search`](super::search) parses it from a text and prints
+//! it as one; the database layer turns it into SQL.
 
 use chrono::{DateTime, Utc};
 use jobs::job::{JobId, JobState, Priority, QueueName};
@@ -9,7 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::ids::{BatchId, ScheduleId};
 use super::tag::Tag;
 
-/// Which jobs: those that fit everything that is set.
+/// A filter: a job must match everything that is set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobFilter {
     /// Jobs with one of these ids; empty is all.
@@ -20,29 +20,29 @@ pub struct JobFilter {
     /// Jobs whose latest error is of this kind.
     pub failure: Option<Fingerprint>,
     pub queue: Option<QueueName>,
-    /// Jobs that are marked with all of these.
+    /// Jobs with all of these tags.
     pub tags: Vec<Tag>,
     pub priority: Option<Priority>,
     pub batch: Option<BatchId>,
-    /// Jobs that this schedule made.
+    /// Jobs of this schedule.
     pub schedule: Option<ScheduleId>,
-    /// Jobs that this worker had last.
+    /// Jobs that this worker ran last.
     pub worker: Option<String>,
     pub created: Span,
     pub finished: Span,
-    /// What the message of the last error has in it, all of them, in capitals or not.
+    /// Texts that the latest error message must contain, all of them, in any case.
     pub words: Vec<String>,
     pub input: Vec<InputTest>,
 }
 
-/// A stretch of time: from a moment on, and before another.
+/// A time range: from a moment on (inclusive), and before another (exclusive).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     pub from: Option<DateTime<Utc>>,
     pub before: Option<DateTime<Utc>>,
 }
 
-/// What a value in the input must be. The path leads through the fields of objects.
+/// A condition on a value in the input. The path leads through the fields of objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputTest {
     pub path: Vec<String>,

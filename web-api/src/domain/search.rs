@@ -1,5 +1,6 @@
-//! The search over jobs as people write it: `state:dead function:fibonacci index>1000 "timed out"`. Reads a
-//! [`JobFilter`](crate::domain::job_filter::JobFilter) from a text and writes it as one; a filter that is written and read again is the same.
+//! The search over jobs: `state:dead function:fibonacci index>1000 "timed out"`. Parses a
+//! [`JobFilter`](crate::domain::job_filter::JobFilter) from a text and prints it as one; parsing what was
+//! printed gives the same filter.
 //!
 //! | term | means |
 //! | --- | --- |
@@ -30,9 +31,9 @@ use crate::domain::job_filter::Test;
 
 /// The longest text of a search, in characters.
 pub const LONGEST: usize = 2_000;
-/// Words, and values in the input, in one search: each is a condition in SQL.
+/// The most words, and the most values in the input, in one search: each is a condition in SQL.
 const MOST_TERMS: usize = 32;
-/// Names in the path to a value in the input.
+/// The most names in the path to a value in the input.
 const DEEPEST: usize = 8;
 
 /// The terms that are not about the input.
@@ -45,12 +46,12 @@ const NAMES: [&str; 14] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("character {at}: {message}")]
 pub struct SearchError {
-    /// Where it is wrong: the number of the character, counted from 1.
+    /// The position of the error: the number of the character, from 1.
     pub at: usize,
     pub message: String,
 }
 
-/// What stands between a name and a value.
+/// The operator between a name and a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Is,
@@ -61,7 +62,7 @@ enum Sign {
 }
 
 impl Sign {
-    /// The longer ones first: one begins with another.
+    /// The longer ones first, since one is a prefix of another.
     const ALL: [(&'static str, Self); 5] = [
         (">=", Self::AtLeast),
         ("<=", Self::AtMost),
@@ -87,7 +88,7 @@ fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }
 
-/// The first character of a name. No digit: an element of an array is not reached by its place.
+/// The first character of a name. Not a digit: elements of arrays cannot be searched by their index.
 fn begins_name(character: char) -> bool {
     character.is_ascii_alphabetic() || character == '_'
 }

@@ -1,4 +1,4 @@
-//! Tags: what callers mark jobs with, so that they find them again by what they mean (a customer, a release, an import).
+//! Tags: labels that callers give to jobs to find them later (a customer, a release, an import).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +8,14 @@ use unicode_normalization::char::is_combining_mark;
 
 /// The longest tag, in characters.
 pub const LONGEST: usize = 64;
-/// Tags of one job.
+/// The most tags of one job.
 pub const MOST: usize = 10;
 /// Of a character as it may be sent, with its marks apart.
 const MOST_BYTES: usize = 16;
 
-/// 1 to 64 letters and digits of any script and `_ - . : / @ + # =`: what a search takes without quotes, and a list parts
-/// with commas. A letter that can be written in two ways is one letter: tags are kept in Unicode's normal form C.
+/// 1 to 64 letters and digits of any script and `_ - . : / @ + # =`: characters that need no quotes in a
+/// search, and no escape in a list with commas. Tags are stored in Unicode's normal form C, so that a letter
+/// with two spellings is one letter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
@@ -37,7 +38,7 @@ impl FromStr for Tag {
             // Many scripts write vowels as marks on letters.
             character.is_alphanumeric() || is_combining_mark(character) || "_-.:/@+#=".contains(character)
         };
-        // Normal forms change the length: what is far too long needs none.
+        // Normalization changes the length, so a text that is far too long is refused before it.
         if text.len() <= LONGEST * MOST_BYTES {
             let tag: String = text.nfc().collect();
             if (1..=LONGEST).contains(&tag.chars().count()) && tag.chars().all(good) {

@@ -1,13 +1,14 @@
-//! Times as callers write them. Every field, parameter and search term that takes a time is read here.
+//! Parses the times that callers send. Every field, parameter and search term that takes a time uses it.
 
 use chrono::{DateTime, Datelike as _, SubsecRound as _, Timelike as _, Utc};
 
-/// What a time looks like, for messages.
+/// The format of a time, for error messages.
 pub const EXAMPLE: &str = "2026-01-02T03:04:05Z";
 
-/// An RFC 3339 time, to the millisecond, as ids and rows tell it, within the years that ids and both databases know.
+/// An RFC 3339 time, to the millisecond, as in ids and rows, within the years that ids and both databases
+/// support.
 ///
-/// Second 60 is refused, though RFC 3339 has it: neither the databases nor browsers know that second.
+/// Second 60 is refused, though RFC 3339 allows it: neither the databases nor browsers support it.
 pub fn read(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     if is_leap(&time) {
@@ -26,7 +27,7 @@ pub fn without_leap_second(time: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
-/// How chrono tells a second 60: as more than a thousand milliseconds of the one before.
+/// chrono represents second 60 as more than a thousand milliseconds of the second before.
 fn is_leap(time: &DateTime<Utc>) -> bool {
     time.nanosecond() >= 1_000_000_000
 }

@@ -1,4 +1,5 @@
-//! The routes of the original demo: ask for a Fibonacci number, see which were asked for and which are known.
+//! The routes of the original demo: request a Fibonacci number, list the requested indices and the computed
+//! values.
 
 use jobs::job::JobState;
 use jobs::json::Json;
@@ -20,12 +21,12 @@ use crate::http::state::AppState;
 
 const EXAMPLE: &str = "{\"index\": 90}";
 const FIBONACCI: &str = "fibonacci";
-/// How many indices the list shows.
+/// The length of the list of indices.
 const MOST_SHOWN: u64 = 1_000;
-/// How many values the list shows: shortened, they are a few megabytes at most.
+/// The length of the list of values: shortened, they take a few megabytes at most.
 const MOST_VALUES: usize = 5_000;
 
-/// Ask for a Fibonacci number
+/// Request a Fibonacci number
 #[endpoint(
     operation_id = "ask_value",
     tags("values"),
@@ -36,20 +37,22 @@ const MOST_VALUES: usize = 5_000;
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the call."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the worker continues it."),
     ),
-    request_body(content = NewValue, description = "Which number."),
+    request_body(content = NewValue, description = "The index of the number."),
     responses(
-        (status_code = 200, description = "Waited, and the value is there.", body = Value),
+        (status_code = 200, description = "The job is finished; with its value.", body = Value),
         (status_code = 202, description = "The job is recorded and will run.", body = Value,
-            headers(("Location" = String, description = "Where the job can be read."))),
-        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
+            headers(("Location" = String, description = "The path of the job."))),
+        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 415, description = "The body is not `application/json`.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 422, description = "The index is not a whole number within the limits.", body = Problem,
+        (status_code = 422, description = "The index is not a whole number within the limits.",
+            body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 429, description = "As many jobs wait in the queue as may; try again after `Retry-After` seconds.",
+        (status_code = 429, description = "The queue is full; try again after `Retry-After` seconds.",
             body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
         (status_code = 503, description = "The job could not be recorded; try again after `Retry-After` seconds.",
@@ -89,9 +92,9 @@ pub async fn ask(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
     .replayed(replayed))
 }
 
-/// The indices that were asked for
+/// List the requested indices
 ///
-/// At most 1,000, the latest first.
+/// At most 1,000, newest first.
 #[endpoint(
     operation_id = "list_indices",
     tags("values"),
@@ -109,7 +112,7 @@ pub async fn all(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     .tagged())
 }
 
-/// The values that are known
+/// List the computed values
 ///
 /// Index to value. Values of more than 1,000 digits are shortened in the middle with "…".
 #[endpoint(

@@ -1,5 +1,5 @@
-//! The JSON shapes of the HTTP API: what goes over the wire, with the descriptions that end up in the OpenAPI document.
-//! They hold no logic and never leave the HTTP half: store and queue have types of their own.
+//! The JSON types of the HTTP API, with the descriptions of the OpenAPI document. They hold no logic and stay
+//! within the HTTP layer: database and queue have types of their own.
 
 pub mod audit;
 pub mod batches;

@@ -1,4 +1,4 @@
-//! What can go wrong with a request. The only place that picks an HTTP status.
+//! The errors of requests. The only place that picks an HTTP status.
 
 mod convert;
 mod status;
@@ -15,10 +15,10 @@ use crate::domain::base_path::link;
 use crate::http::dto::problems::FieldError;
 use jobs::error::chain;
 
-/// A cause that is told to the log and never to the caller.
+/// A cause that is logged and never sent to the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why a request gets no good answer. The text of each is what the caller reads as `detail`.
+/// Why a request fails. The text of each variant is the `detail` of the problem.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     #[error(
@@ -167,7 +167,7 @@ impl ApiError {
         Self::Internal { cause: cause.into() }
     }
 
-    /// The error for a status that Salvo set by itself.
+    /// The error for a status that Salvo set itself.
     pub fn from_status(status: StatusCode, req: &Request) -> Self {
         let path = req.uri().path().to_owned();
         match status {
@@ -200,7 +200,7 @@ impl ApiError {
         }
     }
 
-    /// Tells the log what the caller must not know. Callers' own mistakes are in the request line already.
+    /// Logs the internal cause. The caller's own mistakes are in the request's log line already.
     pub(crate) fn log(&self) {
         if let Self::Unavailable { what, cause } = self {
             tracing::warn!(what, error = %chain(cause.as_ref()), "a part of the service is away");
@@ -212,7 +212,7 @@ impl ApiError {
     }
 }
 
-/// Rounded up: who comes back after so long is not too early.
+/// Rounded up, so that a caller who waits that long is not too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
@@ -234,6 +234,6 @@ fn list(fields: &[FieldError]) -> String {
 }
 
 impl EndpointOutRegister for ApiError {
-    /// Every endpoint names its problems itself, with the words that fit it.
+    /// Every endpoint declares its problems itself, with descriptions of its own.
     fn register(_components: &mut Components, _operation: &mut Operation) {}
 }

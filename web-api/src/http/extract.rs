@@ -1,4 +1,4 @@
-//! Reads bodies and queries, and says exactly what is wrong with them.
+//! Reads bodies and queries, and reports exactly what is wrong with them.
 
 pub mod caller;
 pub mod fields;

@@ -1,4 +1,4 @@
-//! Whether the process lives, whether it can work, and its metrics.
+//! Liveness, readiness and metrics of the process.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use jobs::error::chain;
 
-/// A part that takes longer to answer is as good as away.
+/// The timeout of each check.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The recorder looks twice a second; past this it is stuck.
+/// The recorder polls twice a second; after this time without a poll it is stuck.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(10);
 
-/// Is the process alive?
+/// Read the liveness of the process
 #[endpoint(
     operation_id = "healthz",
     tags("health"),
-    responses((status_code = 200, description = "It is.", body = Health)),
+    responses((status_code = 200, description = "The process is alive.", body = Health)),
 )]
 pub async fn healthz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let started = AppState::of(depot)?.started;
@@ -36,16 +36,16 @@ pub async fn healthz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     })
 }
 
-/// Can the process do its work?
+/// Read the readiness of the process
 ///
-/// Looks at SQL, which has to take writes as well, at Redis and at the recorder's last poll. Warnings do not make it
-/// unready: they tell what an operator should set right before it costs jobs.
+/// Checks that SQL accepts writes, that Redis responds, and that the recorder polls. Warnings do not make the
+/// process unready: they list settings that an operator should fix, because they can lose jobs later.
 #[endpoint(
     operation_id = "readyz",
     tags("health"),
     responses(
-        (status_code = 200, description = "It can.", body = Readiness),
-        (status_code = 503, description = "A part is away.", body = Readiness),
+        (status_code = 200, description = "The process is ready.", body = Readiness),
+        (status_code = 503, description = "A dependency is not available.", body = Readiness),
     ),
 )]
 pub async fn readyz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
@@ -57,7 +57,7 @@ pub async fn readyz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let sql = check_of("sql", sql.map(|ping| ping.map_err(|error| chain(&error))));
     let mut redis = check_of("redis", redis.map(|ping| ping.map_err(|error| chain(&error))));
     let warnings: Vec<_> = state.redis_warnings.current();
-    // It is no reason to take this process away from its callers: their jobs are kept in the database.
+    // A full Redis does not make the process unready: new jobs are kept in the database.
     let full = warnings
         .iter()
         .find(|warning| matches!(warning.kind, ServerWarningKind::Full { .. }));
@@ -81,7 +81,7 @@ pub async fn readyz(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     )
 }
 
-/// What an operator should set right.
+/// The settings that an operator should fix.
 fn all_warnings(state: &Inner, of_redis: &[ServerWarning]) -> Vec<String> {
     let of_redis = of_redis.iter().map(ToString::to_string);
     let of_sql = state.store.refusals().into_iter();

@@ -1,4 +1,4 @@
-//! Asks a server whether it is alive, for container runtimes: the image needs no other program for it.
+//! A health check for container runtimes: the image needs no other program for it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// # Errors
-/// When the server does not answer, or not well.
+/// When the server does not respond, or is not healthy.
 pub fn check(listen: SocketAddr) -> anyhow::Result<()> {
     let address = reachable(listen);
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
@@ -31,7 +31,7 @@ pub fn check(listen: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a server that listens everywhere can be reached from here.
+/// A loopback address for a server that listens on all addresses.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

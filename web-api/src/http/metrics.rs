@@ -13,18 +13,18 @@ use jobs::error::chain;
 
 const REQUEST_SECONDS: &str = "spiral_http_request_duration_seconds";
 
-/// Seconds: from an answer out of memory to a long wait for an outcome.
+/// Seconds: from a response out of memory to a long wait for an outcome.
 const BUCKETS: [f64; 13] = [
     0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
 ];
 
-/// How often what was counted is summed up, so that nothing piles up when nobody reads the metrics.
+/// How often recorded samples are summed up, so that they do not pile up when the metrics are not scraped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Begins to collect. All servers of a process share one collection.
+/// Starts the collection, which all servers of a process share.
 ///
 /// # Errors
-/// When another library collects already.
+/// When another recorder is installed already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
     let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +33,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)?
-        // A quantile of one process cannot be added to that of another; buckets can.
+        // Quantiles of several processes cannot be added; buckets can.
         .set_buckets_for_metric(Matcher::Suffix("_wait_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;
     describe();
@@ -85,14 +85,14 @@ fn describe() {
     metrics::gauge!("spiral_build_info", "version" => version::VERSION).set(1.0);
 }
 
-/// Sums up now and then, until the shutdown.
+/// Sums up the samples from time to time, until the shutdown.
 pub async fn upkeep(handle: PrometheusHandle, shutdown: CancellationToken) {
     while tokio::time::timeout(UPKEEP, shutdown.cancelled()).await.is_err() {
         handle.run_upkeep();
     }
 }
 
-/// One request was answered.
+/// Records a request.
 pub fn request(method: &Method, matched: &str, status: u16, took: Duration) {
     let labels = [
         ("method", method_label(method).to_owned()),
@@ -102,7 +102,7 @@ pub fn request(method: &Method, matched: &str, status: u16, took: Duration) {
     metrics::histogram!(REQUEST_SECONDS, &labels).record(took.as_secs_f64());
 }
 
-/// The method as a label: callers may invent methods, so the set is closed here.
+/// The method as a label. Clients may invent methods, so the set of labels is fixed here.
 fn method_label(method: &Method) -> &str {
     match method.as_str() {
         name @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => name,
@@ -110,7 +110,7 @@ fn method_label(method: &Method) -> &str {
     }
 }
 
-/// Everything as text, the numbers of the queues as of now.
+/// All metrics as text, with the current numbers of the queues.
 pub async fn render(state: &Inner) -> String {
     #[expect(clippy::cast_precision_loss, reason = "no server has 2^53 of anything")]
     let number = |count: u64| count as f64;
@@ -130,7 +130,7 @@ pub async fn render(state: &Inner) -> String {
             ("scheduled", depth.map(|depth| depth.scheduled)),
             ("running", depth.map(|depth| depth.running)),
         ];
-        // What is not known is no number: an old one would look like a queue that stands still.
+        // An unknown number is left out: an old one would look like a queue without progress.
         for (job_state, count) in counts {
             metrics::gauge!("spiral_jobs", "queue" => name.clone(), "state" => job_state)
                 .set(count.map_or(f64::NAN, number));
@@ -147,7 +147,8 @@ pub async fn render(state: &Inner) -> String {
     state.metrics.render()
 }
 
-/// Tells the memory of the Redis servers. 1 when one of them is full, and no number when it is not known.
+/// Sets the memory gauges of the Redis servers. Returns 1 when one of them is full, and NaN when it is not
+/// known.
 async fn redis_memory(state: &Inner) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no server has 2^53 bytes")]
     let number = |count: u64| count as f64;

@@ -1,5 +1,5 @@
-//! The OpenAPI document, made from the endpoints. `web-api/openapi.json` is a committed copy of it, from which the
-//! frontend's types are generated; a test compares the two.
+//! The OpenAPI document, made from the endpoints. `web-api/openapi.json` is a committed copy of it, from
+//! which the frontend's types are generated; a test compares the two.
 
 mod bodies;
 pub mod docs;
@@ -36,29 +36,29 @@ pub fn document() -> OpenApi {
     let token = Http::new(HttpAuthScheme::Bearer)
         .description("The token of admins (`SPIRAL_ADMIN_TOKEN`) or viewers (`SPIRAL_VIEWER_TOKEN`), where the server has any.");
     let token = SecurityScheme::Http(token);
-    let session = ApiKeyValue::with_description(COOKIE, "What a browser gets by `POST /api/v1/session`.");
+    let session = ApiKeyValue::with_description(COOKIE, "The cookie set by `POST /api/v1/session`.");
     let session = SecurityScheme::ApiKey(ApiKey::Cookie(session));
     document = document
         .add_security_scheme("token", token)
         .add_security_scheme("session", session)
-        // None, or one of these: which of them it has to be is the server's setting.
+        // None or one of these; the server's settings decide which is required.
         .security([
             SecurityRequirement::default(),
             SecurityRequirement::new::<&str, [&str; 0], &str>("token", []),
             SecurityRequirement::new::<&str, [&str; 0], &str>("session", []),
         ])
         .tags([
-            Tag::new("functions").description("What can be called, and calling it."),
-            Tag::new("jobs").description("Every call, and what became of it."),
+            Tag::new("functions").description("List and call the functions."),
+            Tag::new("jobs").description("Every call of a function, with its outcome."),
             Tag::new("workers").description("The processes that run jobs."),
-            Tag::new("monitoring").description("How everything is, and what happened over time."),
-            Tag::new("schedules").description("Calls that the clock makes again and again."),
-            Tag::new("batches").description("Many calls as one."),
-            Tag::new("audit").description("What operators have changed."),
-            Tag::new("session").description("Who one is."),
-            Tag::new("events").description("All jobs, live."),
+            Tag::new("monitoring").description("The current state of the system, and statistics over time."),
+            Tag::new("schedules").description("Recurring calls of functions."),
+            Tag::new("batches").description("Groups of jobs with a callback."),
+            Tag::new("audit").description("The changes of operators."),
+            Tag::new("session").description("Sign in, sign out, and the role of the caller."),
+            Tag::new("events").description("The live feed of all jobs."),
             Tag::new("values").description("The Fibonacci demo."),
-            Tag::new("health").description("For load balancers and people on call."),
+            Tag::new("health").description("Liveness, readiness and metrics."),
         ]);
     for item in document.paths.values_mut() {
         add_default_problem(item);
@@ -74,7 +74,7 @@ pub fn text() -> Result<String, serde_json::Error> {
     text_at(&BasePath::default())
 }
 
-/// The same, the way a server below this path serves it: with where its paths begin.
+/// The same for a server below this base path.
 pub fn text_at(base_path: &BasePath) -> Result<String, serde_json::Error> {
     let mut document = document();
     if !base_path.is_root() {
@@ -87,21 +87,21 @@ pub fn text_at(base_path: &BasePath) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
-/// The shapes inside the event stream, which no route mentions by itself.
+/// The types of the event stream, which no route refers to.
 fn describe_events(components: &mut Components) {
     JobPatch::to_schema(components);
     Refresh::to_schema(components);
     Problem::to_schema(components);
 }
 
-/// Says of an operation who may do it.
+/// Adds to an operation who has access.
 fn describe_access(document: &mut OpenApi, method: &Method, path: &str, access: Access) {
     let kind = match *method {
         Method::GET => PathItemType::Get,
         Method::POST => PathItemType::Post,
         Method::PATCH => PathItemType::Patch,
         Method::DELETE => PathItemType::Delete,
-        // Of the others none is in the document.
+        // Other methods are not in the document.
         _ => return,
     };
     let item = document.paths.get_mut(path);
@@ -112,7 +112,7 @@ fn describe_access(document: &mut OpenApi, method: &Method, path: &str, access: 
     }
 }
 
-/// Whatever else may happen, it comes as a problem.
+/// Any other error is a problem too.
 fn add_default_problem(item: &mut PathItem) {
     for operation in item.operations.values_mut() {
         let schema = RefOr::Ref(Ref::from_schema_name("Problem"));

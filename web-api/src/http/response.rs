@@ -1,4 +1,4 @@
-//! A good answer: a status, a body, JSON as a rule, and the few headers that go with it.
+//! A successful response: a status, a body, usually JSON, and a few headers.
 
 pub mod problem;
 
@@ -18,7 +18,7 @@ use crate::http::error::ApiError;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// What a handler answers when all went well.
+/// The successful response of a handler.
 #[derive(Debug)]
 pub struct ApiResponse {
     status: StatusCode,
@@ -32,7 +32,7 @@ impl ApiResponse {
         let body = serde_json::to_vec(body).map_err(ApiError::internal)?;
         let headers = vec![
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            // Every answer is a view of something that moves; a client may keep it, but must ask whether it still holds.
+            // The data changes: clients may keep a response, but must revalidate it.
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
         Ok(Self {
@@ -60,7 +60,7 @@ impl ApiResponse {
         }
     }
 
-    /// Adds where the thing that was made can be read: a path here, told as callers reach it.
+    /// Adds the address of the new resource: a path of this server, written with the base path.
     #[must_use]
     pub fn location(mut self, path: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(&base_path::link(path)) {
@@ -69,7 +69,7 @@ impl ApiResponse {
         self
     }
 
-    /// Says that an idempotency key was used for the same call before, and that this is the answer of that time.
+    /// Marks the response as that of an earlier call with the same idempotency key.
     #[must_use]
     pub fn replayed(mut self, replayed: bool) -> Self {
         if replayed {
@@ -79,7 +79,7 @@ impl ApiResponse {
         self
     }
 
-    /// Adds an `ETag`, and answers 304 without a body to a client that has this very answer already.
+    /// Adds an `ETag`, and responds 304 without a body to a client that has this response already.
     #[must_use]
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
@@ -87,7 +87,7 @@ impl ApiResponse {
     }
 }
 
-/// A hash with the length: enough to see that a list is the one the client has.
+/// A hash with the length: enough to recognize an unchanged response.
 fn tag_of(body: &[u8]) -> String {
     let mut hasher = FnvHasher::default();
     hasher.write(body);
@@ -129,7 +129,7 @@ impl Writer for ApiResponse {
 }
 
 impl EndpointOutRegister for ApiResponse {
-    /// Every endpoint names its answers itself.
+    /// Every endpoint declares its responses itself.
     fn register(_components: &mut Components, _operation: &mut Operation) {}
 }
 

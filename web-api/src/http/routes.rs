@@ -1,4 +1,4 @@
-//! THE list of paths: every endpoint of the HTTP API, where it is reached, and who may use it.
+//! THE list of paths: every endpoint of the HTTP API, its address, and who has access.
 
 use salvo::http::Method;
 use salvo::prelude::*;
@@ -30,7 +30,7 @@ pub fn described() -> Router {
         .push(routed("api", demo()))
 }
 
-/// Who may use which path with which method.
+/// The access of every path and method.
 pub fn declared() -> impl Iterator<Item = (Method, String, Access)> {
     everything().into_iter().flat_map(|(prefix, places)| {
         places.into_iter().flat_map(move |place| {
@@ -44,8 +44,8 @@ pub fn declared() -> impl Iterator<Item = (Method, String, Access)> {
     })
 }
 
-/// What may be done at a path. Salvo would also name the methods of a path with a parameter where a word stands that is a
-/// path of its own (`jobs/{id}` and `jobs/actions`).
+/// The methods of a path. Salvo alone would add the methods of a path with a parameter to those of a fixed
+/// path that also matches it (`jobs/{id}` and `jobs/actions`).
 pub fn methods_at(path: &str) -> Vec<Method> {
     let fitting = declared().filter_map(|(method, pattern, _)| Some((words_of(&pattern, path)?, method)));
     let fitting: Vec<(Vec<bool>, Method)> = fitting.collect();
@@ -56,7 +56,8 @@ pub fn methods_at(path: &str) -> Vec<Method> {
     there.map(|(_, method)| method).collect()
 }
 
-/// Which parts of a path the pattern names as they are; the others are parameters. `None` when it does not fit.
+/// Which parts of the path are fixed in the pattern; the others are parameters. `None` when it does not
+/// match.
 fn words_of(pattern: &str, path: &str) -> Option<Vec<bool>> {
     let (mut pattern, mut path) = (pattern.split('/'), path.trim_end_matches('/').split('/'));
     let mut words = Vec::new();
@@ -154,7 +155,7 @@ fn demo() -> Vec<Endpoint> {
     ]
 }
 
-/// Load balancers ask with HEAD as well.
+/// Load balancers use HEAD as well.
 fn health() -> Vec<Endpoint> {
     vec![
         at("healthz")
@@ -183,7 +184,7 @@ fn documents() -> Vec<Endpoint> {
     ]
 }
 
-/// A path and what may be done there. There is no way to add something without saying who may do it.
+/// A path and its endpoints. An endpoint cannot be added without its access.
 struct Endpoint {
     path: &'static str,
     any_host: bool,
@@ -205,7 +206,7 @@ fn at(path: &'static str) -> Endpoint {
 }
 
 impl Endpoint {
-    /// For probes and collectors, which ask for the server by its name in a network of containers, or by none of its own.
+    /// For probes and collectors, which reach the server by a name of a container network, or by address.
     fn under_any_name(self) -> Self {
         Self {
             any_host: true,
@@ -225,7 +226,7 @@ impl Endpoint {
         self.with(Method::POST, access, handler)
     }
 
-    /// A POST that may change nothing: its handler says what is recorded in the audit log.
+    /// A POST that may change nothing: its handler decides what is written to the audit log.
     fn post_audited(self, access: Access, handler: impl Handler) -> Self {
         self.audited(Method::POST, access, Audit::by_handler, handler)
     }

@@ -1,4 +1,4 @@
-//! The HTTP server: the layers around the endpoints, the socket, and an end in good order.
+//! The HTTP server: the layers around the endpoints, the socket, and a graceful shutdown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,34 +29,34 @@ mod slow_readers;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
-/// Connections at the same time; more wait.
+/// The most connections at the same time; further ones wait.
 const MOST_CONNECTIONS: usize = 10_000;
-/// Longer than the longest `?wait=`, and than the pause between the signs of life of the live feed.
+/// Longer than the longest `?wait=`, and than the keep-alive interval of the live feed.
 const IDLE: Duration = Duration::from_secs(90);
-/// A client that reads nothing for so long is gone, or as good as gone.
+/// A client that has read nothing for this long is disconnected.
 const STALLED: Duration = Duration::from_mins(1);
-/// How slowly an answer may be read: a megabyte within a minute.
+/// The slowest rate at which a response may be read: a megabyte within a minute.
 const MIN_READ_RATE: MinReadRate = MinReadRate {
     grace: Duration::from_secs(30),
     bytes_per_second: 32 << 10,
 };
-/// How long a client that was let in may take to send its first request once nobody else is let in.
+/// How long an accepted client may take to send its first request after the socket was closed.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How long requests may go on after the order to stop.
+/// The shutdown grace: how long running requests may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What pages may load: as nginx says it.
+/// The Content-Security-Policy, the same as nginx sends.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'";
 
-/// A socket that listens, before anybody is served.
+/// A listening socket, before any connection is accepted.
 pub struct Listening {
     acceptor: TcpAcceptor,
     address: SocketAddr,
 }
 
 impl Listening {
-    /// Takes the address, so that a server that cannot have it says so before it starts anything else.
+    /// Binds the address first, so that a server whose address is taken fails before it starts anything else.
     ///
     /// # Errors
     /// When the address is taken or not one of this machine.
@@ -67,7 +67,8 @@ impl Listening {
             TcpSocket::new_v6()?
         };
         socket.set_reuseaddr(true)?;
-        // Accepted connections inherit it: live events must not wait for the acknowledgement of the one before.
+        // Accepted connections inherit it: a live event must not wait for the acknowledgement of the previous
+        // one.
         socket.set_nodelay(true)?;
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
@@ -78,12 +79,12 @@ impl Listening {
         })
     }
 
-    /// The address with the port that it got.
+    /// The address, with the port that was assigned.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown`, and then until the requests that are under way are answered.
+    /// Serves until `shutdown`, and then until the running requests are finished.
     ///
     /// # Errors
     /// When the socket fails.
@@ -99,7 +100,7 @@ impl Listening {
         let handle = server.handle();
         let stop = async {
             closed.cancelled().await;
-            // Connections on which nothing has come yet would be cut with their first request under way.
+            // Connections without a request yet would be closed while their first request arrives.
             tokio::time::sleep(SETTLE).await;
             handle.stop_graceful(GRACE);
             std::future::pending::<()>().await;
@@ -111,7 +112,7 @@ impl Listening {
     }
 }
 
-/// The endpoints with everything around them. The order matters: the outermost layer comes first.
+/// The endpoints with all layers. The order matters: the outermost layer comes first.
 fn service(router: Router, state: AppState) -> Service {
     let base_path = state.settings().base_path.clone();
     Service::new(mount(&base_path, router))
@@ -126,7 +127,7 @@ fn service(router: Router, state: AppState) -> Service {
         .hoop(CatchPanic::new())
 }
 
-/// gzip for what is text and longer than a kilobyte. Never for live events: a compressor holds them back.
+/// gzip for text longer than a kilobyte. Never for live events, which a compressor would hold back.
 fn compression() -> Compression {
     let kinds = [
         mime::APPLICATION_JSON,

@@ -1,4 +1,4 @@
-//! What the handlers work with: one value, made at the start and shared by all requests.
+//! The state of the handlers: one value, made at the start and shared by all requests.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +48,7 @@ pub struct Inner {
     pub redis_warnings: RedisWarnings,
     pub metrics: PrometheusHandle,
     pub started: Instant,
-    /// Requests that wait for an outcome end with it.
+    /// Cancelled at the shutdown: requests that wait for an outcome end.
     pub shutdown: CancellationToken,
 }
 

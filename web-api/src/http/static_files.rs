@@ -1,6 +1,6 @@
-//! The static frontend, served as nginx serves it: assets with a hash in their name for a year, everything else asked
-//! for again each time, and a path that is no file is a page of the application. The page itself names its files from the
-//! root; below a base path it is sent with that before them.
+//! The static frontend, served as nginx serves it: assets with a hash in their name are cached for a year,
+//! everything else is revalidated, and a path without a file gets the application's page. The page refers to
+//! its files from the root; below a base path it is sent with that path before each address.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::domain::base_path::BasePath;
 use crate::http::error::ApiError;
 use crate::http::response::ApiResponse;
 
-/// Everything outside of the API's paths.
+/// All paths outside the API.
 pub(crate) fn router(folder: &Path, base_path: &BasePath) -> anyhow::Result<Router> {
     let page = folder.join("index.html");
     if !page.is_file() {
@@ -42,7 +42,7 @@ pub(crate) fn router(folder: &Path, base_path: &BasePath) -> anyhow::Result<Rout
         ))
 }
 
-/// Files, and for every other path the page of the application.
+/// Files, and the application's page for every other path.
 struct Pages {
     files: StaticDir,
     page: PathBuf,
@@ -60,7 +60,7 @@ impl Handler for Pages {
             }
             res.take_body();
         }
-        // Read each time: a new build is served without a new start.
+        // Read on each request, so that a new build is served without a restart.
         let answer = match tokio::fs::read_to_string(&self.page).await {
             Ok(page) => ApiResponse::html(below(&self.base_path, page)).tagged(),
             Err(error) => return ApiError::internal(error).write(req, depot, res).await,
@@ -78,7 +78,7 @@ fn below(base_path: &BasePath, page: String) -> String {
     }
 }
 
-/// Paths that the API alone answers, also when it has nothing there.
+/// Paths of the API and of the assets, which never get the application's page.
 fn belongs_to_api(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     matches!(first, "api" | "healthz" | "readyz" | "metrics" | "assets")

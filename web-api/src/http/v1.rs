@@ -1,4 +1,4 @@
-//! The handlers of `/api/v1`, one file or folder a resource.
+//! The handlers of `/api/v1`, one file or folder per resource.
 
 pub mod audit;
 pub mod batches;

@@ -1,4 +1,4 @@
-//! One client of the live feed: a stream of server-sent events that never misses an entry and never repeats one.
+//! One client of the live feed: a stream of server-sent events without gaps or duplicates.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,34 +15,34 @@ use super::ring::{Found, Reader};
 use super::{Feed, sse};
 use jobs::error::chain;
 
-/// How often a client hears from us when nothing happens.
+/// How often a keep-alive comment is sent when there are no events.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a client waits for its turn to catch up.
+/// How long a client waits for a permit to catch up.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Waits for an entry that should be there: no longer than Redis takes to say that there is none.
+/// How long to wait for an entry that should exist already: just long enough for the answer of Redis.
 const GLANCE: Duration = Duration::from_millis(1);
 
-/// A client that joined; [`Client::frames`] is what it reads.
+/// A connected client; [`Client::frames`] is its stream.
 pub struct Client {
     feed: Feed,
     _place: OwnedSemaphorePermit,
     reader: Reader,
-    /// What this client has been given.
+    /// The position after the last entry sent to this client.
     seen: Position,
     stage: Stage,
-    /// Gets what names a public function, and nothing else.
+    /// A visitor gets only the events of public functions.
     visitor: bool,
 }
 
 enum Stage {
     Hello,
-    /// Where it was is not known any more.
+    /// Its position is no longer kept.
     Anew,
-    /// Waits for its turn to read the streams by itself.
+    /// Waits for a permit to read the streams itself.
     Wait {
         goal: Position,
     },
-    /// Reads them until it is where the feed was when it joined.
+    /// Reads the streams up to the position at which it joined the feed.
     CatchUp {
         tail: Box<Tail>,
         goal: Position,
@@ -69,7 +69,8 @@ impl Client {
                 }
                 None => (position, Stage::Wait { goal: joined }),
             },
-            // A browser gives up for good on an answer that is no stream: a strange id is treated like an old one.
+            // Browsers do not reconnect after an error response, so an invalid id is treated like an expired
+            // one.
             Some(Err(_)) => (joined, Stage::Anew),
         };
         Self {
@@ -82,7 +83,7 @@ impl Client {
         }
     }
 
-    /// The events as they go over the wire, until the server ends or the client is too far behind.
+    /// The events as bytes, until the server shuts down or the client falls too far behind.
     pub fn frames(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         stream::unfold(self, |mut client| async {
             let bytes = client.next().await?;
@@ -101,7 +102,7 @@ impl Client {
         }
     }
 
-    /// For a while; who gets no turn reads everything again.
+    /// Waits for a permit; after a timeout the client has to read everything again.
     async fn wait(&mut self, goal: Position) -> Option<Bytes> {
         let turns = Arc::clone(&self.feed.catching_up);
         let turn = tokio::select! {
@@ -115,7 +116,7 @@ impl Client {
         self.catch_up(Box::new(tail), goal, turn).await
     }
 
-    /// One read of the streams; the shared feed meanwhile keeps what comes.
+    /// One read of the streams; the ring keeps new entries meanwhile.
     async fn catch_up(
         &mut self,
         mut tail: Box<Tail>,
@@ -135,7 +136,8 @@ impl Client {
                     self.seen.advance(&batch.queue, batch.id);
                     text.extend_from_slice(&sse::of_batch(batch, &self.seen, only));
                 }
-                // A queue that the client never heard of begins where the streams ended when this read began.
+                // For a queue that is not in the client's position, the end of its stream at the start of
+                // this read counts.
                 for name in self.feed.names.iter() {
                     if let Some(id) = tail.position().get(name) {
                         self.seen.advance(name, id);
@@ -151,7 +153,7 @@ impl Client {
             }
             Err(Error::Expired) => Some(self.begin_anew("expired")),
             Err(error) => {
-                // The browser comes back by itself, with the same position.
+                // The browser reconnects with the same position.
                 tracing::debug!(error = chain(&error), "a client cannot catch up");
                 None
             }
@@ -181,7 +183,7 @@ impl Client {
                 }
                 Found::Lost => return Some(self.begin_anew("expired")),
                 Found::Behind => {
-                    // Too slow: it starts over with a new connection, and reads everything again.
+                    // The client is too slow: it has to reconnect and read everything again.
                     let bytes = self.begin_anew("behind");
                     self.stage = Stage::End;
                     return Some(bytes);
@@ -190,7 +192,7 @@ impl Client {
         }
     }
 
-    /// Goes on with what happens from now on; the client reads the rest.
+    /// Continues with future entries; the client reads the lists for the rest.
     fn begin_anew(&mut self, reason: &str) -> Bytes {
         (self.reader, self.seen) = self.feed.ring.join();
         sse::refresh(reason, &self.seen)

@@ -1,4 +1,4 @@
-//! An event of the queue as the patch of a job that browsers apply.
+//! Converts an event of the queue to the patch of a job for the live feed.
 
 use jobs::job::{JobId, JobState};
 use jobs::queue::events::{self, AttemptError, EventBatch, Finished, JobEvent, Notes, Outcome};
@@ -7,7 +7,7 @@ use crate::http::dto;
 use crate::http::dto::events::JobPatch;
 use crate::http::dto::jobs::LogLine;
 
-/// The patch; `None` for an event that is about no single job.
+/// The patch; `None` for an event that is not about a single job.
 pub(super) fn of(batch: &EventBatch, event: &JobEvent) -> Option<JobPatch> {
     Some(match event {
         JobEvent::Queued {
@@ -109,7 +109,7 @@ fn of_finished(batch: &EventBatch, finished: &Finished) -> JobPatch {
         Outcome::Retrying { error, run_at, .. } => JobPatch {
             error: Some(of_error(error)),
             run_at: Some((*run_at).into()),
-            // The next attempt begins anew.
+            // The next attempt starts without progress.
             progress: Some(0.0),
             ..with(JobState::Retrying)
         },

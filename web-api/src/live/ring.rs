@@ -1,5 +1,5 @@
-//! What the live feed has told lately: every client reads it from here, at its own pace, and one that comes back finds
-//! what it missed without a question to Redis. Bounded in bytes, however many clients there are.
+//! The recent entries of the live feed. Every client reads them from here at its own pace, and a client that
+//! reconnects finds what it missed without a read of Redis. Limited in bytes, however many clients there are.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,16 +9,16 @@ use jobs::job::QueueName;
 use jobs::queue::events::{EventId, Position};
 use tokio::sync::watch;
 
-/// What an entry takes beside its text.
+/// Memory of an entry beside its text, estimated.
 const OVERHEAD: usize = 256;
 
-/// One entry of a stream, written out once.
+/// One entry of a stream, serialized once.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) queue: QueueName,
     pub(super) id: EventId,
     pub(super) frames: Bytes,
-    /// What visitors get of it.
+    /// The part that visitors may see.
     pub(super) public: Bytes,
 }
 
@@ -28,11 +28,11 @@ impl Item {
     }
 }
 
-/// The latest entries of all queues, in the order in which they were told.
+/// The latest entries of all queues, in the order in which they were published.
 #[derive(Debug)]
 pub(super) struct Ring {
     kept: Mutex<Kept>,
-    /// How many entries there were, to be waited for.
+    /// How many entries were published; readers wait for it to change.
     told: watch::Sender<u64>,
     limit: usize,
 }
@@ -41,17 +41,17 @@ pub(super) struct Ring {
 struct Kept {
     items: VecDeque<Item>,
     bytes: usize,
-    /// Entries that were dropped: the number of the first one that is left.
+    /// How many entries were dropped, which is also the number of the first one left.
     first: u64,
-    /// What came before the entries that are left.
+    /// The position just before the entries left.
     base: Position,
-    /// The last entry of each queue.
+    /// The position after the last entry of each queue.
     position: Position,
-    /// Counts how often the feed lost its place.
+    /// How often the feed had to restart at a new position.
     generation: u64,
 }
 
-/// A client's place in the ring.
+/// A client's position in the ring.
 #[derive(Debug)]
 pub(super) struct Reader {
     next: u64,
@@ -59,18 +59,18 @@ pub(super) struct Reader {
     told: watch::Receiver<u64>,
 }
 
-/// What a reader finds.
+/// The next thing for a reader.
 #[derive(Debug)]
 pub(super) enum Found {
     Item(Item),
-    /// What it had not read is dropped: it is too slow.
+    /// Entries that it had not read were dropped: the client is too slow.
     Behind,
-    /// The feed lost its place: everything has to be read again.
+    /// The feed restarted at a new position: the client has to read everything again.
     Lost,
 }
 
 impl Ring {
-    /// One that keeps about so many bytes.
+    /// A ring that keeps about `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             kept: Mutex::default(),
@@ -79,15 +79,15 @@ impl Ring {
         }
     }
 
-    /// A reader of what comes from now on, and where the feed is.
+    /// A reader of future entries, and the current position.
     pub(super) fn join(&self) -> (Reader, Position) {
         let kept = self.lock();
         let next = kept.first + kept.items.len() as u64;
         (self.reader(&kept, next), kept.position.clone())
     }
 
-    /// A reader of all that came after `position`; `None` when that is not known here. It finds entries that its client
-    /// has seen as well.
+    /// A reader of all entries after `position`; `None` when some of them are no longer here. It may return
+    /// entries that the client has seen already.
     pub(super) fn resume(&self, position: &Position, queues: &[QueueName]) -> Option<Reader> {
         let kept = self.lock();
         let known = queues.iter().all(|queue| {
@@ -105,7 +105,7 @@ impl Ring {
         }
     }
 
-    /// Begins anew at this position. Readers of what was before are told.
+    /// Restarts the ring at this position. Existing readers get [`Found::Lost`].
     pub(super) fn reset(&self, position: &Position) {
         let mut kept = self.lock();
         kept.first += kept.items.len() as u64;
@@ -118,7 +118,8 @@ impl Ring {
         self.told.send_modify(|_| ());
     }
 
-    /// Adds an entry, which `write` writes out with the position after it. Drops the oldest ones past the limit.
+    /// Adds an entry, which `write` serializes with the position after it. Drops the oldest entries beyond
+    /// the limit.
     pub(super) fn push(
         &self,
         queue: &QueueName,
@@ -160,16 +161,16 @@ impl Ring {
         Some(Found::Item(item))
     }
 
-    /// What comes next for this reader; waits for it. May be dropped: nothing is missed.
+    /// Waits for the next entry of this reader. Cancel safe: dropping the future loses no entry.
     pub(super) async fn next(&self, reader: &mut Reader) -> Found {
         loop {
-            // Marked before the look, so that what comes after it wakes.
+            // Marked before the check, so that an entry added after the check wakes the reader.
             reader.told.mark_unchanged();
             if let Some(found) = self.find(reader) {
                 return found;
             }
             if reader.told.changed().await.is_err() {
-                // The ring, which this is a part of, lives on.
+                // Unreachable: the ring owns the sender.
                 std::future::pending::<()>().await;
             }
         }
@@ -214,7 +215,7 @@ mod tests {
             assert!(matches!(ring.next(&mut reader).await, Found::Item(item) if item.id == id(10)));
             assert!(matches!(ring.next(&mut reader).await, Found::Item(item) if item.id == id(20)));
         }
-        // Of before, of another Redis, and of a queue that it never heard of.
+        // An older position, one of another Redis, and one with an unknown queue.
         for strange in ["a:0-0;b:4-0", "a:11-0;b:20-0", "a:10-0"] {
             assert!(ring.resume(&at(strange), &queues).is_none(), "{strange}");
         }

@@ -1,4 +1,4 @@
-//! Writes server-sent events: the text on the wire and nothing else.
+//! Serializes server-sent events.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,25 +12,25 @@ use super::patch;
 use crate::http::dto::events::Refresh;
 use crate::services::retry_loop::jittered;
 
-/// How soon a client comes back, at most.
+/// The longest reconnection delay of a client.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// What a client reads first: how soon to come back after a break, and where it stands, so that it misses nothing even
-/// when the connection breaks before the first event.
+/// The first frame: the reconnection delay and the current position, so that no event is missed even when the
+/// connection breaks before the first one.
 pub(super) fn opening_frame(position: &Position) -> Bytes {
-    // Each at a time of its own: all of them break off at the same moment when a server ends.
+    // Jitter: all clients lose their connection at the same moment when a server shuts down.
     let mut text = format!("retry: {}\n", jittered(RETRY).as_millis());
     id(&mut text, position);
     text.push('\n');
     text.into()
 }
 
-/// Keeps the connection, and every proxy on the way, awake.
+/// A comment that keeps the connection open through every proxy.
 pub(super) fn keep_alive() -> Bytes {
     Bytes::from_static(b": still here\n\n")
 }
 
-/// Everything that was read before may be out of date.
+/// An event that makes the client read everything again.
 pub(super) fn refresh(reason: &str, position: &Position) -> Bytes {
     let mut text = String::new();
     event(
@@ -45,8 +45,9 @@ pub(super) fn refresh(reason: &str, position: &Position) -> Bytes {
     text.into()
 }
 
-/// The events of one entry. Only the last carries the position: who breaks off in the middle gets all of them again.
-/// With `only`, just those that name one of these functions: of an event that names none nobody can tell whose it is.
+/// The events of one entry. Only the last one carries the position: a client that disconnects in the middle
+/// gets all of them again. With `only`, just the events that name one of these functions; an event that names
+/// no function is left out.
 pub(super) fn of_batch(batch: &EventBatch, position: &Position, only: Option<&BTreeSet<String>>) -> Bytes {
     let mut text = String::new();
     let mut bulk = false;
@@ -75,7 +76,7 @@ pub(super) fn of_batch(batch: &EventBatch, position: &Position, only: Option<&BT
     text.into()
 }
 
-/// Ends the event before, when there is one.
+/// Ends the previous event, when there is one.
 fn end(text: &mut String) {
     if !text.is_empty() {
         text.push('\n');
@@ -83,7 +84,7 @@ fn end(text: &mut String) {
 }
 
 fn event<T: Serialize>(text: &mut String, name: &str, data: &T) {
-    // A patch is made of texts and numbers: it always has a JSON form.
+    // A patch holds texts and numbers, so it can always be serialized.
     let data = serde_json::to_string(data).unwrap_or_else(|_| "{}".to_owned());
     text.push_str("event: ");
     text.push_str(name);

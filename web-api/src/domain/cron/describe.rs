@@ -1,4 +1,4 @@
-//! A cron text in plain words: own words for the shapes that people write, the library's for the rest.
+//! A cron expression in plain words: our wording for common forms, the library's for the rest.
 
 use chrono_tz::Tz;
 use croner::Cron;

@@ -1,4 +1,4 @@
-//! The distance of `@every`: "30s", "1h30m".
+//! The interval of `@every`: "30s", "1h30m".
 
 use chrono::TimeDelta;
 
@@ -10,13 +10,13 @@ const UNITS: [(char, i64, &str); 4] = [
 ];
 const LONGEST: TimeDelta = TimeDelta::days(366);
 
-/// Reads a distance of whole seconds, from one second to a year.
+/// Parses an interval of whole seconds, from one second to a year.
 pub(super) fn parse(text: &str) -> Result<TimeDelta, String> {
     let wrong =
         || format!("after @every comes a time from 1s to 366d such as 30s, 15m, 1h30m or 2d, not {text:?}");
     let mut seconds = 0_i64;
     let mut rest = text;
-    // Each unit once, the largest first: "30m1h" is more likely a slip than a wish.
+    // Each unit once, the largest first: "30m1h" is more likely a mistake.
     for (unit, length, _) in UNITS {
         let Some((number, after)) = rest.split_once(unit) else {
             continue;

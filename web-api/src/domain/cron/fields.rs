@@ -1,6 +1,6 @@
-//! Looks at each field of a cron text before the cron library does: so that a caller is told which field is wrong, and
-//! so that nothing gets through that the library reads in a surprising way (an empty list never matches, and costs it a
-//! walk of a minute through three thousand years; `*/100` it takes for `0`; `JAN` in the place of a day for 1).
+//! Checks each field of a cron expression before the cron library does: to report which field is wrong, and
+//! to refuse what the library reads in a surprising way (an empty list never matches, and takes it a minute
+//! of searching through three thousand years; `*/100` is read as `0`; `JAN` in a day field is read as 1).
 
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
@@ -63,7 +63,7 @@ pub(super) fn check(fields: &[&str; 6]) -> Result<(), String> {
 
 impl Field {
     fn check(&self, text: &str) -> Result<(), String> {
-        // `?` is Quartz's word for "any day", alone and in the two fields for days.
+        // `?` is Quartz's notation for "any day", alone and in the two day fields.
         if text == "*" || text == "?" && self.noun.starts_with("day") {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl Field {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let first = self.value(first)?;
         let end = self.value(last)?;
-        // A week may end with its Sunday; the library takes SUN-SUN for all of it.
+        // A week may end with Sunday; the library reads SUN-SUN as the whole week.
         let end = if last == "SUN" && first > 0 { 7 } else { end };
         if first <= end && (first, last) != (0, "SUN") {
             Ok(())

@@ -18,7 +18,7 @@ const ZONES: [&str; 6] = [
     "Africa/Cairo",
     "Asia/Kathmandu",
 ];
-/// Far more than any text takes; what the checks keep away from the library takes minutes.
+/// A generous time limit: the expressions that the checks refuse would take the library minutes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// From 2020 to 2050.
@@ -64,7 +64,7 @@ fn cron() -> impl Strategy<Value = String> {
     })
 }
 
-/// Parses the text and, when it can be read, looks at what it is due at.
+/// Parses the expression and, when it is valid, checks its due times.
 fn look(text: &str, zone: &str, now: DateTime<Utc>) -> Option<Timing> {
     let start = Instant::now();
     let timing = Timing::parse(text, parse_zone(zone).unwrap()).ok();
@@ -80,7 +80,7 @@ fn look(text: &str, zone: &str, now: DateTime<Utc>) -> Option<Timing> {
         }
         assert!(before > now, "it is due at some time");
         assert!(!timing.describe().is_empty());
-        // The text that is kept means the same.
+        // The stored text means the same.
         let again = Timing::parse(timing.text(), parse_zone(zone).unwrap()).unwrap();
         assert_eq!(again.first(now), timing.first(now));
     }
@@ -108,7 +108,7 @@ proptest! {
         let mut next = timing.first(begin);
         let mut now = begin;
         for step in steps {
-            // Now and then the clock of another process, which is a little behind.
+            // Sometimes the clock of another process, which is slightly behind.
             now += TimeDelta::milliseconds(step);
             let Some(due) = next.filter(|due| *due <= now) else { continue };
             let times: Vec<_> = timing.times_from(Some(due), MADE_UP + 1).into_iter().take_while(|time| *time <= now).collect();

@@ -1,10 +1,10 @@
-//! Which term somebody meant who mistyped its name.
+//! Suggests the term for a mistyped name.
 
 use super::NAMES;
 
-/// The term whose name is nearly this one. A value in the input that is called so is reached by `input.NAME`.
+/// The term with nearly this name. A value in the input with such a name is found by `input.NAME`.
 pub(super) fn near(name: &str) -> Option<&'static str> {
-    // A path of several names is one into the input.
+    // A path of several names leads into the input.
     if NAMES.contains(&name) || name.contains('.') {
         return None;
     }
@@ -16,7 +16,7 @@ pub(super) fn near(name: &str) -> Option<&'static str> {
 fn is_near(name: &str, known: &str) -> bool {
     let distance = distance(name, known);
     match known.len() {
-        // Too short for a guess: many words are one letter away. The plural, and two letters that changed places.
+        // Short names allow only a plural or two swapped letters: too many words are one letter away.
         ..4 => {
             distance == 0
                 || name.strip_suffix('s') == Some(known)
@@ -36,10 +36,10 @@ fn same_letters(one: &str, other: &str) -> bool {
     sorted(one) == sorted(other)
 }
 
-/// How many letters must be added, left out, replaced, or exchanged with the next one.
+/// The edit distance: letters added, left out, replaced, or swapped with the next one.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    // A name that is much longer is far away, however it is looked at.
+    // A name that is much longer cannot be near.
     if one.len().abs_diff(other.len()) > 2 {
         return one.len().abs_diff(other.len());
     }

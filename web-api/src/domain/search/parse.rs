@@ -1,4 +1,4 @@
-//! What the terms of a search mean.
+//! Parses the terms of a search into a filter.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -11,7 +11,7 @@ use super::{DEEPEST, LONGEST, MOST_TERMS, NAMES, SearchError, Sign, begins_name,
 use crate::domain::job_filter::{InputTest, JobFilter, Span, Test};
 use crate::domain::times;
 
-/// Digits before the point of a number that is looked for: an input has no other.
+/// The most digits before the point of a number: an input has no larger one.
 const MAGNITUDES: RangeInclusive<i64> = -10_000..=309;
 
 impl FromStr for JobFilter {
@@ -28,15 +28,15 @@ impl FromStr for JobFilter {
     }
 }
 
-/// Whose names the terms have.
+/// The author of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// A person's, who may have mistyped one.
+    /// A user, who may have mistyped a name.
     AsTyped,
     AsStored,
 }
 
-/// Reads a filter that was written by this program: it may be longer than what it was made from.
+/// Parses a filter that this program printed: it may be longer than the text of the user.
 pub(crate) fn stored(text: &str) -> Result<JobFilter, SearchError> {
     read(text, Names::AsStored)
 }
@@ -53,7 +53,7 @@ fn read(text: &str, names: Names) -> Result<JobFilter, SearchError> {
 fn take(filter: &mut JobFilter, term: Term, names: Names) -> Result<(), SearchError> {
     let (name, sign, value) = match term {
         Term::Word(word) => {
-            // People paste ids.
+            // Users paste ids.
             return match word.text.parse::<JobId>() {
                 Ok(id) => {
                     add_id(filter, id);
@@ -167,7 +167,7 @@ fn take_states(filter: &mut JobFilter, name: &Placed, value: &Placed) -> Result<
     Ok(())
 }
 
-/// In the order in which they are declared, each once.
+/// In the order of their declaration, without repetitions.
 pub(crate) fn in_order(named: &[JobState]) -> Vec<JobState> {
     JobState::ALL
         .into_iter()
@@ -303,7 +303,7 @@ mod tests {
     fn a_field_of_the_input_may_have_nearly_the_name_of_a_term() {
         let filter = read("input.satte:dead stage.name:x");
         assert_eq!(filter.input[0].path, ["satte"]);
-        // As it is kept, also by a version that did not look so closely.
+        // A stored filter, also of an older version with fewer checks.
         assert_eq!(stored(&filter.to_string()).unwrap(), filter);
         assert_eq!(read(&filter.to_string()), filter);
         assert_eq!(stored("stage:prod").unwrap().input[0].path, ["stage"]);

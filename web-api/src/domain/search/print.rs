@@ -1,4 +1,4 @@
-//! Writes a filter the way it is read: terms in one order, and quotes where they are needed.
+//! Prints a filter as a search text: terms in a fixed order, and quotes where they are needed.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ fn span(name: &str, span: Span) -> impl Iterator<Item = String> {
 fn input(InputTest { path, test }: &InputTest) -> String {
     let name = path.join(".");
     let reserved = path.first().is_some_and(|first| first == "input") || NAMES.contains(&name.as_str())
-        // It is nearly the name of a term.
+        // The name is near that of a term.
         || near(&name).is_some();
     let prefix = if reserved { "input." } else { "" };
     let number = |sign: Sign, number: &Decimal| {

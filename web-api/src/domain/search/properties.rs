@@ -1,4 +1,5 @@
-//! What holds of every search: no text makes the reader panic, and what is written is read as the same.
+//! Properties of every search: no text makes the parser panic, and parsing a printed filter gives the same
+//! filter.
 
 use chrono::{DateTime, Utc};
 use jobs::job::{JobId, JobState, Priority};

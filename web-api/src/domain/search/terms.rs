@@ -1,10 +1,11 @@
-//! Takes a search apart into its terms: words, names with a sign and a value, quotes. What they mean is in `parse`.
+//! Splits a search into its terms: words, names with an operator and a value, quotes. `parse` gives them
+//! their meaning.
 //!
-//! Not a parser library: a search has no nesting, and its errors name a character and the term that was meant.
+//! Not a parser library: a search has no nesting, and its errors name a character and a suggested term.
 
 use super::{SearchError, Sign, begins_name, is_of_name};
 
-/// A text with the place, counted from 1, at which it begins.
+/// A text with its position, from 1.
 pub(super) struct Placed {
     pub(super) text: String,
     pub(super) at: usize,
@@ -17,7 +18,7 @@ pub(super) enum Term {
 
 pub(super) struct Terms {
     characters: Vec<char>,
-    /// How many were read.
+    /// How many characters were read.
     place: usize,
 }
 
@@ -65,7 +66,7 @@ impl Terms {
         Ok(Some(Term::Word(Placed { text, at: at + 1 })))
     }
 
-    /// Nothing is read unless both are there.
+    /// Nothing is consumed unless both are there.
     fn name_and_sign(&mut self) -> Option<(Placed, Sign)> {
         let rest = &self.characters[self.place..];
         let length = rest

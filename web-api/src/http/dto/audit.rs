@@ -7,43 +7,43 @@ use super::scalar::{AnyJson, Timestamp};
 use crate::db::audit as record;
 use crate::db::audit::Outcome;
 
-/// A change that somebody made, or tried to make.
+/// A change that a user made, or tried to make.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "AuditEntry"))]
 pub struct AuditEntry {
     pub id: String,
-    /// When it was begun.
+    /// When the request began.
     pub at: Timestamp,
-    /// `admin`; also where there are no tokens, so that everybody is one.
+    /// The role. On a server without tokens every caller is an `admin`.
     #[salvo(schema(example = "admin"))]
     pub role: String,
     /// The address that the request came from.
     #[salvo(schema(example = "192.0.2.7"))]
     pub address: String,
-    /// What was to be done.
+    /// The operation, as `pause_queue`.
     #[salvo(schema(example = "pause_queue"))]
     pub action: String,
     #[salvo(schema(example = "POST"))]
     pub method: String,
     #[salvo(schema(example = "/api/v1/queues/mail/pause"))]
     pub path: String,
-    /// The name or id of what was changed or made.
+    /// The name or id of the resource that was changed or made.
     #[salvo(schema(example = "mail"))]
     pub subject: Option<String>,
     pub outcome: AuditOutcome,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     #[salvo(schema(minimum = 100, maximum = 599, example = 200))]
     pub status: Option<u16>,
     pub finished_at: Option<Timestamp>,
-    /// What was asked for, where the path does not say it: of an action on many jobs what is done to how many, by which
-    /// filter.
+    /// What the request asked for, where the path does not say it: for a bulk action the action, the filter
+    /// and the number of jobs.
     #[salvo(schema(required = true))]
     pub detail: Option<AnyJson>,
     /// The id of the request, as in the log.
     pub request_id: String,
 }
 
-/// What became of a change. `unknown`: there was no answer; what was asked for may have been done.
+/// The outcome of a change. `unknown`: no response was sent, and the change may have been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[salvo(schema(name = "AuditOutcome"))]
 #[serde(rename_all = "snake_case")]
@@ -54,12 +54,12 @@ pub enum AuditOutcome {
     Unknown,
 }
 
-/// A page of the audit log, the newest first.
+/// A page of the audit log, newest first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "AuditPage"))]
 pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
-    /// For the next page; absent on the last one.
+    /// The cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

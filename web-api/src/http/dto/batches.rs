@@ -1,4 +1,4 @@
-//! A batch as callers see it, lists of them, and the body that makes one.
+//! A batch as the API returns it, lists of batches, and the body that makes one.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -20,35 +20,35 @@ pub struct Counts {
     pub cancelled: u64,
 }
 
-/// The call that follows a batch.
+/// The callback of a batch.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "BatchCall"))]
 pub struct OnFinish {
     /// The function that is called when the batch has finished.
     #[salvo(schema(example = "report"))]
     pub function: String,
-    /// The id of the job that the call became; null until the batch has finished.
+    /// The id of the callback's job; null until the batch has finished.
     #[salvo(schema(required = true, example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub job_id: Option<String>,
 }
 
-/// Many jobs that were called as one.
+/// A group of jobs that was made in one request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Batch"))]
 pub struct Batch {
-    /// A ULID: ids sort by the time at which the batches were made.
+    /// A ULID: ids sort by creation time.
     #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub id: String,
     /// How many jobs were made.
     #[salvo(schema(minimum = 0, maximum = 10_000))]
     pub total: u64,
-    /// How many were not made, because an earlier job has their `unique_key`.
+    /// How many calls made no job, because an earlier job holds their `unique_key`.
     #[salvo(schema(minimum = 0, maximum = 10_000))]
     pub duplicates: u64,
-    /// How the jobs stand now; of a finished batch, how they stood when it finished.
+    /// The current states of the jobs; for a finished batch, the states when it finished.
     pub counts: Counts,
     pub created_at: Timestamp,
-    /// When all jobs were finished. A job that is retried later does not change it.
+    /// When the last job finished. A job that is retried later does not change it.
     #[salvo(schema(required = true))]
     pub finished_at: Option<Timestamp>,
     #[salvo(schema(required = true))]
@@ -94,19 +94,19 @@ impl From<&record::Batch> for Batch {
 #[salvo(schema(name = "BatchPage"))]
 pub struct BatchPage {
     pub batches: Vec<Batch>,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// The value of `cursor` for the next page; null on the last page.
     #[salvo(schema(required = true))]
     pub next_cursor: Option<String>,
 }
 
-/// Many calls at once.
+/// A new batch.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewBatch"))]
 pub struct NewBatch {
-    /// The calls: each a function, its input, and the options of a single call.
+    /// The calls: each has a function, an input and the options of a single call.
     #[salvo(schema(min_items = 1, max_items = 10_000))]
     pub jobs: Vec<NewBatchJob>,
-    /// What to call when all of them are finished: completed, dead or cancelled.
+    /// The function to call when all jobs are finished: completed, dead or cancelled.
     pub on_finish: Option<NewOnFinish>,
 }
 
@@ -121,13 +121,14 @@ pub struct NewBatchJob {
     pub call: NewJob,
 }
 
-/// The call that is to follow a batch.
+/// The callback of a new batch.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewBatchCall"))]
 pub struct NewOnFinish {
-    /// The name of the function. Its input must have room for a field `batch`.
+    /// The name of the function. Its input schema must allow a field `batch`.
     #[salvo(schema(example = "report"))]
     pub function: String,
-    /// An object, to which `batch` is added: `{id, total, completed, dead, cancelled}`. Empty when it is missing.
+    /// The input: an object to which `batch` is added, `{id, total, completed, dead, cancelled}`. Default: an
+    /// empty object.
     pub input: Option<AnyJson>,
 }

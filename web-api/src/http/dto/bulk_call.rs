@@ -1,4 +1,4 @@
-//! Many calls in one request, each for itself.
+//! Many independent calls in one request.
 
 use salvo::oapi::schema::{Array, Schema};
 use salvo::oapi::{Components, RefOr, ToSchema};
@@ -8,14 +8,14 @@ use crate::http::dto::job_state::State;
 use crate::http::dto::new_job::NewJob;
 use crate::http::dto::problems::Problem;
 
-/// One of many calls: the fields of a call, and these.
+/// One of many calls: the fields of a single call, and these.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "ManyCallsItem"))]
 pub struct ManyCallsItem {
     /// The name of the function.
     #[salvo(schema(required = true, example = "fibonacci"))]
     pub function: String,
-    /// As the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call.
+    /// Like the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call.
     #[salvo(schema(min_length = 1, max_length = 255))]
     pub idempotency_key: Option<String>,
     #[serde(flatten)]
@@ -33,20 +33,20 @@ impl ToSchema for ManyCalls {
     }
 }
 
-/// What became of one of many calls.
+/// The outcome of one of many calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "ManyCallsStatus"))]
 pub enum Status {
     /// The job is recorded and will run.
     Created,
-    /// A key gave a job that was made before.
+    /// The key belongs to an earlier job, which is returned.
     Existing,
-    /// There is no job; `problem` says why. The others are not concerned.
+    /// No job was made; `problem` says why. The other calls are not affected.
     Refused,
 }
 
-/// What became of one of many calls.
+/// The result of one of many calls.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "ManyCallsResult"))]
 pub struct CallResult {
@@ -57,12 +57,12 @@ pub struct CallResult {
     /// The state of the job; null when there is none.
     #[salvo(schema(required = true))]
     pub state: Option<State>,
-    /// What a single call would have answered; null when there is a job.
+    /// The problem that a single call would have returned; null when there is a job.
     #[salvo(schema(required = true))]
     pub problem: Option<Problem>,
 }
 
-/// What became of many calls.
+/// The results of many calls.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "ManyCallsResults"))]
 pub struct CallResults {
@@ -72,6 +72,6 @@ pub struct CallResults {
     pub existing: usize,
     #[salvo(schema(minimum = 0))]
     pub refused: usize,
-    /// One for each call, in their order.
+    /// One result for each call, in the order of the calls.
     pub results: Vec<CallResult>,
 }

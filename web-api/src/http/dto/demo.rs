@@ -9,29 +9,30 @@ use super::jobs::Job;
 use super::scalar::{AnyJson, Timestamp};
 use crate::db::demo::AskedIndex;
 
-/// Asks for one Fibonacci number.
+/// A request for one Fibonacci number.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewValue"))]
 pub struct NewValue {
-    /// Which Fibonacci number: 0 is the first. The server's limit is 10,000,000 unless it was set otherwise.
+    /// The index of the Fibonacci number, from 0. The largest is 10,000,000 unless the server sets another
+    /// limit.
     #[salvo(schema(minimum = 0, maximum = 10_000_000, example = 90))]
     pub index: u64,
 }
 
-/// The job that computes a Fibonacci number and, once it is there, the number.
+/// The job that computes a Fibonacci number, with the number once it is computed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Value"))]
 pub struct Value {
     #[salvo(schema(example = 90))]
     pub index: u64,
-    /// The number in decimal digits. Missing until it is computed.
+    /// The number in decimal digits. Absent until it is computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(value_type = Option<String>, example = "2880067194370816120"))]
     pub value: Option<AnyJson>,
     pub job: Job,
 }
 
-/// One index that was asked for.
+/// A requested index.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Index"))]
 pub struct Index {
@@ -54,7 +55,7 @@ impl From<AskedIndex> for Index {
     }
 }
 
-/// The indices that were asked for, the latest first, at most 1,000.
+/// The requested indices, newest first, at most 1,000.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "IndexList"))]
 pub struct IndexList {

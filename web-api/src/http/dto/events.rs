@@ -1,4 +1,4 @@
-//! What the live feed tells of a job: a patch, in which a field that is absent is unchanged.
+//! The events of the live feed: patches of jobs, in which an absent field is unchanged.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -7,21 +7,21 @@ use super::jobs::{AttemptError, LogLine};
 use super::scalar::{AnyJson, Timestamp};
 use crate::http::dto::job_state::State;
 
-/// The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job.
+/// The data of an `event: job`. An absent field is unchanged; an unknown id is a new job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "JobPatch"))]
 pub struct JobPatch {
     pub id: String,
-    /// Absent when nothing but the id is known of the job.
+    /// Absent when only the id of the job is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
     pub queue: String,
     pub state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// Absent when it has more than 256 bytes: read the job.
+    /// Absent when it has more than 256 bytes: read the job to get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<AnyJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,16 +50,17 @@ pub struct JobPatch {
     pub output_length: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_preview: Option<String>,
-    /// The worker that holds the job, or held it last.
+    /// The worker that runs the job, or ran it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
-    /// How far the running attempt is, from 0 to 1.
+    /// The progress of the running attempt, from 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<f64>,
-    /// What the function has logged since the last event. One that comes again has the same attempt and number.
+    /// New log lines since the last event. A repeated line has the same attempt and number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log_lines: Vec<LogLine>,
-    /// There, and true, when the job had ended and is retried: its output and its times are those of an earlier run.
+    /// True, and present, when a finished job is retried: its output and its times are those of the earlier
+    /// run.
     #[serde(skip_serializing_if = "is_false")]
     #[salvo(schema(required = false))]
     pub run_again: bool,
@@ -70,10 +71,11 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// The data of an `event: refresh`: what was read before may be out of date, so read the lists again.
+/// The data of an `event: refresh`: data read before may be out of date, so read the lists again.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Refresh"))]
 pub struct Refresh {
-    /// `bulk` (many jobs at once), `expired` (the position is gone), `behind` (the client reads too slowly).
+    /// `bulk` (many jobs changed at once), `expired` (the position is no longer kept), `behind` (the client
+    /// reads too slowly).
     pub reason: String,
 }

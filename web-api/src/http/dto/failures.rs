@@ -1,4 +1,4 @@
-//! What keeps jobs from their ends, by what the errors have in common.
+//! Errors of dead and retrying jobs, grouped by fingerprint.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::db::failures as record;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Failure"))]
 pub struct Failure {
-    /// What to search for: `failure:FINGERPRINT` finds its jobs.
+    /// The fingerprint of the error: the search `failure:FINGERPRINT` finds its jobs.
     #[salvo(schema(example = "9c3e1f20a4b5d678"))]
     pub fingerprint: String,
     pub function: String,
@@ -18,13 +18,13 @@ pub struct Failure {
     pub queue: String,
     /// `error`, `panic`, `timeout`, `crash` or `bad_input`.
     pub kind: String,
-    /// The message, without the numbers, ids, addresses and quoted texts that differ from one to the next.
+    /// The message, with the numbers, ids, addresses and quoted texts replaced that differ between errors.
     #[salvo(schema(example = "timed out after <number>s"))]
     pub message: String,
     /// How many jobs are dead or retrying because of it.
     #[salvo(schema(minimum = 0))]
     pub jobs: u64,
-    /// How many of them will be tried again by themselves; the others are dead.
+    /// How many of them will be retried; the others are dead.
     #[salvo(schema(minimum = 0))]
     pub retrying: u64,
     pub first_seen_at: Timestamp,
@@ -33,7 +33,7 @@ pub struct Failure {
     pub example_job_id: String,
 }
 
-/// The failures, the one with the most jobs first.
+/// The failures, sorted by the number of jobs, largest first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "FailureList"))]
 pub struct FailureList {

@@ -1,4 +1,4 @@
-//! The functions that can be called, as callers see them.
+//! The functions that can be called, as the API returns them.
 
 use jobs::catalog::CatalogEntry;
 use salvo::oapi::ToSchema;
@@ -12,20 +12,20 @@ use super::scalar::AnyJson;
 pub struct Function {
     #[salvo(schema(example = "fibonacci"))]
     pub name: String,
-    /// What it does, in one or two sentences.
+    /// What the function does, in one or two sentences.
     pub description: String,
-    /// The queue that its jobs go through.
+    /// The default queue of its jobs.
     #[salvo(schema(example = "default"))]
     pub queue: String,
-    /// How often it is tried, unless the caller says otherwise.
+    /// The default number of attempts.
     #[salvo(schema(minimum = 1))]
     pub max_attempts: u32,
-    /// How long one attempt may take, in seconds.
+    /// The default time limit of one attempt, in seconds.
     pub timeout_seconds: f64,
-    /// JSON Schema of its argument.
+    /// JSON Schema of the input.
     #[salvo(schema(required = true))]
     pub input_schema: AnyJson,
-    /// JSON Schema of its return value.
+    /// JSON Schema of the output.
     #[salvo(schema(required = true))]
     pub output_schema: AnyJson,
 }

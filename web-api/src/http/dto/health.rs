@@ -1,4 +1,4 @@
-//! What the health routes answer.
+//! The responses of the health routes.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -7,18 +7,18 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Health"))]
 pub struct Health {
-    /// Always `ok`: a process that cannot say so does not answer.
+    /// Always `ok`.
     #[salvo(schema(example = "ok"))]
     pub status: String,
     #[salvo(schema(example = "0.1.0"))]
     pub version: String,
-    /// The commit that it was built from; `null` when the build was not told.
+    /// The commit of the build; `null` when it is not known.
     pub commit: Option<String>,
     /// Seconds since the process started.
     pub uptime_seconds: u64,
 }
 
-/// Whether the process can do its work, part by part.
+/// Whether the process is ready, with each dependency.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Readiness"))]
 pub struct Readiness {
@@ -26,11 +26,12 @@ pub struct Readiness {
     #[salvo(schema(example = "ready"))]
     pub status: String,
     pub checks: Vec<Check>,
-    /// What works today and will cost jobs one day, such as a Redis that may evict keys; each says what to set.
+    /// Settings that work now but can lose jobs later, such as a Redis that may evict keys. Each says what to
+    /// change.
     pub warnings: Vec<String>,
 }
 
-/// One part that the process depends on.
+/// A dependency of the process.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "ReadinessCheck"))]
 pub struct Check {
@@ -38,6 +39,6 @@ pub struct Check {
     #[salvo(schema(example = "redis"))]
     pub name: String,
     pub ok: bool,
-    /// What is wrong, or how it is doing.
+    /// What is wrong, or the current condition.
     pub message: String,
 }

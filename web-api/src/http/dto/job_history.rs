@@ -1,4 +1,4 @@
-//! What people have done to a job, as callers see it.
+//! The actions of users on a job, as the API returns them.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::scalar::Timestamp;
 use crate::db::job_history as record;
 use crate::http::dto::job_state::State;
 
-/// Something that somebody has done to a job.
+/// An action of a user on a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "HistoryEntry"))]
 pub struct HistoryEntry {
@@ -16,21 +16,21 @@ pub struct HistoryEntry {
     /// Who did it; null when that is not known.
     #[salvo(schema(required = true))]
     pub by: Option<Actor>,
-    /// The action on many jobs that it was a part of.
+    /// The id of the bulk action that it was part of.
     #[salvo(schema(required = true))]
     pub job_action_id: Option<String>,
-    /// Attempts that had been made until then.
+    /// The number of attempts made before it.
     #[salvo(schema(minimum = 0))]
     pub attempt: u32,
-    /// The state that a retry has ended.
+    /// For a retry: the final state that the job had before.
     #[salvo(schema(required = true))]
     pub state: Option<State>,
-    /// When the job had reached it.
+    /// For a retry: when the job had reached that state.
     #[salvo(schema(required = true))]
     pub ended_at: Option<Timestamp>,
 }
 
-/// What was done. `cancel`: it was asked for; a job that ended meanwhile stays as it is.
+/// The kind of action. `cancel` records the request: a job that finishes first keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "ManualAction"))]
@@ -41,11 +41,11 @@ pub enum ManualAction {
     Cancel,
 }
 
-/// Somebody, as far as it is known who.
+/// The user of an action, as far as it is known.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Actor"))]
 pub struct Actor {
-    /// `admin`; also where there are no tokens, so that everybody is one.
+    /// The role. On a server without tokens every caller is an `admin`.
     #[salvo(schema(example = "admin"))]
     pub role: String,
     /// The address that the request came from; null for visitors.

@@ -4,24 +4,24 @@ use jobs::job::JobState;
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-/// Where a job is in its life. `completed`, `dead` and `cancelled` are final.
+/// The state of a job. `completed`, `dead` and `cancelled` are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "JobState"))]
 pub enum State {
-    /// Waits for the time that its caller asked for.
+    /// Waits for the time set in the call.
     Scheduled,
     /// Waits for a worker.
     Queued,
-    /// A worker holds it.
+    /// A worker runs it.
     Running,
-    /// An attempt failed; waits for the next one.
+    /// An attempt failed; the job waits for the next one.
     Retrying,
-    /// Has its output.
+    /// Finished with an output.
     Completed,
     /// Failed for good after its last attempt.
     Dead,
-    /// Cancelled by a person.
+    /// Cancelled by a user.
     Cancelled,
 }
 

@@ -1,4 +1,4 @@
-//! A job as callers see it, lists of them, and the body that makes one.
+//! A job as the API returns it, and lists of jobs.
 
 use jobs::job::JobState;
 use salvo::oapi::ToSchema;
@@ -19,18 +19,18 @@ use crate::services::queue_position::QueuePosition;
 pub struct AttemptError {
     /// `error`, `panic`, `timeout`, `crash` or `bad_input`.
     pub kind: String,
-    /// What happened, in words.
+    /// The error message.
     pub message: String,
 }
 
-/// A line that a function logged.
+/// A log line of a function.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "LogLine"))]
 pub struct LogLine {
     /// The attempt that logged it.
     #[salvo(schema(minimum = 1))]
     pub attempt: u32,
-    /// Its place among the lines of the attempt.
+    /// Its number among the lines of the attempt.
     #[salvo(schema(minimum = 1))]
     pub number: u32,
     pub at: Timestamp,
@@ -41,13 +41,13 @@ pub struct LogLine {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Attempt"))]
 pub struct Attempt {
-    /// Counted from 1.
+    /// The number of the attempt, from 1.
     #[salvo(schema(minimum = 1))]
     pub number: u32,
-    /// Who ran it.
+    /// The worker that ran it.
     #[salvo(schema(required = true))]
     pub worker: Option<String>,
-    /// When it began; null when its worker vanished before it told.
+    /// When it started; null when its worker stopped before it reported the start.
     #[salvo(schema(required = true))]
     pub started_at: Option<Timestamp>,
     /// When it ended; null while it runs.
@@ -71,54 +71,54 @@ pub enum AttemptOutcome {
     Cancelled,
 }
 
-/// One call of a function.
+/// A job: one call of a function.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Job"))]
 pub struct Job {
-    /// A ULID: ids sort by the time at which the jobs were made.
+    /// A ULID: ids sort by creation time.
     #[salvo(schema(example = "01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub id: String,
     /// The name of the function.
     #[salvo(schema(example = "fibonacci"))]
     pub function: String,
-    /// The queue that the job goes through.
+    /// The queue of the job.
     #[salvo(schema(example = "default"))]
     pub queue: String,
     pub state: State,
-    /// The argument of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see
-    /// `input_preview`, and read the job for the whole of it.
+    /// The input of the function, as it was sent. In lists it is null when its JSON text has more than 4096
+    /// bytes: see `input_preview`, and read the job for the whole input.
     #[salvo(schema(required = true))]
     pub input: AnyJson,
-    /// Bytes of the input's JSON text; there when the input was left out.
+    /// Size of the input's JSON text in bytes; present when the input was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(minimum = 0))]
     pub input_size: Option<u64>,
-    /// How the input's JSON text begins, in at most 200 characters; there when the input was left out.
+    /// The start of the input's JSON text, at most 200 characters; present when the input was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_preview: Option<String>,
-    /// Attempts made so far; 0 before the first.
+    /// Attempts made so far.
     #[salvo(schema(minimum = 0))]
     pub attempt: u32,
-    /// How often the function is tried before the job is dead.
+    /// How many attempts are made before the job is dead.
     #[salvo(schema(minimum = 1))]
     pub max_attempts: u32,
-    /// Not before this time: what the caller asked for, or the wait before the next attempt.
+    /// The earliest time of the next attempt: the time in the call, or the end of the backoff.
     #[salvo(schema(required = true))]
     pub run_at: Option<Timestamp>,
-    /// From 1, which runs first, to 9.
+    /// The priority, from 1 (runs first) to 9 (runs last).
     #[salvo(schema(minimum = 1, maximum = 9))]
     pub priority: u8,
-    /// Jobs with one key share the turns that the queue gives to it.
+    /// Jobs with the same key share one turn in the queue.
     #[salvo(schema(required = true))]
     pub fairness_key: Option<String>,
-    /// What its caller marked it with.
+    /// The tags of the call.
     #[salvo(schema(example = json!(["customer:17"])))]
     pub tags: Vec<String>,
-    /// How far the latest attempt is, from 0 to 1, when its function says so.
+    /// The progress of the latest attempt, from 0 to 1, when its function reports it.
     #[salvo(schema(required = true, minimum = 0, maximum = 1))]
     pub progress: Option<f64>,
     pub created_at: Timestamp,
-    /// When the latest attempt began.
+    /// When the latest attempt started.
     #[salvo(schema(required = true))]
     pub started_at: Option<Timestamp>,
     /// When the job reached its final state.
@@ -127,25 +127,26 @@ pub struct Job {
     /// Why the latest attempt failed; null when it did not.
     #[salvo(schema(required = true))]
     pub error: Option<AttemptError>,
-    /// The value that the function returned, when its JSON text has at most 4096 bytes; else null: see `result_url`.
+    /// The return value of the function, when its JSON text has at most 4096 bytes; otherwise null: see
+    /// `result_url`.
     #[salvo(schema(required = true))]
     pub output: Option<AnyJson>,
-    /// Bytes of the output's JSON text.
+    /// Size of the output's JSON text in bytes.
     #[salvo(schema(required = true, minimum = 0))]
     pub output_size: Option<u64>,
-    /// Characters of the output, when it is a string.
+    /// Length of the output in characters, when it is a string.
     #[salvo(schema(required = true, minimum = 0))]
     pub output_length: Option<u64>,
     /// The output as text, shortened in the middle to at most 201 characters.
     #[salvo(schema(required = true))]
     pub output_preview: Option<String>,
-    /// The batch that the job was called with; absent when it was called alone.
+    /// The id of the job's batch; absent when the job is in none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<String>,
-    /// Where the whole output can be read; null until there is one.
+    /// The address of the whole output; null until there is one.
     #[salvo(schema(required = true, example = "/api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result"))]
     pub result_url: Option<String>,
-    /// The id of the schedule that made it; null when somebody called the function.
+    /// The id of the schedule that made the job; null when a caller made it.
     #[salvo(schema(required = true))]
     pub schedule_id: Option<String>,
 }
@@ -189,26 +190,27 @@ impl From<&record::Job> for Job {
 pub struct JobDetail {
     #[serde(flatten)]
     pub job: Job,
-    /// Every attempt that counts, in their order; the last one may be running.
+    /// The attempts that count, in their order; the last one may be running.
     pub attempts: Vec<Attempt>,
-    /// What people have done to it, the first thing first. It goes with the job.
+    /// The actions of users on the job, oldest first. They are deleted with the job.
     pub history: Vec<HistoryEntry>,
-    /// Where it stands in its queue; null unless it is queued.
+    /// The position in the queue; null unless the job is queued.
     #[salvo(schema(required = true))]
     pub waiting: Option<Waiting>,
 }
 
-/// Where a queued job stands.
+/// The position of a queued job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Waiting"))]
 pub struct Waiting {
-    /// 1 for the next to run; by priorities and the turns of fairness keys.
+    /// 1 for the next job to run. Priorities and fairness keys are taken into account.
     #[salvo(schema(minimum = 1))]
     pub position: u64,
-    /// False when so many wait that it is an estimate.
+    /// False when the queue is so long that the position is an estimate.
     pub exact: bool,
-    /// When its turn likely comes, by what ended in the last minutes and the queue's rate; null when that tells nothing:
-    /// the queue is paused, nothing has ended, or its limits were changed in the last minutes.
+    /// The expected start, from the jobs that finished in the last minutes and the queue's rate limit. Null
+    /// when it cannot be estimated: the queue is paused, no job has finished, or its limits changed in the
+    /// last minutes.
     #[salvo(schema(required = true))]
     pub estimated_start: Option<Timestamp>,
 }
@@ -231,13 +233,13 @@ impl JobDetail {
         waiting: Option<QueuePosition>,
     ) -> Self {
         let mut attempts: Vec<Attempt> = past.into_iter().map(Into::into).collect();
-        // The row of a job tells of its latest attempt, when that did not fail or is under way.
+        // The row of a job describes its latest attempt, unless that attempt failed.
         let latest = job.attempt > 0 && attempts.last().is_none_or(|last| last.number < job.attempt);
         let told = matches!(
             job.state,
             JobState::Running | JobState::Completed | JobState::Cancelled
         );
-        // One that was cancelled while it waited to be retried has no attempt of its own.
+        // A job that was cancelled during its backoff has no attempt for the cancellation.
         if latest && told && job.started_at.is_some() {
             attempts.push(Attempt {
                 number: job.attempt,
@@ -292,7 +294,7 @@ impl From<&record::JobError> for AttemptError {
     }
 }
 
-/// What a job's function has logged.
+/// The log lines of a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "LogLineList"))]
 pub struct LogLineList {
@@ -315,13 +317,14 @@ impl From<log_lines::LogLine> for LogLine {
 #[salvo(schema(name = "JobPage"))]
 pub struct JobPage {
     pub jobs: Vec<Job>,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// The value of `cursor` for the next page; null on the last page.
     #[salvo(schema(required = true))]
     pub next_cursor: Option<String>,
-    /// What to send as `before` for the page before; null on the first one.
+    /// The value of `before` for the previous page; null on the first page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_cursor: Option<String>,
-    /// There when not all jobs were looked at: how far the search has come. Go on with the cursor.
+    /// Present when the search stopped before it had read all jobs: the time that it reached. Continue with
+    /// the cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub searched_to: Option<Timestamp>,
 }

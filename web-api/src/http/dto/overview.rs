@@ -1,4 +1,4 @@
-//! How everything is at this moment, as callers see it.
+//! The current state of the system, as the API returns it.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
@@ -25,63 +25,63 @@ pub struct JobCounts {
     pub cancelled: u64,
 }
 
-/// The job of a queue that waits for a worker for longest.
+/// The job of a queue that has waited longest for a worker.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "OldestWaiting"))]
 pub struct OldestWaiting {
     pub id: String,
     pub function: String,
-    /// Since when it could have run.
+    /// When it became ready to run.
     pub since: Timestamp,
 }
 
-/// A queue at this moment.
+/// The current state of a queue.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "QueueOverview"))]
 pub struct QueueOverview {
     #[salvo(schema(example = "default"))]
     pub name: String,
     pub paused: bool,
-    /// Every job of it, whoever holds it.
+    /// All jobs of the queue, in Redis and in the database.
     pub counts: JobCounts,
-    /// Workers that serve it; null when Redis does not tell.
+    /// Workers that fetch from it; null when Redis is not available.
     #[salvo(schema(required = true, minimum = 0))]
     pub workers: Option<u64>,
-    /// Jobs that ended in a minute, lately.
+    /// Throughput: jobs that finished per minute, in the last minutes.
     #[salvo(schema(minimum = 0))]
     pub ended_per_minute: f64,
-    /// Null when none waits.
+    /// Null when no job waits.
     #[salvo(schema(required = true))]
     pub oldest_waiting: Option<OldestWaiting>,
 }
 
-/// Something that a person should look at.
+/// A problem that needs the operator's attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[salvo(schema(name = "Trouble"))]
 pub struct Trouble {
-    /// The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`,
-    /// `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
+    /// A stable code: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`,
+    /// `redis_away`, `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
     #[salvo(schema(example = "queue_paused"))]
     pub kind: String,
-    /// The queue that it is about; null when it is about all.
+    /// The queue concerned; null when it is not about a single queue.
     #[salvo(schema(required = true))]
     pub queue: Option<String>,
-    /// What is wrong, in words.
+    /// What is wrong, and what to do.
     #[salvo(schema(example = "Queue mail is paused, and 1,204 jobs wait in it."))]
     pub message: String,
 }
 
-/// How everything is at this moment.
+/// The current state of the system.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Overview"))]
 pub struct Overview {
     pub at: Timestamp,
-    /// All jobs. Counts are kept, not counted.
+    /// All jobs by state.
     pub counts: JobCounts,
     pub queues: Vec<QueueOverview>,
-    /// Workers that are alive, of all queues; null when Redis does not tell.
+    /// Live workers of all queues; null when Redis is not available.
     #[salvo(schema(required = true, minimum = 0))]
     pub workers: Option<u64>,
-    /// What is wrong now; empty when all is well.
+    /// The current problems; empty when there are none.
     pub troubles: Vec<Trouble>,
 }

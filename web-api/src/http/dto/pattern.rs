@@ -1,5 +1,5 @@
-//! Texts of a certain form: what may stand in a parameter, for the OpenAPI document. What is read is checked by the types
-//! that it becomes; these say the same in the words of JSON Schema.
+//! The forms of text parameters for the OpenAPI document. The types that a text is parsed into check it;
+//! these patterns describe the same rules in JSON Schema.
 
 use salvo::oapi::schema::{BasicType, Object, Schema};
 use salvo::oapi::{Components, RefOr, ToSchema};
@@ -29,7 +29,7 @@ texts! {
     States: "^(scheduled|queued|running|retrying|completed|dead|cancelled)(,(scheduled|queued|running|retrying|completed|dead|cancelled))*$";
     /// From 1 ms to 60 s.
     Wait: "^([1-9][0-9]{0,3}ms|[1-5][0-9]{4}ms|60000ms|[1-9]s|[1-5][0-9]s|60s|1m)$";
-    /// The time that a point of a series stands for.
+    /// The length of a point of a series.
     PointStep: "^(1m|5m|15m|1h|3h|6h|1d)$";
     Flag: "^(1|true|0|false)$";
     /// Printable ASCII characters, not only blanks.

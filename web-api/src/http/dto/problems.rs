@@ -1,13 +1,13 @@
-//! Problems (RFC 9457): the one shape of every error.
+//! Problems (RFC 9457): the format of every error.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-/// What went wrong (RFC 9457).
+/// An error (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Problem"))]
 pub struct Problem {
-    /// A URI that stands for this kind of problem.
+    /// A URI that identifies the kind of problem.
     #[serde(rename = "type")]
     #[salvo(schema(example = "urn:problem-type:spiral:invalid_input"))]
     pub kind: String,
@@ -17,18 +17,18 @@ pub struct Problem {
     /// The HTTP status.
     #[salvo(schema(minimum = 400, maximum = 599, example = 422))]
     pub status: u16,
-    /// What went wrong this time, and what to do about it.
+    /// What went wrong in this request, and what to do about it.
     #[salvo(schema(example = "/input/index: must be between 0 and 10,000,000"))]
     pub detail: String,
-    /// The path that was asked for.
+    /// The path of the request.
     #[salvo(schema(example = "/api/v1/functions/fibonacci/jobs"))]
     pub instance: String,
-    /// The kind of problem as one stable word, for programs.
+    /// A stable code for the kind of problem, for programs.
     #[salvo(schema(example = "invalid_input"))]
     pub code: String,
     /// The id of the request, as in the header `X-Request-Id` and in the log.
     pub request_id: String,
-    /// The fields that are wrong, each with its own message.
+    /// The invalid fields, each with its own message.
     pub errors: Vec<FieldError>,
 }
 
@@ -39,7 +39,7 @@ pub struct FieldError {
     /// A JSON Pointer into the body (`/input/index`; empty for the body as a whole), or the name of a query parameter or header.
     #[salvo(schema(example = "/input/index"))]
     pub field: String,
-    /// What is wrong with it, in words that can stand beside the field.
+    /// The message for this field.
     #[salvo(schema(example = "must be between 0 and 10,000,000"))]
     pub message: String,
 }

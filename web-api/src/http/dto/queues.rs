@@ -1,4 +1,4 @@
-//! Queues as callers see them, and the body that sets their limits.
+//! Queues as the API returns them, and the body that sets their limits.
 
 use jobs::job::QueueName;
 use jobs::queue::{Depth, Limits, RateLimit};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::overview::JobCounts;
 
-/// So many jobs in a time.
+/// A rate limit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "RateLimit"))]
 pub struct Rate {
@@ -16,7 +16,7 @@ pub struct Rate {
     pub jobs: u32,
     #[salvo(schema(minimum = 0.001, maximum = 86_400))]
     pub period_seconds: f64,
-    /// Jobs that may start at once after a quiet time; as many as `jobs` by default.
+    /// The burst: jobs that may start at once after a quiet period; as many as `jobs` by default.
     #[salvo(schema(minimum = 1, maximum = 1_000_000))]
     pub burst: u32,
 }
@@ -27,33 +27,33 @@ pub struct Rate {
 pub struct Queue {
     #[salvo(schema(example = "default"))]
     pub name: String,
-    /// How often a worker asks it first, compared with other queues.
+    /// The weight of the queue: how often a worker fetches from it first, compared with other queues.
     #[salvo(schema(minimum = 1))]
     pub weight: u32,
-    /// A paused queue hands out nothing; what runs goes on.
+    /// No job of a paused queue is started; running jobs continue.
     pub paused: bool,
-    /// Jobs that may run at the same time, over all workers; null is no limit.
+    /// The concurrency limit: jobs that may run at the same time on all workers; null means no limit.
     #[salvo(schema(required = true, minimum = 1))]
     pub concurrency: Option<u32>,
-    /// Jobs that may start in a time, over all workers; null is no limit.
+    /// The rate limit for job starts on all workers; null means no limit.
     #[salvo(schema(required = true))]
     pub rate: Option<Rate>,
-    /// How many jobs may wait before new ones are refused with `429`; null leaves it to `SPIRAL_BACKLOG_LIMIT`.
+    /// How many jobs may wait before new ones are refused with `429`; null means `SPIRAL_BACKLOG_LIMIT`.
     #[salvo(schema(required = true, minimum = 1))]
     pub backlog_limit: Option<u64>,
     /// Jobs that wait for a worker, in Redis or in the database.
     #[salvo(schema(minimum = 0))]
     pub queued: u64,
-    /// Jobs that wait for the time that their caller asked for.
+    /// Jobs that wait for the time set in the call.
     #[salvo(schema(minimum = 0))]
     pub scheduled: u64,
     /// Jobs that wait for their next attempt.
     #[salvo(schema(minimum = 0))]
     pub retrying: u64,
-    /// Jobs in the hands of workers.
+    /// Jobs that workers have reserved.
     #[salvo(schema(minimum = 0))]
     pub running: u64,
-    /// Workers that serve it.
+    /// Workers that fetch from the queue.
     #[salvo(schema(minimum = 0))]
     pub workers: u64,
 }
@@ -67,7 +67,7 @@ impl Queue {
         counts: &JobCounts,
         depth: &Depth,
     ) -> Self {
-        // The record says that a job runs when it has run for a moment; Redis knows at once.
+        // SQL learns that a job runs a moment later than Redis.
         let due = counts.queued + counts.running;
         Self {
             name: name.to_string(),
@@ -95,14 +95,14 @@ impl From<&RateLimit> for Rate {
     }
 }
 
-/// All queues, in the order in which they are declared.
+/// All queues, in the order of the settings.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "QueueList"))]
 pub struct QueueList {
     pub queues: Vec<Queue>,
 }
 
-/// New limits of a queue. A field that is absent stays as it is; null takes a limit away.
+/// New limits of a queue. An absent field is unchanged; null removes a limit.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "QueueLimits"))]
 pub struct QueueLimits {
@@ -114,7 +114,7 @@ pub struct QueueLimits {
     pub backlog_limit: Option<u64>,
 }
 
-/// So many jobs in a time.
+/// A rate limit.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewRateLimit"))]
 pub struct NewRate {
@@ -123,7 +123,7 @@ pub struct NewRate {
     pub jobs: u32,
     #[salvo(schema(required = true, minimum = 0.001, maximum = 86_400))]
     pub period_seconds: f64,
-    /// Jobs that may start at once after a quiet time; as many as `jobs` when it is missing.
+    /// The burst: jobs that may start at once after a quiet period; default: as many as `jobs`.
     #[salvo(schema(minimum = 1, maximum = 1_000_000))]
     pub burst: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Single values that several shapes share: a moment and a piece of JSON of any shape.
+//! Values that several types share: a time, and JSON of any kind.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use jobs::json::Json;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::times;
 
-/// A moment as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`.
+/// A time as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub DateTime<Utc>);
 
@@ -36,7 +36,7 @@ impl ToSchema for Timestamp {
     }
 }
 
-/// JSON of any shape: a value, or the text that it is.
+/// JSON of any kind, kept as a value or as its text.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum AnyJson {

@@ -1,4 +1,4 @@
-//! A schedule as callers see it, and the bodies that make or change one.
+//! A schedule as the API returns it, and the bodies that make or change one.
 
 use chrono::{DateTime, Utc};
 use jobs::catalog::Catalog;
@@ -13,16 +13,16 @@ use crate::services::scheduler::fire;
 /// Due times that are shown in advance.
 pub const SHOWN: usize = 5;
 
-/// What becomes of the runs that nobody was there to start, a minute after they were due.
+/// What happens to missed runs: those not started within a minute after they were due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[salvo(schema(name = "CatchUp"))]
 pub enum CatchUp {
-    /// They are left out.
+    /// Missed runs are skipped.
     Skip,
-    /// One run stands for all of them.
+    /// One run replaces all missed runs.
     Once,
-    /// Each is made up for, the first 1,000 of them; then it goes on from now.
+    /// Each missed run is made, up to 1,000; then the schedule continues from now.
     All,
 }
 
@@ -36,7 +36,7 @@ impl From<catch_up::CatchUp> for CatchUp {
     }
 }
 
-/// A call that the clock makes again and again.
+/// A schedule: calls a function at each due time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Schedule"))]
 pub struct Schedule {
@@ -55,46 +55,47 @@ pub struct Schedule {
     /// The name of the function that it calls.
     #[salvo(schema(example = "fibonacci"))]
     pub function: String,
-    /// The argument of the function. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`,
-    /// and read the schedule for the whole of it.
+    /// The input of the function. In lists it is null when its JSON text has more than 4096 bytes: see
+    /// `input_preview`, and read the schedule for the whole input.
     #[salvo(schema(required = true))]
     pub input: AnyJson,
-    /// Bytes of the input's JSON text; there when the input was left out.
+    /// Size of the input's JSON text in bytes; present when the input was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[salvo(schema(minimum = 0))]
     pub input_size: Option<u64>,
-    /// How the input's JSON text begins, in at most 200 characters; there when the input was left out.
+    /// The start of the input's JSON text, at most 200 characters; present when the input was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_preview: Option<String>,
-    /// How often each job is tried; null: as the function says.
+    /// The largest number of attempts of each job; null means the function's limit.
     #[salvo(schema(required = true, minimum = 1))]
     pub max_attempts: Option<u32>,
     pub catch_up: CatchUp,
     pub paused: bool,
-    /// When it is due; null while it is paused, and when it never is again.
+    /// The next due time; null while the schedule is paused, and when there is none.
     #[salvo(schema(required = true))]
     pub next_at: Option<Timestamp>,
-    /// The next five due times; of a paused schedule, those that it would have if it went on now.
+    /// The next five due times; for a paused schedule, those it would have if it were resumed now.
     pub next_times: Vec<Timestamp>,
-    /// What the last run was due at, or when somebody started it by hand.
+    /// The due time of the last run, or the time at which a user started it.
     #[salvo(schema(required = true))]
     pub last_at: Option<Timestamp>,
     /// The job of the last run.
     #[salvo(schema(required = true))]
     pub last_job_id: Option<String>,
-    /// Why it does not run, or did not run the last time; null when all is well. It is tried again at each due time.
+    /// Why it does not run, or why the last run failed to start; null otherwise. It is tried again at each
+    /// due time.
     #[salvo(schema(required = true))]
     pub error: Option<String>,
-    /// What was left out by `catch_up`, and when.
+    /// The runs that `catch_up` skipped, and when.
     #[salvo(schema(required = true))]
     pub notice: Option<String>,
     pub created_at: Timestamp,
-    /// When somebody changed it last.
+    /// When a user last changed it.
     pub updated_at: Timestamp,
 }
 
 impl Schedule {
-    /// As it looks at `now` to a process with this catalog.
+    /// The schedule at `now`, checked against this catalog.
     pub fn of(schedule: &record::Schedule, catalog: &Catalog, now: DateTime<Utc>) -> Self {
         let timing = fire::timing(schedule);
         let planned = schedule.next_at.filter(|next| *next > now);
@@ -145,12 +146,12 @@ impl Schedule {
 #[salvo(schema(name = "SchedulePage"))]
 pub struct SchedulePage {
     pub schedules: Vec<Schedule>,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// The value of `cursor` for the next page; null on the last page.
     #[salvo(schema(required = true))]
     pub next_cursor: Option<String>,
 }
 
-/// What a cron text means.
+/// The meaning of a cron expression.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "SchedulePreview"))]
 pub struct SchedulePreview {
@@ -160,53 +161,54 @@ pub struct SchedulePreview {
     pub time_zone: String,
     #[salvo(schema(example = "Every day at 08:00 Europe/Berlin"))]
     pub description: String,
-    /// The next five due times of a schedule that begins now.
+    /// The next five due times of a schedule that starts now.
     pub next_times: Vec<Timestamp>,
 }
 
-/// A schedule that is to be.
+/// A new schedule.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "NewSchedule"))]
 pub struct NewSchedule {
     /// Unique among the schedules.
     #[salvo(schema(min_length = 1, max_length = 100, example = "morning numbers"))]
     pub name: String,
-    /// Five fields (minute, hour, day of the month, month, day of the week), six with the second first, one of `@hourly`,
-    /// `@daily`, `@weekly`, `@monthly` and `@yearly`, or `@every` with a time such as `30s` or `1h30m`.
+    /// Five fields (minute, hour, day of the month, month, day of the week), six with the second first, one
+    /// of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`, or `@every` with an interval such as
+    /// `30s` or `1h30m`.
     #[salvo(schema(max_length = 256, example = "0 8 * * *"))]
     pub cron: String,
-    /// A zone of the IANA database; `UTC` when it is missing.
+    /// A time zone of the IANA database; default `UTC`.
     #[salvo(schema(example = "Europe/Berlin"))]
     pub time_zone: Option<String>,
     /// The name of the function to call.
     #[salvo(schema(example = "fibonacci"))]
     pub function: String,
-    /// The argument of the function, at most 16 KiB; its shape is the function's `input_schema`.
+    /// The input of the function, at most 16 KiB; its schema is the function's `input_schema`.
     #[salvo(schema(required = true))]
     pub input: AnyJson,
-    /// How often to try each job at most; the function's own limit when it is missing.
+    /// The largest number of attempts of each job; default: the function's limit.
     #[salvo(schema(minimum = 1, maximum = 100))]
     pub max_attempts: Option<u32>,
-    /// `once` when it is missing.
+    /// Default `once`.
     pub catch_up: Option<CatchUp>,
-    /// Whether it waits to be resumed; false when it is missing.
+    /// Whether the schedule starts paused; default false.
     pub paused: Option<bool>,
 }
 
-/// What is to change of a schedule. A field that is missing stays as it is.
+/// Changes to a schedule. An absent field is unchanged.
 #[derive(Debug, Clone, ToSchema)]
 #[salvo(schema(name = "ScheduleChange"))]
 pub struct ScheduleChange {
     #[salvo(schema(min_length = 1, max_length = 100))]
     pub name: Option<String>,
-    /// As in a new schedule. The next due time follows from it anew.
+    /// As in a new schedule. The next due time is computed again.
     #[salvo(schema(max_length = 256))]
     pub cron: Option<String>,
     pub time_zone: Option<String>,
     pub function: Option<String>,
-    /// The whole argument, not a part of it.
+    /// The whole input, not a part of it.
     pub input: Option<AnyJson>,
-    /// Null: as the function says.
+    /// Null means the function's limit.
     #[salvo(schema(minimum = 1, maximum = 100))]
     pub max_attempts: Option<u32>,
     pub catch_up: Option<CatchUp>,

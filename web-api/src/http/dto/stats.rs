@@ -1,4 +1,4 @@
-//! What happened over time, as callers see it.
+//! Statistics over time, as the API returns them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::scalar::Timestamp;
 use crate::db::stats::Counters;
 use crate::domain::histogram::Histogram;
 
-/// How long things took, in seconds: half, 95 and 99 of a hundred took at most so long. Off by less than 5 %.
+/// Percentiles of a duration, in seconds: p50, p95 and p99, with an error of less than 5 %.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[salvo(schema(name = "Percentiles"))]
 pub struct Percentiles {
@@ -21,45 +21,46 @@ pub struct Percentiles {
     pub p99: f64,
 }
 
-/// What happened in a time.
+/// The counts of one period.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "StatPoint"))]
 pub struct StatPoint {
-    /// When it begins.
+    /// The start of the period.
     pub at: Timestamp,
-    /// New jobs.
+    /// Jobs that were created.
     #[salvo(schema(minimum = 0))]
     pub enqueued: u64,
     /// Jobs that completed.
     #[salvo(schema(minimum = 0))]
     pub completed: u64,
-    /// Attempts that failed, also those of jobs that completed in the end.
+    /// Failed attempts, also those of jobs that completed later.
     #[salvo(schema(minimum = 0))]
     pub failed: u64,
     /// Jobs that failed for good.
     #[salvo(schema(minimum = 0))]
     pub dead: u64,
-    /// From the moment at which a job could have run to the begin of its last attempt; null when no job ended.
+    /// Queue time: from the moment a job could run to the start of its last attempt; null when no job
+    /// finished.
     #[salvo(schema(required = true))]
     pub wait: Option<Percentiles>,
-    /// From the begin to the end of an attempt; null when none ended.
+    /// Run time of the attempts; null when no attempt finished.
     #[salvo(schema(required = true))]
     pub run: Option<Percentiles>,
 }
 
-/// What happened over a time.
+/// Statistics over a time range.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Stats"))]
 pub struct Stats {
-    /// The time as it was asked for, from the begin of a step on.
+    /// The start of the range, rounded down to a whole step.
     pub from: Timestamp,
     pub to: Timestamp,
-    /// Seconds of each point.
+    /// The length of each point, in seconds.
     #[salvo(schema(minimum = 60))]
     pub step_seconds: i64,
-    /// All of it together.
+    /// The counts of the whole range.
     pub total: StatPoint,
-    /// Step by step, the oldest first; also those in which nothing happened.
+    /// The counts of each step, oldest first. Steps without events are included.
     pub points: Vec<StatPoint>,
 }
 

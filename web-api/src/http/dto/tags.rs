@@ -1,13 +1,13 @@
-//! Tags as callers see them.
+//! Tags as the API returns them.
 
 use salvo::oapi::ToSchema;
 use serde::Serialize;
 
-/// Tags that jobs are marked with.
+/// The tags of the jobs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "TagList"))]
 pub struct TagList {
-    /// In the order of their letters.
+    /// In alphabetical order.
     #[salvo(schema(example = json!(["customer:17"])))]
     pub tags: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Workers as callers see them.
+//! Workers as the API returns them.
 
 use jobs::queue::{About, Worker as OfQueue};
 use salvo::oapi::ToSchema;
@@ -12,28 +12,29 @@ use super::scalar::Timestamp;
 pub struct Worker {
     #[salvo(schema(example = "worker-01JD3Y8M5Q2W7E9R4T6Y1P0A2S"))]
     pub name: String,
-    /// False when it has not been heard of for so long that its jobs are given to others.
+    /// False when its heartbeats have stopped for so long that its jobs are given to other workers.
     pub alive: bool,
-    /// The version of Spiral that it runs; null when it has not said so.
+    /// Its version of Spiral; null when it has not reported one.
     #[salvo(schema(required = true))]
     pub version: Option<String>,
     #[salvo(schema(required = true, minimum = 0))]
     pub pid: Option<u32>,
     #[salvo(schema(required = true))]
     pub started_at: Option<Timestamp>,
-    /// When it was last heard of, by its own clock.
+    /// The time of its last heartbeat, by its own clock.
     #[salvo(schema(required = true))]
     pub heartbeat_at: Option<Timestamp>,
-    /// Jobs that it runs at the same time.
+    /// How many jobs it runs at the same time.
     #[salvo(schema(required = true, minimum = 0))]
     pub concurrency: Option<u64>,
-    /// Jobs in its hands.
+    /// How many jobs it has reserved.
     #[salvo(schema(minimum = 0))]
     pub held: u64,
-    /// Percent of one core that it used between its last two heartbeats: 200 for two cores. Null when it does not say.
+    /// CPU use between its last two heartbeats, in percent of one core: 200 means two cores. Null when it is
+    /// not reported.
     #[salvo(schema(required = true, minimum = 0))]
     pub cpu_percent: Option<u32>,
-    /// Null when it does not say.
+    /// Null when it is not reported.
     #[salvo(schema(required = true, minimum = 0))]
     pub memory_bytes: Option<u64>,
     /// The queues that it serves.
@@ -48,7 +49,7 @@ pub struct WorkerList {
 }
 
 impl Worker {
-    /// A worker that no queue has told of yet.
+    /// A worker without the data of any queue.
     pub fn named(name: String) -> Self {
         Self {
             name,
@@ -65,7 +66,7 @@ impl Worker {
         }
     }
 
-    /// Adds what one queue knows of it.
+    /// Adds the data of one queue.
     pub fn add(&mut self, queue: &str, worker: OfQueue) {
         self.queues.push(queue.to_owned());
         self.alive |= worker.alive;

@@ -1,4 +1,4 @@
-//! Which error of the API the errors of the lower layers become.
+//! Converts the errors of the lower layers to errors of the API.
 
 use crate::auth::error::AuthError;
 use crate::db::StoreError;

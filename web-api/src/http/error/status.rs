@@ -53,7 +53,7 @@ impl ApiError {
         }
     }
 
-    /// The stable word for programs.
+    /// The stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownFunction { .. } => "unknown_function",

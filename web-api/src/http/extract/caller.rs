@@ -1,4 +1,4 @@
-//! Who sent the request that is being answered.
+//! The caller of the current request.
 
 use salvo::prelude::*;
 
@@ -6,7 +6,7 @@ use crate::auth::roles::Caller;
 use crate::http::error::ApiError;
 
 /// # Errors
-/// When the path has no [`authorize`](crate::http::middleware::authorize) layer, which finds out.
+/// When the path has no [`authorize`](crate::http::middleware::authorize) layer, which identifies the caller.
 pub fn caller(depot: &Depot) -> Result<&Caller, ApiError> {
     depot
         .get_typed::<Caller>()

@@ -1,6 +1,6 @@
-//! The fields of a JSON object, taken one by one; what nobody took is unknown.
+//! The fields of a JSON object, taken one by one. Fields that are left over are unknown.
 //!
-//! Not a derived `Deserialize`: that stops at the first field that is wrong, and a caller wants to see all of them.
+//! Not a derived `Deserialize`: that stops at the first invalid field, and callers need all of them.
 
 use chrono::{DateTime, Utc};
 use jobs::format::grouped;
@@ -11,7 +11,7 @@ use crate::domain::times;
 use crate::http::dto::problems::FieldError;
 use crate::http::error::ApiError;
 
-/// The fields of a body that are still to be looked at, and what was wrong with those that were.
+/// The fields of a body that are not yet taken, and the errors of those that were.
 #[derive(Debug)]
 pub struct Fields {
     rest: Object,
@@ -40,13 +40,13 @@ impl Fields {
             .any(|error| error.field.strip_prefix('/') == Some(name))
     }
 
-    /// A field of any shape, `null` included, to its last digit.
+    /// A field of any kind, `null` included, with all digits of its numbers.
     pub fn json(&mut self, name: &'static str) -> Option<Json> {
         self.known.push(name);
         self.rest.remove(name)
     }
 
-    /// A field of any shape, `null` included, whose numbers are those of Rust.
+    /// A field of any kind, `null` included, with Rust numbers.
     pub fn any(&mut self, name: &'static str) -> Option<Value> {
         self.json(name).map(|value| value.rounded())
     }
@@ -61,7 +61,7 @@ impl Fields {
         self.rest.get(name).is_some_and(Json::is_null)
     }
 
-    /// The fields that nobody has taken yet.
+    /// The fields that are not yet taken.
     pub fn left(&self) -> &Object {
         &self.rest
     }
@@ -142,7 +142,7 @@ impl Fields {
         text
     }
 
-    /// What was wrong with the fields of the object `name`, which were taken one by one.
+    /// The errors of the object `name`, whose fields were taken one by one.
     pub fn inner(&mut self, name: &'static str, fields: Self) {
         if let Err(ApiError::InvalidInput { fields }) = fields.finish() {
             let inside = fields
@@ -152,7 +152,7 @@ impl Fields {
         }
     }
 
-    /// Notes that a field is missing, unless something is wrong with it already.
+    /// Notes that a field is missing, unless it has an error already.
     pub fn missing(&mut self, pointer: &str) {
         if !self.errors.iter().any(|error| error.field == pointer) {
             self.wrong(pointer, "is missing");
@@ -172,7 +172,7 @@ impl Fields {
         time
     }
 
-    /// The end of the fields: an error when one is left, or one was wrong.
+    /// Ends the reading: an error when a field is left over, or one was invalid.
     pub fn finish(mut self) -> Result<(), ApiError> {
         let known = self.known.join(", ");
         for name in self.rest.keys().take(20) {

@@ -1,5 +1,5 @@
-//! Reads a request's JSON body: media type, size, syntax, and that no field is there twice.
-//! What the fields mean is for the endpoints; [`Fields`] helps them to say what is wrong with one.
+//! Reads a request's JSON body: media type, size, syntax, and duplicate fields. The endpoints check the
+//! meaning of the fields; [`Fields`] helps them to report errors.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ pub use crate::http::extract::fields::Fields;
 
 /// How long a body may take to arrive.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of a body that is too large so much is read and thrown away, so that the caller gets to read the answer.
+/// How much of a body that is too large is read and discarded, so that the caller can read the response.
 const DRAIN_AT_MOST: u64 = 64 << 20;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The body as a JSON object; `example` is one that the caller could have sent.
+/// The body as a JSON object; `example` is a valid body for the error message.
 pub async fn object(req: &mut Request, limit: u64, example: &str) -> Result<Object, ApiError> {
     parse_object(&json_bytes(req, limit).await?, example)
 }
 
-/// The body as it came, which says that it is JSON.
+/// The raw body, whose headers say that it is JSON.
 pub async fn json_bytes(req: &mut Request, limit: u64) -> Result<Bytes, ApiError> {
     if let Err(error) = check_headers(req.headers(), false) {
         drain(req).await;
@@ -34,7 +34,7 @@ pub async fn json_bytes(req: &mut Request, limit: u64) -> Result<Bytes, ApiError
     read(req, limit).await
 }
 
-/// The body as it came, which says that it is JSON, or JSON line by line; and whether it is that.
+/// The raw body, whose headers say that it is JSON or JSON lines, and whether it is JSON lines.
 pub async fn json_or_lines(req: &mut Request, limit: u64) -> Result<(Bytes, bool), ApiError> {
     match check_headers(req.headers(), true) {
         Ok(lines) => Ok((read(req, limit).await?, lines)),
@@ -45,7 +45,7 @@ pub async fn json_or_lines(req: &mut Request, limit: u64) -> Result<(Bytes, bool
     }
 }
 
-/// The second half of [`object`], for bodies that are large enough to keep a thread busy.
+/// The second half of [`object`], for large bodies that are parsed on a blocking thread.
 pub fn parse_object(bytes: &[u8], example: &str) -> Result<Object, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = format!("The body is empty. Send a JSON object, such as {example}.");
@@ -75,7 +75,7 @@ fn kind(json: &str) -> &'static str {
     }
 }
 
-/// Whether the body is JSON line by line, where that is allowed.
+/// Whether the body is JSON lines, where that is allowed.
 fn check_headers(headers: &HeaderMap, lines_allowed: bool) -> Result<bool, ApiError> {
     let text = |name| {
         headers
@@ -164,16 +164,17 @@ fn too_large(limit: u64) -> ApiError {
     ApiError::BodyTooLarge { limit }
 }
 
-/// The outer layer for bodies that nobody has read, because it was clear without them what the answer is: that nobody
-/// knows the caller, for one. A caller that is still sending would not get to read it, nor would nginx.
+/// The outer layer for bodies that were not read, because the response did not depend on them: an unknown
+/// caller, for example. A client, or nginx, that is still sending would not read the response.
 #[handler]
 pub async fn discard_unread(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     ctrl.call_next(req, depot, res).await;
     drain(req).await;
 }
 
-/// Reads what the caller is still sending: one that writes does not read, and would see a broken connection only.
-/// A caller that waits for `100 Continue` has sent nothing yet, and must not be asked for it.
+/// Reads what the client is still sending: a client that is writing does not read, and would only see a
+/// broken connection. A client that waits for `100 Continue` has sent nothing yet, and must not be asked for
+/// its body.
 async fn drain(req: &mut Request) {
     if req.headers().get(EXPECT).is_none() {
         drain_body(req.take_body()).await;
@@ -190,7 +191,7 @@ async fn drain_body(mut body: ReqBody) {
             }
         }
     };
-    // Late or not, the answer is the same.
+    // A timeout changes nothing: the response is the same.
     tokio::time::timeout(DRAIN_TIMEOUT, draining)
         .await
         .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The parameters in a request's address, read one by one; what nobody asked for is unknown.
+//! The query parameters, read one by one. Parameters that are left over are unknown.
 //!
 //! Not a derived `Deserialize`, for the reason that [`fields`](super::fields) gives.
 
@@ -16,7 +16,7 @@ use crate::http::error::ApiError;
 
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 
-/// The parameters that are still to be looked at, and what was wrong with those that were.
+/// The parameters that are not yet read, and the errors of those that were.
 #[derive(Debug)]
 pub struct Query {
     rest: Vec<(String, String)>,
@@ -38,7 +38,7 @@ impl Query {
         }
     }
 
-    /// The text of a parameter; one that is there twice is an error.
+    /// The text of a parameter; a duplicate is an error.
     fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let (mine, rest) = std::mem::take(&mut self.rest)
@@ -50,7 +50,7 @@ impl Query {
             self.errors.push(FieldError::new(name, "is there more than once"));
         }
         let (_, value) = mine.pop()?;
-        // It is in no row: PostgreSQL has no place for it, and fails when it is asked for it.
+        // PostgreSQL cannot store this character, and fails when a query contains it.
         if value.contains('\0') {
             self.errors
                 .push(FieldError::new(name, "must not hold the character U+0000"));
@@ -59,12 +59,12 @@ impl Query {
         Some(value)
     }
 
-    /// A text as it is, when the parameter is there; an empty one counts as missing.
+    /// The text of a parameter, when it is there; an empty one counts as missing.
     pub fn words(&mut self, name: &'static str) -> Option<String> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
-    /// Anything that can be read from a text, when the parameter is there.
+    /// Anything that can be parsed from a text, when the parameter is there.
     pub fn parsed<T>(&mut self, name: &'static str) -> Option<T>
     where
         T: FromStr,
@@ -132,7 +132,7 @@ impl Query {
         wait
     }
 
-    /// The end of the parameters: an error when one is left, or one was wrong.
+    /// Ends the reading: an error when a parameter is left over, or one was invalid.
     pub fn finish(mut self) -> Result<(), ApiError> {
         for (name, _) in self.rest.iter().take(20) {
             let message = if self.known.is_empty() {

@@ -1,10 +1,11 @@
-//! Checks that a body is JSON, and JSON that can be kept as it came: no field twice (readers differ in which of the two
-//! they take, and what was checked must be what runs), no text and no number that the databases have no place for.
+//! Checks that a body is JSON that can be stored unchanged: without duplicate fields (parsers differ in which
+//! of the two they use, and what was checked must be what runs), and without texts or numbers that the
+//! databases cannot store.
 
 use jobs::json::{self, Flaw, Unkept};
 use serde_json::value::RawValue;
 
-/// Why a text is no usable JSON.
+/// Why a text is not usable JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ParseError {
     /// A sentence for the caller.

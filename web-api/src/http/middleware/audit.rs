@@ -1,9 +1,9 @@
-//! The audit log: what operators change, who they are, and what became of it.
+//! The audit log: the changes of operators, who made them, and their outcomes.
 //!
-//! The entry is written before the change is begun, and the change is not begun without it; its outcome is added
-//! afterwards. So no change is without an entry, and one without an outcome says that the process ended, or the caller
-//! left, before there was an answer: what was asked for may have been done. Which paths are told here is said in
-//! [`crate::http::routes`]; calls of functions are not, because their jobs are the record.
+//! The entry is written before the change starts, and the change does not start without it; the outcome is
+//! added afterwards. An entry without an outcome means that the process ended, or the client disconnected,
+//! before there was a response: the change may have been made. [`crate::http::routes`] says which paths are
+//! recorded; calls of functions are not, because each call is recorded as a job.
 
 use jobs::clock;
 use jobs::job::JobId;
@@ -20,17 +20,17 @@ use crate::http::response::problem;
 use crate::http::state::AppState;
 use jobs::error::chain;
 
-/// The longest path that is kept, in bytes. Ours are shorter; callers' may be anything.
+/// The longest path that is stored, in bytes. The paths of the API are shorter; a client may send any.
 const LONGEST_PATH: usize = 500;
 
-/// Stands between the guard and a change.
+/// The layer between authorization and a change.
 #[derive(Debug)]
 pub struct Audit {
     action: &'static str,
     by_handler: bool,
 }
 
-/// An entry that the handler has to begin, once it knows that something will change.
+/// An entry that the handler writes once it knows that something will change.
 #[derive(Debug)]
 struct Pending {
     entry: Entry,
@@ -38,8 +38,8 @@ struct Pending {
     changes_nothing: bool,
 }
 
-/// Writes the entry of a change with what is asked for. For handlers behind [`Audit::by_handler`], before they change
-/// anything.
+/// Writes the entry with the details of the request. Handlers behind [`Audit::by_handler`] call it before
+/// they change anything.
 pub async fn begin(depot: &mut Depot, detail: &Value) -> Result<(), ApiError> {
     let store = AppState::of(depot)?.store.clone();
     let pending = pending(depot)?;
@@ -49,7 +49,7 @@ pub async fn begin(depot: &mut Depot, detail: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Nothing changes, whatever the answer will be: there is nothing to tell.
+/// Nothing will change, so no entry is written, whatever the response.
 pub fn changes_nothing(depot: &mut Depot) -> Result<(), ApiError> {
     pending(depot)?.changes_nothing = true;
     Ok(())
@@ -69,7 +69,8 @@ impl Audit {
         }
     }
 
-    /// For a path that may be asked for what changes nothing: its handler says what is told, and when.
+    /// For a path where a request may change nothing: its handler decides whether and when an entry is
+    /// written.
     pub fn by_handler(action: &'static str) -> Self {
         Self {
             action,
@@ -114,7 +115,7 @@ impl Audit {
         Ok(Some(entry.id))
     }
 
-    /// The id of the entry that the handler has written. One that it has not come to write was refused, which is told.
+    /// The id of the entry that the handler wrote. A request that was refused before that is recorded here.
     async fn begun(depot: &mut Depot) -> Result<Option<JobId>, ApiError> {
         let store = AppState::of(depot)?.store.clone();
         let pending = pending(depot)?;
@@ -153,7 +154,7 @@ impl Handler for Audit {
             }
         };
         let status = res.status_code.unwrap_or(StatusCode::OK);
-        // What was made has no name in the path, but in the answer.
+        // The id of a new resource is not in the path, but in the response.
         let made = res.headers().get(LOCATION).and_then(|place| place.to_str().ok());
         let made = made.and_then(|place| place.rsplit('/').next());
         if let Ok(state) = AppState::of(depot)

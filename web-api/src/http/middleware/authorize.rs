@@ -1,5 +1,6 @@
-//! Stands before every path: lets in who may, and refuses changes that pages of other sites ask for.
-//! What each path asks for is in [`crate::http::routes`]; who somebody is, [`crate::auth::authenticator`] knows.
+//! The authorization of every path: checks the caller's role, and refuses changes requested by pages of other
+//! sites. [`crate::http::routes`] sets the access of each path; [`crate::auth::authenticator`] identifies the
+//! caller.
 
 use salvo::http::Method;
 use salvo::http::header::{CACHE_CONTROL, HeaderValue};
@@ -14,11 +15,11 @@ use crate::http::state::{AppState, Inner};
 
 const FIBONACCI: &str = "fibonacci";
 
-/// Lets in who may do this.
+/// Checks whether the caller has access.
 #[derive(Debug)]
 pub struct Guard {
     access: Access,
-    /// Answered under every name, for those who ask for a service by whatever it is called where they are.
+    /// Accepts any name in `Host`, for probes that use the server's name in their own network.
     any_host: bool,
 }
 
@@ -35,7 +36,7 @@ impl Guard {
         }
         let authenticator = &state.authenticator;
         let caller = match authenticator.caller(req) {
-            // What is open is so for those as well who bring a token that is wrong.
+            // An open path is open to callers with a wrong token too.
             Err(AuthError::Unauthorized) if self.access == Access::Open => authenticator.visitor(req),
             caller => caller?,
         };
@@ -66,7 +67,7 @@ impl Guard {
     }
 }
 
-/// Whether what is asked for belongs to a public function.
+/// Whether the request only concerns a public function.
 async fn is_public(state: &Inner, scope: Scope, req: &mut Request) -> Result<bool, ApiError> {
     let authenticator = &state.authenticator;
     Ok(match scope {
@@ -82,7 +83,7 @@ async fn is_public(state: &Inner, scope: Scope, req: &mut Request) -> Result<boo
         Scope::Job => {
             let id = req.param::<String>("id").and_then(|id| id.parse().ok());
             match id {
-                // One that is not there looks like one that is not theirs.
+                // A job that does not exist looks like one that the visitor may not see.
                 Some(id) if !authenticator.settings().public_functions.is_empty() => state
                     .store
                     .job_get(id)

@@ -1,5 +1,5 @@
-//! A proxy may take the base path away from requests or pass it on: both are understood, and what is asked for at the
-//! root, as probes do, is answered there.
+//! Requests may arrive with the base path, or without it when a proxy has stripped it; both are accepted.
+//! Probes that ask at the root get their response there.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use salvo::routing::{Filter, PathState};
 
 use crate::domain::base_path::{self, BasePath};
 
-/// The router of a server below this path: it takes the path away from requests that bring it.
+/// The router of a server below this path: it strips the path from requests that have it.
 pub fn mount(base: &BasePath, router: Router) -> Router {
     if base.is_root() {
         router
@@ -19,7 +19,7 @@ pub fn mount(base: &BasePath, router: Router) -> Router {
     }
 }
 
-/// The address without the base path, when it begins with it.
+/// The address without the base path, when it starts with it.
 fn without(base: &BasePath, uri: &Uri) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(base.as_str())?;
     let rest = match rest.bytes().next() {
@@ -40,7 +40,8 @@ impl Handler for BasePath {
     }
 }
 
-/// Lets everything through, without the base path. A layer could not do it: those run when the route is found.
+/// Matches every request, and strips the base path. A layer could not do it, because layers run after
+/// routing.
 #[derive(Debug)]
 struct Below(BasePath);
 
@@ -54,8 +55,8 @@ impl Filter for Below {
         true
     }
 
-    /// Asked when no route has the request's method, to see which methods others have: after `filter`, with the path as
-    /// it came.
+    /// Called when no route has the request's method, to find the methods of other routes: after `filter`,
+    /// with the original path.
     async fn filter_for_method(
         &self,
         req: &mut Request,

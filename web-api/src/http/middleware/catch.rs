@@ -1,4 +1,4 @@
-//! Turns the errors that Salvo finds by itself (no such route, wrong method, a panic) into problems.
+//! Turns the errors that Salvo detects itself (no such route, wrong method, a panic) into problems.
 
 use salvo::http::header::{ALLOW, HeaderValue};
 use salvo::http::{Method, StatusCode};

@@ -1,5 +1,5 @@
-//! What is seen of every request from outside: its id, one log line, and its place in the histogram.
-//! The outermost layer, so that also errors that Salvo answers by itself are seen.
+//! The id, log line and metrics of every request. The outermost layer, so that errors sent by Salvo itself
+//! are included.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::http::metrics;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request that is being answered.
+/// The id of the current request.
 #[derive(Debug, Clone)]
 struct RequestId(String);
 
@@ -22,7 +22,7 @@ pub fn request_id(depot: &Depot) -> &str {
     depot.get_typed::<RequestId>().map_or("-", |id| id.0.as_str())
 }
 
-/// Gives every request an id, a span, a log line and a place in the histogram.
+/// Gives every request an id, a span, a log line and an entry in the histogram.
 #[handler]
 pub async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let id = incoming_id(req).unwrap_or_else(|| Ulid::generate().to_string());
@@ -36,14 +36,14 @@ pub async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Response, c
     seen.answered(res.status_code.unwrap_or(StatusCode::OK));
 }
 
-/// The id that the caller, or the proxy before us, gave the request: only when it is safe to repeat in logs.
+/// The id that the client, or a proxy, gave the request: only when it is safe to repeat in logs.
 fn incoming_id(req: &Request) -> Option<String> {
     let id = req.headers().get(X_REQUEST_ID)?.to_str().ok()?;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
     ((1..=128).contains(&id.len()) && id.bytes().all(legal)).then(|| id.to_owned())
 }
 
-/// A request on its way. When the caller goes away its future is dropped, and that is told as well.
+/// A request in progress. When the client disconnects its future is dropped, which is logged as well.
 struct Seen {
     id: String,
     method: Method,
@@ -89,7 +89,7 @@ impl Seen {
 impl Drop for Seen {
     fn drop(&mut self) {
         if self.open {
-            // As nginx notes it: the client closed the request before there was an answer.
+            // The status that nginx logs when the client closed the request before there was a response.
             self.log(499);
         }
     }

@@ -1,4 +1,4 @@
-//! Closes the shapes of request bodies: a field that is not known is refused, and the document says so.
+//! Closes the schemas of request bodies: an unknown field is refused, and the document says so.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,8 @@ pub(super) fn close(document: &mut Value) {
     else {
         return;
     };
-    // What is put together of others becomes one object first: each of its parts alone knows only its own fields.
+    // A composed schema becomes one object first: each of its parts alone would refuse the fields of the
+    // others.
     for name in &names {
         if let Some(merged) = schemas.get(name).and_then(|schema| merged(schema, schemas)) {
             schemas.insert(name.clone(), merged);
@@ -30,7 +31,7 @@ pub(super) fn close(document: &mut Value) {
     }
 }
 
-/// The names of all schemas that request bodies consist of.
+/// The names of all schemas that are used in request bodies.
 fn reachable(document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut next = Vec::new();
@@ -47,7 +48,7 @@ fn reachable(document: &Value) -> BTreeSet<String> {
     found
 }
 
-/// The name of the schema that stands elsewhere.
+/// The name in a reference to a schema.
 fn referred(object: &Map<String, Value>) -> Option<&str> {
     object.get("$ref")?.as_str()?.strip_prefix(SCHEMAS)
 }

@@ -1,5 +1,5 @@
-//! The OpenAPI document, and a page to read it. The page brings its own script as a file, so that the strict
-//! Content-Security-Policy of the rest holds for it as well.
+//! The OpenAPI document, and a page to read it. The page loads its script from a file, so that the strict
+//! Content-Security-Policy of the other pages applies to it too.
 
 use std::sync::OnceLock;
 
@@ -42,7 +42,7 @@ const SCRIPT: &str = r##"window.addEventListener("load", () => {
 });
 "##;
 
-/// The OpenAPI document, made when it is asked for first.
+/// The OpenAPI document, made on the first request.
 #[derive(Debug, Default)]
 pub(crate) struct Document(OnceLock<Result<Bytes, String>>);
 

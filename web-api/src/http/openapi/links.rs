@@ -1,9 +1,9 @@
-//! Says what can be done with that which an operation has made: OpenAPI's links. Readers see the way on, and test tools
-//! walk it.
+//! Adds OpenAPI links: which operations take the id that an operation returns. Readers see the next steps,
+//! and test tools follow them.
 
 use serde_json::{Map, Value, json};
 
-/// What is made, by which operation with which status, and the operations that take its id.
+/// Resources: the operation and status that make one, and the operations that take its id.
 const LINKS: [(&str, &[&str], &[&str]); 4] = [
     (
         "call_function",
@@ -39,7 +39,7 @@ const LINKS: [(&str, &[&str], &[&str]); 4] = [
     ),
 ];
 
-/// Adds them to the document.
+/// Adds the links to the document.
 pub(super) fn add(document: &mut Value) {
     let paths = document["paths"]
         .as_object_mut()

@@ -1,4 +1,4 @@
-//! Makes the generated document say the same in fewer words, so that people and type generators read it easily.
+//! Simplifies the generated document for readers and type generators, without changing its meaning.
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ pub(super) fn tidy(value: &mut Value) {
     }
 }
 
-/// Doc comments are wrapped at the width of the source; Markdown wants a paragraph a line.
+/// Doc comments are wrapped at the width of the source; Markdown needs one line per paragraph.
 fn join_lines(object: &mut Map<String, Value>) {
     if let Some(Value::String(text)) = object.get_mut("description") {
         let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));

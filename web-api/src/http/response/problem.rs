@@ -1,5 +1,5 @@
-//! RFC 9457 problems: the one shape of every error that leaves the server, also of those that Salvo itself finds.
-//! Which status an error has is decided in [`crate::http::error`], not here.
+//! RFC 9457 problems: the format of every error response, including those that Salvo makes itself.
+//! [`crate::http::error`] decides the status of an error.
 
 use salvo::http::ResBody;
 use salvo::http::header::{CONTENT_TYPE, HeaderValue};
@@ -21,7 +21,8 @@ pub fn of(error: &ApiError, req: &Request, depot: &Depot) -> Problem {
         title: error.title().to_owned(),
         status: error.status().as_u16(),
         detail: error.to_string(),
-        // A path where nothing is gets its problem outside of the layer by which `base_path::link` knows the base.
+        // The problem of an unknown path is made outside of the layer that sets the base path for
+        // `base_path::link`.
         instance: AppState::of(depot).map_or_else(
             |_none| path.to_owned(),
             |state| state.settings.base_path.link(path),
@@ -32,7 +33,7 @@ pub fn of(error: &ApiError, req: &Request, depot: &Depot) -> Problem {
     }
 }
 
-/// Writes `error` as the answer, with the headers that belong to its status.
+/// Writes `error` as the response, with the headers of its status.
 pub fn render(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response) {
     let problem = of(error, req, depot);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -45,7 +46,8 @@ pub fn render(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response
     res.body(ResBody::Once(body.into()));
 }
 
-/// The same for an error that comes before an endpoint is reached, which is told to the log as those of endpoints are.
+/// The same for an error that occurs before an endpoint is reached; it is logged like the errors of
+/// endpoints.
 pub fn refuse(error: &ApiError, req: &Request, depot: &Depot, res: &mut Response) {
     error.log();
     render(error, req, depot, res);

@@ -1,8 +1,8 @@
-//! Lets connections in until the shutdown; then those that the system has accepted already, and closes the socket.
+//! Accepts connections until the shutdown, then those already in the system's backlog, and closes the socket.
 //!
-//! Salvo's own end leaves the socket open while it waits for requests that are under way: whoever connects meanwhile
-//! is accepted by the system, served by nobody, and cut off at the end. A proxy in front cannot try such a request
-//! again when it is a POST. A connection that is refused it can take to another server, whatever the request.
+//! Salvo's own shutdown keeps the socket open while requests are running: a client that connects meanwhile is
+//! accepted by the system, never served, and disconnected at the end. A proxy cannot retry such a request
+//! when it is a POST. A refused connection it can send to another server, whatever the request.
 
 use std::future::pending;
 use std::io;
@@ -15,13 +15,13 @@ use salvo::fuse::ArcFusePolicy;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How long nobody is let in after the system could not: without file descriptors it cannot the next moment either.
+/// The pause after a failed accept: without file descriptors the next one would fail as well.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// Between two lines about it in the log.
+/// The shortest time between two log lines about it.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct ClosingAcceptor {
-    /// `None` once it is closed.
+    /// `None` once the socket is closed.
     socket: Option<TcpAcceptor>,
     holdings: Vec<Holding>,
     shutdown: CancellationToken,
@@ -29,17 +29,17 @@ pub(super) struct ClosingAcceptor {
     failures: Failures,
 }
 
-/// Connections that could not be let in.
+/// Connections that could not be accepted.
 #[derive(Default)]
 struct Failures {
     logged_at: Option<Instant>,
     unlogged: u64,
-    /// Until then none is tried.
+    /// The end of the pause after a failure.
     rest_until: Option<Instant>,
 }
 
 impl Failures {
-    /// Notes one. True when it is time to tell, with how many there were since the last time.
+    /// Counts a failure. When it is time for a log line, returns how many there were since the last one.
     fn note(&mut self, now: Instant) -> Option<u64> {
         self.unlogged += 1;
         self.rest_until = Some(now + AFTER_FAILURE);
@@ -62,7 +62,7 @@ impl ClosingAcceptor {
         }
     }
 
-    /// Cancelled when the socket is closed.
+    /// A token that is cancelled when the socket is closed.
     pub(super) fn closed(&self) -> CancellationToken {
         self.closed.clone()
     }
@@ -101,7 +101,8 @@ impl Acceptor for ClosingAcceptor {
                 accepted = accepted => return Ok(accepted),
                 () = self.shutdown.cancelled() => {}
             }
-            // The runtime gets to hear of connections between two tasks: what came in before is seen after this.
+            // The runtime polls the socket between two tasks: after this, connections that came in before are
+            // seen.
             tokio::task::yield_now().await;
             if let Some(accepted) = socket.accept(fuse_policy).now_or_never() {
                 return accepted;

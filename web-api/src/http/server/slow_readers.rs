@@ -1,5 +1,5 @@
-//! Cuts off who reads an answer too slowly. A connection on which nothing moves at all ends by itself; this is for those
-//! that take a few bytes now and then, each of which holds a whole answer in memory.
+//! Disconnects clients that read a response too slowly. A connection without any progress times out on its
+//! own; this is for clients that read a few bytes now and then while a whole response is kept in memory.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,19 +13,19 @@ use salvo::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use salvo::prelude::*;
 use tokio::time::Instant;
 
-/// So much is handed to the connection at once. What is no longer lies in its buffers anyway.
+/// How much is given to the connection at once; the rest stays out of its buffers.
 const PIECE: usize = 64 << 10;
 
-/// How slowly an answer may be read.
+/// The slowest rate at which a response may be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MinReadRate {
-    /// Before anything has to have been read.
+    /// How long a client may take before it has read anything.
     pub(super) grace: Duration,
     pub(super) bytes_per_second: u64,
 }
 
 impl MinReadRate {
-    /// When so many bytes have to have been taken.
+    /// The time by which this many bytes must have been read.
     fn deadline(self, begun: Instant, taken: u64) -> Instant {
         begun + self.grace + Duration::from_secs(taken / self.bytes_per_second.max(1))
     }
@@ -36,7 +36,7 @@ impl MinReadRate {
     {
         let begun = Instant::now();
         let state = (pieces, 0_u64);
-        // Asked for the next piece whenever the connection has room for it.
+        // The next piece is polled whenever the connection has room for it.
         ResBody::stream(
             stream::unfold(state, move |(mut pieces, taken)| async move {
                 if Instant::now() > self.deadline(begun, taken) {
@@ -73,7 +73,7 @@ impl Handler for MinReadRate {
     async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
         ctrl.call_next(req, depot, res).await;
         let kind = res.headers().get(CONTENT_TYPE);
-        // Live events come when they come.
+        // Live events have no rate.
         if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
             return;
         }
@@ -93,7 +93,7 @@ impl Handler for MinReadRate {
                     .insert(CONTENT_LENGTH, HeaderValue::from(length));
                 self.bound(framed(pieces(chunks)))
             }
-            // Such as what is compressed on its way.
+            // A body without a known length, such as a compressed one.
             body @ (ResBody::Stream(_) | ResBody::Boxed(_)) => {
                 self.bound(body.map(|frame| frame.map(BytesFrame)))
             }
@@ -128,7 +128,7 @@ mod tests {
         address
     }
 
-    /// Reads an answer in bites with pauses between them; how much came before its end.
+    /// Reads a response in small parts with pauses; returns how much was read before it ended.
     async fn read(address: SocketAddr, bite: usize, pause: Duration) -> usize {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(8 << 10).unwrap();
@@ -153,7 +153,7 @@ mod tests {
             grace: Duration::from_secs(1),
             bytes_per_second: 16 << 20,
         };
-        // It would take the better part of an hour.
+        // At this rate the whole response would take most of an hour.
         let slow = read(serve(strict).await, 32 << 10, Duration::from_millis(50));
         let slow = tokio::time::timeout(Duration::from_mins(2), slow).await.unwrap();
         assert!(slow < LENGTH, "{slow} bytes were read");

@@ -1,4 +1,4 @@
-//! The audit log, for reading.
+//! Reading the audit log.
 
 use std::str::FromStr;
 
@@ -17,23 +17,23 @@ use crate::http::extract::query::Query;
 use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
-/// List what was changed
+/// List the audit log
 ///
-/// A page of the audit log, the newest entry first. Every change by an operator is in it; calls of functions are not,
-/// because their jobs are the record.
+/// A page of the audit log, newest first. It holds every change by an operator. Calls of functions are not in
+/// it, because each call is recorded as a job.
 #[endpoint(
     operation_id = "list_audit",
     tags("audit"),
     parameters(
-        ("action" = Option<Plain>, Query, description = "What was to be done, as `pause_queue`: the operation's id."),
-        ("role" = Option<AuditRole>, Query, description = "The role of who did it."),
-        ("address" = Option<Plain>, Query, description = "The address that it came from."),
+        ("action" = Option<Plain>, Query, description = "The operation id, such as `pause_queue`."),
+        ("role" = Option<AuditRole>, Query, description = "The role of the user."),
+        ("address" = Option<Plain>, Query, description = "The address that the request came from."),
         ("subject" = Option<Plain>, Query, description = "The name or id of what was changed."),
         ("outcome" = Option<AuditEnd>, Query, description = "`done`, `refused`, `failed` or `unknown`."),
-        ("from" = Option<Timestamp>, Query, description = "Not before this time."),
-        ("before" = Option<Timestamp>, Query, description = "Before this time."),
-        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
+        ("from" = Option<Timestamp>, Query, description = "Only entries at this time or later."),
+        ("before" = Option<Timestamp>, Query, description = "Only entries before this time."),
+        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the previous page."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Page size; default 100."),
     ),
     responses(
         (status_code = 200, description = "A page of entries.", body = AuditPage),
@@ -58,7 +58,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     let cursor = query.parsed::<JobId>("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(100);
     query.finish()?;
-    // One more than asked for tells whether there is a next page.
+    // One more than requested shows whether there is a next page.
     let mut entries = state.store.audit_list(&filter, cursor, limit + 1).await?;
     let more = entries.len() as u64 > limit;
     entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -69,7 +69,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     .tagged())
 }
 
-/// A text that a row can have.
+/// A text that can be stored in a row.
 fn plain(query: &mut Query, name: &'static str) -> Option<String> {
     let text = query.words(name);
     if text.as_ref().is_some_and(|text| text.contains('\0')) {

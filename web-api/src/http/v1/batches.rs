@@ -1,4 +1,4 @@
-//! Batches: making one of many calls, how it stands, the list of them, and calling one off.
+//! Batches: create, read, list and cancel.
 
 mod cancel_jobs;
 mod parse;
@@ -26,17 +26,18 @@ use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::batch_closer::Made;
 
-/// Make a batch
+/// Create a batch
 ///
-/// Up to 10,000 calls at once, all or nothing: when one of them is not valid, none becomes a job, and the problem tells
-/// the first 20 places, such as `/jobs/17/input/index`. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+/// Up to 10,000 calls, all or nothing: when a call is invalid, no job is made, and the problem lists the
+/// first 20 invalid fields, such as `/jobs/17/input/index`. The body may have up to 16 MiB
+/// (`SPIRAL_BATCH_BODY_LIMIT`).
 ///
-/// When all jobs are finished (completed, dead or cancelled), `on_finish` is called, once: with its input and a field
-/// `batch`, which is `{id, total, completed, dead, cancelled}`. Whether that fits the function is checked now.
+/// When all jobs are finished (completed, dead or cancelled), `on_finish` is called once. Its input gets a
+/// field `batch`: `{id, total, completed, dead, cancelled}`. The input is checked against the function's
+/// schema now.
 ///
-/// A call whose `unique_key` belongs to an earlier job is not made again; it counts as one of the `duplicates`, and the
-/// batch does not wait for it. The same `Idempotency-Key` with the same body gives the batch that was made the first
-/// time.
+/// A call whose `unique_key` is held by an earlier job makes no job; it is counted in `duplicates`, and the
+/// batch does not wait for that job. The same `Idempotency-Key` with the same body returns the first batch.
 #[endpoint(
     operation_id = "make_batch",
     tags("batches"),
@@ -45,12 +46,14 @@ use crate::services::batch_closer::Made;
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the batch."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the workers continue it."),
     ),
-    request_body(content = NewBatch, description = "The calls, and what to call when all are finished."),
+    request_body(content = NewBatch, description = "The calls, and the callback."),
     responses(
-        (status_code = 200, description = "The key was used before, and the batch is finished.", body = Batch),
+        (status_code = 200, description = "The key belongs to an earlier batch, which is finished.",
+            body = Batch),
         (status_code = 202, description = "All jobs are recorded and will run.", body = Batch,
-            headers(("Location" = String, description = "Where the batch can be read."))),
-        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
+            headers(("Location" = String, description = "The path of the batch."))),
+        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
@@ -58,7 +61,7 @@ use crate::services::batch_closer::Made;
             content_type = "application/problem+json"),
         (status_code = 422, description = "A call is not valid, or the key belongs to another batch.",
             body = Problem, content_type = "application/problem+json"),
-        (status_code = 429, description = "As many jobs wait in the queue as may; try again after `Retry-After` seconds.",
+        (status_code = 429, description = "The queue is full; try again after `Retry-After` seconds.",
             body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
         (status_code = 503, description = "The batch could not be recorded; try again after `Retry-After` seconds.",
@@ -82,7 +85,7 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
         key_held_for: state.settings.idempotency_ttl,
         traceparent,
     };
-    // Ten thousand schema checks would hold up the other requests of this thread.
+    // The schema checks of ten thousand inputs would block the other requests of this thread.
     let reading = tokio::task::spawn_blocking(move || request.read());
     let new = reading.await.map_err(ApiError::internal)??;
     admit(state, &new).await?;
@@ -97,7 +100,8 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
         .replayed(!created))
 }
 
-/// A batch is taken whole or not at all: while one of its queues is full it is not, unless it was taken before.
+/// A batch is accepted whole or not at all. It is refused while one of its queues is full, unless an earlier
+/// request with the same key was accepted.
 async fn admit(state: &Inner, new: &Wanted) -> Result<(), ApiError> {
     let mut queues = BTreeMap::<&QueueName, u64>::new();
     for job in &new.jobs {
@@ -112,7 +116,7 @@ async fn admit(state: &Inner, new: &Wanted) -> Result<(), ApiError> {
     }
 }
 
-/// This limit has a setting of its own.
+/// Batches have a body limit of their own: the message names its setting.
 pub(crate) fn name_the_limit(error: ApiError) -> ApiError {
     let ApiError::BodyTooLarge { limit } = error else {
         return error;
@@ -129,8 +133,8 @@ pub(crate) fn name_the_limit(error: ApiError) -> ApiError {
     operation_id = "list_batches",
     tags("batches"),
     parameters(
-        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "How many at most; default 20."),
+        ("cursor" = Option<Id>, Query, description = "`next_cursor` of the previous page."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 50, description = "Page size; default 20."),
     ),
     responses(
         (status_code = 200, description = "A page of batches.", body = BatchPage),
@@ -156,7 +160,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
 
 /// Read a batch
 ///
-/// How many of its jobs are in each state. `GET /api/v1/jobs?batch=ID` lists them.
+/// The number of its jobs in each state. `GET /api/v1/jobs?batch=ID` lists them.
 #[endpoint(
     operation_id = "get_batch",
     tags("batches"),
@@ -176,21 +180,22 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
 
 /// Cancel a batch
 ///
-/// Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those
-/// that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished
-/// batch stays as it is.
+/// Cancels every unfinished job of the batch, as `POST /api/v1/jobs/{id}/cancel` does: waiting jobs at once,
+/// running jobs within a second. `on_finish` is still called when the last job has finished. A finished batch
+/// is unchanged.
 #[endpoint(
     operation_id = "cancel_batch",
     tags("batches"),
     parameters(("id" = String, Path, description = "The id of the batch.")),
     responses(
         (status_code = 200, description = "The batch is finished.", body = Batch),
-        (status_code = 202, description = "Jobs that run have been asked to stop.", body = Batch),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 202, description = "Running jobs were asked to stop.", body = Batch),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such batch.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "Not all jobs could be reached; cancel the batch again.", body = Problem,
+        (status_code = 503, description = "Not all jobs could be cancelled; cancel the batch again.",
+            body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -209,7 +214,7 @@ pub async fn cancel(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
     ApiResponse::json(status, &Batch::from(&batch))
 }
 
-/// The batch that the path names. A text that is no id names no batch.
+/// The batch named by the path. A text that is not an id names no batch.
 async fn find(state: &Inner, req: &Request) -> Result<record::Batch, ApiError> {
     let id = req.param::<String>("id").unwrap_or_default();
     let batch = match id.parse() {

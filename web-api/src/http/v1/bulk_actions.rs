@@ -1,4 +1,4 @@
-//! Actions on all jobs of a search.
+//! Bulk actions: one action on all jobs of a search.
 
 use ::jobs::job::JobId;
 use ::jobs::json::{Json, Object};
@@ -22,37 +22,39 @@ use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::bulk_actions;
 
-/// Jobs that are picked one by one. Who wants more has a search for it.
+/// The largest list of ids; a search has no such limit.
 const MOST_IDS: usize = 1_000;
 
 const EXAMPLE: &str = "{\"action\": \"retry\", \"filter\": \"state:dead function:fibonacci\"}";
 
-/// Do something to many jobs
+/// Start a bulk action
 ///
-/// All jobs that the search finds, and that were made before, or those whose ids are sent, are retried, cancelled or
-/// deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action
-/// to see how far it is. With `dry_run` the jobs are only counted.
+/// Retries, cancels or deletes all jobs that match the search and were made before this request, or the jobs
+/// whose ids are sent. It works in the background, a few hundred jobs at a time. The response is sent at
+/// once; read the bulk action to follow its progress. With `dry_run` the jobs are only counted.
 #[endpoint(
     operation_id = "begin_job_action",
     tags("jobs"),
-    request_body(content = NewBulkAction, description = "What to do, and to which jobs."),
+    request_body(content = NewBulkAction, description = "The action, and the jobs that it applies to."),
     responses(
-        (status_code = 200, description = "How many jobs it would be done to.", body = JobCount),
-        (status_code = 202, description = "The action has begun.", body = BulkAction,
-            headers(("Location" = String, description = "Where the action can be read."))),
+        (status_code = 200, description = "The number of jobs that the bulk action would apply to.",
+            body = JobCount),
+        (status_code = 202, description = "The bulk action was started.", body = BulkAction,
+            headers(("Location" = String, description = "The path of the bulk action."))),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "Too many actions are under way.", body = Problem,
+        (status_code = 409, description = "Too many bulk actions are running.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 415, description = "The body is not `application/json`.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 422, description = "There is no such action, or the search cannot be read.", body = Problem,
+        (status_code = 422, description = "There is no such action, or the search is invalid.",
+            body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The action cannot be recorded at the moment.", body = Problem,
+        (status_code = 503, description = "The bulk action cannot be recorded at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -119,7 +121,7 @@ fn read(body: Object) -> Result<(Action, JobFilter, bool), ApiError> {
         ids: picked(&mut fields, ids),
         ..JobFilter::default()
     });
-    // To count is harmless; all that follows from a filter that came out empty by mistake is not.
+    // Counting is harmless; changing every job because a filter was empty by mistake is not.
     if !all
         && !dry_run
         && filter
@@ -159,20 +161,20 @@ fn picked(fields: &mut Fields, ids: &[Json]) -> Vec<JobId> {
     picked
 }
 
-/// List the actions on many jobs
+/// List bulk actions
 ///
-/// The latest ones, newest first.
+/// The latest bulk actions, newest first.
 #[endpoint(
     operation_id = "list_job_actions",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Page size; default 20."),
     ),
     responses(
-        (status_code = 200, description = "The actions.", body = BulkActionList),
+        (status_code = 200, description = "The bulk actions.", body = BulkActionList),
         (status_code = 400, description = "A parameter is not valid.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The actions cannot be read at the moment.", body = Problem,
+        (status_code = 503, description = "The bulk actions cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -186,16 +188,16 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     Ok(ApiResponse::ok(&BulkActionList { actions })?.tagged())
 }
 
-/// Read an action on many jobs
+/// Read a bulk action
 #[endpoint(
     operation_id = "get_job_action",
     tags("jobs"),
-    parameters(("id" = String, Path, description = "The id of the action.")),
+    parameters(("id" = String, Path, description = "The id of the bulk action.")),
     responses(
-        (status_code = 200, description = "The action, and how far it is.", body = BulkAction),
-        (status_code = 404, description = "There is no such action.", body = Problem,
+        (status_code = 200, description = "The bulk action and its progress.", body = BulkAction),
+        (status_code = 404, description = "There is no such bulk action.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The action cannot be read at the moment.", body = Problem,
+        (status_code = 503, description = "The bulk action cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -205,20 +207,20 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
     Ok(ApiResponse::ok(&BulkAction::from(action))?.tagged())
 }
 
-/// Stop an action on many jobs
+/// Stop a bulk action
 ///
-/// What it has done stays done. Nothing changes when it has ended already.
+/// The changes made before remain. A bulk action that has ended is unchanged.
 #[endpoint(
     operation_id = "stop_job_action",
     tags("jobs"),
-    parameters(("id" = String, Path, description = "The id of the action.")),
+    parameters(("id" = String, Path, description = "The id of the bulk action.")),
     responses(
-        (status_code = 200, description = "The action, which is at its end.", body = BulkAction),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 200, description = "The stopped bulk action.", body = BulkAction),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 404, description = "There is no such action.", body = Problem,
+        (status_code = 404, description = "There is no such bulk action.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The action cannot be stopped at the moment.", body = Problem,
+        (status_code = 503, description = "The bulk action cannot be stopped at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]

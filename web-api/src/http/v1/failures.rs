@@ -1,4 +1,4 @@
-//! Failures: what keeps jobs from their ends, grouped.
+//! Failures: the errors of dead and retrying jobs, grouped.
 
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -10,15 +10,15 @@ use crate::http::extract::query::Query;
 use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
-/// List the failures
+/// List failures
 ///
-/// Dead and retrying jobs, grouped by what their errors have in common: errors that differ only in numbers, ids,
-/// addresses and quoted texts are one failure. The one with the most jobs comes first.
+/// Dead and retrying jobs, grouped by error: errors that differ only in numbers, ids, addresses and quoted
+/// texts are one failure. Sorted by the number of jobs, largest first.
 #[endpoint(
     operation_id = "list_failures",
     tags("jobs"),
     parameters(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Page size; default 100."),
     ),
     responses(
         (status_code = 200, description = "The failures.", body = FailureList),

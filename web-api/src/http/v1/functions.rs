@@ -1,4 +1,4 @@
-//! The functions there are, and calling one of them.
+//! Lists the functions, and calls one of them.
 
 pub mod bulk_call;
 pub mod call_body;
@@ -28,7 +28,7 @@ const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
 
 /// List the functions
 ///
-/// Every function that can be called, with the JSON Schema of its input and of its output.
+/// Every function, with the JSON Schemas of its input and output.
 #[endpoint(
     operation_id = "list_functions",
     tags("functions"),
@@ -46,12 +46,12 @@ pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
 
 /// Call a function
 ///
-/// The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with
-/// the finished job, or with the job as it is once that time has passed.
+/// Makes a job that runs the function. Without `wait` the response is sent as soon as the job is recorded.
+/// With `wait` it is sent when the job is finished, or when that time has passed, with the job as it is then.
 ///
-/// The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on
-/// (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until
-/// that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header
+/// The same `Idempotency-Key` with the same body returns the first job, for 24 hours after it was made
+/// (`SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` returns the job that holds it, whatever the body: until that
+/// job is finished, or for `unique_for_seconds` after its call. Such a response has the header
 /// `Idempotent-Replayed: true`.
 #[endpoint(
     operation_id = "call_function",
@@ -64,12 +64,13 @@ pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
             description = "1 to 255 printable ASCII characters, chosen by the caller and unique to the call."),
         ("traceparent" = Option<String>, Header, description = "W3C trace context; the worker continues it."),
     ),
-    request_body(content = NewJob, description = "The input, and how to run it."),
+    request_body(content = NewJob, description = "The input, and the options."),
     responses(
-        (status_code = 200, description = "Waited, and the job is finished (or a key gave one that is).", body = Job),
+        (status_code = 200, description = "The job is finished, or a key belongs to a finished job.", body = Job),
         (status_code = 202, description = "The job is recorded and will run.", body = Job,
-            headers(("Location" = String, description = "Where the job can be read."))),
-        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
+            headers(("Location" = String, description = "The path of the job."))),
+        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such function.", body = Problem,
             content_type = "application/problem+json"),
@@ -79,7 +80,7 @@ pub async fn list(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
             content_type = "application/problem+json"),
         (status_code = 422, description = "The input does not fit the function, or the key belongs to another call.",
             body = Problem, content_type = "application/problem+json"),
-        (status_code = 429, description = "As many jobs wait in the queue as may; try again after `Retry-After` seconds.",
+        (status_code = 429, description = "The queue is full; try again after `Retry-After` seconds.",
             body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
         (status_code = 503, description = "The job could not be recorded; try again after `Retry-After` seconds.",
@@ -105,7 +106,7 @@ pub async fn call(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     Ok(answer(&job, &Job::from(&job))?.replayed(replayed))
 }
 
-/// Visitors choose neither queues nor priorities, times or keys: those are shared with everybody else.
+/// Visitors cannot set queues, priorities, times or keys, because other callers share them.
 fn input_alone(fields: &Fields) -> Result<(), ApiError> {
     let others = fields.left().keys().filter(|name| *name != "input").take(10);
     let others: Vec<&str> = others.map(String::as_str).collect();
@@ -117,7 +118,7 @@ fn input_alone(fields: &Fields) -> Result<(), ApiError> {
     })
 }
 
-/// The fields of a call, each with its limits.
+/// The fields of a call, with their limits.
 pub(crate) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, ApiError> {
     let input = fields.json("input");
     if input.is_none() {
@@ -134,7 +135,7 @@ pub(crate) fn read(mut fields: Fields, queues: &[QueueName]) -> Result<Call, Api
     })
 }
 
-/// 200 with what is finished, 202 with what is not.
+/// 200 for a finished job, 202 for an unfinished one.
 pub(crate) fn answer<T: Serialize>(job: &record::Job, body: &T) -> Result<ApiResponse, ApiError> {
     let status = if job.state.is_final() {
         StatusCode::OK

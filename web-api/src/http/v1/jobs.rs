@@ -1,4 +1,4 @@
-//! Jobs: a list of them, and one of them.
+//! Jobs: list and read.
 
 pub(crate) mod actions;
 pub mod cancel;
@@ -24,41 +24,46 @@ use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 use crate::services::queue_position::{self, QueuePosition};
 
-/// All lines of a job with the most attempts that a caller may ask for.
+/// Every log line of a job with the most attempts that a caller may set.
 const MOST_LINES: u64 = 20_000;
 
 /// List jobs
 ///
-/// A page of jobs, newest first, that may be narrowed. `q` is a search as people write it:
-/// `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 created>2026-01-02T03:04:05Z`. Words
-/// are looked for in the message of the latest error; other names are paths to values in the input.
+/// A page of jobs, newest first, filtered by the parameters. `q` is a search: `state:dead function:fibonacci
+/// queue:mail tag:customer-17 "timed out" index>1000 created>2026-01-02T03:04:05Z`. Words match the message
+/// of the latest error; other names are paths to values in the input.
 ///
-/// A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it
-/// could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
+/// A filter without an index reads a limited number of jobs per request: a page may then hold fewer jobs than
+/// `limit`, even none, and still have a `next_cursor`. `searched_to` is the time that the search has reached.
 #[endpoint(
     operation_id = "list_jobs",
     tags("jobs"),
     parameters(
         ("q" = Option<String>, Query, max_length = 2000, example = json!("state:dead \"timed out\""),
-            description = "A search; all of its terms must fit."),
+            description = "A search; a job must match all of its terms."),
         ("state" = Option<States>, Query, example = json!("dead,retrying"),
-            description = "Only jobs in this state, or in one of these, with commas between them."),
+            description = "Only jobs in this state, or in one of several separated by commas."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
-        ("failure" = Option<FingerprintText>, Query, description = "Only jobs whose latest error has this fingerprint."),
+        ("failure" = Option<FingerprintText>, Query,
+            description = "Only jobs whose latest error has this fingerprint."),
         ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
-        ("tag" = Option<TagText>, Query, description = "Only jobs that are marked with this tag."),
-        ("schedule" = Option<Id>, Query, description = "Only jobs that the schedule of this id has made."),
+        ("tag" = Option<TagText>, Query, description = "Only jobs with this tag."),
+        ("schedule" = Option<Id>, Query, description = "Only jobs of the schedule with this id."),
         ("batch" = Option<Id>, Query, description = "Only jobs of the batch with this id."),
-        ("worker" = Option<String>, Query, description = "Only jobs that this worker had last."),
-        ("error" = Option<String>, Query, description = "Only jobs whose latest error has this in its message."),
-        ("created_from" = Option<Timestamp>, Query, description = "Only jobs that were made at this time or later."),
-        ("created_before" = Option<Timestamp>, Query, description = "Only jobs that were made before this time."),
-        ("finished_from" = Option<Timestamp>, Query, description = "Only jobs that finished at this time or later."),
-        ("finished_before" = Option<Timestamp>, Query, description = "Only jobs that finished before this time."),
-        ("cursor" = Option<Id>, Query, description = "`next_cursor` of a page: the one after it, with older jobs."),
+        ("worker" = Option<String>, Query, description = "Only jobs that this worker ran last."),
+        ("error" = Option<String>, Query,
+            description = "Only jobs whose latest error message contains this."),
+        ("created_from" = Option<Timestamp>, Query, description = "Only jobs created at this time or later."),
+        ("created_before" = Option<Timestamp>, Query, description = "Only jobs created before this time."),
+        ("finished_from" = Option<Timestamp>, Query,
+            description = "Only jobs that finished at this time or later."),
+        ("finished_before" = Option<Timestamp>, Query,
+            description = "Only jobs that finished before this time."),
+        ("cursor" = Option<Id>, Query,
+            description = "`next_cursor` of a page: returns the next page, with older jobs."),
         ("before" = Option<Id>, Query,
-            description = "`previous_cursor` of a page: the one before it, with newer jobs."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 50."),
+            description = "`previous_cursor` of a page: returns the previous page, with newer jobs."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Page size; default 50."),
     ),
     responses(
         (status_code = 200, description = "A page of jobs.", body = JobPage),
@@ -97,8 +102,8 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
 
 /// Read a job
 ///
-/// With every attempt that was made, what people have done to it, and, while it is queued, its position in the queue.
-/// Visitors are not told from which address something was done.
+/// With all attempts, the actions of users on it and, while it is queued, its position in the queue. Visitors
+/// do not see the addresses of users.
 #[endpoint(
     operation_id = "get_job",
     tags("jobs"),
@@ -129,7 +134,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
     Ok(ApiResponse::ok(&JobDetail::new(&job, failed, history, waiting))?.tagged())
 }
 
-/// Where a queued job stands; nothing of others.
+/// The position of a queued job; it shows nothing of other jobs.
 async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<QueuePosition>, ApiError> {
     if job.state != JobState::Queued {
         return Ok(None);
@@ -146,18 +151,18 @@ async fn waiting(state: &Inner, job: &record::Job) -> Result<Option<QueuePositio
     )))
 }
 
-/// Read what a job has logged
+/// Read the log of a job
 ///
-/// The lines that its function logged, of all its attempts.
+/// The log lines of all its attempts.
 #[endpoint(
     operation_id = "get_job_logs",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
-        (status_code = 200, description = "The lines, in their order.", body = LogLineList),
+        (status_code = 200, description = "The log lines, in their order.", body = LogLineList),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The lines cannot be read at the moment.", body = Problem,
+        (status_code = 503, description = "The log lines cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]
@@ -169,7 +174,7 @@ pub async fn logs(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     Ok(ApiResponse::ok(&LogLineList { lines })?.tagged())
 }
 
-/// Who sent the request.
+/// The caller of the request.
 pub(crate) fn actor(depot: &Depot) -> Result<Actor, ApiError> {
     let caller = caller(depot)?;
     Ok(Actor {
@@ -178,7 +183,7 @@ pub(crate) fn actor(depot: &Depot) -> Result<Actor, ApiError> {
     })
 }
 
-/// The job that the path names. A text that is no id names no job.
+/// The job named by the path. A text that is not an id names no job.
 pub(crate) async fn find(state: &Inner, req: &Request) -> Result<record::Job, ApiError> {
     let id = req.param::<String>("id").unwrap_or_default();
     let job = match id.parse::<JobId>() {

@@ -1,4 +1,4 @@
-//! How everything is at this moment.
+//! The current state of the system.
 
 mod diagnostics;
 
@@ -21,19 +21,20 @@ use crate::http::state::{AppState, Inner};
 use crate::services::removed_queues;
 use jobs::error::chain;
 
-/// Redis that takes longer is as good as away: the rest is told without it.
+/// The timeout for Redis; after it the rest is returned without Redis.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Read the overview
 ///
-/// Jobs by state and queue, the job of each queue that waits for longest, the workers that are alive, and what is wrong, in
-/// words. Counts are kept in the transaction that changes a job: exact, and as cheap with a million jobs as with one. What
-/// only Redis knows is null while Redis is away.
+/// Jobs by state and by queue, the job of each queue that has waited longest, the live workers, and the
+/// current problems with what to do about them. The counts are exact, and cost the same with any number of
+/// jobs, because each change of a job updates them in its transaction. Values that only Redis knows are null
+/// while Redis is not available.
 #[endpoint(
     operation_id = "read_overview",
     tags("monitoring"),
     responses(
-        (status_code = 200, description = "How everything is.", body = Overview),
+        (status_code = 200, description = "The current state of the system.", body = Overview),
         (status_code = 503, description = "The database cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
@@ -50,7 +51,7 @@ pub async fn read(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     }
     let database_took = begun.elapsed();
     let workers = add_workers(state, &names, &mut queues).await;
-    // One that cannot save answers questions, and this one tells.
+    // A Redis that cannot save still answers reads; a ping reports it.
     let redis = match &workers {
         Err(error) => Some(error.clone()),
         Ok(_) => state.queues.ping().await.err().map(|error| chain(&error)),
@@ -88,7 +89,7 @@ pub async fn read(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     })
 }
 
-/// What SQL knows of a queue.
+/// The data of a queue in SQL.
 async fn queue(
     state: &Inner,
     name: &QueueName,
@@ -117,7 +118,7 @@ async fn queue(
     })
 }
 
-/// Adds what Redis knows, and returns how many workers there are, or why that cannot be told.
+/// Adds the data of Redis, and returns the number of workers, or why it is not known.
 async fn add_workers(
     state: &Inner,
     names: &[QueueName],

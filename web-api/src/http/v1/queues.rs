@@ -1,4 +1,4 @@
-//! Queues: how full they are, and what they allow.
+//! Queues: their length and their limits.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const LONGEST_PERIOD: f64 = 86_400.0;
     operation_id = "list_queues",
     tags("queues"),
     responses(
-        (status_code = 200, description = "Every queue that a job may go through.", body = QueueList),
+        (status_code = 200, description = "The queues.", body = QueueList),
         (status_code = 503, description = "The queues cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
@@ -68,9 +68,9 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
 
 /// Set the limits of a queue
 ///
-/// For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for
-/// callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch
-/// calls in the end are not.
+/// The limits apply to all workers from now on. An absent field is unchanged; null removes a limit.
+/// `backlog_limit`: while that many jobs wait, new calls and batches for the queue are refused with `429`;
+/// the jobs of schedules and of batch callbacks are not refused.
 #[endpoint(
     operation_id = "set_queue_limits",
     tags("queues"),
@@ -80,7 +80,7 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
         (status_code = 200, description = "The queue with its new limits.", body = Queue),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such queue.", body = Problem,
             content_type = "application/problem+json"),
@@ -113,14 +113,14 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
 
 /// Pause a queue
 ///
-/// Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
+/// Its jobs wait until the queue is resumed; running jobs continue. A paused queue is unchanged.
 #[endpoint(
     operation_id = "pause_queue",
     tags("queues"),
     parameters(("name" = String, Path, description = "The name of the queue.")),
     responses(
         (status_code = 200, description = "The queue, which is paused.", body = Queue),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such queue.", body = Problem,
             content_type = "application/problem+json"),
@@ -139,7 +139,7 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, 
     parameters(("name" = String, Path, description = "The name of the queue.")),
     responses(
         (status_code = 200, description = "The queue, which is not paused.", body = Queue),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such queue.", body = Problem,
             content_type = "application/problem+json"),
@@ -186,7 +186,7 @@ async fn read(state: &Inner, name: &QueueName, weight: u32, counts: &[JobCount])
     Ok(Queue::new(name, weight, &limits, backlog_limit, &counts, &depth))
 }
 
-/// By the record: Redis holds a window of a long backlog, and what is far off not at all.
+/// Counts of SQL: Redis holds only the head of a long backlog, and no jobs that are due much later.
 fn of_queue(counts: &[JobCount], name: &QueueName) -> JobCounts {
     tally(counts.iter().filter(|count| count.queue == *name))
 }
@@ -198,13 +198,13 @@ fn find(state: &Inner, req: &Request) -> Result<(QueueName, u32), ApiError> {
     found.ok_or(ApiError::UnknownQueue { name })
 }
 
-/// What a body says of the limit of the backlog.
+/// The backlog limit in a body.
 enum BacklogLimit {
     Unsaid,
     Set(Option<u64>),
 }
 
-/// The limits that a body names, and which they are.
+/// The limits in a body, and which of them it sets.
 struct Changed {
     limits: Limits,
     which: Vec<Limit>,

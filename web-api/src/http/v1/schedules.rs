@@ -1,4 +1,4 @@
-//! Schedules: a list of them, one of them, making, changing and deleting one.
+//! Schedules: list, read, create, change and delete.
 
 pub(crate) mod actions;
 mod parse;
@@ -22,18 +22,19 @@ use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"name\": \"morning numbers\", \"cron\": \"0 8 * * *\", \"function\": \"fibonacci\", \"input\": {\"index\": 90}}";
 const EXAMPLE_CHANGE: &str = "{\"cron\": \"0 9 * * *\"}";
-/// How often a change begins anew because the row has moved on: at most once a second does the clock move it.
+/// How often a change is tried again because the scheduler has updated the row, which it does at most once a
+/// second.
 const TRIES: usize = 10;
 
 /// List schedules
 ///
-/// A page of schedules, by name, each with what it means in words and its next due times.
+/// A page of schedules, by name, each with its meaning in words and its next due times.
 #[endpoint(
     operation_id = "list_schedules",
     tags("schedules"),
     parameters(
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "How many at most; default 100."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Page size; default 100."),
     ),
     responses(
         (status_code = 200, description = "A page of schedules.", body = SchedulePage),
@@ -49,7 +50,7 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     let cursor = query.words("cursor");
     let limit = query.number("limit", 1..=500).unwrap_or(100);
     query.finish()?;
-    // One more than asked for tells whether there is a next page.
+    // One more than requested shows whether there is a next page.
     let mut schedules = state.store.schedule_list(cursor.as_deref(), limit + 1).await?;
     let more = schedules.len() as u64 > limit;
     schedules.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -64,20 +65,21 @@ pub async fn list(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     .tagged())
 }
 
-/// Make a schedule
+/// Create a schedule
 ///
-/// From its next due time on, each due time makes a job. When the clocks change, a fixed time of day that does not exist
-/// is due at the first moment after it, and one that exists twice is due the first time.
+/// A job is made at each due time. When the clocks change, a fixed time of day that is skipped is due at the
+/// first moment after the change, and one that occurs twice is due the first time.
 #[endpoint(
     operation_id = "create_schedule",
     tags("schedules"),
-    request_body(content = NewSchedule, description = "What to call, and when."),
+    request_body(content = NewSchedule, description = "The function, its input and the due times."),
     responses(
         (status_code = 201, description = "The schedule.", body = Schedule,
-            headers(("Location" = String, description = "Where the schedule can be read."))),
+            headers(("Location" = String, description = "The path of the schedule."))),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The name is taken, or there are too many schedules.", body = Problem,
+        (status_code = 409, description = "The name is taken, or there are too many schedules.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
@@ -94,7 +96,7 @@ pub async fn create(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
     let body = json::object(req, state.settings.body_limit, EXAMPLE).await?;
     let now = clock::now();
     let schedule = parse::new(body, &state.catalog, now)?;
-    // A few more may slip in at the same moment; the limit is a guard against running away.
+    // Concurrent requests may exceed the limit by a few; it only guards against runaway clients.
     let limit = state.settings.schedules;
     if state.store.schedule_count().await? >= limit {
         return Err(ApiError::TooManySchedules { limit });
@@ -129,15 +131,15 @@ pub async fn get(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
 
 /// Change a schedule
 ///
-/// Only the fields that are sent change. A new `cron` or `time_zone` counts from now on: what was due before is not made
-/// up for.
+/// Only the fields that are sent change. A new `cron` or `time_zone` applies from now on; earlier due times
+/// are not caught up.
 #[endpoint(
     operation_id = "change_schedule",
     tags("schedules"),
     parameters(("id" = String, Path, description = "The id of the schedule.")),
     request_body(content = ScheduleChange, description = "The fields that change."),
     responses(
-        (status_code = 200, description = "The schedule as it is now.", body = Schedule),
+        (status_code = 200, description = "The changed schedule.", body = Schedule),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such schedule.", body = Problem,
@@ -165,14 +167,14 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
 
 /// Delete a schedule
 ///
-/// The jobs that it has made stay.
+/// The jobs that it has made are kept.
 #[endpoint(
     operation_id = "delete_schedule",
     tags("schedules"),
     status_codes(204, 404, 503),
     parameters(("id" = String, Path, description = "The id of the schedule.")),
     responses(
-        (status_code = 204, description = "The schedule is gone."),
+        (status_code = 204, description = "The schedule is deleted."),
         (status_code = 404, description = "There is no such schedule.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The schedule cannot be deleted at the moment.", body = Problem,
@@ -193,7 +195,8 @@ pub async fn delete(req: &mut Request, depot: &mut Depot, res: &mut Response) ->
     Ok(())
 }
 
-/// Reads the schedule that the path names, changes it and writes it back; begins anew when it has moved on meanwhile.
+/// Reads the schedule named by the path, changes it and writes it back; tries again when the row has changed
+/// meanwhile.
 async fn edit(
     state: &Inner,
     req: &Request,
@@ -215,7 +218,7 @@ async fn edit(
     Err(ApiError::Busy)
 }
 
-/// The schedule that the path names. A text that is no id names none.
+/// The schedule named by the path. A text that is not an id names none.
 async fn find(state: &Inner, req: &Request) -> Result<record::Schedule, ApiError> {
     let (text, id) = id(req);
     let schedule = match id {

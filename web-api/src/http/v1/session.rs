@@ -1,4 +1,4 @@
-//! Signing in and out with a browser, and who one is.
+//! Sessions of browsers: sign in, sign out, and the role of the caller.
 
 use salvo::http::StatusCode;
 use salvo::http::header::{HeaderValue, SET_COOKIE};
@@ -15,17 +15,18 @@ use crate::http::response::ApiResponse;
 use crate::http::state::{AppState, Inner};
 
 const EXAMPLE: &str = "{\"token\": \"...\"}";
-/// Longer than any token, and short enough for everybody to send.
+/// Longer than any token, and small enough to accept from any caller.
 const BODY_LIMIT: u64 = 4 << 10;
 const LONGEST_TOKEN: usize = 1_024;
 
-/// Who am I?
+/// Read the session
 ///
-/// The role of the caller, and what that role may do.
+/// The role of the caller, and its permissions.
 #[endpoint(
     operation_id = "get_session",
     tags("session"),
-    responses((status_code = 200, description = "Who the caller is.", body = Session)),
+    responses((status_code = 200, description = "The role of the caller, and its permissions.",
+        body = Session)),
 )]
 pub async fn get(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
@@ -34,20 +35,21 @@ pub async fn get(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
 
 /// Sign in
 ///
-/// For browsers: the answer sets a cookie that scripts cannot read and other sites cannot use. It lasts for 12 hours, or
-/// until the token is another one. Ten attempts at once are allowed from an address, and one more every six seconds.
+/// For browsers: sets a cookie that scripts cannot read and other sites cannot use. The session lasts 12
+/// hours, or until the token is changed. An address may make ten attempts at once, and one more every six
+/// seconds.
 #[endpoint(
     operation_id = "sign_in",
     tags("session"),
-    request_body(content = NewSession, description = "The token."),
+    request_body(content = NewSession, description = "The admin token or the viewer token."),
     responses(
-        (status_code = 200, description = "Who the caller is from now on.", body = Session,
-            headers(("Set-Cookie" = String, description = "The session."))),
+        (status_code = 200, description = "The role of the caller, and its permissions.", body = Session,
+            headers(("Set-Cookie" = String, description = "The session cookie."))),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 401, description = "The token is wrong.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 409, description = "The server has no tokens.", body = Problem,
             content_type = "application/problem+json"),
@@ -55,7 +57,8 @@ pub async fn get(depot: &mut Depot) -> Result<ApiResponse, ApiError> {
             content_type = "application/problem+json"),
         (status_code = 415, description = "The body is not `application/json`.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 421, description = "The server is not known by this name.", body = Problem,
+        (status_code = 421, description = "The name in `Host` is not one of the server's names.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 422, description = "There is no token in the body.", body = Problem,
             content_type = "application/problem+json"),
@@ -70,7 +73,7 @@ pub async fn sign_in(
     res: &mut Response,
 ) -> Result<ApiResponse, ApiError> {
     let state = AppState::of(depot)?;
-    // A cookie that is made under a name of somebody else is theirs as soon as the name points to them again.
+    // A cookie set under a name of another site could be read there once the name points to that site again.
     state.authenticator.check_host(req)?;
     let address = caller(depot)?.address;
     let mut fields = Fields::of(json::object(req, BODY_LIMIT, EXAMPLE).await?);
@@ -101,9 +104,9 @@ pub async fn sign_in(
     operation_id = "sign_out",
     tags("session"),
     responses(
-        (status_code = 204, description = "The browser has no session any more.",
-            headers(("Set-Cookie" = String, description = "Takes the session away."))),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 204, description = "The session is over.",
+            headers(("Set-Cookie" = String, description = "Removes the session cookie."))),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]

@@ -1,4 +1,4 @@
-//! What happened over time.
+//! Statistics over time.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -19,12 +19,12 @@ use crate::http::extract::query::Query;
 use crate::http::response::ApiResponse;
 use crate::http::state::AppState;
 
-/// Points of one answer.
+/// The most points of one response.
 const MOST_POINTS: i64 = 1_500;
-/// As many as a chart shows well; what is chosen when the caller does not choose.
+/// The number of points that suits a chart; used when the caller sets no step.
 const GOOD_POINTS: i64 = 120;
 
-/// The length of a point: one of a few, so that points of two answers fit together.
+/// The length of a point. Only a few are allowed, so that the points of two responses align.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PointLength(i64);
 
@@ -39,7 +39,7 @@ impl PointLength {
         ("1d", 86_400),
     ];
 
-    /// The shortest with which the time has no more points than are good to look at.
+    /// The shortest length that gives at most [`GOOD_POINTS`] points.
     fn fitting(time: TimeDelta, finest: i64) -> Self {
         let fits = |seconds: i64| seconds >= finest && time.num_seconds() <= seconds * GOOD_POINTS;
         let fitting = Self::ALL.iter().find(|(_, seconds)| fits(*seconds));
@@ -51,7 +51,7 @@ impl PointLength {
         DateTime::from_timestamp(seconds - seconds.rem_euclid(self.0), 0).unwrap_or(at)
     }
 
-    /// Minutes are kept for points that hours do not make up.
+    /// The stored resolution from which such points are summed.
     fn kept(self) -> Step {
         if self.0 < 3_600 { Step::Minute } else { Step::Hour }
     }
@@ -81,28 +81,28 @@ impl FromStr for PointLength {
     }
 }
 
-/// Read what happened over time
+/// Read statistics over time
 ///
-/// New jobs, completed jobs, failed attempts and dead jobs, and how long jobs waited and ran, step by step. Minutes are kept
-/// for a day, hours for 90 days; an answer has at most 1,500 points. Each outcome counts once, at the minute in which it
-/// happened, also when it is recorded late.
+/// New jobs, completed jobs, failed attempts, dead jobs, queue times and run times, step by step. Minutes are
+/// kept for a day, hours for 90 days; a response has at most 1,500 points. Each outcome is counted once, in
+/// the minute in which it happened, even when it is recorded later.
 #[endpoint(
     operation_id = "read_stats",
     tags("monitoring"),
     parameters(
-        ("from" = Option<Timestamp>, Query, description = "The begin; an hour before the end by default."),
-        ("to" = Option<Timestamp>, Query, description = "The end; now by default."),
+        ("from" = Option<Timestamp>, Query, description = "The start; default: an hour before the end."),
+        ("to" = Option<Timestamp>, Query, description = "The end; default: now."),
         ("step" = Option<PointStep>, Query, example = json!("5m"),
-            description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points \
-                by default. Shorter than `1h` within the last day alone."),
+            description = "The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; the default \
+                gives about a hundred points. Less than `1h` is allowed only within the last day."),
         ("queue" = Option<QueueText>, Query, description = "Only jobs of this queue."),
         ("function" = Option<String>, Query, description = "Only jobs of this function."),
     ),
     responses(
-        (status_code = 200, description = "What happened.", body = Stats),
+        (status_code = 200, description = "The statistics.", body = Stats),
         (status_code = 400, description = "A parameter is not valid.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "The numbers cannot be read at the moment.", body = Problem,
+        (status_code = 503, description = "The statistics cannot be read at the moment.", body = Problem,
             content_type = "application/problem+json"),
     ),
 )]

@@ -1,4 +1,4 @@
-//! The tags there are: what a search is completed with.
+//! The tags of all jobs, for completion in the search.
 
 use salvo::oapi::endpoint;
 use salvo::prelude::*;
@@ -14,13 +14,13 @@ use crate::http::state::AppState;
 
 /// List the tags
 ///
-/// What the jobs that are kept are marked with, in the order of their letters. To read on, ask with a longer prefix.
+/// The tags of all stored jobs, in alphabetical order. To read on, send a longer prefix.
 #[endpoint(
     operation_id = "list_tags",
     tags("jobs"),
     parameters(
         ("prefix" = Option<TagText>, Query, description = "Only tags that begin with this."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many at most; default 20."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Page size; default 20."),
     ),
     responses(
         (status_code = 200, description = "The tags.", body = TagList),

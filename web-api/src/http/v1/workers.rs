@@ -1,4 +1,4 @@
-//! The workers there are.
+//! Lists the workers.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::http::state::AppState;
 
 /// List the workers
 ///
-/// Every process that runs jobs, with what it says of itself a few times a minute, and how many jobs it has in hand.
+/// Every process that runs jobs, with the data of its last heartbeat and the number of jobs it has reserved.
 #[endpoint(
     operation_id = "list_workers",
     tags("workers"),

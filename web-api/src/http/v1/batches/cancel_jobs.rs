@@ -1,4 +1,4 @@
-//! Cancelling all jobs of a batch that are not finished.
+//! Cancels all unfinished jobs of a batch.
 
 use crate::db::job_history::Cause;
 use crate::domain::ids::BatchId;
@@ -6,10 +6,10 @@ use crate::http::error::ApiError;
 use crate::http::state::Inner;
 use crate::services;
 
-/// Jobs that are cancelled at once.
+/// How many jobs are cancelled at the same time.
 const PAGE: u64 = 500;
 
-/// Cancels what waits, and tells what runs to stop.
+/// Cancels waiting jobs, and asks running jobs to stop.
 pub(super) async fn cancel(state: &Inner, id: BatchId, cause: &Cause) -> Result<(), ApiError> {
     let mut after = None;
     let mut elsewhere = Vec::new();

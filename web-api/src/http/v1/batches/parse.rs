@@ -1,4 +1,4 @@
-//! The body of a new batch: from its bytes to jobs that are checked, or to what is wrong and where.
+//! Parses the body of a new batch into checked jobs, or into field errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use crate::services::batch_closer::MOST_JOBS;
 use crate::services::enqueuer::request_hash;
 
 const EXAMPLE: &str = "{\"jobs\": [{\"function\": \"fibonacci\", \"input\": {\"index\": 90}}]}";
-/// Problems told at once; a caller mends the first few before reading more.
+/// How many field errors one response lists.
 const MOST_PROBLEMS: usize = 20;
-/// No name of a function is longer.
+/// The longest name of a function.
 const LONGEST_NAME: usize = 64;
-/// The field that `on_finish` gets in its input.
+/// The field that is added to the input of `on_finish`.
 const BATCH: &str = "batch";
 
-/// All that is known of a request before its body is looked into.
+/// What is known of a request before its body is parsed.
 pub(super) struct Request {
     pub(super) bytes: Bytes,
     pub(super) catalog: Arc<Catalog>,
@@ -37,7 +37,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Takes as long as the body is large: not for a thread that serves others.
+    /// Takes time in proportion to the body: run it on a blocking thread.
     pub(super) fn read(self) -> Result<NewBatch, ApiError> {
         let body = json::parse_object(&self.bytes, EXAMPLE)?;
         let idempotency = self.key.clone().map(|key| Idempotency {
@@ -87,7 +87,7 @@ impl Request {
         })
     }
 
-    /// One of the calls; its problems with their places in it.
+    /// One of the calls; the pointers of its errors start at the call.
     fn call(&self, call: &Json) -> Result<NewJob, Vec<FieldError>> {
         let Some(call) = call.as_object() else {
             return Err(vec![FieldError::new("", "must be an object")]);
@@ -96,7 +96,7 @@ impl Request {
         let function = self.function(&mut fields);
         let call =
             functions::read(fields, &self.catalog.queues()).map_err(|error| error.fields().to_vec())?;
-        // A name that is missing or unknown was among the errors.
+        // A missing or unknown name is among the errors.
         let function = function.ok_or_else(Vec::new)?;
         check(function, &call.input)?;
         Ok(NewJob {
@@ -105,7 +105,7 @@ impl Request {
         })
     }
 
-    /// What follows the batch, checked with what its function will get.
+    /// The callback of the batch, checked with the input that its function will get.
     fn on_finish(&self, call: Object, id: BatchId, total: u64) -> Result<NewJob, Vec<FieldError>> {
         let mut fields = Fields::of(call);
         let function = self.function(&mut fields);
@@ -131,7 +131,7 @@ impl Request {
         })
     }
 
-    /// The function that is named; an error among the fields when there is none.
+    /// The named function; a field error when there is none.
     fn function(&self, fields: &mut Fields) -> Option<&CatalogEntry> {
         let Some(name) = fields.any("function") else {
             fields.wrong("/function", "is missing");
@@ -154,7 +154,7 @@ fn check(function: &CatalogEntry, input: &Json) -> Result<(), Vec<FieldError>> {
     call_body::check_input(function, input, call_body::INPUT).map_err(|error| error.fields().to_vec())
 }
 
-/// What is wrong with a batch, up to a bound.
+/// The field errors of a batch, up to a limit.
 #[derive(Default)]
 struct Problems(Vec<FieldError>);
 

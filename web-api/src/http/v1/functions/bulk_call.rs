@@ -1,4 +1,4 @@
-//! Many calls in one request: each is made, or refused, for itself. A batch is the other way: all or nothing.
+//! Many calls in one request: each is accepted or refused on its own. A batch is all or nothing.
 
 use std::sync::Arc;
 
@@ -24,15 +24,15 @@ use crate::services::batch_closer::MOST_JOBS;
 use crate::services::enqueuer::{Enqueued, KEY_MAX};
 
 const EXAMPLE: &str = "{\"function\": \"fibonacci\", \"input\": {\"index\": 90}}";
-/// Calls of one request that wait for their commit at the same time: enough for two full commits.
+/// How many calls of one request wait for their commit at the same time: enough for two full commits.
 const AT_ONCE: usize = 1_000;
 
 /// Make many calls
 ///
-/// Up to 10,000 calls, as a JSON array or as one JSON object a line (`application/x-ndjson`), each as it would be made
-/// alone: one that is refused says why at its place, and the others are made. Send what was refused with `429` or `503`
-/// again; with an `idempotency_key` for each call, send everything again. The body may have 16 MiB
-/// (`SPIRAL_BATCH_BODY_LIMIT`).
+/// Up to 10,000 independent calls, as a JSON array or as one JSON object per line (`application/x-ndjson`).
+/// Each call has its own result; a refused call does not affect the others. Send calls refused with `429` or
+/// `503` again; when each call has an `idempotency_key`, it is safe to send all of them again. The body may
+/// have up to 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
 #[endpoint(
     operation_id = "make_many_calls",
     tags("jobs"),
@@ -41,10 +41,11 @@ const AT_ONCE: usize = 1_000;
     ),
     request_body(content = ManyCalls, description = "The calls."),
     responses(
-        (status_code = 200, description = "What became of each call.", body = CallResults),
-        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.", body = Problem,
+        (status_code = 200, description = "The result of each call.", body = CallResults),
+        (status_code = 400, description = "The body is not JSON, or a parameter is not valid.",
+            body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
@@ -52,7 +53,8 @@ const AT_ONCE: usize = 1_000;
             body = Problem, content_type = "application/problem+json"),
         (status_code = 422, description = "There are no calls, or more than 10,000.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 503, description = "Too much at once; try again after `Retry-After` seconds.", body = Problem,
+        (status_code = 503, description = "The server is busy; try again after `Retry-After` seconds.",
+            body = Problem,
             content_type = "application/problem+json",
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
@@ -65,10 +67,10 @@ pub async fn make(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, A
     let (bytes, lines) = json::json_or_lines(req, limit)
         .await
         .map_err(crate::http::v1::batches::name_the_limit)?;
-    // As a batch: both hold up to 16 MiB of calls.
+    // The same permits as for batches: both hold up to 16 MiB of calls in memory.
     let _turn = state.batches.turn().await?;
     let (catalog, held_for) = (Arc::clone(&state.catalog), state.settings.idempotency_ttl);
-    // Ten thousand schema checks would hold up the other requests of this thread.
+    // The schema checks of ten thousand inputs would block the other requests of this thread.
     let reading = tokio::task::spawn_blocking(move || {
         let calls = split(&bytes, lines)?;
         let jobs = calls.iter().map(|text| {

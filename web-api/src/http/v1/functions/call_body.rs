@@ -1,4 +1,4 @@
-//! Calling a function: from a checked input to a recorded job and, for a caller who waits, to its outcome.
+//! Calls a function: checks the input, records the job and, when the caller waits, returns its outcome.
 
 use std::time::Duration;
 
@@ -20,26 +20,26 @@ use crate::services::outcome_waiters::Waiter;
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const TRACEPARENT: &str = "traceparent";
 
-/// One call, as far as its body says.
+/// A call, as its body describes it.
 pub(crate) struct Call {
     pub(crate) input: Json,
     /// JSON pointer to the input within the body.
     pub(crate) place: &'static str,
     pub(crate) options: CallOptions,
-    /// All that was said beside the input, to tell whether two calls with one key are the same.
+    /// All fields beside the input, to compare two calls with the same key.
     pub(crate) said: Object,
 }
 
-/// What became of a call.
+/// The result of a call.
 pub(crate) struct Called {
-    /// As it was last seen: finished, or not in time.
+    /// The job as last read: finished, or unfinished when the wait ended.
     pub(crate) job: Job,
-    /// The key was used for the same call before, and this is the job of that time.
+    /// The key belongs to an earlier call; this is its job.
     pub(crate) replayed: bool,
 }
 
 impl Call {
-    /// Of a body that is the input itself.
+    /// A call whose body is the input itself.
     pub(crate) fn of(input: Json) -> Self {
         Self {
             input,
@@ -49,7 +49,7 @@ impl Call {
         }
     }
 
-    /// Checks the input, records the job, and waits for its outcome when the caller wants to.
+    /// Checks the input, records the job, and waits for its outcome when the caller asks for it.
     pub(crate) async fn make(
         self,
         state: &Inner,
@@ -66,7 +66,7 @@ impl Call {
             ..self.into_job(function)
         };
         admit(state, &job).await?;
-        // Waiting begins before the job exists, so that no outcome is too fast for it.
+        // Subscribes before the job exists, so that no outcome is missed.
         let mut waiter = deadline.map(|_| state.outcomes.wait_for(job.id));
         let id = job.id;
         let Enqueued { mut job, created } = state.enqueuer.enqueue(job).await?;
@@ -87,7 +87,7 @@ impl Call {
         })
     }
 
-    /// The caller's key for the whole call, when there is one.
+    /// The caller's idempotency key, when there is one.
     fn idempotency(&self, headers: &HeaderMap, held_for: Duration) -> Result<Option<Idempotency>, ApiError> {
         let Some(key) = idempotency_key(headers)? else {
             return Ok(None);
@@ -95,7 +95,7 @@ impl Call {
         Ok(Some(self.idempotency_of(key, held_for)))
     }
 
-    /// What a key for this call is to be held for.
+    /// The idempotency record of this call under `key`.
     pub(crate) fn idempotency_of(&self, key: String, held_for: Duration) -> Idempotency {
         Idempotency {
             key,
@@ -107,13 +107,13 @@ impl Call {
         }
     }
 
-    /// The job that the call becomes, without what its headers say.
+    /// The job of the call, without the values of the request's headers.
     pub(crate) fn into_job(self, function: &CatalogEntry) -> NewJob {
         self.options.apply(NewJob::of(function, self.input))
     }
 }
 
-/// A full queue takes no new job. A call that gets the job of an earlier one makes none.
+/// A full queue takes no new job. A call that returns an earlier job is accepted, since it makes none.
 pub(crate) async fn admit(state: &Inner, job: &NewJob) -> Result<(), ApiError> {
     match state.backlogs.admit(&job.queue, 1) {
         Err(full) if !state.store.job_is_known(job).await? => Err(full.into()),
@@ -121,11 +121,11 @@ pub(crate) async fn admit(state: &Inner, job: &NewJob) -> Result<(), ApiError> {
     }
 }
 
-/// Where an input stands in the bodies that have one beside other fields.
+/// The pointer to the input in bodies that have other fields too.
 pub(crate) const INPUT: &str = "/input";
 
-/// Whether the input, which stands at `place` in the body, fits the function. Every endpoint that takes an input asks
-/// here, so that a place in it has one name everywhere.
+/// Checks the input, which is at `place` in the body, against the function's schema. Every endpoint that
+/// takes an input uses this, so that the error pointers are the same everywhere.
 pub(crate) fn check_input(function: &CatalogEntry, input: &Json, place: &str) -> Result<(), ApiError> {
     let told = |pointer: &str, message: String| FieldError::new(format!("{place}{pointer}"), message);
     function.check_input(input).map_err(|errors| {
@@ -138,7 +138,7 @@ pub(crate) fn check_input(function: &CatalogEntry, input: &Json, place: &str) ->
     })
 }
 
-/// The job once it is finished, or as it is at the deadline or when the server is about to end.
+/// The job when it is finished, or as it is at the deadline or when the server shuts down.
 pub(crate) async fn outcome(
     state: &Inner,
     waiter: &mut Waiter,
@@ -163,13 +163,13 @@ fn text_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
-        // Neither of two is more right, and a proxy may have joined or reordered them.
+        // Neither of two values is preferred: a proxy may have joined or reordered them.
         return Err(ApiError::invalid_parameter(name, "must be sent once"));
     }
     value.map(|value| value.to_str().map_err(not_text)).transpose()
 }
 
-/// The key with which the caller may send this request again.
+/// The caller's idempotency key.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     text_header(headers, IDEMPOTENCY_KEY)?
         .map(checked_key)

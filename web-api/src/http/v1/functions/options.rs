@@ -1,4 +1,4 @@
-//! How a caller may have a job run: the fields of a call beside its input, each with its limits.
+//! The options of a call: the fields beside its input, with their limits.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::domain::tag::{self, Tag};
 use crate::http::extract::json::Fields;
 use crate::services::enqueuer::KEY_MAX;
 
-/// How far ahead a job may be planned, and how long it may wait between attempts, in seconds.
+/// How far ahead a job may be scheduled, and the longest wait between attempts, in seconds.
 const A_YEAR: u64 = 31_536_000;
 const A_DAY: u64 = 86_400;
-/// Waits in a fixed list.
+/// The largest number of fixed waits.
 const MOST_WAITS: usize = 100;
-/// Characters of a fairness key.
+/// The longest fairness key, in characters.
 const FAIRNESS_KEY_MAX: usize = 128;
 
-/// What a call says of how it is to be run. What it does not say is the function's policy.
+/// The options of a call. An absent option takes the function's policy.
 #[derive(Debug, Default)]
 pub(crate) struct CallOptions {
     pub(crate) max_attempts: Option<u32>,
@@ -37,7 +37,7 @@ pub(crate) struct CallOptions {
 }
 
 impl CallOptions {
-    /// Takes them out of a body; what is wrong is noted there. `queues` are those that there are.
+    /// Takes the options out of a body, and notes errors there. `queues` are the known queues.
     pub(crate) fn take(fields: &mut Fields, queues: &[QueueName]) -> Self {
         let options = Self {
             max_attempts: fields.number("max_attempts", 1, 100).and_then(narrowed),
@@ -68,7 +68,7 @@ impl CallOptions {
         options
     }
 
-    /// The job, run as they say.
+    /// The job with these options.
     pub(crate) fn apply(self, job: NewJob) -> NewJob {
         let after_delay = self.delay_seconds.and_then(|seconds| {
             clock::now().checked_add_signed(chrono::Duration::try_seconds(i64::try_from(seconds).ok()?)?)
@@ -104,7 +104,7 @@ fn unique(fields: &mut Fields) -> Option<Unique> {
     })
 }
 
-/// Each once.
+/// Without repetitions.
 fn tags(fields: &mut Fields) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
     let given = fields.array("tags").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What an operator does to one job: run it again, run it now, give it another input, delete it.
+//! The actions of an operator on one job: retry, run now, change the input, delete.
 
 use ::jobs::job::JobState;
 use ::jobs::json::{Json, Object};
@@ -22,25 +22,26 @@ use crate::services;
 use jobs::error::chain;
 
 const EXAMPLE: &str = "{\"input\": {\"index\": 90}}";
-/// How often an action begins anew because its job has gone from one place to another meanwhile.
+/// How often an action is tried again because its job has moved between SQL and Redis.
 const TRIES: usize = 5;
 
 /// Retry a job
 ///
-/// A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many
-/// attempts as it had in the beginning, which are counted on.
+/// A finished job, whatever its outcome, waits for a worker again: with the same id and input, and with its
+/// original number of attempts, which continue the count.
 #[endpoint(
     operation_id = "retry_job",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
         (status_code = 202, description = "The job waits for a worker.", body = Job,
-            headers(("Location" = String, description = "Where the job can be read."))),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            headers(("Location" = String, description = "The path of the job."))),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job has not ended, its queue is no longer there, or another job has its `unique_key`.", body = Problem,
+        (status_code = 409, description = "The job is not finished, its queue was removed, or another job holds \
+                its `unique_key`.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -63,7 +64,7 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, 
     if again.pop().is_some() {
         return accepted(&now);
     }
-    // Of several who want it at once, one has it run again.
+    // When several requests retry the same job at once, only one of them succeeds.
     match state.store.job_key_holder(&now).await? {
         Some(holder) if now.state.is_final() => Err(ApiError::UniqueKeyTaken {
             holder: holder.to_string(),
@@ -74,20 +75,20 @@ pub async fn retry(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, 
 
 /// Run a job now
 ///
-/// A job that waits for its time, or for its next attempt, is due at once. Nothing changes for one that waits for a
-/// worker already.
+/// A job that waits for its time or for its next attempt can run at once. A queued job is unchanged.
 #[endpoint(
     operation_id = "run_job_now",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
         (status_code = 202, description = "The job waits for a worker.", body = Job,
-            headers(("Location" = String, description = "Where the job can be read."))),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+            headers(("Location" = String, description = "The path of the job."))),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job runs or has ended, or its queue is no longer there.", body = Problem,
+        (status_code = 409, description = "The job is running or finished, or its queue was removed.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -128,21 +129,22 @@ pub async fn run_now(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse
 
 /// Change a job
 ///
-/// Another input for a job that waits. It must fit the function, as the first one did.
+/// Sets another input for a job that is waiting. It must fit the function's schema.
 #[endpoint(
     operation_id = "change_job",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     request_body(content = JobChange, description = "The new input."),
     responses(
-        (status_code = 200, description = "The job with its new input.", body = Job),
+        (status_code = 200, description = "The changed job.", body = Job),
         (status_code = 400, description = "The body is not JSON.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 404, description = "There is no such job, or no such function any more.", body = Problem,
+        (status_code = 404, description = "There is no such job, or its function was removed.",
+            body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job runs or has ended.", body = Problem,
+        (status_code = 409, description = "The job is running or finished.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 413, description = "The body is too large.", body = Problem,
             content_type = "application/problem+json"),
@@ -178,7 +180,7 @@ pub async fn change(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
     Err(on_its_way())
 }
 
-/// Nobody takes jobs of a queue that is not in the settings any more.
+/// Jobs of a queue that was removed from the settings are never fetched.
 fn check_queue(state: &Inner, job: &Record, action: &'static str) -> Result<(), ApiError> {
     if state.catalog.queues().contains(&job.queue) {
         return Ok(());
@@ -206,7 +208,7 @@ fn new_input(state: &Inner, job: &Record, body: Object) -> Result<Json, ApiError
     Ok(input)
 }
 
-/// `None` when the job has gone elsewhere.
+/// `None` when the job is no longer in the queue.
 async fn edit_in_queue(
     state: &Inner,
     job: &Record,
@@ -219,7 +221,7 @@ async fn edit_in_queue(
     };
     let envelope = changed.envelope();
     match state.queues.edit(&job.queue, &envelope).await? {
-        // Whatever it does by now, this is what it runs with.
+        // Recorded even when a worker has taken the job meanwhile: the job runs with this input.
         Edited::Done => Ok(state.store.job_edited(job.id, input, cause).await?),
         Edited::Runs => Err(ApiError::WrongState {
             state: JobState::Running.as_str(),
@@ -237,19 +239,19 @@ async fn edit_in_queue(
 
 /// Delete a job
 ///
-/// With its attempts and log lines. Only a job that has ended can be deleted, and one of a batch only when the batch
-/// has finished.
+/// Deletes it with its attempts and log lines. Only a finished job can be deleted, and a job of a batch only
+/// when the batch has finished.
 #[endpoint(
     operation_id = "delete_job",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
-        (status_code = 204, description = "The job is gone."),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 204, description = "The job is deleted."),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job, or its batch, has not ended.", body = Problem,
+        (status_code = 409, description = "The job, or its batch, is not finished.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be deleted at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -286,7 +288,7 @@ fn wrong_state(job: &Record, action: &'static str) -> ApiError {
     }
 }
 
-/// Between SQL and Redis, where nothing can be done to it: that takes no longer than a push.
+/// The job is being pushed from SQL to Redis, where it cannot be changed; this is over in a moment.
 fn on_its_way() -> ApiError {
     ApiError::Unavailable {
         what: "The job",
@@ -294,7 +296,7 @@ fn on_its_way() -> ApiError {
     }
 }
 
-/// Tells the browsers, which know nothing of what happens in SQL alone.
+/// Publishes the change, which happened in SQL alone, to the live feed.
 async fn announce(state: &Inner, job: &Record) {
     if let Err(error) = state.queues.announce_many(&job.queue, 1).await {
         tracing::warn!(job = %job.id, error = chain(&error), "a page may show a job as it was until it is read again");

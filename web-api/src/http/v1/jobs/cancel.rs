@@ -1,4 +1,4 @@
-//! Calling a job off.
+//! Cancels a job.
 
 use std::time::Duration;
 
@@ -19,25 +19,26 @@ use crate::http::v1::functions::call_body;
 use crate::http::v1::jobs;
 use crate::services;
 
-/// How long the answer waits for the worker of a running job, which looks more often than once a second.
+/// How long the response waits for the worker of a running job, which checks more than once a second.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Cancel a job
 ///
-/// A job that waits is cancelled at once. One that runs is stopped by its worker within a second; a computation stops
-/// at its next check point. Cancelling a cancelled job again changes nothing.
+/// A waiting job is cancelled at once. A running job is stopped by its worker within a second; a computation
+/// stops at its next checkpoint. A cancelled job is unchanged.
 #[endpoint(
     operation_id = "cancel_job",
     tags("jobs"),
     parameters(("id" = String, Path, description = "The id of the job.")),
     responses(
         (status_code = 200, description = "The job is cancelled.", body = Job),
-        (status_code = 202, description = "The job runs and has been asked to stop.", body = Job),
-        (status_code = 403, description = "A page of another site may not do this.", body = Problem,
+        (status_code = 202, description = "The job is running, and its worker was asked to stop it.",
+            body = Job),
+        (status_code = 403, description = "The request came from a page of another site.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job has ended otherwise.", body = Problem,
+        (status_code = 409, description = "The job has finished with another outcome.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job cannot be reached at the moment.", body = Problem,
             content_type = "application/problem+json"),

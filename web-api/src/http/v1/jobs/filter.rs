@@ -1,4 +1,4 @@
-//! The parameters that say which jobs: those of a list and of an action alike.
+//! The filter parameters of lists of jobs and of bulk actions.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use crate::domain::job_filter::JobFilter;
 use crate::domain::search;
 use crate::http::extract::query::Query;
 
-/// One state, or several with commas between them.
+/// One state, or several separated by commas.
 struct States(Vec<JobState>);
 
 impl FromStr for States {
@@ -20,7 +20,8 @@ impl FromStr for States {
     }
 }
 
-/// Reads a search and the parameters beside it. What both of them say is an error: neither is more right.
+/// Reads a search and the parameters beside it. A filter that is in both is an error, since neither takes
+/// precedence.
 pub(crate) fn read(query: &mut Query) -> JobFilter {
     let mut filter = query.parsed::<JobFilter>("q").unwrap_or_default();
     let mut states = (!filter.states.is_empty()).then(|| filter.states.clone());

@@ -1,4 +1,4 @@
-//! Where the whole output of a job is, however large.
+//! Reads the whole output of a job, of any size.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -8,8 +8,8 @@ use crate::http::dto::scalar::AnyJson;
 use crate::http::error::ApiError;
 use crate::http::state::Inner;
 
-/// The JSON text of a completed job's output: out of the row when it is small, else out of Redis. `None` when it is no
-/// longer kept.
+/// The JSON text of a completed job's output: from the row when it is small, otherwise from Redis. `None`
+/// when it is no longer kept.
 pub(crate) async fn whole(state: &Inner, job: &Job) -> Result<Option<Bytes>, ApiError> {
     let Some(output) = &job.output else {
         return Ok(None);

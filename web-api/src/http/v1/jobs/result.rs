@@ -1,4 +1,4 @@
-//! The whole output of a job, however large it is.
+//! The whole output of a job, of any size.
 
 use std::collections::VecDeque;
 
@@ -20,19 +20,20 @@ use crate::http::extract::query::Query;
 use crate::http::state::AppState;
 use crate::http::v1::jobs;
 
-/// Bytes that are handed on, and compressed, at a time.
+/// The size of a piece that is sent, and compressed, at a time.
 const PIECE: usize = 256 << 10;
 
 /// Read the output of a job
 ///
-/// The output as JSON. With `Accept: text/plain` an output that is a string comes bare, without quotes; with
-/// `download=1` it comes as a text file.
+/// The output as JSON. With `Accept: text/plain` a string is sent as plain text, without quotes; with
+/// `download=1` it is sent as a text file.
 #[endpoint(
     operation_id = "get_job_result",
     tags("jobs"),
     parameters(
         ("id" = String, Path, description = "The id of the job."),
-        ("download" = Option<Flag>, Query, example = json!("1"), description = "`1`: as a file to be saved."),
+        ("download" = Option<Flag>, Query, example = json!("1"),
+            description = "`1`: send the output as a file."),
     ),
     responses(
         (status_code = 200, description = "The output.", content(
@@ -41,7 +42,7 @@ const PIECE: usize = 256 << 10;
         )),
         (status_code = 404, description = "There is no such job.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The job has no output, or not yet.", body = Problem,
+        (status_code = 409, description = "The job has no output.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 410, description = "The output is no longer kept.", body = Problem,
             content_type = "application/problem+json"),
@@ -95,7 +96,7 @@ fn bare_string(json: &Bytes) -> Result<Option<Bytes>, ApiError> {
         return Ok(None);
     }
     let inner = json.slice(1..json.len() - 1);
-    // Without a backslash the text stands for itself: two million digits need neither a parser nor a copy.
+    // Without a backslash the text needs no decoding: two million digits take neither a parser nor a copy.
     if !inner.contains(&b'\\') {
         return Ok(Some(inner));
     }

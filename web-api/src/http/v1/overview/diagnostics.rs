@@ -1,4 +1,4 @@
-//! What is wrong now, in words that say what to do. Pure rules about what was seen.
+//! The current problems, with what to do about them. Pure rules on the observed values.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use jobs::queue::{ServerWarning, ServerWarningKind};
 use crate::db::Reason;
 use crate::http::dto::overview::{QueueOverview, Trouble};
 
-/// A recorder that has not got through a round for longer is stuck, or the database is.
+/// After this time without a finished pass the recorder is stuck, or the database is.
 const RECORDER: Duration = Duration::from_secs(10);
-/// A job that waits for longer though workers are there is worth a look.
+/// A job that waits longer than this, while there are workers, is reported.
 const LONG_WAIT: TimeDelta = TimeDelta::minutes(5);
-/// A few kept counts take longer only when the database has trouble.
+/// Reading the stored counts takes longer than this only when the database is overloaded or failing.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// What the error of a Redis begins with whose disk is full.
+/// The prefix of the error of a Redis that cannot write to its disk.
 const CANNOT_SAVE: &str = "MISCONF";
 
-/// What was seen.
+/// The observed values.
 pub(super) struct Seen<'s> {
     pub queues: &'s [QueueOverview],
     /// Why Redis does not answer.
     pub redis: Option<&'s str>,
     pub warnings: Vec<ServerWarning>,
-    /// Since the recorder got through a round; `None` before the first.
+    /// Time since the recorder finished a pass; `None` before the first.
     pub recorder: Option<Duration>,
     /// Jobs that died in the last minutes.
     pub dead_lately: u64,
     pub database_took: Duration,
-    /// How far a clock was wrong lately.
+    /// The largest clock error in the last minutes.
     pub clock: Option<TimeDelta>,
-    /// What the database has refused lately.
+    /// Writes that the database refused in the last minutes.
     pub refusals: Vec<Reason>,
-    /// Queues that take no more jobs.
+    /// Queues whose backlog is full.
     pub full: Vec<String>,
-    /// Queues that are not in the settings any more, and how many jobs of each have not ended.
+    /// Queues that were removed from the settings, with the number of unfinished jobs in each.
     pub removed: Vec<(String, u64)>,
 }
 
@@ -49,7 +49,7 @@ fn of_clock(by: TimeDelta) -> String {
     )
 }
 
-/// The worst first.
+/// Sorted by severity, worst first.
 pub(super) fn troubles(seen: &Seen<'_>, now: DateTime<Utc>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let mut add = |kind: &str, queue: Option<&str>, message: String| {

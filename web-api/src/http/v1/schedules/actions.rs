@@ -1,4 +1,4 @@
-//! What one does with a schedule: pause it, resume it, run it now.
+//! The actions on a schedule: pause, resume, run now.
 
 use ::jobs::clock;
 use chrono::SubsecRound as _;
@@ -18,7 +18,7 @@ use jobs::error::chain;
 
 /// Pause a schedule
 ///
-/// It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
+/// It makes no jobs until it is resumed. A paused schedule is unchanged.
 #[endpoint(
     operation_id = "pause_schedule",
     tags("schedules"),
@@ -45,16 +45,16 @@ pub async fn pause(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, 
 
 /// Resume a schedule
 ///
-/// It goes on from now: what was due while it was paused is not made up for.
+/// It continues from now: due times during the pause are not caught up.
 #[endpoint(
     operation_id = "resume_schedule",
     tags("schedules"),
     parameters(("id" = String, Path, description = "The id of the schedule.")),
     responses(
-        (status_code = 200, description = "The schedule goes on.", body = Schedule),
+        (status_code = 200, description = "The schedule is resumed.", body = Schedule),
         (status_code = 404, description = "There is no such schedule.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The schedule cannot go on as it is.", body = Problem,
+        (status_code = 409, description = "The cron expression or the time zone is no longer valid.", body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The schedule cannot be changed at the moment.", body = Problem,
             content_type = "application/problem+json"),
@@ -78,17 +78,18 @@ pub async fn resume(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse,
 
 /// Run a schedule now
 ///
-/// Makes one job at once, also while it is paused. Its due times stay as they are.
+/// Makes one job at once, even while the schedule is paused. Its due times are unchanged.
 #[endpoint(
     operation_id = "run_schedule",
     tags("schedules"),
     parameters(("id" = String, Path, description = "The id of the schedule.")),
     responses(
         (status_code = 202, description = "The job is recorded and will run.", body = Job,
-            headers(("Location" = String, description = "Where the job can be read."))),
+            headers(("Location" = String, description = "The path of the job."))),
         (status_code = 404, description = "There is no such schedule.", body = Problem,
             content_type = "application/problem+json"),
-        (status_code = 409, description = "The function or the input is not valid any more.", body = Problem,
+        (status_code = 409, description = "The function was removed, or the input no longer fits its schema.",
+            body = Problem,
             content_type = "application/problem+json"),
         (status_code = 503, description = "The job could not be recorded; try again after `Retry-After` seconds.",
             body = Problem, content_type = "application/problem+json",
@@ -100,7 +101,7 @@ pub async fn run(req: &mut Request, depot: &mut Depot) -> Result<ApiResponse, Ap
     let schedule = find(state, req).await?;
     let job = fire::job(&schedule, &state.catalog).map_err(|problem| ApiError::ScheduleBroken { problem })?;
     let job = state.enqueuer.enqueue(job).await?.job;
-    // The job is recorded; that the schedule does not tell of it is no reason to call for another one.
+    // The job is recorded. An error here would make the caller try again, which would make a second job.
     if let Err(error) = state.store.schedule_ran(schedule.id, clock::now(), job.id).await {
         tracing::warn!(schedule = %schedule.name, job = %job.id, error = %chain(&error), "the run could not be noted");
     }

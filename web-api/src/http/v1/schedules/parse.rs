@@ -1,4 +1,4 @@
-//! From the body of a request to a checked schedule.
+//! Parses the body of a request into a checked schedule.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use chrono_tz::Tz;
@@ -15,10 +15,11 @@ use crate::http::v1::functions::call_body;
 
 /// The longest name, in characters.
 const NAME_MAX: usize = 100;
-/// The largest input, as JSON text. A thousand missed runs are made up for in one transaction, each with its own copy.
+/// The largest input, as JSON text. Up to a thousand missed runs are made in one transaction, each with its
+/// own copy.
 const INPUT_MAX: usize = 16 * 1024;
 
-/// The schedule that the body asks for.
+/// The schedule that the body describes.
 pub(super) fn new(body: Object, catalog: &Catalog, now: DateTime<Utc>) -> Result<Schedule, ApiError> {
     let mut fields = Fields::of(body);
     let mut schedule = Schedule {
@@ -59,7 +60,7 @@ pub(super) fn new(body: Object, catalog: &Catalog, now: DateTime<Utc>) -> Result
     Ok(schedule)
 }
 
-/// Changes the schedule as the body asks.
+/// Changes the schedule as the body says.
 pub(super) fn change(
     body: Object,
     schedule: &mut Schedule,
@@ -70,7 +71,7 @@ pub(super) fn change(
     let asked = Asked::read(&mut fields);
     asked.apply(schedule, &mut fields, catalog, now);
     fields.finish()?;
-    // What was wrong may be mended now; the next due time will tell.
+    // The change may have fixed the error; the next due time sets it again if not.
     schedule.error = None;
     schedule.notice = None;
     schedule.updated_at = now.trunc_subsecs(3);
@@ -85,7 +86,7 @@ struct Asked {
     function: Option<String>,
     input: Option<Json>,
     max_attempts: Option<u32>,
-    /// `max_attempts` is null: as the function says.
+    /// `max_attempts` is null: the function's limit applies.
     no_limit: bool,
     catch_up: Option<String>,
 }
@@ -152,7 +153,7 @@ fn time(
     if !has_cron {
         return;
     }
-    // A bad zone does not hide a bad text.
+    // A wrong zone must not hide a wrong expression.
     match Timing::parse(cron.unwrap_or(&schedule.cron), zone.unwrap_or(Tz::UTC)) {
         Ok(timing) => {
             timing.text().clone_into(&mut schedule.cron);
@@ -177,7 +178,7 @@ fn what(
     if function.is_none() && input.is_none() {
         return;
     }
-    // Of a new one, what is missing is told already.
+    // For a new schedule the missing fields are already among the errors.
     let is_new = schedule.function.is_empty();
     let (has_function, has_input) = (function.is_some() || !is_new, input.is_some() || !is_new);
     schedule.function = function.unwrap_or_else(|| std::mem::take(&mut schedule.function));
@@ -203,7 +204,7 @@ fn what(
     }
 }
 
-/// A text of the caller, quoted and not too long.
+/// A text of the caller, quoted and shortened.
 fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(80).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! What a cron text would mean, before there is a schedule.
+//! The meaning of a cron expression, before there is a schedule.
 
 use ::jobs::clock;
 use chrono_tz::Tz;
@@ -12,19 +12,20 @@ use crate::http::error::ApiError;
 use crate::http::extract::query::Query;
 use crate::http::response::ApiResponse;
 
-/// Preview a cron text
+/// Preview a cron expression
 ///
-/// What it means in words and the next five due times, or what is wrong with it.
+/// Its meaning in words and the next five due times, or what is wrong with it.
 #[endpoint(
     operation_id = "preview_schedule",
     tags("schedules"),
     parameters(
-        ("cron" = String, Query, description = "As in a new schedule.", example = json!("0 8 * * *")),
+        ("cron" = String, Query,
+            description = "The cron expression, as in a new schedule.", example = json!("0 8 * * *")),
         ("time_zone" = Option<String>, Query, example = json!("Europe/Berlin"),
-            description = "A zone of the IANA database; `UTC` when it is missing."),
+            description = "A time zone of the IANA database; default `UTC`."),
     ),
     responses(
-        (status_code = 200, description = "What it means.", body = SchedulePreview),
+        (status_code = 200, description = "The meaning of the expression.", body = SchedulePreview),
         (status_code = 400, description = "A parameter is not valid.", body = Problem,
             content_type = "application/problem+json"),
     ),
