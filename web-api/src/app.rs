@@ -78,13 +78,10 @@ impl App {
             end.clone(),
         );
         spawn(&mut roles, "enqueue", enqueuing);
-        let dispatching = dispatcher::run(
-            store.clone(),
-            queues.clone(),
-            names.clone(),
-            windows.clone(),
-            end.clone(),
-        );
+        let dispatching = {
+            let (store, queues, windows) = (store.clone(), queues.clone(), windows.clone());
+            dispatcher::run(store, queues, names.clone(), windows, end.clone())
+        };
         spawn(&mut roles, "dispatch", dispatching);
         let limiting = limits_sync::run(store.clone(), queues.clone(), names.clone(), end.clone());
         spawn(&mut roles, "limits", limiting);
@@ -136,13 +133,11 @@ impl App {
             settings.access.public_functions.clone(),
             shutdown.clone(),
         );
-        // The feed ends with `shutdown`, before the other roles: the task then waits for their end, so that
-        // it does not count as failed.
-        let (following, ended) = (feed.clone().run(outcomes.clone()), end.clone());
-        spawn(&mut roles, "live", async move {
-            following.await;
-            ended.cancelled().await;
-        });
+        spawn(
+            &mut roles,
+            "live",
+            follow(feed.clone(), outcomes.clone(), end.clone()),
+        );
         let upkeep = metrics::upkeep(metrics.clone(), end.clone());
         spawn(&mut roles, "metrics", upkeep);
 
@@ -197,6 +192,13 @@ impl App {
             );
         }
     }
+}
+
+/// Follows the events for the live feed. The feed ends with the shutdown, before the other roles: the task then waits
+/// for their end, so that it does not count as failed.
+async fn follow(feed: Feed, outcomes: Outcomes, end: CancellationToken) {
+    feed.run(outcomes).await;
+    end.cancelled().await;
 }
 
 /// Starts the roles that prune the database and roll up its counts.

@@ -74,7 +74,7 @@ impl Graph {
             for path in imported.chain(source.paths()) {
                 if let Some(used) = self
                     .absolute(module, &path)
-                    .and_then(|path| self.module_of(path, 0))
+                    .and_then(|path| self.module_of(&path, 0))
                 {
                     uses.insert((module.clone(), used));
                 }
@@ -112,7 +112,7 @@ impl Graph {
     }
 
     /// The module in which what the path names is written.
-    fn module_of(&self, path: Vec<String>, depth: usize) -> Option<Module> {
+    fn module_of(&self, path: &[String], depth: usize) -> Option<Module> {
         let length = (0..=path.len())
             .rev()
             .find(|length| self.modules.contains_key(&path[..*length]))?;
@@ -123,7 +123,7 @@ impl Graph {
         {
             let mut other = other.clone();
             other.extend_from_slice(&path[length + 1..]);
-            return self.module_of(other, depth + 1).or(Some(module));
+            return self.module_of(&other, depth + 1).or(Some(module));
         }
         Some(module)
     }
