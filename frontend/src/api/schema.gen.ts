@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List what was changed
-         * @description A page of the audit log, the newest entry first. Every change by an operator is in it; calls of functions are not, because their jobs are the record.
+         * List the audit log
+         * @description A page of the audit log, newest first. It holds every change by an operator. Calls of functions are not in it, because each call is recorded as a job.
          *
          *     For viewers and admins.
          */
@@ -42,12 +42,12 @@ export interface paths {
         get: operations["list_batches"];
         put?: never;
         /**
-         * Make a batch
-         * @description Up to 10,000 calls at once, all or nothing: when one of them is not valid, none becomes a job, and the problem tells the first 20 places, such as `/jobs/17/input/index`. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         * Create a batch
+         * @description Up to 10,000 calls, all or nothing: when a call is invalid, no job is made, and the problem lists the first 20 invalid fields, such as `/jobs/17/input/index`. The body may have up to 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
          *
-         *     When all jobs are finished (completed, dead or cancelled), `on_finish` is called, once: with its input and a field `batch`, which is `{id, total, completed, dead, cancelled}`. Whether that fits the function is checked now.
+         *     When all jobs are finished (completed, dead or cancelled), `on_finish` is called once. Its input gets a field `batch`: `{id, total, completed, dead, cancelled}`. The input is checked against the function's schema now.
          *
-         *     A call whose `unique_key` belongs to an earlier job is not made again; it counts as one of the `duplicates`, and the batch does not wait for it. The same `Idempotency-Key` with the same body gives the batch that was made the first time.
+         *     A call whose `unique_key` is held by an earlier job makes no job; it is counted in `duplicates`, and the batch does not wait for that job. The same `Idempotency-Key` with the same body returns the first batch.
          *
          *     For admins.
          */
@@ -67,7 +67,7 @@ export interface paths {
         };
         /**
          * Read a batch
-         * @description How many of its jobs are in each state. `GET /api/v1/jobs?batch=ID` lists them.
+         * @description The number of its jobs in each state. `GET /api/v1/jobs?batch=ID` lists them.
          *
          *     For viewers and admins.
          */
@@ -91,7 +91,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a batch
-         * @description Cancels every job of it that is not finished, as `POST /api/v1/jobs/{id}/cancel` does: those that wait at once, those that run within a second. What the batch calls for is called all the same, when the last one has ended. A finished batch stays as it is.
+         * @description Cancels every unfinished job of the batch, as `POST /api/v1/jobs/{id}/cancel` does: waiting jobs at once, running jobs within a second. `on_finish` is still called when the last job has finished. A finished batch is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -111,7 +111,7 @@ export interface paths {
         };
         /**
          * Follow all jobs live
-         * @description Server-sent events. `event: job` carries a `JobPatch`: fields that are absent are unchanged, an unknown id is a new job. `event: refresh` carries a `Refresh`: read the lists again. Comments keep the connection alive. After a break the browser sends the last `id` it saw as `Last-Event-ID` and misses nothing.
+         * @description Server-sent events. `event: job` carries a `JobPatch`: absent fields are unchanged, an unknown id is a new job. `event: refresh` carries a `Refresh`: read the lists again. Comments keep the connection open. After a disconnect the browser sends the last `id` as `Last-Event-ID`, and no event is missed.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -132,8 +132,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the failures
-         * @description Dead and retrying jobs, grouped by what their errors have in common: errors that differ only in numbers, ids, addresses and quoted texts are one failure. The one with the most jobs comes first.
+         * List failures
+         * @description Dead and retrying jobs, grouped by error: errors that differ only in numbers, ids, addresses and quoted texts are one failure. Sorted by the number of jobs, largest first.
          *
          *     For viewers and admins.
          */
@@ -155,7 +155,7 @@ export interface paths {
         };
         /**
          * List the functions
-         * @description Every function that can be called, with the JSON Schema of its input and of its output.
+         * @description Every function, with the JSON Schemas of its input and output.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -179,9 +179,9 @@ export interface paths {
         put?: never;
         /**
          * Call a function
-         * @description The call becomes a job. Without `wait` the answer comes as soon as the job is recorded; with `wait` it comes with the finished job, or with the job as it is once that time has passed.
+         * @description Makes a job that runs the function. Without `wait` the response is sent as soon as the job is recorded. With `wait` it is sent when the job is finished, or when that time has passed, with the job as it is then.
          *
-         *     The same `Idempotency-Key` with the same body gives the job that was made the first time, for 24 hours from then on (the server's setting `SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` gives the job that has it, whatever the body: until that job is finished, or for `unique_for_seconds` from the first call on. The answer then has the header `Idempotent-Replayed: true`.
+         *     The same `Idempotency-Key` with the same body returns the first job, for 24 hours after it was made (`SPIRAL_IDEMPOTENCY_TTL`). A `unique_key` returns the job that holds it, whatever the body: until that job is finished, or for `unique_for_seconds` after its call. Such a response has the header `Idempotent-Replayed: true`.
          *
          *     For admins; for everybody where the function is public, within a rate.
          */
@@ -201,9 +201,9 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description A page of jobs, newest first, that may be narrowed. `q` is a search as people write it: `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 created>2026-01-02T03:04:05Z`. Words are looked for in the message of the latest error; other names are paths to values in the input.
+         * @description A page of jobs, newest first, filtered by the parameters. `q` is a search: `state:dead function:fibonacci queue:mail tag:customer-17 "timed out" index>1000 created>2026-01-02T03:04:05Z`. Words match the message of the latest error; other names are paths to values in the input.
          *
-         *     A filter that no index answers is looked for among so many jobs at a time: a page may then hold fewer jobs than it could, even none, and have a `next_cursor` all the same. `searched_to` says how far it has looked.
+         *     A filter without an index reads a limited number of jobs per request: a page may then hold fewer jobs than `limit`, even none, and still have a `next_cursor`. `searched_to` is the time that the search has reached.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -224,16 +224,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the actions on many jobs
-         * @description The latest ones, newest first.
+         * List bulk actions
+         * @description The latest bulk actions, newest first.
          *
          *     For viewers and admins.
          */
         get: operations["list_job_actions"];
         put?: never;
         /**
-         * Do something to many jobs
-         * @description All jobs that the search finds, and that were made before, or those whose ids are sent, are retried, cancelled or deleted, a few hundred at a time, while this and everything else goes on. The answer comes at once; read the action to see how far it is. With `dry_run` the jobs are only counted.
+         * Start a bulk action
+         * @description Retries, cancels or deletes all jobs that match the search and were made before this request, or the jobs whose ids are sent. It works in the background, a few hundred jobs at a time. The response is sent at once; read the bulk action to follow its progress. With `dry_run` the jobs are only counted.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -252,15 +252,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read an action on many jobs
+         * Read a bulk action
          * @description For viewers and admins.
          */
         get: operations["get_job_action"];
         put?: never;
         post?: never;
         /**
-         * Stop an action on many jobs
-         * @description What it has done stays done. Nothing changes when it has ended already.
+         * Stop a bulk action
+         * @description The changes made before remain. A bulk action that has ended is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Read a job
-         * @description With every attempt that was made, what people have done to it, and, while it is queued, its position in the queue. Visitors are not told from which address something was done.
+         * @description With all attempts, the actions of users on it and, while it is queued, its position in the queue. Visitors do not see the addresses of users.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -288,7 +288,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a job
-         * @description With its attempts and log lines. Only a job that has ended can be deleted, and one of a batch only when the batch has finished.
+         * @description Deletes it with its attempts and log lines. Only a finished job can be deleted, and a job of a batch only when the batch has finished.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -297,7 +297,7 @@ export interface paths {
         head?: never;
         /**
          * Change a job
-         * @description Another input for a job that waits. It must fit the function, as the first one did.
+         * @description Sets another input for a job that is waiting. It must fit the function's schema.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -315,7 +315,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description A job that waits is cancelled at once. One that runs is stopped by its worker within a second; a computation stops at its next check point. Cancelling a cancelled job again changes nothing.
+         * @description A waiting job is cancelled at once. A running job is stopped by its worker within a second; a computation stops at its next checkpoint. A cancelled job is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -334,8 +334,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what a job has logged
-         * @description The lines that its function logged, of all its attempts.
+         * Read the log of a job
+         * @description The log lines of all its attempts.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -357,7 +357,7 @@ export interface paths {
         };
         /**
          * Read the output of a job
-         * @description The output as JSON. With `Accept: text/plain` an output that is a string comes bare, without quotes; with `download=1` it comes as a text file.
+         * @description The output as JSON. With `Accept: text/plain` a string is sent as plain text, without quotes; with `download=1` it is sent as a text file.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -381,7 +381,7 @@ export interface paths {
         put?: never;
         /**
          * Retry a job
-         * @description A job that has ended, in whatever way, waits for a worker once more: under its id, with its input, and with as many attempts as it had in the beginning, which are counted on.
+         * @description A finished job, whatever its outcome, waits for a worker again: with the same id and input, and with its original number of attempts, which continue the count.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -403,7 +403,7 @@ export interface paths {
         put?: never;
         /**
          * Run a job now
-         * @description A job that waits for its time, or for its next attempt, is due at once. Nothing changes for one that waits for a worker already.
+         * @description A job that waits for its time or for its next attempt can run at once. A queued job is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -425,7 +425,7 @@ export interface paths {
         put?: never;
         /**
          * Make many calls
-         * @description Up to 10,000 calls, as a JSON array or as one JSON object a line (`application/x-ndjson`), each as it would be made alone: one that is refused says why at its place, and the others are made. Send what was refused with `429` or `503` again; with an `idempotency_key` for each call, send everything again. The body may have 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
+         * @description Up to 10,000 independent calls, as a JSON array or as one JSON object per line (`application/x-ndjson`). Each call has its own result; a refused call does not affect the others. Send calls refused with `429` or `503` again; when each call has an `idempotency_key`, it is safe to send all of them again. The body may have up to 16 MiB (`SPIRAL_BATCH_BODY_LIMIT`).
          *
          *     For admins.
          */
@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * Read the overview
-         * @description Jobs by state and queue, the job of each queue that waits for longest, the workers that are alive, and what is wrong, in words. Counts are kept in the transaction that changes a job: exact, and as cheap with a million jobs as with one. What only Redis knows is null while Redis is away.
+         * @description Jobs by state and by queue, the job of each queue that has waited longest, the live workers, and the current problems with what to do about them. The counts are exact, and cost the same with any number of jobs, because each change of a job updates them in its transaction. Values that only Redis knows are null while Redis is not available.
          *
          *     For viewers and admins.
          */
@@ -497,7 +497,7 @@ export interface paths {
         head?: never;
         /**
          * Set the limits of a queue
-         * @description For all workers, from now on. A field that is absent stays as it is; null takes a limit away. `backlog_limit` is for callers: while as many jobs wait, new calls and batches for the queue are refused with `429`; schedules and what a batch calls in the end are not.
+         * @description The limits apply to all workers from now on. An absent field is unchanged; null removes a limit. `backlog_limit`: while that many jobs wait, new calls and batches for the queue are refused with `429`; the jobs of schedules and of batch callbacks are not refused.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -515,7 +515,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a queue
-         * @description Its jobs wait until it goes on; what runs goes on. Pausing a paused queue changes nothing.
+         * @description Its jobs wait until the queue is resumed; running jobs continue. A paused queue is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -555,15 +555,15 @@ export interface paths {
         };
         /**
          * List schedules
-         * @description A page of schedules, by name, each with what it means in words and its next due times.
+         * @description A page of schedules, by name, each with its meaning in words and its next due times.
          *
          *     For viewers and admins.
          */
         get: operations["list_schedules"];
         put?: never;
         /**
-         * Make a schedule
-         * @description From its next due time on, each due time makes a job. When the clocks change, a fixed time of day that does not exist is due at the first moment after it, and one that exists twice is due the first time.
+         * Create a schedule
+         * @description A job is made at each due time. When the clocks change, a fixed time of day that is skipped is due at the first moment after the change, and one that occurs twice is due the first time.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -582,8 +582,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Preview a cron text
-         * @description What it means in words and the next five due times, or what is wrong with it.
+         * Preview a cron expression
+         * @description Its meaning in words and the next five due times, or what is wrong with it.
          *
          *     For viewers and admins.
          */
@@ -612,7 +612,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a schedule
-         * @description The jobs that it has made stay.
+         * @description The jobs that it has made are kept.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -621,7 +621,7 @@ export interface paths {
         head?: never;
         /**
          * Change a schedule
-         * @description Only the fields that are sent change. A new `cron` or `time_zone` counts from now on: what was due before is not made up for.
+         * @description Only the fields that are sent change. A new `cron` or `time_zone` applies from now on; earlier due times are not caught up.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -639,7 +639,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a schedule
-         * @description It makes no jobs until it is resumed. Pausing a paused schedule changes nothing.
+         * @description It makes no jobs until it is resumed. A paused schedule is unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -661,7 +661,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a schedule
-         * @description It goes on from now: what was due while it was paused is not made up for.
+         * @description It continues from now: due times during the pause are not caught up.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -683,7 +683,7 @@ export interface paths {
         put?: never;
         /**
          * Run a schedule now
-         * @description Makes one job at once, also while it is paused. Its due times stay as they are.
+         * @description Makes one job at once, even while the schedule is paused. Its due times are unchanged.
          *
          *     For admins. It is recorded in the audit log.
          */
@@ -702,8 +702,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who am I?
-         * @description The role of the caller, and what that role may do.
+         * Read the session
+         * @description The role of the caller, and its permissions.
          *
          *     For everybody.
          */
@@ -711,7 +711,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description For browsers: the answer sets a cookie that scripts cannot read and other sites cannot use. It lasts for 12 hours, or until the token is another one. Ten attempts at once are allowed from an address, and one more every six seconds.
+         * @description For browsers: sets a cookie that scripts cannot read and other sites cannot use. The session lasts 12 hours, or until the token is changed. An address may make ten attempts at once, and one more every six seconds.
          *
          *     For everybody.
          */
@@ -734,8 +734,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what happened over time
-         * @description New jobs, completed jobs, failed attempts and dead jobs, and how long jobs waited and ran, step by step. Minutes are kept for a day, hours for 90 days; an answer has at most 1,500 points. Each outcome counts once, at the minute in which it happened, also when it is recorded late.
+         * Read statistics over time
+         * @description New jobs, completed jobs, failed attempts, dead jobs, queue times and run times, step by step. Minutes are kept for a day, hours for 90 days; a response has at most 1,500 points. Each outcome is counted once, in the minute in which it happened, even when it is recorded later.
          *
          *     For viewers and admins.
          */
@@ -757,7 +757,7 @@ export interface paths {
         };
         /**
          * List the tags
-         * @description What the jobs that are kept are marked with, in the order of their letters. To read on, ask with a longer prefix.
+         * @description The tags of all stored jobs, in alphabetical order. To read on, send a longer prefix.
          *
          *     For viewers and admins.
          */
@@ -779,7 +779,7 @@ export interface paths {
         };
         /**
          * List the workers
-         * @description Every process that runs jobs, with what it says of itself a few times a minute, and how many jobs it has in hand.
+         * @description Every process that runs jobs, with the data of its last heartbeat and the number of jobs it has reserved.
          *
          *     For viewers and admins.
          */
@@ -802,7 +802,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask for a Fibonacci number
+         * Request a Fibonacci number
          * @description For admins; for everybody where the function is public, within a rate.
          */
         post: operations["ask_value"];
@@ -820,8 +820,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The indices that were asked for
-         * @description At most 1,000, the latest first.
+         * List the requested indices
+         * @description At most 1,000, newest first.
          *
          *     For viewers and admins; for everybody as far as public functions go.
          */
@@ -842,7 +842,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The values that are known
+         * List the computed values
          * @description Index to value. Values of more than 1,000 digits are shortened in the middle with "…".
          *
          *     For viewers and admins; for everybody as far as public functions go.
@@ -864,7 +864,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the process alive?
+         * Read the liveness of the process
          * @description For everybody.
          */
         get: operations["healthz"];
@@ -884,8 +884,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Can the process do its work?
-         * @description Looks at SQL, which has to take writes as well, at Redis and at the recorder's last poll. Warnings do not make it unready: they tell what an operator should set right before it costs jobs.
+         * Read the readiness of the process
+         * @description Checks that SQL accepts writes, that Redis responds, and that the recorder polls. Warnings do not make the process unready: they list settings that an operator should fix, because they can lose jobs later.
          *
          *     For everybody.
          */
@@ -903,16 +903,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description What is done to the jobs.
+         * @description The kind of a bulk action.
          * @enum {string}
          */
         Action: "retry" | "cancel" | "delete";
         /**
-         * @description Where an action is in its life.
+         * @description The state of a bulk action.
          * @enum {string}
          */
         ActionState: "running" | "finished" | "stopped";
-        /** @description Somebody, as far as it is known who. */
+        /** @description The user of an action, as far as it is known. */
         Actor: {
             /**
              * @description The address that the request came from; null for visitors.
@@ -920,7 +920,7 @@ export interface components {
              */
             address: string | null;
             /**
-             * @description `admin`; also where there are no tokens, so that everybody is one.
+             * @description The role. On a server without tokens every caller is an `admin`.
              * @example admin
              */
             role: string;
@@ -937,18 +937,18 @@ export interface components {
             finished_at: string | null;
             /**
              * Format: uint32
-             * @description Counted from 1.
+             * @description The number of the attempt, from 1.
              */
             number: number;
             /** @description How it ended; null while it runs. */
             outcome: null | components["schemas"]["AttemptOutcome"];
             /**
              * Format: date-time
-             * @description When it began; null when its worker vanished before it told.
+             * @description When it started; null when its worker stopped before it reported the start.
              * @example 2026-01-02T03:04:05.678Z
              */
             started_at: string | null;
-            /** @description Who ran it. */
+            /** @description The worker that ran it. */
             worker: string | null;
         };
         /**
@@ -956,10 +956,10 @@ export interface components {
          * @enum {string}
          */
         AttemptOutcome: "completed" | "failed" | "cancelled";
-        /** @description A change that somebody made, or tried to make. */
+        /** @description A change that a user made, or tried to make. */
         AuditEntry: {
             /**
-             * @description What was to be done.
+             * @description The operation, as `pause_queue`.
              * @example pause_queue
              */
             action: string;
@@ -970,11 +970,11 @@ export interface components {
             address: string;
             /**
              * Format: date-time
-             * @description When it was begun.
+             * @description When the request began.
              * @example 2026-01-02T03:04:05.678Z
              */
             at: string;
-            /** @description What was asked for, where the path does not say it: of an action on many jobs what is done to how many, by which filter. */
+            /** @description What the request asked for, where the path does not say it: for a bulk action the action, the filter and the number of jobs. */
             detail: unknown;
             /**
              * Format: date-time
@@ -990,36 +990,36 @@ export interface components {
             /** @description The id of the request, as in the log. */
             request_id: string;
             /**
-             * @description `admin`; also where there are no tokens, so that everybody is one.
+             * @description The role. On a server without tokens every caller is an `admin`.
              * @example admin
              */
             role: string;
             /**
              * Format: uint16
-             * @description The HTTP status of the answer.
+             * @description The HTTP status of the response.
              * @example 200
              */
             status?: number | null;
             /**
-             * @description The name or id of what was changed or made.
+             * @description The name or id of the resource that was changed or made.
              * @example mail
              */
             subject?: string | null;
         };
         /**
-         * @description What became of a change. `unknown`: there was no answer; what was asked for may have been done.
+         * @description The outcome of a change. `unknown`: no response was sent, and the change may have been made.
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed" | "unknown";
-        /** @description A page of the audit log, the newest first. */
+        /** @description A page of the audit log, newest first. */
         AuditPage: {
             entries: components["schemas"]["AuditEntry"][];
-            /** @description For the next page; absent on the last one. */
+            /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string | null;
         };
-        /** @description Many jobs that were called as one. */
+        /** @description A group of jobs that was made in one request. */
         Batch: {
-            /** @description How the jobs stand now; of a finished batch, how they stood when it finished. */
+            /** @description The current states of the jobs; for a finished batch, the states when it finished. */
             counts: components["schemas"]["BatchCounts"];
             /**
              * Format: date-time
@@ -1028,17 +1028,17 @@ export interface components {
             created_at: string;
             /**
              * Format: uint64
-             * @description How many were not made, because an earlier job has their `unique_key`.
+             * @description How many calls made no job, because an earlier job holds their `unique_key`.
              */
             duplicates: number;
             /**
              * Format: date-time
-             * @description When all jobs were finished. A job that is retried later does not change it.
+             * @description When the last job finished. A job that is retried later does not change it.
              * @example 2026-01-02T03:04:05.678Z
              */
             finished_at: string | null;
             /**
-             * @description A ULID: ids sort by the time at which the batches were made.
+             * @description A ULID: ids sort by creation time.
              * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
              */
             id: string;
@@ -1049,7 +1049,7 @@ export interface components {
              */
             total: number;
         };
-        /** @description The call that follows a batch. */
+        /** @description The callback of a batch. */
         BatchCall: {
             /**
              * @description The function that is called when the batch has finished.
@@ -1057,7 +1057,7 @@ export interface components {
              */
             function: string;
             /**
-             * @description The id of the job that the call became; null until the batch has finished.
+             * @description The id of the callback's job; null until the batch has finished.
              * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
              */
             job_id: string | null;
@@ -1082,11 +1082,11 @@ export interface components {
         /** @description A page of batches, newest first. */
         BatchPage: {
             batches: components["schemas"]["Batch"][];
-            /** @description What to send as `cursor` for the next page; null on the last one. */
+            /** @description The value of `cursor` for the next page; null on the last page. */
             next_cursor: string | null;
         };
         /**
-         * @description What becomes of the runs that nobody was there to start, a minute after they were due.
+         * @description What happens to missed runs: those not started within a minute after they were due.
          * @enum {string}
          */
         CatchUp: "skip" | "once" | "all";
@@ -1112,7 +1112,7 @@ export interface components {
             /** @description The newest of the jobs. */
             example_job_id: string;
             /**
-             * @description What to search for: `failure:FINGERPRINT` finds its jobs.
+             * @description The fingerprint of the error: the search `failure:FINGERPRINT` finds its jobs.
              * @example 9c3e1f20a4b5d678
              */
             fingerprint: string;
@@ -1135,7 +1135,7 @@ export interface components {
              */
             last_seen_at: string;
             /**
-             * @description The message, without the numbers, ids, addresses and quoted texts that differ from one to the next.
+             * @description The message, with the numbers, ids, addresses and quoted texts replaced that differ between errors.
              * @example timed out after <number>s
              */
             message: string;
@@ -1143,11 +1143,11 @@ export interface components {
             queue: string;
             /**
              * Format: uint64
-             * @description How many of them will be tried again by themselves; the others are dead.
+             * @description How many of them will be retried; the others are dead.
              */
             retrying: number;
         };
-        /** @description The failures, the one with the most jobs first. */
+        /** @description The failures, sorted by the number of jobs, largest first. */
         FailureList: {
             failures: components["schemas"]["Failure"][];
         };
@@ -1159,34 +1159,34 @@ export interface components {
              */
             field: string;
             /**
-             * @description What is wrong with it, in words that can stand beside the field.
+             * @description The message for this field.
              * @example must be between 0 and 10,000,000
              */
             message: string;
         };
         /** @description A function that can be called. */
         Function: {
-            /** @description What it does, in one or two sentences. */
+            /** @description What the function does, in one or two sentences. */
             description: string;
-            /** @description JSON Schema of its argument. */
+            /** @description JSON Schema of the input. */
             input_schema: unknown;
             /**
              * Format: uint32
-             * @description How often it is tried, unless the caller says otherwise.
+             * @description The default number of attempts.
              */
             max_attempts: number;
             /** @example fibonacci */
             name: string;
-            /** @description JSON Schema of its return value. */
+            /** @description JSON Schema of the output. */
             output_schema: unknown;
             /**
-             * @description The queue that its jobs go through.
+             * @description The default queue of its jobs.
              * @example default
              */
             queue: string;
             /**
              * Format: double
-             * @description How long one attempt may take, in seconds.
+             * @description The default time limit of one attempt, in seconds.
              */
             timeout_seconds: number;
         };
@@ -1196,10 +1196,10 @@ export interface components {
         };
         /** @description The process is alive. */
         Health: {
-            /** @description The commit that it was built from; `null` when the build was not told. */
+            /** @description The commit of the build; `null` when it is not known. */
             commit?: string | null;
             /**
-             * @description Always `ok`: a process that cannot say so does not answer.
+             * @description Always `ok`.
              * @example ok
              */
             status: string;
@@ -1211,7 +1211,7 @@ export interface components {
             /** @example 0.1.0 */
             version: string;
         };
-        /** @description Something that somebody has done to a job. */
+        /** @description An action of a user on a job. */
         HistoryEntry: {
             action: components["schemas"]["ManualAction"];
             /**
@@ -1221,23 +1221,23 @@ export interface components {
             at: string;
             /**
              * Format: uint32
-             * @description Attempts that had been made until then.
+             * @description The number of attempts made before it.
              */
             attempt: number;
             /** @description Who did it; null when that is not known. */
             by: null | components["schemas"]["Actor"];
             /**
              * Format: date-time
-             * @description When the job had reached it.
+             * @description For a retry: when the job had reached that state.
              * @example 2026-01-02T03:04:05.678Z
              */
             ended_at: string | null;
-            /** @description The action on many jobs that it was a part of. */
+            /** @description The id of the bulk action that it was part of. */
             job_action_id: string | null;
-            /** @description The state that a retry has ended. */
+            /** @description For a retry: the final state that the job had before. */
             state: null | components["schemas"]["JobState"];
         };
-        /** @description One index that was asked for. */
+        /** @description A requested index. */
         Index: {
             /**
              * Format: date-time
@@ -1257,18 +1257,18 @@ export interface components {
             /** Format: uint64 */
             times_asked: number;
         };
-        /** @description The indices that were asked for, the latest first, at most 1,000. */
+        /** @description The requested indices, newest first, at most 1,000. */
         IndexList: {
             indices: components["schemas"]["Index"][];
         };
-        /** @description One call of a function. */
+        /** @description A job: one call of a function. */
         Job: {
             /**
              * Format: uint32
-             * @description Attempts made so far; 0 before the first.
+             * @description Attempts made so far.
              */
             attempt: number;
-            /** @description The batch that the job was called with; absent when it was called alone. */
+            /** @description The id of the job's batch; absent when the job is in none. */
             batch_id?: string | null;
             /**
              * Format: date-time
@@ -1277,7 +1277,7 @@ export interface components {
             created_at: string;
             /** @description Why the latest attempt failed; null when it did not. */
             error: null | components["schemas"]["JobError"];
-            /** @description Jobs with one key share the turns that the queue gives to it. */
+            /** @description Jobs with the same key share one turn in the queue. */
             fairness_key: string | null;
             /**
              * Format: date-time
@@ -1291,87 +1291,87 @@ export interface components {
              */
             function: string;
             /**
-             * @description A ULID: ids sort by the time at which the jobs were made.
+             * @description A ULID: ids sort by creation time.
              * @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S
              */
             id: string;
-            /** @description The argument of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the job for the whole of it. */
+            /** @description The input of the function, as it was sent. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the job for the whole input. */
             input: unknown;
-            /** @description How the input's JSON text begins, in at most 200 characters; there when the input was left out. */
+            /** @description The start of the input's JSON text, at most 200 characters; present when the input was left out. */
             input_preview?: string | null;
             /**
              * Format: uint64
-             * @description Bytes of the input's JSON text; there when the input was left out.
+             * @description Size of the input's JSON text in bytes; present when the input was left out.
              */
             input_size?: number | null;
             /**
              * Format: uint32
-             * @description How often the function is tried before the job is dead.
+             * @description How many attempts are made before the job is dead.
              */
             max_attempts: number;
-            /** @description The value that the function returned, when its JSON text has at most 4096 bytes; else null: see `result_url`. */
+            /** @description The return value of the function, when its JSON text has at most 4096 bytes; otherwise null: see `result_url`. */
             output: unknown;
             /**
              * Format: uint64
-             * @description Characters of the output, when it is a string.
+             * @description Length of the output in characters, when it is a string.
              */
             output_length: number | null;
             /** @description The output as text, shortened in the middle to at most 201 characters. */
             output_preview: string | null;
             /**
              * Format: uint64
-             * @description Bytes of the output's JSON text.
+             * @description Size of the output's JSON text in bytes.
              */
             output_size: number | null;
             /**
              * Format: uint8
-             * @description From 1, which runs first, to 9.
+             * @description The priority, from 1 (runs first) to 9 (runs last).
              */
             priority: number;
             /**
              * Format: double
-             * @description How far the latest attempt is, from 0 to 1, when its function says so.
+             * @description The progress of the latest attempt, from 0 to 1, when its function reports it.
              */
             progress: number | null;
             /**
-             * @description The queue that the job goes through.
+             * @description The queue of the job.
              * @example default
              */
             queue: string;
             /**
-             * @description Where the whole output can be read; null until there is one.
+             * @description The address of the whole output; null until there is one.
              * @example /api/v1/jobs/01JD3Y8M5Q2W7E9R4T6Y1P0A2S/result
              */
             result_url: string | null;
             /**
              * Format: date-time
-             * @description Not before this time: what the caller asked for, or the wait before the next attempt.
+             * @description The earliest time of the next attempt: the time in the call, or the end of the backoff.
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at: string | null;
-            /** @description The id of the schedule that made it; null when somebody called the function. */
+            /** @description The id of the schedule that made the job; null when a caller made it. */
             schedule_id: string | null;
             /**
              * Format: date-time
-             * @description When the latest attempt began.
+             * @description When the latest attempt started.
              * @example 2026-01-02T03:04:05.678Z
              */
             started_at: string | null;
             state: components["schemas"]["JobState"];
             /**
-             * @description What its caller marked it with.
+             * @description The tags of the call.
              * @example [
              *       "customer:17"
              *     ]
              */
             tags: string[];
         };
-        /** @description An action on all jobs of a search. */
+        /** @description A bulk action: one action on all jobs of a search. */
         JobAction: {
             action: components["schemas"]["Action"];
             /**
              * Format: uint64
-             * @description How many of them it has changed. After a process died in the middle, some that it changed may be missing.
+             * @description How many of them were changed. It may be too low after a process died during the action.
              */
             changed: number;
             /**
@@ -1380,13 +1380,13 @@ export interface components {
              */
             created_at: string;
             /**
-             * @description The search, within the states in which something can be done. One of many ids is cut off after 2,000 characters, and ends with `…`.
+             * @description The search, limited to the states that the action applies to. A long list of ids is cut off after 2,000 characters and ends with `…`.
              * @example state:dead function:fibonacci
              */
             filter: string;
             /**
              * Format: date-time
-             * @description When it had come to all jobs, or was stopped.
+             * @description When all jobs had been processed, or the action was stopped.
              * @example 2026-01-02T03:04:05.678Z
              */
             finished_at: string | null;
@@ -1394,30 +1394,30 @@ export interface components {
             id: string;
             /**
              * Format: uint64
-             * @description How many it has come to.
+             * @description How many jobs have been processed.
              */
             seen: number;
             state: components["schemas"]["ActionState"];
             /**
              * Format: uint64
-             * @description How many jobs it found in the beginning.
+             * @description How many jobs the search matched at the start.
              */
             total: number;
-            /** @description False when there were more, and counting them would have taken too long. */
+            /** @description False when there were more, and an exact count would have taken too long. */
             total_is_exact: boolean;
         };
-        /** @description The latest actions, newest first. */
+        /** @description The latest bulk actions, newest first. */
         JobActionList: {
             actions: components["schemas"]["JobAction"][];
         };
-        /** @description Another input for a job that waits. */
+        /** @description A new input for a job that is waiting. */
         JobChange: {
-            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            /** @description The input of the function; its schema is the function's `input_schema`. */
             input: unknown;
         };
-        /** @description How many jobs an action would be done to. */
+        /** @description How many jobs a bulk action would apply to. */
         JobCount: {
-            /** @description False when there are more, and counting them would take too long. */
+            /** @description False when there are more, and an exact count would take too long. */
             exact: boolean;
             /** Format: uint64 */
             jobs: number;
@@ -1441,39 +1441,39 @@ export interface components {
         };
         /** @description A job with its attempts. */
         JobDetail: components["schemas"]["Job"] & {
-            /** @description Every attempt that counts, in their order; the last one may be running. */
+            /** @description The attempts that count, in their order; the last one may be running. */
             attempts: components["schemas"]["Attempt"][];
-            /** @description What people have done to it, the first thing first. It goes with the job. */
+            /** @description The actions of users on the job, oldest first. They are deleted with the job. */
             history: components["schemas"]["HistoryEntry"][];
-            /** @description Where it stands in its queue; null unless it is queued. */
+            /** @description The position in the queue; null unless the job is queued. */
             waiting: null | components["schemas"]["Waiting"];
         };
         /** @description Why the latest attempt of a job failed. */
         JobError: {
             /** @description `error`, `panic`, `timeout`, `crash` or `bad_input`. */
             kind: string;
-            /** @description What happened, in words. */
+            /** @description The error message. */
             message: string;
         };
         /** @description A page of jobs, newest first. */
         JobPage: {
             jobs: components["schemas"]["Job"][];
-            /** @description What to send as `cursor` for the next page; null on the last one. */
+            /** @description The value of `cursor` for the next page; null on the last page. */
             next_cursor: string | null;
-            /** @description What to send as `before` for the page before; null on the first one. */
+            /** @description The value of `before` for the previous page; null on the first page. */
             previous_cursor?: string | null;
             /**
              * Format: date-time
-             * @description There when not all jobs were looked at: how far the search has come. Go on with the cursor.
+             * @description Present when the search stopped before it had read all jobs: the time that it reached. Continue with the cursor.
              * @example 2026-01-02T03:04:05.678Z
              */
             searched_to?: string | null;
         };
-        /** @description The data of an `event: job`. A field that is absent is unchanged; an id that is not known yet is a new job. */
+        /** @description The data of an `event: job`. An absent field is unchanged; an unknown id is a new job. */
         JobPatch: {
             /**
              * Format: date-time
-             * @description When it happened.
+             * @description The time of the event.
              * @example 2026-01-02T03:04:05.678Z
              */
             at: string;
@@ -1486,12 +1486,12 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             finished_at?: string | null;
-            /** @description Absent when nothing but the id is known of the job. */
+            /** @description Absent when only the id of the job is known. */
             function?: string | null;
             id: string;
-            /** @description Absent when it has more than 256 bytes: read the job. */
+            /** @description Absent when it has more than 256 bytes: read the job to get it. */
             input?: unknown;
-            /** @description What the function has logged since the last event. One that comes again has the same attempt and number. */
+            /** @description New log lines since the last event. A repeated line has the same attempt and number. */
             log_lines?: components["schemas"]["LogLine"][];
             /** Format: uint32 */
             max_attempts?: number | null;
@@ -1505,11 +1505,11 @@ export interface components {
             priority?: number | null;
             /**
              * Format: double
-             * @description How far the running attempt is, from 0 to 1.
+             * @description The progress of the running attempt, from 0 to 1.
              */
             progress?: number | null;
             queue: string;
-            /** @description There, and true, when the job had ended and is retried: its output and its times are those of an earlier run. */
+            /** @description True, and present, when a finished job is retried: its output and its times are those of the earlier run. */
             run_again?: boolean;
             /**
              * Format: date-time
@@ -1524,15 +1524,15 @@ export interface components {
             state: components["schemas"]["JobState"];
             /** @description Absent when the job is not new, and when it has none. */
             tags?: string[];
-            /** @description The worker that holds the job, or held it last. */
+            /** @description The worker that runs the job, or ran it last. */
             worker?: string | null;
         };
         /**
-         * @description Where a job is in its life. `completed`, `dead` and `cancelled` are final.
+         * @description The state of a job. `completed`, `dead` and `cancelled` are final.
          * @enum {string}
          */
         JobState: "scheduled" | "queued" | "running" | "retrying" | "completed" | "dead" | "cancelled";
-        /** @description A line that a function logged. */
+        /** @description A log line of a function. */
         LogLine: {
             /**
              * Format: date-time
@@ -1546,60 +1546,60 @@ export interface components {
             attempt: number;
             /**
              * Format: uint32
-             * @description Its place among the lines of the attempt.
+             * @description Its number among the lines of the attempt.
              */
             number: number;
             text: string;
         };
-        /** @description What a job's function has logged. */
+        /** @description The log lines of a job. */
         LogLineList: {
             lines: components["schemas"]["LogLine"][];
         };
         /**
-         * @description What was done. `cancel`: it was asked for; a job that ended meanwhile stays as it is.
+         * @description The kind of action. `cancel` records the request: a job that finishes first keeps its state.
          * @enum {string}
          */
         ManualAction: "retry" | "run_now" | "change" | "cancel";
-        /** @description One of many calls: the fields of a call, and these. */
+        /** @description One of many calls: the fields of a single call, and these. */
         ManyCallsItem: {
-            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            /** @description The waits between attempts. `{"fixed_seconds": [1, 5, 30]}` lists them; the last one repeats. `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}` waits a random time up to a bound that doubles with each attempt. Default: the function's policy. */
             backoff?: null | components["schemas"]["NewBackoff"];
             /**
              * Format: uint64
-             * @description Not before this many seconds from now, at most a year; not together with `run_at`.
+             * @description Seconds to wait before the job can run, at most a year. Not together with `run_at`.
              */
             delay_seconds?: number | null;
-            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            /** @description Jobs with the same key (a tenant, for example) share one turn in the queue, so many jobs of one caller do not delay the few jobs of another. */
             fairness_key?: string | null;
             /**
              * @description The name of the function.
              * @example fibonacci
              */
             function: string;
-            /** @description As the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call. */
+            /** @description Like the header `Idempotency-Key` of a single call: 1 to 255 characters, unique to the call. */
             idempotency_key?: string | null;
-            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            /** @description The input of the function; its schema is the function's `input_schema`. */
             input: unknown;
             /**
              * Format: uint32
-             * @description How often to try at most; the function's own limit when it is missing.
+             * @description The largest number of attempts; default: the function's limit.
              */
             max_attempts?: number | null;
             /**
              * Format: uint8
-             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             * @description The priority, from 1 (runs first) to 9 (runs last); default 5.
              */
             priority?: number | null;
-            /** @description The queue to go through; the function's own when it is missing. */
+            /** @description The queue; default: the function's queue. */
             queue?: string | null;
             /**
              * Format: date-time
-             * @description Not before this time, at most a year ahead.
+             * @description The earliest time to run, at most a year ahead.
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
+             * @description Labels for searching. Each has 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1607,104 +1607,104 @@ export interface components {
             tags?: string[] | null;
             /**
              * Format: double
-             * @description How long one attempt may take; the function's own limit when it is missing.
+             * @description The time limit of one attempt; default: the function's limit.
              */
             timeout_seconds?: number | null;
             /**
              * Format: uint64
-             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             * @description How long the job holds its `unique_key`, counted from the call; default: until the job is finished.
              */
             unique_for_seconds?: number | null;
             /**
-             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @description While a job of this function holds the same key, that job is returned and no new one is made, whatever the input.
              * @example customer-17
              */
             unique_key?: string | null;
         };
-        /** @description What became of one of many calls. */
+        /** @description The result of one of many calls. */
         ManyCallsResult: {
             /** @description The id of the job; null when there is none. */
             id: string | null;
-            /** @description What a single call would have answered; null when there is a job. */
+            /** @description The problem that a single call would have returned; null when there is a job. */
             problem: null | components["schemas"]["Problem"];
             /** @description The state of the job; null when there is none. */
             state: null | components["schemas"]["JobState"];
             status: components["schemas"]["ManyCallsStatus"];
         };
-        /** @description What became of many calls. */
+        /** @description The results of many calls. */
         ManyCallsResults: {
             created: number;
             existing: number;
             refused: number;
-            /** @description One for each call, in their order. */
+            /** @description One result for each call, in the order of the calls. */
             results: components["schemas"]["ManyCallsResult"][];
         };
         /**
-         * @description What became of one of many calls.
+         * @description The outcome of one of many calls.
          * @enum {string}
          */
         ManyCallsStatus: "created" | "existing" | "refused";
-        /** @description The waits between attempts; one of the two. */
+        /** @description The waits between attempts: one of the two kinds. */
         NewBackoff: {
             exponential?: null | components["schemas"]["ExponentialBackoff"];
-            /** @description Seconds before the second attempt, the third and so on; the last one again and again. */
+            /** @description Seconds before the second attempt, the third and so on; the last value repeats. */
             fixed_seconds?: number[] | null;
         };
-        /** @description Many calls at once. */
+        /** @description A new batch. */
         NewBatch: {
-            /** @description The calls: each a function, its input, and the options of a single call. */
+            /** @description The calls: each has a function, an input and the options of a single call. */
             jobs: components["schemas"]["NewBatchJob"][];
-            /** @description What to call when all of them are finished: completed, dead or cancelled. */
+            /** @description The function to call when all jobs are finished: completed, dead or cancelled. */
             on_finish?: null | components["schemas"]["NewBatchCall"];
         };
-        /** @description The call that is to follow a batch. */
+        /** @description The callback of a new batch. */
         NewBatchCall: {
             /**
-             * @description The name of the function. Its input must have room for a field `batch`.
+             * @description The name of the function. Its input schema must allow a field `batch`.
              * @example report
              */
             function: string;
-            /** @description An object, to which `batch` is added: `{id, total, completed, dead, cancelled}`. Empty when it is missing. */
+            /** @description The input: an object to which `batch` is added, `{id, total, completed, dead, cancelled}`. Default: an empty object. */
             input?: unknown;
         };
         /** @description One call of a batch. */
         NewBatchJob: {
-            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            /** @description The waits between attempts. `{"fixed_seconds": [1, 5, 30]}` lists them; the last one repeats. `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}` waits a random time up to a bound that doubles with each attempt. Default: the function's policy. */
             backoff?: null | components["schemas"]["NewBackoff"];
             /**
              * Format: uint64
-             * @description Not before this many seconds from now, at most a year; not together with `run_at`.
+             * @description Seconds to wait before the job can run, at most a year. Not together with `run_at`.
              */
             delay_seconds?: number | null;
-            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            /** @description Jobs with the same key (a tenant, for example) share one turn in the queue, so many jobs of one caller do not delay the few jobs of another. */
             fairness_key?: string | null;
             /**
              * @description The name of the function.
              * @example fibonacci
              */
             function: string;
-            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            /** @description The input of the function; its schema is the function's `input_schema`. */
             input: unknown;
             /**
              * Format: uint32
-             * @description How often to try at most; the function's own limit when it is missing.
+             * @description The largest number of attempts; default: the function's limit.
              */
             max_attempts?: number | null;
             /**
              * Format: uint8
-             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             * @description The priority, from 1 (runs first) to 9 (runs last); default 5.
              */
             priority?: number | null;
-            /** @description The queue to go through; the function's own when it is missing. */
+            /** @description The queue; default: the function's queue. */
             queue?: string | null;
             /**
              * Format: date-time
-             * @description Not before this time, at most a year ahead.
+             * @description The earliest time to run, at most a year ahead.
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
+             * @description Labels for searching. Each has 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1712,53 +1712,53 @@ export interface components {
             tags?: string[] | null;
             /**
              * Format: double
-             * @description How long one attempt may take; the function's own limit when it is missing.
+             * @description The time limit of one attempt; default: the function's limit.
              */
             timeout_seconds?: number | null;
             /**
              * Format: uint64
-             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             * @description How long the job holds its `unique_key`, counted from the call; default: until the job is finished.
              */
             unique_for_seconds?: number | null;
             /**
-             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @description While a job of this function holds the same key, that job is returned and no new one is made, whatever the input.
              * @example customer-17
              */
             unique_key?: string | null;
         };
         /** @description A call of a function. */
         NewJob: {
-            /** @description The waits between attempts: `{"fixed_seconds": [1, 5, 30]}`, the last one again and again, or `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}`, at random up to a bound that doubles; the function's own when it is missing. */
+            /** @description The waits between attempts. `{"fixed_seconds": [1, 5, 30]}` lists them; the last one repeats. `{"exponential": {"base_seconds": 2, "cap_seconds": 600}}` waits a random time up to a bound that doubles with each attempt. Default: the function's policy. */
             backoff?: null | components["schemas"]["NewBackoff"];
             /**
              * Format: uint64
-             * @description Not before this many seconds from now, at most a year; not together with `run_at`.
+             * @description Seconds to wait before the job can run, at most a year. Not together with `run_at`.
              */
             delay_seconds?: number | null;
-            /** @description Jobs with one key (a tenant, say) share the turns that the queue gives to that key: many of one caller do not delay the few of another. */
+            /** @description Jobs with the same key (a tenant, for example) share one turn in the queue, so many jobs of one caller do not delay the few jobs of another. */
             fairness_key?: string | null;
-            /** @description The argument of the function; its shape is the function's `input_schema`. */
+            /** @description The input of the function; its schema is the function's `input_schema`. */
             input: unknown;
             /**
              * Format: uint32
-             * @description How often to try at most; the function's own limit when it is missing.
+             * @description The largest number of attempts; default: the function's limit.
              */
             max_attempts?: number | null;
             /**
              * Format: uint8
-             * @description From 1, which runs before all others of the queue, to 9; 5 when it is missing.
+             * @description The priority, from 1 (runs first) to 9 (runs last); default 5.
              */
             priority?: number | null;
-            /** @description The queue to go through; the function's own when it is missing. */
+            /** @description The queue; default: the function's queue. */
             queue?: string | null;
             /**
              * Format: date-time
-             * @description Not before this time, at most a year ahead.
+             * @description The earliest time to run, at most a year ahead.
              * @example 2026-01-02T03:04:05.678Z
              */
             run_at?: string | null;
             /**
-             * @description Marks by which the job is found again: each 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
+             * @description Labels for searching. Each has 1 to 64 letters and digits of any script and `_ - . : / @ + # =`.
              * @example [
              *       "customer:17"
              *     ]
@@ -1766,40 +1766,40 @@ export interface components {
             tags?: string[] | null;
             /**
              * Format: double
-             * @description How long one attempt may take; the function's own limit when it is missing.
+             * @description The time limit of one attempt; default: the function's limit.
              */
             timeout_seconds?: number | null;
             /**
              * Format: uint64
-             * @description How long the job has its `unique_key`, from its call on; until it is finished when this is missing.
+             * @description How long the job holds its `unique_key`, counted from the call; default: until the job is finished.
              */
             unique_for_seconds?: number | null;
             /**
-             * @description While a job of this function has the same key, it is the answer and no other is made, whatever the input.
+             * @description While a job of this function holds the same key, that job is returned and no new one is made, whatever the input.
              * @example customer-17
              */
             unique_key?: string | null;
         };
-        /** @description Something that is to be done to many jobs. */
+        /** @description A new bulk action. */
         NewJobAction: {
             action: components["schemas"]["Action"];
-            /** @description With an empty filter: every job is meant. So an action whose filter is empty by mistake does nothing. */
+            /** @description Confirms that an empty filter means every job, so that a filter left empty by mistake does nothing. */
             all?: boolean | null;
             /** @description Only count the jobs. */
             dry_run?: boolean | null;
             /**
-             * @description A search, as in the parameter `q` of the list of jobs. Either this or `ids`. An empty one means every job, and is refused without `all`.
+             * @description A search, as in the parameter `q` of the list of jobs. Either this or `ids`. An empty filter means every job, and is refused without `all`.
              * @example state:dead function:fibonacci
              */
             filter?: string | null;
-            /** @description The jobs themselves, picked by hand. */
+            /** @description The ids of the jobs. */
             ids?: string[] | null;
         };
-        /** @description So many jobs in a time. */
+        /** @description A rate limit. */
         NewRateLimit: {
             /**
              * Format: uint32
-             * @description Jobs that may start at once after a quiet time; as many as `jobs` when it is missing.
+             * @description The burst: jobs that may start at once after a quiet period; default: as many as `jobs`.
              */
             burst?: number | null;
             /**
@@ -1810,12 +1810,12 @@ export interface components {
             /** Format: double */
             period_seconds: number;
         };
-        /** @description A schedule that is to be. */
+        /** @description A new schedule. */
         NewSchedule: {
-            /** @description `once` when it is missing. */
+            /** @description Default `once`. */
             catch_up?: null | components["schemas"]["CatchUp"];
             /**
-             * @description Five fields (minute, hour, day of the month, month, day of the week), six with the second first, one of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`, or `@every` with a time such as `30s` or `1h30m`.
+             * @description Five fields (minute, hour, day of the month, month, day of the week), six with the second first, one of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`, or `@every` with an interval such as `30s` or `1h30m`.
              * @example 0 8 * * *
              */
             cron: string;
@@ -1824,11 +1824,11 @@ export interface components {
              * @example fibonacci
              */
             function: string;
-            /** @description The argument of the function, at most 16 KiB; its shape is the function's `input_schema`. */
+            /** @description The input of the function, at most 16 KiB; its schema is the function's `input_schema`. */
             input: unknown;
             /**
              * Format: uint32
-             * @description How often to try each job at most; the function's own limit when it is missing.
+             * @description The largest number of attempts of each job; default: the function's limit.
              */
             max_attempts?: number | null;
             /**
@@ -1836,58 +1836,58 @@ export interface components {
              * @example morning numbers
              */
             name: string;
-            /** @description Whether it waits to be resumed; false when it is missing. */
+            /** @description Whether the schedule starts paused; default false. */
             paused?: boolean | null;
             /**
-             * @description A zone of the IANA database; `UTC` when it is missing.
+             * @description A time zone of the IANA database; default `UTC`.
              * @example Europe/Berlin
              */
             time_zone?: string | null;
         };
-        /** @description What to sign in with. */
+        /** @description The credentials to sign in with. */
         NewSession: {
-            /** @description The token of admins or of viewers. */
+            /** @description The admin token or the viewer token. */
             token: string;
         };
-        /** @description Asks for one Fibonacci number. */
+        /** @description A request for one Fibonacci number. */
         NewValue: {
             /**
              * Format: uint64
-             * @description Which Fibonacci number: 0 is the first. The server's limit is 10,000,000 unless it was set otherwise.
+             * @description The index of the Fibonacci number, from 0. The largest is 10,000,000 unless the server sets another limit.
              * @example 90
              */
             index: number;
         };
-        /** @description The job of a queue that waits for a worker for longest. */
+        /** @description The job of a queue that has waited longest for a worker. */
         OldestWaiting: {
             function: string;
             id: string;
             /**
              * Format: date-time
-             * @description Since when it could have run.
+             * @description When it became ready to run.
              * @example 2026-01-02T03:04:05.678Z
              */
             since: string;
         };
-        /** @description How everything is at this moment. */
+        /** @description The current state of the system. */
         Overview: {
             /**
              * Format: date-time
              * @example 2026-01-02T03:04:05.678Z
              */
             at: string;
-            /** @description All jobs. Counts are kept, not counted. */
+            /** @description All jobs by state. */
             counts: components["schemas"]["JobCounts"];
             queues: components["schemas"]["QueueOverview"][];
-            /** @description What is wrong now; empty when all is well. */
+            /** @description The current problems; empty when there are none. */
             troubles: components["schemas"]["Trouble"][];
             /**
              * Format: uint64
-             * @description Workers that are alive, of all queues; null when Redis does not tell.
+             * @description Live workers of all queues; null when Redis is not available.
              */
             workers: number | null;
         };
-        /** @description How long things took, in seconds: half, 95 and 99 of a hundred took at most so long. Off by less than 5 %. */
+        /** @description Percentiles of a duration, in seconds: p50, p95 and p99, with an error of less than 5 %. */
         Percentiles: {
             /** Format: double */
             p50: number;
@@ -1896,22 +1896,22 @@ export interface components {
             /** Format: double */
             p99: number;
         };
-        /** @description What went wrong (RFC 9457). */
+        /** @description An error (RFC 9457). */
         Problem: {
             /**
-             * @description The kind of problem as one stable word, for programs.
+             * @description A stable code for the kind of problem, for programs.
              * @example invalid_input
              */
             code: string;
             /**
-             * @description What went wrong this time, and what to do about it.
+             * @description What went wrong in this request, and what to do about it.
              * @example /input/index: must be between 0 and 10,000,000
              */
             detail: string;
-            /** @description The fields that are wrong, each with its own message. */
+            /** @description The invalid fields, each with its own message. */
             errors: components["schemas"]["FieldError"][];
             /**
-             * @description The path that was asked for.
+             * @description The path of the request.
              * @example /api/v1/functions/fibonacci/jobs
              */
             instance: string;
@@ -1929,7 +1929,7 @@ export interface components {
              */
             title: string;
             /**
-             * @description A URI that stands for this kind of problem.
+             * @description A URI that identifies the kind of problem.
              * @example urn:problem-type:spiral:invalid_input
              */
             type: string;
@@ -1938,24 +1938,24 @@ export interface components {
         Queue: {
             /**
              * Format: uint64
-             * @description How many jobs may wait before new ones are refused with `429`; null leaves it to `SPIRAL_BACKLOG_LIMIT`.
+             * @description How many jobs may wait before new ones are refused with `429`; null means `SPIRAL_BACKLOG_LIMIT`.
              */
             backlog_limit: number | null;
             /**
              * Format: uint32
-             * @description Jobs that may run at the same time, over all workers; null is no limit.
+             * @description The concurrency limit: jobs that may run at the same time on all workers; null means no limit.
              */
             concurrency: number | null;
             /** @example default */
             name: string;
-            /** @description A paused queue hands out nothing; what runs goes on. */
+            /** @description No job of a paused queue is started; running jobs continue. */
             paused: boolean;
             /**
              * Format: uint64
              * @description Jobs that wait for a worker, in Redis or in the database.
              */
             queued: number;
-            /** @description Jobs that may start in a time, over all workers; null is no limit. */
+            /** @description The rate limit for job starts on all workers; null means no limit. */
             rate: null | components["schemas"]["RateLimit"];
             /**
              * Format: uint64
@@ -1964,26 +1964,26 @@ export interface components {
             retrying: number;
             /**
              * Format: uint64
-             * @description Jobs in the hands of workers.
+             * @description Jobs that workers have reserved.
              */
             running: number;
             /**
              * Format: uint64
-             * @description Jobs that wait for the time that their caller asked for.
+             * @description Jobs that wait for the time set in the call.
              */
             scheduled: number;
             /**
              * Format: uint32
-             * @description How often a worker asks it first, compared with other queues.
+             * @description The weight of the queue: how often a worker fetches from it first, compared with other queues.
              */
             weight: number;
             /**
              * Format: uint64
-             * @description Workers that serve it.
+             * @description Workers that fetch from the queue.
              */
             workers: number;
         };
-        /** @description New limits of a queue. A field that is absent stays as it is; null takes a limit away. */
+        /** @description New limits of a queue. An absent field is unchanged; null removes a limit. */
         QueueLimits: {
             /** Format: uint64 */
             backlog_limit?: number | null;
@@ -1992,35 +1992,35 @@ export interface components {
             paused?: boolean | null;
             rate?: null | components["schemas"]["NewRateLimit"];
         };
-        /** @description All queues, in the order in which they are declared. */
+        /** @description All queues, in the order of the settings. */
         QueueList: {
             queues: components["schemas"]["Queue"][];
         };
-        /** @description A queue at this moment. */
+        /** @description The current state of a queue. */
         QueueOverview: {
-            /** @description Every job of it, whoever holds it. */
+            /** @description All jobs of the queue, in Redis and in the database. */
             counts: components["schemas"]["JobCounts"];
             /**
              * Format: double
-             * @description Jobs that ended in a minute, lately.
+             * @description Throughput: jobs that finished per minute, in the last minutes.
              */
             ended_per_minute: number;
             /** @example default */
             name: string;
-            /** @description Null when none waits. */
+            /** @description Null when no job waits. */
             oldest_waiting: null | components["schemas"]["OldestWaiting"];
             paused: boolean;
             /**
              * Format: uint64
-             * @description Workers that serve it; null when Redis does not tell.
+             * @description Workers that fetch from it; null when Redis is not available.
              */
             workers: number | null;
         };
-        /** @description So many jobs in a time. */
+        /** @description A rate limit. */
         RateLimit: {
             /**
              * Format: uint32
-             * @description Jobs that may start at once after a quiet time; as many as `jobs` by default.
+             * @description The burst: jobs that may start at once after a quiet period; as many as `jobs` by default.
              */
             burst: number;
             /**
@@ -2031,7 +2031,7 @@ export interface components {
             /** Format: double */
             period_seconds: number;
         };
-        /** @description Whether the process can do its work, part by part. */
+        /** @description Whether the process is ready, with each dependency. */
         Readiness: {
             checks: components["schemas"]["ReadinessCheck"][];
             /**
@@ -2039,12 +2039,12 @@ export interface components {
              * @example ready
              */
             status: string;
-            /** @description What works today and will cost jobs one day, such as a Redis that may evict keys; each says what to set. */
+            /** @description Settings that work now but can lose jobs later, such as a Redis that may evict keys. Each says what to change. */
             warnings: string[];
         };
-        /** @description One part that the process depends on. */
+        /** @description A dependency of the process. */
         ReadinessCheck: {
-            /** @description What is wrong, or how it is doing. */
+            /** @description What is wrong, or the current condition. */
             message: string;
             /**
              * @description `sql`, `redis` or `recorder`.
@@ -2053,12 +2053,12 @@ export interface components {
             name: string;
             ok: boolean;
         };
-        /** @description The data of an `event: refresh`: what was read before may be out of date, so read the lists again. */
+        /** @description The data of an `event: refresh`: data read before may be out of date, so read the lists again. */
         Refresh: {
-            /** @description `bulk` (many jobs at once), `expired` (the position is gone), `behind` (the client reads too slowly). */
+            /** @description `bulk` (many jobs changed at once), `expired` (the position is no longer kept), `behind` (the client reads too slowly). */
             reason: string;
         };
-        /** @description A call that the clock makes again and again. */
+        /** @description A schedule: calls a function at each due time. */
         Schedule: {
             catch_up: components["schemas"]["CatchUp"];
             /**
@@ -2073,7 +2073,7 @@ export interface components {
              * @example Every day at 08:00 Europe/Berlin
              */
             description: string;
-            /** @description Why it does not run, or did not run the last time; null when all is well. It is tried again at each due time. */
+            /** @description Why it does not run, or why the last run failed to start; null otherwise. It is tried again at each due time. */
             error: string | null;
             /**
              * @description The name of the function that it calls.
@@ -2082,18 +2082,18 @@ export interface components {
             function: string;
             /** @example 01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
             id: string;
-            /** @description The argument of the function. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the schedule for the whole of it. */
+            /** @description The input of the function. In lists it is null when its JSON text has more than 4096 bytes: see `input_preview`, and read the schedule for the whole input. */
             input: unknown;
-            /** @description How the input's JSON text begins, in at most 200 characters; there when the input was left out. */
+            /** @description The start of the input's JSON text, at most 200 characters; present when the input was left out. */
             input_preview?: string | null;
             /**
              * Format: uint64
-             * @description Bytes of the input's JSON text; there when the input was left out.
+             * @description Size of the input's JSON text in bytes; present when the input was left out.
              */
             input_size?: number | null;
             /**
              * Format: date-time
-             * @description What the last run was due at, or when somebody started it by hand.
+             * @description The due time of the last run, or the time at which a user started it.
              * @example 2026-01-02T03:04:05.678Z
              */
             last_at: string | null;
@@ -2101,7 +2101,7 @@ export interface components {
             last_job_id: string | null;
             /**
              * Format: uint32
-             * @description How often each job is tried; null: as the function says.
+             * @description The largest number of attempts of each job; null means the function's limit.
              */
             max_attempts: number | null;
             /**
@@ -2111,35 +2111,35 @@ export interface components {
             name: string;
             /**
              * Format: date-time
-             * @description When it is due; null while it is paused, and when it never is again.
+             * @description The next due time; null while the schedule is paused, and when there is none.
              * @example 2026-01-02T03:04:05.678Z
              */
             next_at: string | null;
-            /** @description The next five due times; of a paused schedule, those that it would have if it went on now. */
+            /** @description The next five due times; for a paused schedule, those it would have if it were resumed now. */
             next_times: string[];
-            /** @description What was left out by `catch_up`, and when. */
+            /** @description The runs that `catch_up` skipped, and when. */
             notice: string | null;
             paused: boolean;
             /** @example Europe/Berlin */
             time_zone: string;
             /**
              * Format: date-time
-             * @description When somebody changed it last.
+             * @description When a user last changed it.
              * @example 2026-01-02T03:04:05.678Z
              */
             updated_at: string;
         };
-        /** @description What is to change of a schedule. A field that is missing stays as it is. */
+        /** @description Changes to a schedule. An absent field is unchanged. */
         ScheduleChange: {
             catch_up?: null | components["schemas"]["CatchUp"];
-            /** @description As in a new schedule. The next due time follows from it anew. */
+            /** @description As in a new schedule. The next due time is computed again. */
             cron?: string | null;
             function?: string | null;
-            /** @description The whole argument, not a part of it. */
+            /** @description The whole input, not a part of it. */
             input?: unknown;
             /**
              * Format: uint32
-             * @description Null: as the function says.
+             * @description Null means the function's limit.
              */
             max_attempts?: number | null;
             name?: string | null;
@@ -2147,51 +2147,51 @@ export interface components {
         };
         /** @description A page of schedules, by name. */
         SchedulePage: {
-            /** @description What to send as `cursor` for the next page; null on the last one. */
+            /** @description The value of `cursor` for the next page; null on the last page. */
             next_cursor: string | null;
             schedules: components["schemas"]["Schedule"][];
         };
-        /** @description What a cron text means. */
+        /** @description The meaning of a cron expression. */
         SchedulePreview: {
             /** @example 0 8 * * * */
             cron: string;
             /** @example Every day at 08:00 Europe/Berlin */
             description: string;
-            /** @description The next five due times of a schedule that begins now. */
+            /** @description The next five due times of a schedule that starts now. */
             next_times: string[];
             /** @example Europe/Berlin */
             time_zone: string;
         };
-        /** @description Who the caller is, and what that is good for. */
+        /** @description The role of the caller, and its permissions. */
         Session: {
-            /** @description The server has tokens. Without any, everybody is an admin. */
+            /** @description Whether the server has tokens. Without tokens every caller is an admin. */
             locked: boolean;
-            /** @description May change things, and call every function. */
+            /** @description May make changes, and call every function. */
             may_change: boolean;
-            /** @description May look at everything. */
+            /** @description May read everything. */
             may_read: boolean;
-            /** @description The functions that everybody may call. */
+            /** @description The functions that callers without a token may call. */
             public_functions: string[];
-            /** @description Nobody changes anything at the moment. */
+            /** @description Whether the server is read-only at the moment. */
             read_only: boolean;
             role: components["schemas"]["SessionRole"];
             /**
              * Format: date-time
-             * @description When the session of this browser ends; absent for one without.
+             * @description When the session of this browser expires; absent without a session.
              * @example 2026-01-02T03:04:05.678Z
              */
             session_until?: string | null;
         };
         /**
-         * @description Who somebody is.
+         * @description The role of a caller.
          * @enum {string}
          */
         SessionRole: "anybody" | "viewer" | "admin";
-        /** @description What happened in a time. */
+        /** @description The counts of one period. */
         StatPoint: {
             /**
              * Format: date-time
-             * @description When it begins.
+             * @description The start of the period.
              * @example 2026-01-02T03:04:05.678Z
              */
             at: string;
@@ -2207,32 +2207,32 @@ export interface components {
             dead: number;
             /**
              * Format: uint64
-             * @description New jobs.
+             * @description Jobs that were created.
              */
             enqueued: number;
             /**
              * Format: uint64
-             * @description Attempts that failed, also those of jobs that completed in the end.
+             * @description Failed attempts, also those of jobs that completed later.
              */
             failed: number;
-            /** @description From the begin to the end of an attempt; null when none ended. */
+            /** @description Run time of the attempts; null when no attempt finished. */
             run: null | components["schemas"]["Percentiles"];
-            /** @description From the moment at which a job could have run to the begin of its last attempt; null when no job ended. */
+            /** @description Queue time: from the moment a job could run to the start of its last attempt; null when no job finished. */
             wait: null | components["schemas"]["Percentiles"];
         };
-        /** @description What happened over a time. */
+        /** @description Statistics over a time range. */
         Stats: {
             /**
              * Format: date-time
-             * @description The time as it was asked for, from the begin of a step on.
+             * @description The start of the range, rounded down to a whole step.
              * @example 2026-01-02T03:04:05.678Z
              */
             from: string;
-            /** @description Step by step, the oldest first; also those in which nothing happened. */
+            /** @description The counts of each step, oldest first. Steps without events are included. */
             points: components["schemas"]["StatPoint"][];
             /**
              * Format: int64
-             * @description Seconds of each point.
+             * @description The length of each point, in seconds.
              */
             step_seconds: number;
             /**
@@ -2240,35 +2240,35 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             to: string;
-            /** @description All of it together. */
+            /** @description The counts of the whole range. */
             total: components["schemas"]["StatPoint"];
         };
-        /** @description Tags that jobs are marked with. */
+        /** @description The tags of the jobs. */
         TagList: {
             /**
-             * @description In the order of their letters.
+             * @description In alphabetical order.
              * @example [
              *       "customer:17"
              *     ]
              */
             tags: string[];
         };
-        /** @description Something that a person should look at. */
+        /** @description A problem that needs the operator's attention. */
         Trouble: {
             /**
-             * @description The kind as one stable word: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`, `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
+             * @description A stable code: `queue_paused`, `no_worker`, `jobs_wait`, `jobs_died`, `backlog_full`, `queue_removed`, `redis_away`, `redis_full`, `redis_setting`, `recorder_behind` or `database_slow`.
              * @example queue_paused
              */
             kind: string;
             /**
-             * @description What is wrong, in words.
+             * @description What is wrong, and what to do.
              * @example Queue mail is paused, and 1,204 jobs wait in it.
              */
             message: string;
-            /** @description The queue that it is about; null when it is about all. */
+            /** @description The queue concerned; null when it is not about a single queue. */
             queue: string | null;
         };
-        /** @description The job that computes a Fibonacci number and, once it is there, the number. */
+        /** @description The job that computes a Fibonacci number, with the number once it is computed. */
         Value: {
             /**
              * Format: uint64
@@ -2277,55 +2277,55 @@ export interface components {
             index: number;
             job: components["schemas"]["Job"];
             /**
-             * @description The number in decimal digits. Missing until it is computed.
+             * @description The number in decimal digits. Absent until it is computed.
              * @example 2880067194370816120
              */
             value?: string | null;
         };
-        /** @description Where a queued job stands. */
+        /** @description The position of a queued job. */
         Waiting: {
             /**
              * Format: date-time
-             * @description When its turn likely comes, by what ended in the last minutes and the queue's rate; null when that tells nothing: the queue is paused, nothing has ended, or its limits were changed in the last minutes.
+             * @description The expected start, from the jobs that finished in the last minutes and the queue's rate limit. Null when it cannot be estimated: the queue is paused, no job has finished, or its limits changed in the last minutes.
              * @example 2026-01-02T03:04:05.678Z
              */
             estimated_start: string | null;
-            /** @description False when so many wait that it is an estimate. */
+            /** @description False when the queue is so long that the position is an estimate. */
             exact: boolean;
             /**
              * Format: uint64
-             * @description 1 for the next to run; by priorities and the turns of fairness keys.
+             * @description 1 for the next job to run. Priorities and fairness keys are taken into account.
              */
             position: number;
         };
         /** @description A process that runs jobs. */
         Worker: {
-            /** @description False when it has not been heard of for so long that its jobs are given to others. */
+            /** @description False when its heartbeats have stopped for so long that its jobs are given to other workers. */
             alive: boolean;
             /**
              * Format: uint64
-             * @description Jobs that it runs at the same time.
+             * @description How many jobs it runs at the same time.
              */
             concurrency: number | null;
             /**
              * Format: uint32
-             * @description Percent of one core that it used between its last two heartbeats: 200 for two cores. Null when it does not say.
+             * @description CPU use between its last two heartbeats, in percent of one core: 200 means two cores. Null when it is not reported.
              */
             cpu_percent: number | null;
             /**
              * Format: date-time
-             * @description When it was last heard of, by its own clock.
+             * @description The time of its last heartbeat, by its own clock.
              * @example 2026-01-02T03:04:05.678Z
              */
             heartbeat_at: string | null;
             /**
              * Format: uint64
-             * @description Jobs in its hands.
+             * @description How many jobs it has reserved.
              */
             held: number;
             /**
              * Format: uint64
-             * @description Null when it does not say.
+             * @description Null when it is not reported.
              */
             memory_bytes: number | null;
             /** @example worker-01JD3Y8M5Q2W7E9R4T6Y1P0A2S */
@@ -2339,7 +2339,7 @@ export interface components {
              * @example 2026-01-02T03:04:05.678Z
              */
             started_at: string | null;
-            /** @description The version of Spiral that it runs; null when it has not said so. */
+            /** @description Its version of Spiral; null when it has not reported one. */
             version: string | null;
         };
         /** @description All workers, by name. */
@@ -2358,23 +2358,23 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
-                /** @description What was to be done, as `pause_queue`: the operation's id. */
+                /** @description The operation id, such as `pause_queue`. */
                 action?: string;
-                /** @description The role of who did it. */
+                /** @description The role of the user. */
                 role?: string;
-                /** @description The address that it came from. */
+                /** @description The address that the request came from. */
                 address?: string;
                 /** @description The name or id of what was changed. */
                 subject?: string;
                 /** @description `done`, `refused`, `failed` or `unknown`. */
                 outcome?: string;
-                /** @description Not before this time. */
+                /** @description Only entries at this time or later. */
                 from?: string;
-                /** @description Before this time. */
+                /** @description Only entries before this time. */
                 before?: string;
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
-                /** @description How many at most; default 100. */
+                /** @description Page size; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -2424,9 +2424,9 @@ export interface operations {
     list_batches: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
-                /** @description How many at most; default 20. */
+                /** @description Page size; default 20. */
                 limit?: number;
             };
             header?: never;
@@ -2485,14 +2485,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The calls, and what to call when all are finished. */
+        /** @description The calls, and the callback. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewBatch"];
             };
         };
         responses: {
-            /** @description The key was used before, and the batch is finished. */
+            /** @description The key belongs to an earlier batch, which is finished. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2504,7 +2504,7 @@ export interface operations {
             /** @description All jobs are recorded and will run. */
             202: {
                 headers: {
-                    /** @description Where the batch can be read. */
+                    /** @description The path of the batch. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -2548,7 +2548,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            /** @description The queue is full; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     /** @description Seconds to wait. */
@@ -2652,7 +2652,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description Jobs that run have been asked to stop. */
+            /** @description Running jobs were asked to stop. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -2661,7 +2661,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2679,7 +2679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not all jobs could be reached; cancel the batch again. */
+            /** @description Not all jobs could be cancelled; cancel the batch again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2703,7 +2703,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Go on after this event. */
+                /** @description The id of the last event that was received. */
                 "Last-Event-ID"?: string;
             };
             path?: never;
@@ -2720,7 +2720,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Too many clients follow already. */
+            /** @description The live feed has too many clients. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2743,7 +2743,7 @@ export interface operations {
     list_failures: {
         parameters: {
             query?: {
-                /** @description How many at most; default 100. */
+                /** @description Page size; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -2843,14 +2843,14 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description The input, and how to run it. */
+        /** @description The input, and the options. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewJob"];
             };
         };
         responses: {
-            /** @description Waited, and the job is finished (or a key gave one that is). */
+            /** @description The job is finished, or a key belongs to a finished job. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2862,7 +2862,7 @@ export interface operations {
             /** @description The job is recorded and will run. */
             202: {
                 headers: {
-                    /** @description Where the job can be read. */
+                    /** @description The path of the job. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -2915,7 +2915,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            /** @description The queue is full; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     /** @description Seconds to wait. */
@@ -2952,12 +2952,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description A search; all of its terms must fit.
+                 * @description A search; a job must match all of its terms.
                  * @example state:dead "timed out"
                  */
                 q?: string;
                 /**
-                 * @description Only jobs in this state, or in one of these, with commas between them.
+                 * @description Only jobs in this state, or in one of several separated by commas.
                  * @example dead,retrying
                  */
                 state?: string;
@@ -2967,29 +2967,29 @@ export interface operations {
                 failure?: string;
                 /** @description Only jobs of this queue. */
                 queue?: string;
-                /** @description Only jobs that are marked with this tag. */
+                /** @description Only jobs with this tag. */
                 tag?: string;
-                /** @description Only jobs that the schedule of this id has made. */
+                /** @description Only jobs of the schedule with this id. */
                 schedule?: string;
                 /** @description Only jobs of the batch with this id. */
                 batch?: string;
-                /** @description Only jobs that this worker had last. */
+                /** @description Only jobs that this worker ran last. */
                 worker?: string;
-                /** @description Only jobs whose latest error has this in its message. */
+                /** @description Only jobs whose latest error message contains this. */
                 error?: string;
-                /** @description Only jobs that were made at this time or later. */
+                /** @description Only jobs created at this time or later. */
                 created_from?: string;
-                /** @description Only jobs that were made before this time. */
+                /** @description Only jobs created before this time. */
                 created_before?: string;
                 /** @description Only jobs that finished at this time or later. */
                 finished_from?: string;
                 /** @description Only jobs that finished before this time. */
                 finished_before?: string;
-                /** @description `next_cursor` of a page: the one after it, with older jobs. */
+                /** @description `next_cursor` of a page: returns the next page, with older jobs. */
                 cursor?: string;
-                /** @description `previous_cursor` of a page: the one before it, with newer jobs. */
+                /** @description `previous_cursor` of a page: returns the previous page, with newer jobs. */
                 before?: string;
-                /** @description How many at most; default 50. */
+                /** @description Page size; default 50. */
                 limit?: number;
             };
             header?: never;
@@ -3039,7 +3039,7 @@ export interface operations {
     list_job_actions: {
         parameters: {
             query?: {
-                /** @description How many at most; default 20. */
+                /** @description Page size; default 20. */
                 limit?: number;
             };
             header?: never;
@@ -3048,7 +3048,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The actions. */
+            /** @description The bulk actions. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3066,7 +3066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The actions cannot be read at the moment. */
+            /** @description The bulk actions cannot be read at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3093,14 +3093,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description What to do, and to which jobs. */
+        /** @description The action, and the jobs that it applies to. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewJobAction"];
             };
         };
         responses: {
-            /** @description How many jobs it would be done to. */
+            /** @description The number of jobs that the bulk action would apply to. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3109,10 +3109,10 @@ export interface operations {
                     "application/json": components["schemas"]["JobCount"];
                 };
             };
-            /** @description The action has begun. */
+            /** @description The bulk action was started. */
             202: {
                 headers: {
-                    /** @description Where the action can be read. */
+                    /** @description The path of the bulk action. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3129,7 +3129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3138,7 +3138,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many actions are under way. */
+            /** @description Too many bulk actions are running. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3165,7 +3165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such action, or the search cannot be read. */
+            /** @description There is no such action, or the search is invalid. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3174,7 +3174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The action cannot be recorded at the moment. */
+            /** @description The bulk action cannot be recorded at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3199,14 +3199,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the action. */
+                /** @description The id of the bulk action. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The action, and how far it is. */
+            /** @description The bulk action and its progress. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3215,7 +3215,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobAction"];
                 };
             };
-            /** @description There is no such action. */
+            /** @description There is no such bulk action. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3224,7 +3224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The action cannot be read at the moment. */
+            /** @description The bulk action cannot be read at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3249,14 +3249,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the action. */
+                /** @description The id of the bulk action. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The action, which is at its end. */
+            /** @description The stopped bulk action. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3265,7 +3265,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobAction"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3274,7 +3274,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such action. */
+            /** @description There is no such bulk action. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3283,7 +3283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The action cannot be stopped at the moment. */
+            /** @description The bulk action cannot be stopped at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3372,14 +3372,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The job is gone. */
+            /** @description The job is deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3397,7 +3397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job, or its batch, has not ended. */
+            /** @description The job, or its batch, is not finished. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3443,7 +3443,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job with its new input. */
+            /** @description The changed job. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3461,7 +3461,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3470,7 +3470,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such job, or no such function any more. */
+            /** @description There is no such job, or its function was removed. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3479,7 +3479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job runs or has ended. */
+            /** @description The job is running or finished. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3556,7 +3556,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description The job runs and has been asked to stop. */
+            /** @description The job is running, and its worker was asked to stop it. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -3565,7 +3565,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3583,7 +3583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job has ended otherwise. */
+            /** @description The job has finished with another outcome. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3624,7 +3624,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The lines, in their order. */
+            /** @description The log lines, in their order. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3642,7 +3642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The lines cannot be read at the moment. */
+            /** @description The log lines cannot be read at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3666,7 +3666,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description `1`: as a file to be saved.
+                 * @description `1`: send the output as a file.
                  * @example 1
                  */
                 download?: string;
@@ -3699,7 +3699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job has no output, or not yet. */
+            /** @description The job has no output. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3752,7 +3752,7 @@ export interface operations {
             /** @description The job waits for a worker. */
             202: {
                 headers: {
-                    /** @description Where the job can be read. */
+                    /** @description The path of the job. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3760,7 +3760,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3778,7 +3778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job has not ended, its queue is no longer there, or another job has its `unique_key`. */
+            /** @description The job is not finished, its queue was removed, or another job holds its `unique_key`. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3822,7 +3822,7 @@ export interface operations {
             /** @description The job waits for a worker. */
             202: {
                 headers: {
-                    /** @description Where the job can be read. */
+                    /** @description The path of the job. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3830,7 +3830,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3848,7 +3848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job runs or has ended, or its queue is no longer there. */
+            /** @description The job is running or finished, or its queue was removed. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3894,7 +3894,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each call. */
+            /** @description The result of each call. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3912,7 +3912,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3948,7 +3948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too much at once; try again after `Retry-After` seconds. */
+            /** @description The server is busy; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     /** @description Seconds to wait. */
@@ -3979,7 +3979,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How everything is. */
+            /** @description The current state of the system. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4017,7 +4017,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Every queue that a job may go through. */
+            /** @description The queues. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4131,7 +4131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4217,7 +4217,7 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4276,7 +4276,7 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4317,9 +4317,9 @@ export interface operations {
     list_schedules: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
-                /** @description How many at most; default 100. */
+                /** @description Page size; default 100. */
                 limit?: number;
             };
             header?: never;
@@ -4373,7 +4373,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description What to call, and when. */
+        /** @description The function, its input and the due times. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewSchedule"];
@@ -4383,7 +4383,7 @@ export interface operations {
             /** @description The schedule. */
             201: {
                 headers: {
-                    /** @description Where the schedule can be read. */
+                    /** @description The path of the schedule. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4460,12 +4460,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description As in a new schedule.
+                 * @description The cron expression, as in a new schedule.
                  * @example 0 8 * * *
                  */
                 cron: string;
                 /**
-                 * @description A zone of the IANA database; `UTC` when it is missing.
+                 * @description A time zone of the IANA database; default `UTC`.
                  * @example Europe/Berlin
                  */
                 time_zone?: string;
@@ -4476,7 +4476,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What it means. */
+            /** @description The meaning of the expression. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4567,7 +4567,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The schedule is gone. */
+            /** @description The schedule is deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4620,7 +4620,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The schedule as it is now. */
+            /** @description The changed schedule. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4765,7 +4765,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The schedule goes on. */
+            /** @description The schedule is resumed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4783,7 +4783,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The schedule cannot go on as it is. */
+            /** @description The cron expression or the time zone is no longer valid. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4827,7 +4827,7 @@ export interface operations {
             /** @description The job is recorded and will run. */
             202: {
                 headers: {
-                    /** @description Where the job can be read. */
+                    /** @description The path of the job. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4844,7 +4844,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The function or the input is not valid any more. */
+            /** @description The function was removed, or the input no longer fits its schema. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4884,7 +4884,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who the caller is. */
+            /** @description The role of the caller, and its permissions. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4911,17 +4911,17 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The token. */
+        /** @description The admin token or the viewer token. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewSession"];
             };
         };
         responses: {
-            /** @description Who the caller is from now on. */
+            /** @description The role of the caller, and its permissions. */
             200: {
                 headers: {
-                    /** @description The session. */
+                    /** @description The session cookie. */
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
@@ -4947,7 +4947,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4983,7 +4983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is not known by this name. */
+            /** @description The name in `Host` is not one of the server's names. */
             421: {
                 headers: {
                     [name: string]: unknown;
@@ -5039,16 +5039,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The browser has no session any more. */
+            /** @description The session is over. */
             204: {
                 headers: {
-                    /** @description Takes the session away. */
+                    /** @description Removes the session cookie. */
                     "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A page of another site may not do this. */
+            /** @description The request came from a page of another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5071,12 +5071,12 @@ export interface operations {
     read_stats: {
         parameters: {
             query?: {
-                /** @description The begin; an hour before the end by default. */
+                /** @description The start; default: an hour before the end. */
                 from?: string;
-                /** @description The end; now by default. */
+                /** @description The end; default: now. */
                 to?: string;
                 /**
-                 * @description The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; what gives about a hundred points by default. Shorter than `1h` within the last day alone.
+                 * @description The length of a point: `1m`, `5m`, `15m`, `1h`, `3h`, `6h` or `1d`; the default gives about a hundred points. Less than `1h` is allowed only within the last day.
                  * @example 5m
                  */
                 step?: string;
@@ -5091,7 +5091,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What happened. */
+            /** @description The statistics. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5109,7 +5109,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The numbers cannot be read at the moment. */
+            /** @description The statistics cannot be read at the moment. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5134,7 +5134,7 @@ export interface operations {
             query?: {
                 /** @description Only tags that begin with this. */
                 prefix?: string;
-                /** @description How many at most; default 20. */
+                /** @description Page size; default 20. */
                 limit?: number;
             };
             header?: never;
@@ -5237,14 +5237,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description Which number. */
+        /** @description The index of the number. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewValue"];
             };
         };
         responses: {
-            /** @description Waited, and the value is there. */
+            /** @description The job is finished; with its value. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5256,7 +5256,7 @@ export interface operations {
             /** @description The job is recorded and will run. */
             202: {
                 headers: {
-                    /** @description Where the job can be read. */
+                    /** @description The path of the job. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -5300,7 +5300,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description As many jobs wait in the queue as may; try again after `Retry-After` seconds. */
+            /** @description The queue is full; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     /** @description Seconds to wait. */
@@ -5423,7 +5423,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
+            /** @description The process is alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5452,7 +5452,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can. */
+            /** @description The process is ready. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5461,7 +5461,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description A part is away. */
+            /** @description A dependency is not available. */
             503: {
                 headers: {
                     [name: string]: unknown;
