@@ -83,7 +83,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.goto('/functions/http_request');
         await page.getByText('Options', { exact: true }).click();
         await page.getByRole('button', { name: 'Call http_request' }).click();
-        await expect(page.getByText('Required')).toBeVisible();
+        await expect(page.getByText('Required', { exact: true }).first()).toBeVisible();
         await expectNoViolation(page);
         await page.goto('/functions');
         await expect(page.getByText('Live', { exact: true })).toBeVisible();
