@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jobs::catalog::Catalog;
-use jobs::job::JobId;
+use jobs::job::{JobId, QueueName};
 use jobs::queue::Queues;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -126,13 +126,7 @@ impl App {
         };
         let reconciling = reconciler::run(reconciler, end.clone());
         spawn(&mut roles, "reconcile", reconciling);
-        let feed = Feed::new(
-            queues.clone(),
-            names,
-            settings.event_clients,
-            settings.access.public_functions.clone(),
-            shutdown.clone(),
-        );
+        let feed = feed_of(&settings, queues.clone(), names, shutdown.clone());
         spawn(
             &mut roles,
             "live",
@@ -192,6 +186,16 @@ impl App {
             );
         }
     }
+}
+
+fn feed_of(
+    settings: &ServerSettings,
+    queues: Queues,
+    names: Vec<QueueName>,
+    shutdown: CancellationToken,
+) -> Feed {
+    let public = settings.access.public_functions.clone();
+    Feed::new(queues, names, settings.event_clients, public, shutdown)
 }
 
 /// Follows the events for the live feed. The feed ends with the shutdown, before the other roles: the task then waits
